@@ -1,0 +1,129 @@
+/**
+ * What the broker asks of durable storage. The broker owns this interface; `storage/` fulfils it with
+ * LMDB, and {@link MemoryStore} fulfils it for a broker without a data directory.
+ *
+ * The unit is the **commit**: one value that holds everything to be made durable together. Only when
+ * the promise of a commit has resolved may anything that depends on it be said to a client.
+ */
+
+/** Consecutive records of one log, exactly as they lie in memory and on disk. */
+export interface LogEntry {
+  readonly logId: number;
+  /** Sequence number of the first record; record i has sequence `firstSequence + i`. */
+  readonly firstSequence: number;
+  /** Records in `bytes`, settled and transient ones included (at least 1). */
+  readonly count: number;
+  /** How many of them are persistent, and the bytes of the bodies of these: a restart counts with them. */
+  readonly persistentCount: number;
+  readonly persistentBodyBytes: number;
+  /** The records. They belong to the store, unchanged, until the commit has resolved. */
+  readonly bytes: Buffer;
+}
+
+/** A run of sequences below the read position that are not all settled. */
+export interface UnsettledRange {
+  readonly firstSequence: number;
+  readonly count: number;
+  /** Bit i (least significant first) is 1 when sequence `firstSequence + i` is settled; absent: none is. */
+  readonly settled?: Uint8Array;
+  /** Delivery counts above zero, as pairs [offset in the range, count]. */
+  readonly deliveryCounts?: readonly (readonly [number, number])[];
+}
+
+/**
+ * How far a log has been consumed. Written lazily: after a crash an older state may be found, which
+ * means a redelivery, never a loss.
+ */
+export interface LogState {
+  readonly logId: number;
+  /** Every sequence at or above was never delivered; below it, only `unsettled` is still owed. */
+  readonly readPosition: number;
+  readonly unsettled: readonly UnsettledRange[];
+}
+
+/** A durable definition (virtual host, exchange, queue, binding, user, policy, ...): a JSON value under a key. */
+export interface Definition {
+  /** First the kind, then the names: `["queue", "/", "orders"]`. */
+  readonly key: readonly string[];
+  /** `null` removes the definition. */
+  readonly value: JsonValue;
+}
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+
+/** Everything that one flush makes durable. */
+export interface Commit {
+  readonly entries: readonly LogEntry[];
+  readonly definitions: readonly Definition[];
+  readonly logStates: readonly LogState[];
+  /** Logs of deleted queues: nothing of them is needed any more. Their ids are never used again. */
+  readonly droppedLogs: readonly number[];
+}
+
+/** A log as it is found at start. */
+export interface RecoveredLog {
+  readonly logId: number;
+  /** The last written state, or an empty one starting at 0. */
+  readonly state: LogState;
+  /** One above the highest sequence ever stored or named in the state; numbering goes on here. */
+  readonly nextSequence: number;
+  /** Persistent records at or above the read position, and the bytes of their bodies. */
+  readonly unreadCount: number;
+  readonly unreadBodyBytes: number;
+}
+
+export interface Recovered {
+  /** In key order. */
+  readonly definitions: readonly Definition[];
+  readonly logs: ReadonlyMap<number, RecoveredLog>;
+  /** False when the previous owner of the data did not close it. */
+  readonly cleanShutdown: boolean;
+  /** No log id at or above has ever been used. */
+  readonly nextLogId: number;
+}
+
+/** An entry read back. Its bytes are the reader's own copy. */
+export interface StoredEntry {
+  readonly firstSequence: number;
+  readonly count: number;
+  readonly bytes: Buffer;
+  /** Written by an earlier run of the broker: its transient records are gone. */
+  readonly recovered: boolean;
+}
+
+export interface Store {
+  /** False: nothing survives the process, and nothing can be paged out of memory. */
+  readonly durable: boolean;
+  /** Reads what a previous run left. Called once, before anything else. */
+  recover(): Recovered;
+  /**
+   * Makes a commit durable, all of it or nothing. The caller never has two commits under way.
+   *
+   * @throws when the data may not be on disk. After that nothing may be confirmed any more.
+   */
+  commit(commit: Commit): Promise<void>;
+  /**
+   * Entries of a log that overlap `[fromSequence, toSequence)`, in order, until `bytesMax` is reached
+   * (at least one, if there is one). Synchronous: the pages are mapped.
+   */
+  read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[];
+  /** Waits for the last commit and lets go of the files. */
+  close(): Promise<void>;
+}
+
+/** Keeps nothing: commits are done at once. For test suites and brokers without a data directory. */
+export class MemoryStore implements Store {
+  readonly durable = false;
+
+  recover(): Recovered {
+    return { definitions: [], logs: new Map(), cleanShutdown: true, nextLogId: 1 };
+  }
+
+  async commit(_commit: Commit): Promise<void> {}
+
+  read(): StoredEntry[] {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+}
