@@ -1,6 +1,11 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { decodeTable, type FieldTable } from '../protocol/field-table.ts';
-import { PropertyScan, persistentDeliveryMode, propertiesOffset, scanProperties } from '../protocol/properties.ts';
+import {
+  PropertyScan,
+  persistentDeliveryMode,
+  propertiesOffset,
+  scanProperties,
+} from '../protocol/properties.ts';
 import { ADDRESS_SIZE, BODY_SIZE, RECORD_HEADER_BYTES } from './record.ts';
 
 /** Type, channel and size of a frame. */
@@ -117,8 +122,8 @@ export class Message {
       buffer,
       address,
       routingKeyEnd,
-      buffer.utf8Slice(address + 1, exchangeEnd),
-      buffer.utf8Slice(exchangeEnd + 1, routingKeyEnd),
+      buffer.toString('utf8', address + 1, exchangeEnd),
+      buffer.toString('utf8', exchangeEnd + 1, routingKeyEnd),
     );
     const frames = address + buffer.readUInt16BE(start + ADDRESS_SIZE);
     const bodySize = buffer.readUInt32BE(start + BODY_SIZE);

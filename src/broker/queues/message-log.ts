@@ -420,7 +420,8 @@ export class MessageLog {
 
   #readPosition(): number {
     const reading = this.#reached.at(-1);
-    if (reading !== undefined && this.#readIndex < reading.count) return reading.firstSequence + this.#readIndex;
+    if (reading !== undefined && this.#readIndex < reading.count)
+      return reading.firstSequence + this.#readIndex;
     if (this.#gapTo > this.#gapFrom) return this.#gapFrom;
     return this.#tail[0]?.firstSequence ?? this.#nextSequence;
   }

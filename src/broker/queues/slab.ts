@@ -49,7 +49,8 @@ export class SlabPool {
   /** The caller must have dropped every view of the slab's buffer. */
   release(slab: Slab): void {
     this.#bytesInUse -= slab.buffer.length;
-    const reusable = slab.buffer.length === segmentBytes && slab.offsets.length >= segmentBytes / recordBytesMin;
+    const reusable =
+      slab.buffer.length === segmentBytes && slab.offsets.length >= segmentBytes / recordBytesMin;
     if (reusable && this.#free.length < freeSlabsMax) this.#free.push(slab);
   }
 }
