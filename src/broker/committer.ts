@@ -21,6 +21,8 @@ export class Committer {
   done = 0;
   /** Number of the commit that takes along what is noted now. */
   next = 1;
+  /** Number of the commit that carries the newest definition. */
+  definitionsAt = 0;
 
   readonly #store: Store;
   readonly #fail: (cause: unknown) => void;
@@ -60,19 +62,20 @@ export class Committer {
     this.#commitLazily();
   }
 
-  logDropped(log: MessageLog): void {
-    this.#droppedLogs.push(log.id);
+  logDropped(logId: number): void {
+    this.#droppedLogs.push(logId);
     this.#commitLazily();
   }
 
   define(key: readonly string[], value: JsonValue): void {
+    this.definitionsAt = this.next;
     this.#definitions.set(JSON.stringify(key), { key, value });
     this.#commitLazily();
   }
 
-  /** True while anything that was noted is not on disk yet and somebody may wait for it. */
-  get isDirty(): boolean {
-    return this.#unwritten.length > 0 || this.#definitions.size > 0;
+  /** True when a definition that was noted is not on disk yet. */
+  get hasUnwrittenDefinitions(): boolean {
+    return this.definitionsAt > this.done;
   }
 
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */

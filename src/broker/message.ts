@@ -104,6 +104,17 @@ export class Message {
     return message;
   }
 
+  /** The same message in memory of its own. */
+  copy(): Message {
+    const copy = new Message();
+    const address = Buffer.from(this.address.subarray(this.addressStart, this.addressEnd));
+    copy.setAddress(address, 0, address.length, this.exchange, this.routingKey);
+    const frames = Buffer.from(this.frames.subarray(this.framesStart, this.framesEnd));
+    copy.setFrames(frames, 0, frames.length, this.#headerSize, this.bodySize);
+    copy.expirationMs = this.expirationMs;
+    return copy;
+  }
+
   #encodeAddress(exchange: string, routingKey: string): void {
     const writer = new ByteWriter();
     writer.shortString(exchange);

@@ -215,6 +215,11 @@ export class Queue {
     }
   }
 
+  /** The consumer is about to leave and is given nothing more. */
+  pauseConsumer(consumer: Consumer): void {
+    this.#ring.remove(consumer);
+  }
+
   /** A consumer can take messages (again). */
   consumerHasCapacity(consumer: Consumer): void {
     if (consumer.isInRing || !this.#consumers.has(consumer)) return;
