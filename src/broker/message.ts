@@ -6,7 +6,7 @@ import {
   propertiesOffset,
   scanProperties,
 } from '../protocol/properties.ts';
-import { ADDRESS_SIZE, BODY_SIZE, RECORD_HEADER_BYTES } from './record.ts';
+import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
 
 /** Type, channel and size of a frame. */
 export const framePrefixBytes = 7;
@@ -136,8 +136,8 @@ export class Message {
       buffer.toString('utf8', address + 1, exchangeEnd),
       buffer.toString('utf8', exchangeEnd + 1, routingKeyEnd),
     );
-    const frames = address + buffer.readUInt16BE(start + ADDRESS_SIZE);
-    const bodySize = buffer.readUInt32BE(start + BODY_SIZE);
+    const frames = address + buffer.readUInt16BE(start + RecordOffset.AddressSize);
+    const bodySize = buffer.readUInt32BE(start + RecordOffset.BodySize);
     message.setFrames(buffer, frames, end, buffer.readUInt32BE(frames + 3), bodySize);
     return message;
   }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { framePrefixBytes } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
-import { ADDRESS_SIZE, BODY_SIZE, RECORD_HEADER_BYTES } from '../broker/record.ts';
+import { RECORD_HEADER_BYTES, RecordOffset } from '../broker/record.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { copyBytes } from '../protocol/bytes.ts';
 import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
@@ -110,8 +110,8 @@ export class Output {
     const record = offsets[index] ?? 0;
     const end = offsets[index + 1] ?? 0;
     const start = record + RECORD_HEADER_BYTES;
-    const addressSize = buffer.readUInt16BE(record + ADDRESS_SIZE);
-    const bodySize = buffer.readUInt32BE(record + BODY_SIZE);
+    const addressSize = buffer.readUInt16BE(record + RecordOffset.AddressSize);
+    const bodySize = buffer.readUInt32BE(record + RecordOffset.BodySize);
     const isCut = frameMax !== 0 && bodySize > frameMax - frameOverhead;
     const out = this.#reserve(prefix.length + 9 + (isCut ? addressSize : end - start));
     let at = copyBytes(prefix, 0, prefix.length, out, this.#at);

@@ -1,17 +1,6 @@
 import { copyBytes } from '../../protocol/bytes.ts';
 import type { Message } from '../message.ts';
-import {
-  ADDRESS_SIZE,
-  BODY_SIZE,
-  ENQUEUED_AT,
-  EXPIRES_AT,
-  FLAGS,
-  PERSISTENT,
-  PRIORITY,
-  RECORD_HEADER_BYTES,
-  SEQUENCE_LOW,
-  SIZE,
-} from '../record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
 import type { MessageLog } from './message-log.ts';
 import type { Slab, SlabPool } from './slab.ts';
@@ -94,37 +83,37 @@ export class Segment {
     buffer[at++] = frameEnd;
     const addressSize = at - start - RECORD_HEADER_BYTES;
     at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
-    buffer.writeUInt32BE(at - start, start + SIZE);
-    buffer.writeUInt32BE((this.firstSequence + this.count) >>> 0, start + SEQUENCE_LOW);
-    writeTime(buffer, start + ENQUEUED_AT, enqueuedAt);
-    buffer[start + ADDRESS_SIZE] = addressSize >>> 8;
-    buffer[start + ADDRESS_SIZE + 1] = addressSize;
-    writeTime(buffer, start + EXPIRES_AT, expiresAt);
-    buffer[start + FLAGS] = message.persistent ? PERSISTENT : 0;
-    buffer[start + PRIORITY] = message.priority;
-    buffer.writeUInt32BE(bodySize, start + BODY_SIZE);
+    buffer.writeUInt32BE(at - start, start + RecordOffset.Size);
+    buffer.writeUInt32BE((this.firstSequence + this.count) >>> 0, start + RecordOffset.SequenceLow);
+    writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
+    buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
+    buffer[start + RecordOffset.AddressSize + 1] = addressSize;
+    writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
+    buffer[start + RecordOffset.Flags] = message.persistent ? RecordFlag.Persistent : 0;
+    buffer[start + RecordOffset.Priority] = message.priority;
+    buffer.writeUInt32BE(bodySize, start + RecordOffset.BodySize);
     offsets[++this.count] = at;
   }
 
   bodySize(index: number): number {
     const { buffer, offsets } = this.expectSlab();
-    return buffer.readUInt32BE((offsets[index] ?? 0) + BODY_SIZE);
+    return buffer.readUInt32BE((offsets[index] ?? 0) + RecordOffset.BodySize);
   }
 
   /** Milliseconds since the epoch, 0 = never. */
   expiresAt(index: number): number {
     const { buffer, offsets } = this.expectSlab();
-    return readTime(buffer, (offsets[index] ?? 0) + EXPIRES_AT);
+    return readTime(buffer, (offsets[index] ?? 0) + RecordOffset.ExpiresAt);
   }
 
   enqueuedAt(index: number): number {
     const { buffer, offsets } = this.expectSlab();
-    return readTime(buffer, (offsets[index] ?? 0) + ENQUEUED_AT);
+    return readTime(buffer, (offsets[index] ?? 0) + RecordOffset.EnqueuedAt);
   }
 
   isPersistent(index: number): boolean {
     const { buffer, offsets } = this.expectSlab();
-    return ((buffer[(offsets[index] ?? 0) + FLAGS] ?? 0) & PERSISTENT) !== 0;
+    return ((buffer[(offsets[index] ?? 0) + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) !== 0;
   }
 
   /** The record was ready or returned and goes to a consumer. */
@@ -188,9 +177,9 @@ export class Segment {
     let persistentBodyBytes = 0;
     for (let i = from; i < to; i++) {
       const at = offsets[i] ?? 0;
-      if (((buffer[at + FLAGS] ?? 0) & PERSISTENT) === 0) continue;
+      if (((buffer[at + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) === 0) continue;
       persistentCount++;
-      persistentBodyBytes += buffer.readUInt32BE(at + BODY_SIZE);
+      persistentBodyBytes += buffer.readUInt32BE(at + RecordOffset.BodySize);
     }
     if (persistentCount === 0 && !this.#spill) return undefined;
     this.stored = this.count;
@@ -283,7 +272,7 @@ function slabOf(firstSequence: number, count: number, entries: readonly StoredEn
   const only = entries.length === 1 ? entries[0] : undefined;
   if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
     for (let i = 0, at = 0; i < count; i++) {
-      at += only.bytes.readUInt32BE(at + SIZE);
+      at += only.bytes.readUInt32BE(at + RecordOffset.Size);
       offsets[i + 1] = at;
     }
     return pool.adopt(only.bytes, offsets);
@@ -294,7 +283,7 @@ function slabOf(firstSequence: number, count: number, entries: readonly StoredEn
   for (const entry of entries) {
     let position = 0;
     for (let i = 0; i < entry.count; i++) {
-      const size = entry.bytes.readUInt32BE(position + SIZE);
+      const size = entry.bytes.readUInt32BE(position + RecordOffset.Size);
       const sequence = entry.firstSequence + i;
       const index = sequence - firstSequence;
       if (sequence < endSequence && index >= next) {
