@@ -6,7 +6,10 @@
  * sent as zero and skipped when read, whatever older specifications called them (ticket, insist, …).
  */
 
-/** Wire types of arguments and properties (specification, section 4.2.1). */
+/**
+ * Wire types of arguments and properties (specification, section 4.2.1). RabbitMQ checks that short strings
+ * are UTF-8, but for a `raw-shortstr`: there it takes and passes on any bytes.
+ */
 export type Domain =
   | 'bit'
   | 'octet'
@@ -14,6 +17,7 @@ export type Domain =
   | 'long'
   | 'longlong'
   | 'shortstr'
+  | 'raw-shortstr'
   | 'longstr'
   | 'timestamp'
   | 'table';
@@ -38,7 +42,7 @@ export interface ClassSpec {
 /** What `connection.close` and `channel.close` say. */
 const closeArguments = {
   'reply-code': 'short',
-  'reply-text': 'shortstr',
+  'reply-text': 'raw-shortstr',
   'class-id': 'short',
   'method-id': 'short',
 } as const;
@@ -302,8 +306,8 @@ export const classes: readonly ClassSpec[] = [
         content: true,
         arguments: {
           'reserved-1': 'short',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
           mandatory: 'bit',
           immediate: 'bit',
         },
@@ -315,9 +319,9 @@ export const classes: readonly ClassSpec[] = [
         content: true,
         arguments: {
           'reply-code': 'short',
-          'reply-text': 'shortstr',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          'reply-text': 'raw-shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
         },
       },
       {
@@ -329,8 +333,8 @@ export const classes: readonly ClassSpec[] = [
           'consumer-tag': 'shortstr',
           'delivery-tag': 'longlong',
           redelivered: 'bit',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
         },
       },
       {
@@ -348,8 +352,8 @@ export const classes: readonly ClassSpec[] = [
         arguments: {
           'delivery-tag': 'longlong',
           redelivered: 'bit',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
           'message-count': 'long',
         },
       },
@@ -391,18 +395,18 @@ export const classes: readonly ClassSpec[] = [
 
 /** Properties of class basic; the first has the highest flag bit, 15. */
 export const basicProperties: Readonly<Record<string, Domain>> = {
-  'content-type': 'shortstr',
-  'content-encoding': 'shortstr',
+  'content-type': 'raw-shortstr',
+  'content-encoding': 'raw-shortstr',
   headers: 'table',
   'delivery-mode': 'octet',
   priority: 'octet',
-  'correlation-id': 'shortstr',
-  'reply-to': 'shortstr',
-  expiration: 'shortstr',
-  'message-id': 'shortstr',
+  'correlation-id': 'raw-shortstr',
+  'reply-to': 'raw-shortstr',
+  expiration: 'raw-shortstr',
+  'message-id': 'raw-shortstr',
   timestamp: 'timestamp',
-  type: 'shortstr',
-  'user-id': 'shortstr',
-  'app-id': 'shortstr',
-  'cluster-id': 'shortstr',
+  type: 'raw-shortstr',
+  'user-id': 'raw-shortstr',
+  'app-id': 'raw-shortstr',
+  'cluster-id': 'raw-shortstr',
 };

@@ -224,6 +224,12 @@ const refusals: [string, Buffer, string, boolean][] = [
     false,
   ],
   [
+    'octets that Erlang prints as text',
+    frame(4, 1, Buffer.from('a"b\\c\nd\xe9', 'latin1')),
+    'FRAME_ERROR - type 4, all octets = <<"a\\"b\\\\c\\nd\xe9">>: unknown_frame',
+    false,
+  ],
+  [
     'a heartbeat with payload',
     frame(8, 0, Buffer.from('x')),
     'FRAME_ERROR - type 8, all octets = <<"x">>: unknown_frame',
