@@ -410,3 +410,32 @@ export const basicProperties: Readonly<Record<string, Domain>> = {
   'app-id': 'raw-shortstr',
   'cluster-id': 'raw-shortstr',
 };
+
+/** Octets that frame a frame (section 4.2.3). */
+export const frameConstants = { method: 1, header: 2, body: 3, heartbeat: 8, end: 0xce } as const;
+
+/** Reply codes of `channel.close` (soft: the channel ends) and `connection.close` (hard: the connection ends). */
+export const replyCodes = {
+  soft: {
+    CONTENT_TOO_LARGE: 311,
+    NO_ROUTE: 312,
+    NO_CONSUMERS: 313,
+    ACCESS_REFUSED: 403,
+    NOT_FOUND: 404,
+    RESOURCE_LOCKED: 405,
+    PRECONDITION_FAILED: 406,
+  },
+  hard: {
+    CONNECTION_FORCED: 320,
+    INVALID_PATH: 402,
+    FRAME_ERROR: 501,
+    SYNTAX_ERROR: 502,
+    COMMAND_INVALID: 503,
+    CHANNEL_ERROR: 504,
+    UNEXPECTED_FRAME: 505,
+    RESOURCE_ERROR: 506,
+    NOT_ALLOWED: 530,
+    NOT_IMPLEMENTED: 540,
+    INTERNAL_ERROR: 541,
+  },
+} as const;
