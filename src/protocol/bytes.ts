@@ -12,10 +12,13 @@ export function copyBytes(source: Buffer, start: number, end: number, target: Bu
   return at + length;
 }
 
-/** The unsigned 32-bit integer at `at`. Four shifts: a fifth of the time of `readUInt32BE`. */
+/**
+ * The unsigned 32-bit integer at `at`. Measured: shifts take a fifth of the time of `readUInt32BE`, and
+ * `?? 0` costs nothing within bounds.
+ */
 export function uint32At(buffer: Buffer, at: number): number {
-  const high = ((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0);
-  return high * 0x1_0000 + (((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0));
+  const high = ((buffer[at] ?? 0) << 24) | ((buffer[at + 1] ?? 0) << 16);
+  return (high | ((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0)) >>> 0;
 }
 
 export function uint16At(buffer: Buffer, at: number): number {

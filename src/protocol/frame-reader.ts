@@ -1,3 +1,4 @@
+import { uint32At } from './bytes.ts';
 import { AmqpError, ReplyCode } from './errors.ts';
 import { payloadSnippet } from './octets.ts';
 
@@ -167,7 +168,7 @@ export class FrameReader {
     while (end - at >= frameOverhead && !this.#paused) {
       const type = chunk[at] ?? 0;
       const channel = ((chunk[at + 1] ?? 0) << 8) | (chunk[at + 2] ?? 0);
-      const size = uint32(chunk, at + 3);
+      const size = uint32At(chunk, at + 3);
       const start = at + prefixLength;
       const last = start + size;
       if (size > this.#payloadMax) throw this.#tooLarge(type, size);
@@ -177,7 +178,7 @@ export class FrameReader {
       this.#done = at;
       if (type === FrameType.Body && channel !== 0) handler.body(channel, chunk, start, last);
       else if (type === FrameType.Method && size >= 4)
-        handler.method(channel, uint32(chunk, start), chunk, start + 4, last);
+        handler.method(channel, uint32At(chunk, start), chunk, start + 4, last);
       else this.#handOut(type, channel, chunk, start, last);
     }
     if (at < end && !this.#paused) this.#splitFrame(chunk);
@@ -187,7 +188,7 @@ export class FrameReader {
   #handOut(type: number, channel: number, buffer: Buffer, start: number, end: number): void {
     const size = end - start;
     if (type === FrameType.Method && size >= 4) {
-      this.#handler.method(channel, uint32(buffer, start), buffer, start + 4, end);
+      this.#handler.method(channel, uint32At(buffer, start), buffer, start + 4, end);
     } else if (type === FrameType.Header && size >= 12 && channel !== 0) {
       this.#handler.header(channel, buffer, start, end);
     } else if (type === FrameType.Body && channel !== 0) {
@@ -297,10 +298,4 @@ function unexpected(type: number, buffer: Buffer, start: number, end: number): A
     (type === FrameType.Heartbeat && start === end);
   if (misplaced) return new AmqpError(ReplyCode.UnexpectedFrame, frame);
   return new AmqpError(ReplyCode.FrameError, `${frame}: unknown_frame`);
-}
-
-/** Measured: shifts take a fifth of the time of `readUInt32BE`, and `?? 0` costs nothing within bounds. */
-function uint32(buffer: Buffer, at: number): number {
-  const high = ((buffer[at] ?? 0) << 24) | ((buffer[at + 1] ?? 0) << 16);
-  return (high | ((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0)) >>> 0;
 }
