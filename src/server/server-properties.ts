@@ -1,4 +1,4 @@
-import { FieldTable, tableFrom } from '../protocol/field-table.ts';
+import { type FieldTable, tableFrom } from '../protocol/field-table.ts';
 import type { ServerSettings } from './settings.ts';
 
 /**
