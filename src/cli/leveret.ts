@@ -31,6 +31,8 @@ await runCommand('leveret', async (setExitCode) => {
       async (parsed) => setExitCode(await runPerf(givenFlags(parsed, perfFlags))),
     )
     .version(version)
-    .epilogue('A flag may also be set in the environment (--data-dir as LEVERET_DATA_DIR) or in leveret.conf.')
+    .epilogue(
+      'A flag may also be set in the environment (--data-dir as LEVERET_DATA_DIR) or in leveret.conf.',
+    )
     .parseAsync();
 });

@@ -23,7 +23,10 @@ export const serverFlags: Flags = Object.fromEntries(
  *
  * @throws ConfigError, CommandError with one line that says why the broker cannot run.
  */
-export async function runServer(flags: Readonly<Record<string, string>>, start: StartBroker): Promise<ExitCode> {
+export async function runServer(
+  flags: Readonly<Record<string, string>>,
+  start: StartBroker,
+): Promise<ExitCode> {
   const { config, warnings } = loadConfig({
     flags,
     environment: process.env,
@@ -43,7 +46,13 @@ export async function runServer(flags: Readonly<Record<string, string>>, start: 
     throw startError(error);
   }
   logger.info(
-    { version, url: broker.url, managementPort: broker.managementPort, dataDir, configFile: config.configFile },
+    {
+      version,
+      url: broker.url,
+      managementPort: broker.managementPort,
+      dataDir,
+      configFile: config.configFile,
+    },
     readyLine(broker, dataDir),
   );
 
