@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Logger } from './logger.ts';
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
@@ -20,6 +20,11 @@ export interface BrokerOptions {
   readonly channelMax?: number;
   /** A connection has to be open this many milliseconds after the client connected. Default 10000. */
   readonly handshakeTimeoutMs?: number;
+  /**
+   * Who fails to log in, or sends bytes that are no frames, is disconnected after this many milliseconds,
+   * so that guessing passwords takes time. Default 3000.
+   */
+  readonly refusalDelayMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */
