@@ -476,7 +476,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   #socketClosed(): void {
     this.#deadline?.cancel();
     this.#unreadTimer?.cancel();
-    if (this.#phase === 'running') this.#endReason ??= 'client unexpectedly closed TCP connection';
+    if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
     this.#logEnd();

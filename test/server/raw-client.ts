@@ -42,6 +42,8 @@ export function methodFrame(channel: number, method: Method): Buffer {
 /** An AMQP client that does nothing by itself, so that tests can do everything wrong. */
 export class RawClient implements FrameHandler {
   readonly socket: Socket;
+  /** Stays known when the socket is gone. */
+  readonly localPort: number | undefined;
   readonly #reader = new FrameReader(this);
   readonly #arrivals: Arrival[] = [];
   #waiting: ((arrival: Arrival) => void) | undefined;
@@ -49,6 +51,7 @@ export class RawClient implements FrameHandler {
 
   private constructor(socket: Socket) {
     this.socket = socket;
+    this.localPort = socket.localPort;
     socket.on('data', (chunk) => this.#reader.push(chunk));
     socket.on('error', (error) => {
       this.#socketError = 'code' in error ? String(error.code) : error.message;
