@@ -1,10 +1,10 @@
-/** A name further away than this many edits is no likely slip of the hand. */
-const editsMax = 3;
+/** A slip of the hand changes at most this share of a name, and at least one letter may be wrong. */
+const editsMaxShare = 1 / 3;
 
 /** The known name most like a misspelt one, if any is near enough. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestEdits = Math.min(editsMax, Math.ceil(name.length / 2)) + 1;
+  let bestEdits = Math.max(1, Math.floor(name.length * editsMaxShare)) + 1;
   for (const candidate of known) {
     const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (edits < bestEdits) {
