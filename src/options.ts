@@ -29,6 +29,11 @@ export interface BrokerOptions {
   readonly maxMessageBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */
   readonly generationBytes?: number;
+  /**
+   * The store failed: what is in memory may not be on disk. By then nothing is confirmed any more, all
+   * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
+   */
+  readonly onFailure?: (cause: unknown) => void;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
 }

@@ -35,7 +35,7 @@ export class AccessControl {
   }
 
   /**
-   * Finds out who a client is. A promise, since other back ends will ask over the network.
+   * Finds out who an AMQP client is. A promise, since other back ends will ask over the network.
    *
    * @throws AuthenticationFailure with the reason, for the log only
    */
@@ -44,24 +44,22 @@ export class AccessControl {
     if (mechanism === undefined) {
       throw new AuthenticationFailure(`unknown/invalid authentication mechanism '${mechanismName}'`);
     }
-    const credentials = mechanism.credentials(response);
-    const user = this.checkPassword(credentials);
-    if (this.loopbackUsers.has(user.name) && !isLoopback(address)) {
-      throw new AuthenticationFailure(`user '${user.name}' can only connect via localhost`);
-    }
-    return user;
+    return this.login(mechanism.credentials(response), address);
   }
 
   /**
-   * The user with this name and password, as the management API asks too.
+   * The user with this name and password, if they may come in from `address`.
    *
-   * @throws AuthenticationFailure
+   * @throws AuthenticationFailure with the reason, for the log only
    */
-  checkPassword({ username, password }: Credentials): User {
+  async login({ username, password }: Credentials, address: string | undefined): Promise<User> {
     const user = this.users.get(username);
     const matches = verifyPassword(password, user?.passwordHash ?? nobodysHash);
     if (user === undefined || !matches) {
       throw new AuthenticationFailure(`user '${username}' - invalid credentials`);
+    }
+    if (this.loopbackUsers.has(user.name) && !isLoopback(address)) {
+      throw new AuthenticationFailure(`user '${user.name}' can only connect via localhost`);
     }
     return user;
   }

@@ -260,7 +260,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
       this.#unreadTimer = undefined;
       this.resumeInput();
     }
-    for (const channel of this.#channels.values()) channel.outputDrained();
+    for (const channel of this.#channels.values()) channel.resumeConsumers();
   }
 
   // ---- frames
@@ -311,7 +311,9 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
   heartbeat(): void {}
 
+  /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
+    this.broker.endTurn();
     this.#limitUnread();
   }
 

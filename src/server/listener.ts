@@ -28,6 +28,7 @@ export class Listener implements ConnectionContext {
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
   readonly #servers: Server[] = [];
+  readonly #addresses: ListenerAddress[] = [];
   readonly #connections = new Set<Connection>();
   #allClosed: (() => void) | undefined;
 
@@ -48,8 +49,19 @@ export class Listener implements ConnectionContext {
     return this.#connections.size;
   }
 
+  get channelCount(): number {
+    let count = 0;
+    for (const connection of this.#connections) count += connection.channelCount;
+    return count;
+  }
+
+  /** Where clients can connect; nowhere once the listener is closed. */
+  get addresses(): readonly ListenerAddress[] {
+    return this.#addresses;
+  }
+
   virtualHost(name: string): VirtualHost | undefined {
-    return this.broker.vhosts.get(name);
+    return this.broker.vhost(name);
   }
 
   /**
@@ -71,13 +83,12 @@ export class Listener implements ConnectionContext {
       this.log.error({ err: error }, `cannot accept connections: ${error.message}`),
     );
     this.#servers.push(server);
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('not a TCP listener');
-    this.log.info(
-      { host: address.address, port: address.port },
-      `started TCP listener on ${host}:${address.port}`,
-    );
-    return { host: address.address, port: address.port };
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
+    const address = { host: bound.address, port: bound.port };
+    this.#addresses.push(address);
+    this.log.info(address, `started TCP listener on ${bound.address}:${bound.port}`);
+    return address;
   }
 
   #accept(socket: Socket): void {
@@ -91,16 +102,29 @@ export class Listener implements ConnectionContext {
 
   /** Accepts nobody any more, asks all clients to go, and drops those that do not in time. */
   async close(): Promise<void> {
-    for (const server of this.#servers) server.close();
+    this.#stopListening();
     if (this.#connections.size === 0) return;
     const allClosed = new Promise<void>((resolve) => {
       this.#allClosed = resolve;
     });
-    const grace = this.broker.clock.setTimer(this.settings.shutdownGraceMs, () => {
-      for (const connection of this.#connections) connection.destroy();
-    });
+    const grace = this.broker.clock.setTimer(this.settings.shutdownGraceMs, () => this.#dropAll());
     for (const connection of this.#connections) connection.shutDown();
     await allClosed;
     grace.cancel();
+  }
+
+  /** Accepts nobody any more and drops all connections without a word: nothing the broker says can be trusted. */
+  abort(): void {
+    this.#stopListening();
+    this.#dropAll();
+  }
+
+  #stopListening(): void {
+    for (const server of this.#servers) server.close();
+    this.#addresses.length = 0;
+  }
+
+  #dropAll(): void {
+    for (const connection of this.#connections) connection.destroy();
   }
 }
