@@ -1,0 +1,30 @@
+/** Exit codes of all commands: sysexits(3), which rabbitmqctl follows too. */
+export const ExitCode = {
+  Ok: 0,
+  /** Something failed that has no code of its own. */
+  Failure: 1,
+  /** The command line is wrong. */
+  Usage: 64,
+  /** Input data is wrong; messages were lost. */
+  Data: 65,
+  /** No such user, or the login was refused. */
+  NoUser: 67,
+  /** A broker cannot be reached, or a port is taken. */
+  Unavailable: 69,
+  /** A file or directory cannot be made or written. */
+  CannotCreate: 73,
+  /** The configuration file or the environment is wrong. */
+  Config: 78,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Ends a command with one line on standard error. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode = ExitCode.Failure) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

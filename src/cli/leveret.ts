@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { suggestion } from '../config/nearest.ts';
+import { startBroker } from '../index.ts';
+import { version } from '../version.ts';
+import { commandLine, givenFlags, usageError, withFlags } from './flags.ts';
+import { perfFlags } from './perf/options.ts';
+import { runPerf } from './perf/perf.ts';
+import { runCommand } from './run-command.ts';
+import { runServer, serverFlags } from './server.ts';
+
+const commands = ['server', 'perf'];
+
+await runCommand('leveret', async (setExitCode) => {
+  await commandLine(process.argv.slice(2), 'leveret')
+    .usage('$0 [command] [flags]')
+    .command(
+      ['server', '$0'],
+      'Run the broker (the default)',
+      (argv) => withFlags(argv, serverFlags),
+      async (parsed) => {
+        const given = givenFlags(parsed, serverFlags);
+        const word = given.words.find((each) => each !== 'server');
+        if (word !== undefined) throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
+        setExitCode(await runServer(given.values, startBroker));
+      },
+    )
+    .command(
+      'perf',
+      'Put load on an AMQP broker and measure it',
+      (argv) => withFlags(argv, perfFlags),
+      async (parsed) => setExitCode(await runPerf(givenFlags(parsed, perfFlags))),
+    )
+    .version(version)
+    .epilogue(
+      'A flag may also be set in the environment (--data-dir as LEVERET_DATA_DIR) or in leveret.conf.',
+    )
+    .parseAsync();
+});

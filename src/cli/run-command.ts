@@ -1,0 +1,30 @@
+import { ConfigError } from '../config/error.ts';
+import { CommandError, ExitCode } from './exit-code.ts';
+
+/**
+ * Runs a command and ends the process with its exit code. What goes wrong becomes one line on
+ * standard error, without a stack trace.
+ */
+export async function runCommand(
+  name: string,
+  run: (setExitCode: (code: ExitCode) => void) => Promise<void>,
+): Promise<void> {
+  let exitCode: ExitCode = ExitCode.Ok;
+  try {
+    await run((code) => {
+      exitCode = code;
+    });
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    exitCode = exitCodeOf(error);
+  }
+  process.exit(exitCode);
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof ConfigError) return ExitCode.Config;
+  // yargs' own complaints (a flag without its value, say) are about the command line.
+  if (error instanceof Error && error.name === 'YError') return ExitCode.Usage;
+  return ExitCode.Failure;
+}

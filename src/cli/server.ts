@@ -1,0 +1,139 @@
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { type Config, loadConfig, settings } from '../config.ts';
+import { createLogger } from '../logging.ts';
+import type { RunningBroker, StartBroker } from '../options.ts';
+import { version } from '../version.ts';
+import { CommandError, ExitCode } from './exit-code.ts';
+import type { Flags } from './flags.ts';
+
+/** The flags of `leveret server`: the settings. */
+export const serverFlags: Flags = Object.fromEntries(
+  Object.values(settings).map((setting) => [
+    setting.flag,
+    { doc: setting.doc, placeholder: setting.type.placeholder, defaultText: setting.defaultText },
+  ]),
+);
+
+/**
+ * `leveret server`: runs a broker until SIGTERM or SIGINT. A second signal does not wait for the
+ * broker to close.
+ *
+ * @throws ConfigError, CommandError with one line that says why the broker cannot run.
+ */
+export async function runServer(
+  flags: Readonly<Record<string, string>>,
+  start: StartBroker,
+): Promise<ExitCode> {
+  const { config, warnings } = loadConfig({
+    flags,
+    environment: process.env,
+    workingDirectory: process.cwd(),
+  });
+  const logger = createLogger(config.logLevel);
+  for (const warning of warnings) logger.warn(warning);
+
+  const signal = firstSignal(logger);
+  const dataDir = resolve(config.dataDir);
+  await prepareDataDir(dataDir);
+  let broker: RunningBroker;
+  try {
+    broker = await start({ ...brokerOptions(config), dataDir, logger });
+  } catch (error) {
+    logger.debug({ err: error }, 'start failed');
+    throw startError(error);
+  }
+  logger.info(
+    {
+      version,
+      url: broker.url,
+      managementPort: broker.managementPort,
+      dataDir,
+      configFile: config.configFile,
+    },
+    readyLine(broker, dataDir),
+  );
+
+  logger.info(`${await signal}: closing connections and writing what is left`);
+  await broker.close();
+  logger.info('stopped');
+  return ExitCode.Ok;
+}
+
+function brokerOptions(config: Config) {
+  const { configFile: _configFile, logLevel: _logLevel, managementPort, ...options } = config;
+  return managementPort === undefined ? options : { ...options, managementPort };
+}
+
+function readyLine(broker: RunningBroker, dataDir: string): string {
+  const management =
+    broker.managementPort === undefined ? 'no HTTP API' : `HTTP API on port ${broker.managementPort}`;
+  return `Leveret ${version} ready at ${address(broker.host, broker.port)}, ${management}, data in ${dataDir}`;
+}
+
+/** Resolves with the name of the first signal that asks the process to stop. */
+function firstSignal(logger: Logger): Promise<NodeJS.Signals> {
+  return new Promise((resolveSignal) => {
+    let stopping = false;
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(name, () => {
+        if (stopping) {
+          logger.warn(`${name} again: stopping at once`);
+          process.exit(ExitCode.Failure);
+        }
+        stopping = true;
+        resolveSignal(name);
+      });
+    }
+  });
+}
+
+async function prepareDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new CommandError(
+      `cannot write to the data directory ${dataDir} (${codeOf(error) ?? error}): choose another with --data-dir`,
+      ExitCode.CannotCreate,
+    );
+  }
+}
+
+/** One line for what goes wrong most often when a broker starts. */
+function startError(error: unknown): CommandError {
+  const code = codeOf(error);
+  const { address: host, port } = listenError(error);
+  const where = port === undefined ? 'a port' : address(host ?? '', port);
+  switch (code) {
+    case 'EADDRINUSE':
+      return new CommandError(
+        `${where} is already in use, perhaps by another broker: choose another with --port and --management-port`,
+        ExitCode.Unavailable,
+      );
+    case 'EADDRNOTAVAIL':
+      return new CommandError(`${where} is not an address of this machine: see --host`, ExitCode.Unavailable);
+    case 'EACCES':
+      return new CommandError(`no permission for ${where}`, ExitCode.Unavailable);
+    default:
+      return new CommandError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function listenError(error: unknown): { address?: string; port?: number } {
+  if (!(error instanceof Error)) return {};
+  return {
+    ...('address' in error && typeof error.address === 'string' && { address: error.address }),
+    ...('port' in error && typeof error.port === 'number' && { port: error.port }),
+  };
+}
+
+function address(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

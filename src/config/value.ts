@@ -1,0 +1,87 @@
+/**
+ * How the text of a setting becomes a value. The same text means the same in a flag, in the
+ * environment and in the configuration file.
+ */
+export interface ValueType<T> {
+  /** What to write in the place of the value in a synopsis, such as `<bytes>`. */
+  readonly placeholder: string;
+  /** Completes the sentence "... is not <expected>". */
+  readonly expected: string;
+  /** `undefined` when the text is not a value of this type. */
+  parse(text: string): { readonly value: T } | undefined;
+}
+
+/** Any text but the empty one. */
+export const text: ValueType<string> = {
+  placeholder: '<text>',
+  expected: 'a text',
+  parse: (given) => (given === '' ? undefined : { value: given }),
+};
+
+/** A file or directory; relative ones start at the working directory. */
+export const path: ValueType<string> = { ...text, placeholder: '<path>', expected: 'a path' };
+
+/** A whole number within bounds, both included. */
+export function integer(min: number, max: number, unit = 'n', noun = 'a whole number'): ValueType<number> {
+  return {
+    placeholder: `<${unit}>`,
+    expected: `${noun} from ${min} to ${max}`,
+    parse: (given) => bounded(/^\d+$/.test(given) ? Number(given) : Number.NaN, min, max),
+  };
+}
+
+/** A TCP port; 0 takes any free one. */
+export const port: ValueType<number> = integer(0, 65_535, 'port', 'a port');
+
+/** A TCP port, or `none` for no listener. */
+export const portOrNone: ValueType<number | undefined> = {
+  placeholder: '<port>|none',
+  expected: `${port.expected}, or none`,
+  parse: (given) => (given === 'none' ? { value: undefined } : port.parse(given)),
+};
+
+/** Units as in rabbitmq.conf: one letter and `iB` count in powers of 1024, `kB`, `MB` and `GB` in powers of 1000. */
+const bytesPerUnit: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['k', 2 ** 10],
+  ['ki', 2 ** 10],
+  ['kib', 2 ** 10],
+  ['kb', 1e3],
+  ['m', 2 ** 20],
+  ['mi', 2 ** 20],
+  ['mib', 2 ** 20],
+  ['mb', 1e6],
+  ['g', 2 ** 30],
+  ['gi', 2 ** 30],
+  ['gib', 2 ** 30],
+  ['gb', 1e9],
+]);
+
+/** A number of bytes, with or without a unit: `131072`, `128KiB`, `1GB`. */
+export function size(min: number, max: number): ValueType<number> {
+  return {
+    placeholder: '<bytes>',
+    expected: `a size from ${min} to ${max} bytes (units such as MiB and GB are understood)`,
+    parse: (given) => {
+      const match = /^(\d+)\s*([a-z]*)$/i.exec(given);
+      const unit = bytesPerUnit.get(match?.[2]?.toLowerCase() ?? '');
+      return match === null || unit === undefined ? undefined : bounded(Number(match[1]) * unit, min, max);
+    },
+  };
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(words: readonly T[]): ValueType<T> {
+  return {
+    placeholder: words.join('|'),
+    expected: `one of ${words.join(', ')}`,
+    parse: (given) => {
+      const value = words.find((word) => word === given);
+      return value === undefined ? undefined : { value };
+    },
+  };
+}
+
+function bounded(value: number, min: number, max: number): { value: number } | undefined {
+  return value >= min && value <= max ? { value } : undefined;
+}
