@@ -24,6 +24,7 @@ import { encodeEntryKey } from './entry-key.ts';
 import { type DamagedEntry, readEntries } from './entry-reader.ts';
 import { type Environment, transact } from './environment.ts';
 import { requireFreeBytes } from './file-check.ts';
+import { probeDataFiles } from './file-probe.ts';
 import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
 import { LogIndex } from './log-index.ts';
@@ -62,6 +63,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
+    await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
     const index = new LogIndex();
     const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
@@ -135,7 +137,7 @@ class LmdbStore implements Store {
   readonly durable = true;
   readonly #parts: Parts;
   #phase: 'opened' | 'running' | 'closed' = 'opened';
-  #committing = false;
+  #underway: Promise<void> | undefined;
   #failure: StoreBrokenError | undefined;
 
   constructor(parts: Parts) {
@@ -163,13 +165,13 @@ class LmdbStore implements Store {
 
   async commit(commit: Commit): Promise<void> {
     const prepared = this.#prepare(commit);
-    this.#committing = true;
+    this.#underway = this.#write(prepared);
     try {
-      await this.#write(prepared);
+      await this.#underway;
     } catch (error) {
       throw error instanceof StoreFullError ? error : this.#fail(error);
     } finally {
-      this.#committing = false;
+      this.#underway = undefined;
     }
   }
 
@@ -181,28 +183,41 @@ class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
-    const recovered = this.#phase === 'running';
+    const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
-    const { files, logStates, generations, damage, lock } = this.#parts;
-    await damage.settle();
+    const { files, generations, damage, lock, log } = this.#parts;
+    await Promise.allSettled([this.#underway, damage.settle()]);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.
     if (this.#failure !== undefined) return;
-    if (recovered) {
-      await generations.settle();
-      await logStates.flush();
+    try {
+      await this.#writeLastStates(wasRunning);
+    } catch (error) {
+      log.error(
+        `the data could not be closed properly: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      if (!(error instanceof StoreFullError)) return;
     }
     await generations.close();
     await files.definitions.close();
-    await logStates.writeCleanMark();
     await files.logStates.close();
     await lock.release();
+  }
+
+  async #writeLastStates(wasRunning: boolean): Promise<void> {
+    const { logStates, generations } = this.#parts;
+    if (wasRunning) {
+      await logStates.flush();
+      await generations.settle();
+      await logStates.flush();
+    }
+    await logStates.writeCleanMark();
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
   #prepare(commit: Commit): PreparedCommit {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#phase !== 'running') throw new Error(`commit() on a store that is ${this.#phase}`);
-    if (this.#committing) throw new Error('a commit is under way');
+    if (this.#underway !== undefined) throw new Error('a commit is under way');
     checkCommit(commit, this.#parts.index);
     const prepared = {
       entries: commit.entries,
