@@ -12,8 +12,9 @@ import {
 import { checkCommit } from './commit-check.ts';
 import { DamageReport } from './damage-report.ts';
 import { prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
 import { DataDirectoryLock } from './data-directory-lock.ts';
-import { type DataFiles, openDataFiles } from './data-files.ts';
+import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
 import {
   decodeDefinitionKey,
   decodeDefinitionValue,
@@ -48,6 +49,12 @@ const GENERATION_BYTES = 2 ** 30;
 const FREE_BYTES_MIN = 200 * 2 ** 20;
 
 /**
+ * How long log states that came with entries wait for more of their kind. Each flush costs the entries beside
+ * it; a state that is lost in a crash is only a redelivery.
+ */
+const STATE_FLUSH_DELAY_MS = 50;
+
+/**
  * Opens a data directory, or makes a new one.
  *
  * @throws DataDirectoryError when the directory cannot be used; the message says what to do.
@@ -65,39 +72,46 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await removeStrayLockFiles(directory);
     await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
-    const index = new LogIndex();
-    const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
-      generations.retireDead(),
-    );
-    const generations = new Generations(
-      {
-        directory,
-        generationBytes,
-        freeBytesMin,
-        log,
-        index,
-        orphaned: (logIds) => logStates.discard(logIds),
-      },
-      files.generations,
-    );
-    const cleanShutdown = (await logStates.takeCleanMark()) || files.created;
-    const damage = new DamageReport(directory, log, options.onDamage);
-    const freeSpace = new FreeSpace(directory, freeBytesMin);
-    return new LmdbStore({
-      files,
-      index,
-      logStates,
-      generations,
-      cleanShutdown,
-      damage,
-      freeSpace,
-      lock,
-      log,
-    });
+    try {
+      return await assemble(directory, files, lock, { ...options, generationBytes, freeBytesMin, log });
+    } catch (error) {
+      await closeDataFiles(files);
+      throw error;
+    }
   } catch (error) {
     await lock.release();
     throw error;
   }
+}
+
+type ResolvedOptions = LmdbStoreOptions & Required<Omit<LmdbStoreOptions, 'onDamage'>>;
+
+async function assemble(
+  directory: string,
+  files: DataFiles,
+  lock: DataDirectoryLock,
+  { generationBytes, freeBytesMin, log, onDamage }: ResolvedOptions,
+): Promise<Store> {
+  const index = new LogIndex();
+  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
+    generations.retireDead(),
+  );
+  const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
+  const generations = new Generations(
+    { directory, generationBytes, freeBytesMin, log, index, orphaned },
+    files.generations,
+  );
+  return new LmdbStore({
+    files,
+    index,
+    logStates,
+    generations,
+    cleanShutdown: (await logStates.takeCleanMark()) || files.created,
+    damage: new DamageReport(directory, log, onDamage),
+    freeSpace: new FreeSpace(directory, freeBytesMin),
+    lock,
+    log,
+  });
 }
 
 interface Parts {
@@ -130,8 +144,8 @@ interface PreparedCommit {
  * Queues in LMDB.
  *
  * What a commit promises: its entries are on disk all or none, its definitions are on disk all or none, and
- * both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk:
- * with the next flush, unless the commit holds nothing else; then it waits for them.
+ * both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk,
+ * never before and a little later; a commit that holds nothing else waits for them.
  */
 class LmdbStore implements Store {
   readonly durable = true;
@@ -139,6 +153,7 @@ class LmdbStore implements Store {
   #phase: 'opened' | 'running' | 'closed' = 'opened';
   #underway: Promise<void> | undefined;
   #failure: StoreBrokenError | undefined;
+  #stateTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -187,6 +202,7 @@ class LmdbStore implements Store {
     this.#phase = 'closed';
     const { files, generations, damage, lock, log } = this.#parts;
     await Promise.allSettled([this.#underway, damage.settle()]);
+    clearTimeout(this.#stateTimer);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.
     if (this.#failure !== undefined) return;
     try {
@@ -204,13 +220,14 @@ class LmdbStore implements Store {
   }
 
   async #writeLastStates(wasRunning: boolean): Promise<void> {
-    const { logStates, generations } = this.#parts;
+    const { logStates, generations, cleanShutdown } = this.#parts;
     if (wasRunning) {
       await logStates.flush();
       await generations.settle();
       await logStates.flush();
     }
-    await logStates.writeCleanMark();
+    // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
+    if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
@@ -238,9 +255,8 @@ class LmdbStore implements Store {
     if (logStates.length + droppedLogs.length === 0) return;
     const table = this.#parts.logStates;
     table.stage(logStates, droppedLogs);
-    const flushed = table.flush();
-    if (writes.length === 0) await flushed;
-    else flushed.catch((error) => this.#noteStatesFailure(error));
+    if (writes.length === 0) await table.flush();
+    else this.#flushStatesSoon();
   }
 
   async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
@@ -265,6 +281,13 @@ class LmdbStore implements Store {
         else environment.put(key, row);
       }
     });
+  }
+
+  #flushStatesSoon(): void {
+    this.#stateTimer ??= setTimeout(() => {
+      this.#stateTimer = undefined;
+      this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
+    }, STATE_FLUSH_DELAY_MS);
   }
 
   /** Without room the states wait for the next commit: what they settle is only delivered again after a crash. */
@@ -305,7 +328,18 @@ function readDefinitions(environment: Environment): Definition[] {
   for (const { key, value } of environment.getRange({})) {
     // The header row: no definition's key is a lone zero byte, its kind has at least one letter.
     if (key.length === 1) continue;
-    definitions.push({ key: decodeDefinitionKey(key), value: decodeDefinitionValue(value) });
+    definitions.push(decodeDefinition(decodeDefinitionKey(key), value));
   }
   return definitions;
+}
+
+function decodeDefinition(key: string[], row: Buffer): Definition {
+  try {
+    return { key, value: decodeDefinitionValue(row) };
+  } catch (error) {
+    const name = key.join(' ');
+    throw new DataDirectoryError(`definitions.mdb is damaged: the definition "${name}" cannot be read`, {
+      cause: error,
+    });
+  }
 }

@@ -67,6 +67,7 @@ describe('the lock', () => {
     const { pid } = JSON.parse(readFileSync(file('lock'), 'utf8'));
     await expect(open()).rejects.toThrow(`in use by process ${pid}`);
     await writer.kill();
+    await (await open()).close();
     const store = await open();
     expect(store.recover().cleanShutdown).toBe(false);
     await store.close();
