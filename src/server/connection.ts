@@ -7,8 +7,9 @@ import type { Timer } from '../broker/clock.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { type FrameHandler, FrameReader, protocolHeader } from '../protocol/frame-reader.ts';
+import { type FrameHandler, FrameReader, FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, methodName, type ServerMethod } from '../protocol/methods.ts';
+import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
@@ -46,6 +47,9 @@ const unreadCheckMs = 30_000;
 
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
+
+/** Class and method id at the start of a method frame's payload. */
+const methodIdBytes = 4;
 
 /**
  * - `header`: waiting for the protocol header
@@ -327,7 +331,8 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     } else if (number === 0) {
       this.#handshake?.method(decodeMethod(id, buffer, start, end));
     } else {
-      throw new AmqpError(ReplyCode.ChannelError, 'unexpected method before connection.open');
+      const text = `type ${FrameType.Method}, ${payloadSnippet(buffer, start - methodIdBytes, end)}`;
+      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, text));
     }
   }
 
@@ -350,9 +355,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** channel.open, channel.close and channel.close-ok; and any method on a channel that is not open. */
   #lifecycleMethod(number: number, id: number, channel: Channel | undefined): void {
     if (id === MethodId.ChannelOpen) {
-      this.#channels.checkFree(number);
-      this.#channels.add(number, new Channel(this, number));
-      this.output.method(number, { id: MethodId.ChannelOpenOk });
+      this.#openChannel(number);
     } else if (this.#channels.isClosing(number)) {
       if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
       else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
@@ -365,6 +368,22 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     } else {
       throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
     }
+  }
+
+  #openChannel(number: number): void {
+    const channels = this.#channels;
+    if (!channels.isFree(number)) {
+      throw new AmqpError(ReplyCode.ChannelError, "second 'channel.open' seen");
+    }
+    if (channels.isFull) {
+      const limit = `has reached the negotiated channel_max (${channels.openMax})`;
+      const text = `number of channels opened (${channels.size}) ${limit}`;
+      // RabbitMQ names no method here.
+      this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
+      return;
+    }
+    channels.add(number, new Channel(this, number));
+    this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
   // ---- errors and the end
@@ -438,11 +457,11 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.log.error({ connection: this.name }, `${this.name}: ${mechanism} login refused: ${reason}`);
-    if (notice !== undefined) {
-      const { code: replyCode, replyText } = notice;
-      this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
-    }
     this.#disconnectLater('login refused');
+    if (notice === undefined) return;
+    const { code: replyCode, replyText } = notice;
+    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    this.#phase = 'closing';
   }
 
   /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
