@@ -40,7 +40,13 @@ export async function runServer(
   await prepareDataDir(dataDir);
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger });
+    broker = await start({
+      ...brokerOptions(config),
+      dataDir,
+      logger,
+      // The log says why. Whoever starts us again gets what is on disk.
+      onFailure: () => process.exit(ExitCode.Failure),
+    });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);

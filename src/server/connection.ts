@@ -7,15 +7,18 @@ import type { Timer } from '../broker/clock.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { type FrameHandler, FrameReader, protocolHeader } from '../protocol/frame-reader.ts';
-import { decodeMethod, MethodId, methodName, type ServerMethod } from '../protocol/methods.ts';
+import { type FrameHandler, FrameReader, FrameType, protocolHeader } from '../protocol/frame-reader.ts';
+import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
+import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
 import { Output } from './output.ts';
 import { describeProtocol, isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
 export interface ConnectionContext extends HandshakeContext {
@@ -35,17 +38,11 @@ const closeTimeoutSecondsMax = 30;
 /** After the last byte has been written the client has this long to close its side. */
 const lingerMs = 3_000;
 
-/**
- * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
- * waits for its socket. Deliveries stop long before; see {@link Output.isCongested}.
- */
-const unreadBytesMax = 16 * 1024 * 1024;
-
-/** One that is not listened to, and takes none of it in this time, is dropped. */
-const unreadCheckMs = 30_000;
-
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
+
+/** Class and method id at the start of a method frame's payload. */
+const methodIdBytes = 4;
 
 /**
  * - `header`: waiting for the protocol header
@@ -60,7 +57,7 @@ type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'ended';
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
+export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost {
   readonly output: Output;
   readonly broker: Broker;
   readonly log: Logger;
@@ -71,6 +68,8 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #reader: FrameReader;
+  readonly #unread: UnreadLimit;
+  readonly #events: ConnectionLog;
   readonly #connectedAt: number;
   #phase: Phase = 'header';
   #headerBytes: Buffer = Buffer.alloc(0);
@@ -83,7 +82,6 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   #deadline: Timer | undefined;
   /** How many want the input to rest. */
   #pauses = 0;
-  #unreadTimer: Timer | undefined;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -95,6 +93,8 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.log = context.log;
     this.remoteAddress = socket.remoteAddress;
     this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.#events = new ConnectionLog(context.log, this.name);
+    this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#reader = new FrameReader(this);
     this.#reader.frameMax = initialFrameMaxBytes;
@@ -233,33 +233,19 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     }
   }
 
-  /** Stops listening to a client that does not read; see {@link unreadBytesMax}. */
+  /** Stops listening to a client that does not read what it asks for. */
   #limitUnread(): void {
-    if (this.#socket.writableLength <= unreadBytesMax || this.#unreadTimer !== undefined) return;
     // Asking makes the output report when the socket has caught up.
-    if (!this.output.isCongested || this.#phase !== 'running') return;
-    this.pauseInput();
-    this.#watchUnread();
+    if (this.#unread.isExceeded && this.output.isCongested && this.isRunning) this.#unread.pause();
   }
 
-  #watchUnread(): void {
-    const unreadBytes = this.#socket.writableLength;
-    this.#unreadTimer = this.broker.clock.setTimer(unreadCheckMs, () => {
-      if (this.#socket.writableLength < unreadBytes) {
-        this.#watchUnread();
-        return;
-      }
-      this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
-      this.#socket.destroy();
-    });
+  stalled(unreadBytes: number): void {
+    this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
+    this.#socket.destroy();
   }
 
   #drained(): void {
-    if (this.#unreadTimer !== undefined) {
-      this.#unreadTimer.cancel();
-      this.#unreadTimer = undefined;
-      this.resumeInput();
-    }
+    this.#unread.drained();
     for (const channel of this.#channels.values()) channel.resumeConsumers();
   }
 
@@ -327,7 +313,8 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     } else if (number === 0) {
       this.#handshake?.method(decodeMethod(id, buffer, start, end));
     } else {
-      throw new AmqpError(ReplyCode.ChannelError, 'unexpected method before connection.open');
+      const text = `type ${FrameType.Method}, ${payloadSnippet(buffer, start - methodIdBytes, end)}`;
+      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, text));
     }
   }
 
@@ -350,9 +337,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** channel.open, channel.close and channel.close-ok; and any method on a channel that is not open. */
   #lifecycleMethod(number: number, id: number, channel: Channel | undefined): void {
     if (id === MethodId.ChannelOpen) {
-      this.#channels.checkFree(number);
-      this.#channels.add(number, new Channel(this, number));
-      this.output.method(number, { id: MethodId.ChannelOpenOk });
+      this.#openChannel(number);
     } else if (this.#channels.isClosing(number)) {
       if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
       else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
@@ -367,6 +352,22 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     }
   }
 
+  #openChannel(number: number): void {
+    const channels = this.#channels;
+    if (!channels.isFree(number)) {
+      throw new AmqpError(ReplyCode.ChannelError, "second 'channel.open' seen");
+    }
+    if (channels.isFull) {
+      const limit = `has reached the negotiated channel_max (${channels.openMax})`;
+      const text = `number of channels opened (${channels.size}) ${limit}`;
+      // RabbitMQ names no method here.
+      this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
+      return;
+    }
+    channels.add(number, new Channel(this, number));
+    this.output.method(number, { id: MethodId.ChannelOpenOk });
+  }
+
   // ---- errors and the end
 
   #methodFailed(number: number, error: unknown): void {
@@ -378,12 +379,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   closeChannelWithError(number: number, error: AmqpError): void {
     const channel = this.#channels.remove(number, true);
     if (channel === undefined) return;
-    const operation = methodName((error.classId << 16) | error.methodId);
-    const text = describe(error);
-    this.log.error(
-      { connection: this.name, channel: number },
-      `Channel error on connection ${this.#description}, channel ${number}: operation ${operation} caused a channel exception ${text}`,
-    );
+    this.#events.channelFailed(number, error);
     channel.release();
     this.output.method(number, {
       id: MethodId.ChannelClose,
@@ -398,9 +394,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   failed(error: unknown): void {
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
     const amqpError = error instanceof AmqpError ? error : undefined;
-    if (amqpError === undefined) {
-      this.log.error({ connection: this.name, err: error }, `internal error on connection ${this.name}`);
-    }
+    if (amqpError === undefined) this.#events.internalError(error);
     if (this.#session === undefined && this.#handshake?.isAuthenticated !== true) {
       this.#disconnectLater(amqpError?.replyText ?? 'internal error');
     } else if (amqpError !== undefined) {
@@ -413,13 +407,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** Sends connection.close after everything the connection held has been let go. */
   closeWithError(error: AmqpError): void {
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
-    if (error.code !== ReplyCode.ConnectionForced) {
-      const operation = error.classId === 0 ? 'none' : methodName((error.classId << 16) | error.methodId);
-      this.log.error(
-        { connection: this.name },
-        `Error on AMQP connection ${this.#description}: operation ${operation} caused a connection exception ${describe(error)}`,
-      );
-    }
+    if (error.code !== ReplyCode.ConnectionForced) this.#events.connectionFailed(error);
     this.#close(error.code, error.replyText, error.classId, error.methodId);
   }
 
@@ -437,12 +425,12 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   }
 
   refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
-    this.log.error({ connection: this.name }, `${this.name}: ${mechanism} login refused: ${reason}`);
-    if (notice !== undefined) {
-      const { code: replyCode, replyText } = notice;
-      this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
-    }
+    this.#events.loginRefused(mechanism, reason);
     this.#disconnectLater('login refused');
+    if (notice === undefined) return;
+    const { code: replyCode, replyText } = notice;
+    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    this.#phase = 'closing';
   }
 
   /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
@@ -477,11 +465,11 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   #socketClosed(): void {
     this.#deadline?.cancel();
-    this.#unreadTimer?.cancel();
+    this.#unread.stop();
     if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
-    this.#logEnd();
+    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
     this.#context.connectionClosed(this);
   }
 
@@ -525,10 +513,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.#phase = 'running';
     this.send({ id: MethodId.ConnectionOpenOk });
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
-    this.log.info(
-      { connection: this.name },
-      `accepting AMQP connection ${this.#description}: user '${user.name}' authenticated and granted access to vhost '${vhost.name}'`,
-    );
+    this.#events.opened(session);
   }
 
   get bytesReceived(): number {
@@ -554,42 +539,9 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
-
-  // ---- log
-
-  get #description(): string {
-    const displayName = this.#session?.client.displayName;
-    return displayName === undefined ? this.name : `${this.name} (${displayName})`;
-  }
-
-  #logEnd(): void {
-    const reason = this.#endReason === undefined ? '' : `: ${this.#endReason}`;
-    const durationMs = this.broker.clock.now() - this.#connectedAt;
-    const fields = { connection: this.name, durationMs };
-    if (this.#session === undefined) {
-      // A TCP connection without a byte is a health check.
-      if (this.#socket.bytesRead === 0)
-        this.log.debug(fields, `closing AMQP connection ${this.name}${reason}`);
-      else this.log.warn(fields, `closing AMQP connection ${this.name} during handshake${reason}`);
-      return;
-    }
-    const { user, vhost, client } = this.#session;
-    const name = client.displayName === undefined ? '' : `${client.displayName}, `;
-    const details = `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${Math.round(durationMs / 1000)}s'`;
-    const message = `closing AMQP connection ${this.name} (${details})${reason}`;
-    if (reason === '') this.log.info(fields, message);
-    else this.log.warn(fields, message);
-  }
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */
 function isLifecycle(id: number): boolean {
   return id === MethodId.ChannelOpen || id === MethodId.ChannelClose || id === MethodId.ChannelCloseOk;
-}
-
-/** `precondition_failed: explanation`, as RabbitMQ's log has it. */
-function describe(error: AmqpError): string {
-  const separator = error.replyText.indexOf(' - ');
-  const name = error.replyText.slice(0, separator).toLowerCase();
-  return `${name}: ${error.replyText.slice(separator + 3)}`;
 }

@@ -124,6 +124,14 @@ describe('login', () => {
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(refusalDelayMs - 5);
   });
 
+  it('refused is over when the client has understood', async () => {
+    const client = await RawClient.connect(broker.port);
+    await client.login({ response: wrong, properties: capable('authentication_failure_close') });
+    await client.expect(MethodId.ConnectionClose);
+    client.send(0, { id: MethodId.ConnectionCloseOk });
+    expect(await client.expectEnd()).toBeUndefined();
+  });
+
   it('refused is silence and a reset for others', async () => {
     const client = await RawClient.connect(broker.port);
     await client.login({ response: wrong });
@@ -197,6 +205,19 @@ describe('connection.open', () => {
     });
     client.send(0, { id: MethodId.ConnectionCloseOk });
     await client.expectEnd();
+  });
+
+  it('is for channel 0', async () => {
+    const client = await RawClient.connect(broker.port);
+    await client.tune();
+    client.send(1, { id: MethodId.ConnectionOpen, virtualHost: '/' });
+    expect(await client.expect(MethodId.ConnectionClose)).toMatchObject({
+      replyCode: 505,
+      replyText: 'UNEXPECTED_FRAME - type 1, all octets = <<0,10,0,40,1,47,0,0>>',
+      classId: 0,
+      methodId: 0,
+    });
+    client.socket.destroy();
   });
 
   it('may be sent together with all before it', async () => {
