@@ -7,7 +7,13 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { requireManagementUser } from './basic-authentication.ts';
-import { checkAlarms, checkLocalAlarms, checkReadyToServeClients, checkVirtualHosts, type HealthCheck } from './health.ts';
+import {
+  checkAlarms,
+  checkLocalAlarms,
+  checkReadyToServeClients,
+  checkVirtualHosts,
+  type HealthCheck,
+} from './health.ts';
 import { overviewBody } from './overview.ts';
 import { queueBodies, selectColumns } from './queues.ts';
 import type { Authenticate, BrokerView } from './view.ts';
