@@ -157,5 +157,7 @@ describe('errors', () => {
 
 it('is what the README says', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  expect(readme).toContain(settingsTable());
+  // The formatter lines up the columns of the table.
+  const squeezed = readme.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
+  expect(squeezed).toContain(settingsTable());
 });
