@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Logger } from './logger.ts';
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
@@ -20,10 +20,20 @@ export interface BrokerOptions {
   readonly channelMax?: number;
   /** A connection has to be open this many milliseconds after the client connected. Default 10000. */
   readonly handshakeTimeoutMs?: number;
+  /**
+   * Who fails to log in, or sends bytes that are no frames, is disconnected after this many milliseconds,
+   * so that guessing passwords takes time. Default 3000.
+   */
+  readonly refusalDelayMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */
   readonly generationBytes?: number;
+  /**
+   * The store failed: what is in memory may not be on disk. By then nothing is confirmed any more, all
+   * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
+   */
+  readonly onFailure?: (cause: unknown) => void;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
 }

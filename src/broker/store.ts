@@ -127,3 +127,16 @@ export class MemoryStore implements Store {
 
   async close(): Promise<void> {}
 }
+
+/**
+ * There was no room for a commit. Nothing of its entries is stored, everything before it is intact, and the
+ * same commit may be tried again once there is space.
+ */
+export class StoreFullError extends Error {
+  override readonly name = 'StoreFullError';
+}
+
+/** The data of a commit may not be on disk, and no later commit will succeed: stop confirming and restart. */
+export class StoreBrokenError extends Error {
+  override readonly name = 'StoreBrokenError';
+}

@@ -5,7 +5,7 @@ import {
   fastify,
   type HTTPMethods,
 } from 'fastify';
-import type { Logger } from 'pino';
+import type { Logger } from '../logger.ts';
 import { requireManagementUser } from './basic-authentication.ts';
 import {
   checkAlarms,

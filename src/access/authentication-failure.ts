@@ -1,0 +1,10 @@
+/**
+ * A login that was refused. The reason is for the log: the client learns only that it was refused, so
+ * that it cannot tell a wrong user from a wrong password.
+ */
+export class AuthenticationFailure extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'AuthenticationFailure';
+  }
+}

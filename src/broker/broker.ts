@@ -1,0 +1,152 @@
+import type { Clock } from './clock.ts';
+import { Committer } from './committer.ts';
+import type { Queue } from './queue.ts';
+import { type LogContext, MessageLog } from './queues/message-log.ts';
+import { SlabPool } from './queues/slab.ts';
+import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
+import { type BrokerContext, VirtualHost } from './virtual-host.ts';
+
+/** Messages in memory: above this, backlogs are left to the disk. */
+const slabBytesTarget = 64 * 1024 * 1024;
+
+/** The virtual host that exists from the start. */
+export const defaultVirtualHost = '/';
+
+/** What the broker has to say to whoever runs it. */
+export interface BrokerEvents {
+  /** The store can no longer be trusted: nothing is confirmed any more and the process should end. */
+  storeFailed(cause: unknown): void;
+  /** Messages that should be in the store could not be read. */
+  messagesMissing(logId: number, count: number): void;
+}
+
+/** The model as a whole: virtual hosts over one store. No sockets, no files, no clock of its own. */
+export class Broker implements BrokerContext, LogContext {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly committer: Committer;
+  readonly slabs = new SlabPool();
+  readonly slabBytesTarget = slabBytesTarget;
+
+  readonly #events: BrokerEvents;
+  readonly #vhosts = new Map<string, VirtualHost>();
+  #touched: Queue[] = [];
+  #isTurnEndScheduled = false;
+  #nextLogId = 1;
+  #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
+
+  private constructor(store: Store, clock: Clock, events: BrokerEvents) {
+    this.store = store;
+    this.clock = clock;
+    this.#events = events;
+    this.committer = new Committer(store, (cause) => events.storeFailed(cause));
+  }
+
+  /** Builds the model from what the store has kept; a new store gets the default virtual host. */
+  static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
+    const broker = new Broker(store, clock, events);
+    const recovered = store.recover();
+    broker.#nextLogId = recovered.nextLogId;
+    broker.#recovered = recovered.logs;
+    const claimed = broker.#recoverVirtualHosts(recovered.definitions);
+    for (const logId of recovered.logs.keys()) {
+      if (!claimed.has(logId)) broker.committer.logDropped(logId);
+    }
+    broker.#recovered = new Map();
+    if (broker.#vhosts.size === 0) broker.createVirtualHost(defaultVirtualHost);
+    return broker;
+  }
+
+  #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
+    for (const { key } of definitions) {
+      const [kind, name] = key;
+      if (kind === 'vhost' && name !== undefined) this.#vhosts.set(name, new VirtualHost(name, this));
+    }
+    for (const vhost of this.#vhosts.values()) {
+      vhost.recover(definitions.filter(({ key }) => key[1] === vhost.name));
+    }
+    const claimed = new Set<number>();
+    for (const vhost of this.#vhosts.values()) {
+      for (const queue of vhost.queues()) claimed.add(queue.log.id);
+    }
+    return claimed;
+  }
+
+  get vhosts(): ReadonlyMap<string, VirtualHost> {
+    return this.#vhosts;
+  }
+
+  vhost(name: string): VirtualHost | undefined {
+    return this.#vhosts.get(name);
+  }
+
+  createVirtualHost(name: string): VirtualHost {
+    const vhost = new VirtualHost(name, this);
+    this.#vhosts.set(name, vhost);
+    this.define(['vhost', name], {});
+    return vhost;
+  }
+
+  /** Hands out what is ready in the queues that were touched. Called when a chunk of input is done with. */
+  endTurn(): void {
+    const queues = this.#touched;
+    if (queues.length === 0) return;
+    this.#touched = [];
+    for (const queue of queues) queue.isTouched = false;
+    for (const queue of queues) {
+      if (!queue.isDeleted) queue.drain();
+    }
+  }
+
+  /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
+  touch(queue: Queue): void {
+    queue.isTouched = true;
+    this.#touched.push(queue);
+    if (this.#isTurnEndScheduled) return;
+    this.#isTurnEndScheduled = true;
+    setImmediate(() => {
+      this.#isTurnEndScheduled = false;
+      this.endTurn();
+    });
+  }
+
+  define(key: readonly string[], value: JsonValue): void {
+    this.committer.define(key, value);
+  }
+
+  createLog(durable: boolean): MessageLog {
+    return new MessageLog(this, this.#nextLogId++, durable);
+  }
+
+  recoverLog(logId: number): MessageLog {
+    const recovered = this.#recovered.get(logId);
+    if (recovered === undefined) return new MessageLog(this, logId, true);
+    return MessageLog.recover(this, recovered);
+  }
+
+  dropLog(log: MessageLog): void {
+    log.drop();
+    this.committer.logDropped(log.id);
+  }
+
+  logUnwritten(log: MessageLog): void {
+    this.committer.logUnwritten(log);
+  }
+
+  logUsed(log: MessageLog): void {
+    this.committer.logUsed(log);
+  }
+
+  reportMissing(log: MessageLog, count: number): void {
+    this.#events.messagesMissing(log.id, count);
+  }
+
+  /** Writes everything down and lets go of the store. Connections must be gone by now. */
+  async close(): Promise<void> {
+    for (const vhost of this.#vhosts.values()) {
+      for (const queue of vhost.queues()) queue.stop();
+    }
+    await this.committer.close();
+    await this.store.close();
+  }
+}

@@ -1,0 +1,21 @@
+import type { FieldTable } from '../protocol/field-table.ts';
+import type { Queue } from './queue.ts';
+import type { Segment } from './queues/segment.ts';
+
+/** Who takes messages from a queue. The server's channels implement it. */
+export interface Consumer {
+  readonly tag: string;
+  /** Messages are settled as soon as they are handed over. */
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  /** x-priority: as long as a consumer with a higher one can take messages, lower ones get none. */
+  readonly priority: number;
+  readonly arguments: FieldTable;
+  /** May be handed a message now: below its prefetch limits, its socket not backed up. */
+  readonly hasCapacity: boolean;
+  /** Stands in the queue's ring of consumers with capacity; kept by the ring. */
+  isInRing: boolean;
+  deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void;
+  /** The queue is gone: no further delivery will come. */
+  cancelledByServer(): void;
+}

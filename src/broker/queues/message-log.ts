@@ -1,0 +1,428 @@
+import type { Message } from '../message.ts';
+import { RECORD_HEADER_BYTES } from '../record.ts';
+import type { LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { RecordState, Segment } from './segment.ts';
+import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
+
+/** Frame end behind the address. */
+const addressOverheadBytes = 1;
+
+/** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
+const holeRecordsMax = 4096;
+
+/** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
+const tailSegmentsMin = 2;
+
+/** What a log needs of the broker around it. */
+export interface LogContext {
+  readonly store: Store;
+  readonly slabs: SlabPool;
+  /** Above this many bytes in slabs, backlogs leave memory. */
+  readonly slabBytesTarget: number;
+  /** The log has records to write with the next commit. */
+  logUnwritten(log: MessageLog): void;
+  /** The log was read or settled: its state is to be written some time, and its memory looked at. */
+  logUsed(log: MessageLog): void;
+  /** Records that should have been in the store are not there. */
+  reportMissing(log: MessageLog, count: number): void;
+}
+
+/**
+ * The messages of a queue (or of one priority of it) in order: a row of segments, read from the front
+ * and appended at the back.
+ *
+ *     reached                      gap                 tail
+ *     [segment] … [being read]     on disk only        [segment] … [open]
+ *
+ * `reached` segments hold records that are still owed (delivered or returned) and the read position.
+ * Behind it lies what nobody has asked for yet; when memory is short its front moves into the gap,
+ * which costs nothing but two numbers however long it is, and is read back in order.
+ */
+export class MessageLog {
+  readonly id: number;
+  /** False: persistent messages are treated as transient (the queue does not survive a restart). */
+  readonly durable: boolean;
+  /** Ready records, returned ones included, and the bytes of their bodies. */
+  readyCount = 0;
+  readyBytes = 0;
+  /** Some record may have an expiry: readers have to look. */
+  mayExpire = false;
+  /** Set by the broker while the log stands in its lists. */
+  isUnwritten = false;
+  isUsed = false;
+
+  readonly #context: LogContext;
+  readonly #reached: Segment[] = [];
+  readonly #tail: Segment[] = [];
+  /** The segment that is appended to. */
+  #open: Segment | undefined;
+  /** Index of the next record to read in the last reached segment. */
+  #readIndex = 0;
+  #gapFrom = 0;
+  #gapTo = 0;
+  #gapCount = 0;
+  #returnedCount = 0;
+  #nextSequence: number;
+  /** Segments with records that are not written yet, in order. */
+  readonly #unwritten: Segment[] = [];
+  /** Segments whose slabs the commit under way holds. */
+  #writing: Segment[] = [];
+  #nextSegmentBytes = segmentBytesMin;
+  /** The store may hold records of this log, so its state matters. */
+  #isStored = false;
+  #isDropped = false;
+  /** Next sequence at the last {@link rest}. */
+  #restedAt = -1;
+
+  /** Where {@link seek} stands. */
+  segment: Segment | undefined;
+  index = 0;
+
+  constructor(context: LogContext, id: number, durable: boolean, nextSequence = 0) {
+    this.#context = context;
+    this.id = id;
+    this.durable = durable;
+    this.#nextSequence = nextSequence;
+  }
+
+  /** Rebuilds a log from what the store found; everything that was owed is ready again. */
+  static recover(context: LogContext, recovered: RecoveredLog): MessageLog {
+    const log = new MessageLog(context, recovered.logId, true, recovered.nextSequence);
+    log.#isStored = true;
+    log.mayExpire = true;
+    for (const range of recovered.state.unsettled) log.#recoverRange(range);
+    if (recovered.unreadCount > 0) {
+      log.#gapFrom = recovered.state.readPosition;
+      log.#gapTo = recovered.nextSequence;
+      log.#gapCount = recovered.unreadCount;
+    }
+    log.readyCount += recovered.unreadCount;
+    log.readyBytes += recovered.unreadBodyBytes;
+    return log;
+  }
+
+  #recoverRange(range: UnsettledRange): void {
+    const { store, slabs } = this.#context;
+    const end = range.firstSequence + range.count;
+    const entries = store.read(this.id, range.firstSequence, end, Number.MAX_SAFE_INTEGER);
+    if (entries.length === 0) return;
+    const segment = Segment.fromEntries(this, range.firstSequence, range.count, entries, slabs);
+    for (let i = 0; i < segment.count; i++) {
+      if (((range.settled?.[i >>> 3] ?? 0) & (1 << (i & 7))) !== 0) segment.markSettled(i);
+      if (segment.state(i) === RecordState.Settled) continue;
+      segment.markReturned(i);
+      this.readyCount++;
+      this.readyBytes += segment.bodySize(i);
+    }
+    this.#returnedCount += segment.returnedCount;
+    segment.evict(slabs);
+    if (!segment.isSettled) {
+      this.#reached.push(segment);
+      this.#readIndex = segment.count;
+    }
+  }
+
+  /** True when nothing is ready and nothing is owed. */
+  get isEmpty(): boolean {
+    return this.readyCount === 0 && this.#reached.every((segment) => segment.isSettled);
+  }
+
+  /** Takes a message over (one copy). True when a commit is needed to keep it. */
+  append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
+    const bytes =
+      RECORD_HEADER_BYTES +
+      (message.addressEnd - message.addressStart) +
+      addressOverheadBytes +
+      (message.framesEnd - message.framesStart);
+    let segment = this.#open;
+    if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
+    segment.append(message, enqueuedAt, expiresAt);
+    this.#nextSequence++;
+    this.readyCount++;
+    this.readyBytes += message.bodySize;
+    if (expiresAt !== 0) this.mayExpire = true;
+    if (!message.persistent || !this.durable) return false;
+    if (!this.isUnwritten) this.#context.logUnwritten(this);
+    if (this.#unwritten.at(-1) !== segment) this.#unwritten.push(segment);
+    return true;
+  }
+
+  #openSegment(recordBytes: number): Segment {
+    const full = this.#open;
+    if (full !== undefined) this.#seal(full);
+    const bytes = Math.max(this.#nextSegmentBytes, recordBytes);
+    if (full !== undefined) this.#nextSegmentBytes = Math.min(this.#nextSegmentBytes * 2, segmentBytes);
+    const segment = new Segment(this, this.#nextSequence, this.#context.slabs.take(bytes));
+    this.#open = segment;
+    this.#tail.push(segment);
+    if (!this.isUsed) this.#context.logUsed(this);
+    this.#shrink();
+    return segment;
+  }
+
+  #seal(segment: Segment): void {
+    segment.sealed = true;
+    if (this.#open === segment) this.#open = undefined;
+    this.#letGoIfSettled(segment);
+  }
+
+  /**
+   * Stands {@link segment} and {@link index} on the next record to deliver: the first returned one, or
+   * the one at the read position. False when nothing is ready.
+   */
+  seek(): boolean {
+    if (this.readyCount === 0) return false;
+    if (this.#returnedCount > 0) {
+      const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
+      if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
+      this.load(segment);
+      this.segment = segment;
+      this.index = segment.firstReturned();
+      return true;
+    }
+    for (;;) {
+      const segment = this.#reached.at(-1);
+      if (segment !== undefined) {
+        const index = segment.nextUnsettled(this.#readIndex);
+        this.#readIndex = index;
+        if (index < segment.count) {
+          this.load(segment);
+          this.segment = segment;
+          this.index = index;
+          return true;
+        }
+      }
+      if (!this.#reachNext()) return false;
+    }
+  }
+
+  /** Moves the read position to the next segment; false when there is none. */
+  #reachNext(): boolean {
+    const next = this.#gapTo > this.#gapFrom ? this.#readGap() : this.#tail.shift();
+    if (next === undefined) {
+      if (this.#gapTo > this.#gapFrom || this.#tail.length > 0) return true;
+      this.#miss(this.readyCount);
+      return false;
+    }
+    const last = this.#reached.at(-1);
+    if (last !== undefined && last !== this.#open) this.#letGoIfSettled(last);
+    this.#reached.push(next);
+    this.#readIndex = 0;
+    return true;
+  }
+
+  /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
+  #readGap(): Segment | undefined {
+    const { store, slabs } = this.#context;
+    const entries = store.read(this.id, this.#gapFrom, this.#gapTo, segmentBytes);
+    const first = entries[0];
+    if (first === undefined) {
+      this.#gapFrom = this.#gapTo;
+      this.#miss(this.#gapCount);
+      this.#gapCount = 0;
+      return undefined;
+    }
+    const start = Math.max(first.firstSequence, this.#gapFrom);
+    let end = start;
+    let taken = 0;
+    for (const entry of entries) {
+      if (entry.firstSequence - end > holeRecordsMax) break;
+      end = Math.min(entry.firstSequence + entry.count, this.#gapTo);
+      taken++;
+    }
+    const segment = Segment.fromEntries(this, start, end - start, entries.slice(0, taken), slabs);
+    this.#gapFrom = end;
+    this.#gapCount -= segment.count - segment.settledCount;
+    return segment;
+  }
+
+  #miss(count: number): void {
+    if (count <= 0) return;
+    this.readyCount -= count;
+    this.#context.reportMissing(this, count);
+  }
+
+  /** Makes sure that a segment's records are in memory. */
+  load(segment: Segment): void {
+    if (segment.slab !== undefined) return;
+    const { store, slabs } = this.#context;
+    const entries = store.read(this.id, segment.firstSequence, segment.endSequence, Number.MAX_SAFE_INTEGER);
+    const before = segment.settledCount;
+    const returnedBefore = segment.returnedCount;
+    segment.restore(entries, slabs);
+    this.#evictReached(segment);
+    this.#returnedCount -= returnedBefore - segment.returnedCount;
+    this.#miss(segment.settledCount - before);
+  }
+
+  /** The record under {@link seek} goes to a consumer. True when it was given back before. */
+  take(): boolean {
+    const { segment, index } = this;
+    if (segment === undefined) throw new Error('take without seek');
+    const returned = segment.state(index) === RecordState.Returned;
+    if (returned) this.#returnedCount--;
+    else this.#readIndex = index + 1;
+    segment.markDelivered(index);
+    this.readyCount--;
+    this.readyBytes -= segment.bodySize(index);
+    if (!this.isUsed) this.#context.logUsed(this);
+    return returned;
+  }
+
+  /** A delivered record is done with. */
+  settle(segment: Segment, index: number): void {
+    if (!segment.markSettled(index)) return;
+    if (!this.isUsed) this.#context.logUsed(this);
+    if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
+  }
+
+  /** A delivered record goes back to its place. */
+  giveBack(segment: Segment, index: number): void {
+    if (segment.state(index) !== RecordState.Delivered) return;
+    this.load(segment);
+    segment.markReturned(index);
+    this.#returnedCount++;
+    this.readyCount++;
+    this.readyBytes += segment.bodySize(index);
+  }
+
+  /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
+  purge(): number {
+    const purged = this.readyCount;
+    const segments = [...this.#reached, ...this.#tail];
+    for (const segment of segments) {
+      for (let i = 0; i < segment.count; i++) {
+        if (segment.state(i) !== RecordState.Delivered) segment.markSettled(i);
+      }
+    }
+    this.#readIndex = this.#reached.at(-1)?.count ?? 0;
+    if (this.#open !== undefined) this.#seal(this.#open);
+    this.#gapFrom = 0;
+    this.#gapTo = 0;
+    this.#gapCount = 0;
+    this.#returnedCount = 0;
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    for (const segment of segments) this.#letGoIfSettled(segment);
+    if (!this.isUsed) this.#context.logUsed(this);
+    return purged;
+  }
+
+  /** Lets go of all memory; the log is not used again. */
+  drop(): void {
+    this.#isDropped = true;
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    for (const segment of [...this.#reached, ...this.#tail]) {
+      if (segment.writing === 0) segment.evict(this.#context.slabs);
+    }
+    this.#reached.length = 0;
+    this.#tail.length = 0;
+    this.#unwritten.length = 0;
+    this.#open = undefined;
+  }
+
+  /** Adds what is not written yet to a commit. Its slabs are held until {@link flushed} is called. */
+  collect(into: LogEntry[]): void {
+    for (const segment of this.#unwritten) {
+      if (segment.slab === undefined) continue;
+      const entry = segment.takeUnwritten(this.id);
+      if (entry === undefined) continue;
+      this.#isStored = true;
+      segment.writing++;
+      this.#writing.push(segment);
+      into.push(entry);
+    }
+    this.#unwritten.length = 0;
+  }
+
+  /** The commit that {@link collect} added to is on disk. */
+  flushed(): void {
+    const written = this.#writing;
+    this.#writing = [];
+    for (const segment of written) {
+      segment.writing--;
+      if (this.#isDropped) segment.evict(this.#context.slabs);
+      else this.#letGoIfSettled(segment);
+    }
+    this.#shrink();
+  }
+
+  /** Forgets a segment that nobody needs any more. */
+  #letGoIfSettled(segment: Segment): void {
+    if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
+    const list = this.#reached.includes(segment) ? this.#reached : this.#tail;
+    const at = list.indexOf(segment);
+    if (at < 0) return;
+    list.splice(at, 1);
+    if (list === this.#reached && at === list.length) this.#readIndex = list.at(-1)?.count ?? 0;
+    segment.evict(this.#context.slabs);
+    const unwritten = this.#unwritten.indexOf(segment);
+    if (unwritten >= 0) this.#unwritten.splice(unwritten, 1);
+  }
+
+  /** Moves what nobody is about to read out of memory while slabs are over their target. */
+  #shrink(): void {
+    const { slabs, slabBytesTarget, store } = this.#context;
+    if (!store.durable || slabs.bytesInUse <= slabBytesTarget) return;
+    this.#evictReached(this.#reached.at(-1));
+    while (this.#tail.length > tailSegmentsMin) {
+      const segment = this.#tail[0];
+      if (segment === undefined || !segment.isEvictable) break;
+      this.#tail.shift();
+      if (this.#gapFrom === this.#gapTo) this.#gapFrom = segment.firstSequence;
+      this.#gapTo = segment.endSequence;
+      this.#gapCount += segment.count - segment.settledCount;
+      segment.evict(slabs);
+    }
+    for (const segment of this.#tail) {
+      if (segment.sealed && segment.requestSpill()) {
+        this.#unwritten.push(segment);
+        if (!this.isUnwritten) this.#context.logUnwritten(this);
+      }
+    }
+  }
+
+  #evictReached(except: Segment | undefined): void {
+    const { slabs, slabBytesTarget } = this.#context;
+    if (slabs.bytesInUse <= slabBytesTarget) return;
+    for (const segment of this.#reached) {
+      if (segment !== except && segment !== this.segment && segment.isEvictable) segment.evict(slabs);
+    }
+  }
+
+  /**
+   * Called now and then while the log is in use. A log that has become quiet and empty gives its memory
+   * back. True when it was used since the last call.
+   */
+  rest(): boolean {
+    if (this.#nextSequence !== this.#restedAt) {
+      this.#restedAt = this.#nextSequence;
+      return true;
+    }
+    this.#nextSegmentBytes = segmentBytesMin;
+    if (this.#open?.isSettled) this.#seal(this.#open);
+    return false;
+  }
+
+  /** How far the log has been consumed, for the store; undefined when nothing of it is there. */
+  state(): LogState | undefined {
+    if (!this.#isStored || this.#isDropped) return undefined;
+    const unsettled: UnsettledRange[] = [];
+    const reading = this.#reached.at(-1);
+    for (const segment of this.#reached) {
+      const count = segment === reading ? this.#readIndex : segment.count;
+      const range = segment.unsettledRange(count);
+      if (range !== undefined) unsettled.push(range);
+    }
+    return { logId: this.id, readPosition: this.#readPosition(), unsettled };
+  }
+
+  #readPosition(): number {
+    const reading = this.#reached.at(-1);
+    if (reading !== undefined && this.#readIndex < reading.count)
+      return reading.firstSequence + this.#readIndex;
+    if (this.#gapTo > this.#gapFrom) return this.#gapFrom;
+    return this.#tail[0]?.firstSequence ?? this.#nextSequence;
+  }
+}

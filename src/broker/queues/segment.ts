@@ -1,0 +1,313 @@
+import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
+import type { Message } from '../message.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
+import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
+import type { MessageLog } from './message-log.ts';
+import type { Slab, SlabPool } from './slab.ts';
+
+/** What has become of a record. */
+export const RecordState = {
+  /** Never delivered. */
+  Ready: 0,
+  /** With a consumer that has not acknowledged it yet. */
+  Delivered: 1,
+  /** Given back: ready again, in its old place, and redelivered when it goes out the next time. */
+  Returned: 2,
+  /** Acknowledged, dropped, expired or purged. */
+  Settled: 3,
+} as const;
+
+const frameEnd = 0xce;
+
+/**
+ * Consecutive records of one log: record i has sequence `firstSequence + i`. Its slab may be let go
+ * while all of it is on disk (the records that are still owed are read back when they are needed);
+ * the states stay.
+ */
+export class Segment {
+  readonly log: MessageLog;
+  readonly firstSequence: number;
+  count = 0;
+  settledCount = 0;
+  returnedCount = 0;
+  /** No returned record lies below this index. */
+  returnedFrom = 0;
+  /** Records below are on disk, or were settled before they had to be. */
+  stored = 0;
+  /** Nothing is appended any more. */
+  sealed = false;
+  /** Commits under way that hold the slab. */
+  writing = 0;
+  slab: Slab | undefined;
+  readonly #states: Uint8Array;
+  #spill = false;
+
+  constructor(log: MessageLog, firstSequence: number, slab: Slab) {
+    this.log = log;
+    this.firstSequence = firstSequence;
+    this.slab = slab;
+    this.#states = new Uint8Array(slab.offsets.length - 1);
+  }
+
+  /** Sequence behind the last record. */
+  get endSequence(): number {
+    return this.firstSequence + this.count;
+  }
+
+  get isSettled(): boolean {
+    return this.settledCount === this.count;
+  }
+
+  state(index: number): number {
+    return this.#states[index] ?? RecordState.Settled;
+  }
+
+  /** True when a record of that size can still be appended. */
+  fits(recordBytes: number): boolean {
+    const slab = this.slab;
+    return (
+      slab !== undefined &&
+      !this.sealed &&
+      this.count < this.#states.length &&
+      (slab.offsets[this.count] ?? 0) + recordBytes <= slab.buffer.length
+    );
+  }
+
+  /** Copies a message behind the last record; the caller has checked that it fits. */
+  append(message: Message, enqueuedAt: number, expiresAt: number): void {
+    const { buffer, offsets } = this.expectSlab();
+    const start = offsets[this.count] ?? 0;
+    const bodySize = message.bodySize;
+    let at = start + RECORD_HEADER_BYTES;
+    at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
+    buffer[at++] = frameEnd;
+    const addressSize = at - start - RECORD_HEADER_BYTES;
+    at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
+    putUint32(buffer, start + RecordOffset.Size, at - start);
+    putUint32(buffer, start + RecordOffset.SequenceLow, (this.firstSequence + this.count) >>> 0);
+    writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
+    buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
+    buffer[start + RecordOffset.AddressSize + 1] = addressSize;
+    writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
+    buffer[start + RecordOffset.Flags] = message.persistent ? RecordFlag.Persistent : 0;
+    buffer[start + RecordOffset.Priority] = message.priority;
+    putUint32(buffer, start + RecordOffset.BodySize, bodySize);
+    offsets[++this.count] = at;
+  }
+
+  bodySize(index: number): number {
+    const { buffer, offsets } = this.expectSlab();
+    return uint32At(buffer, (offsets[index] ?? 0) + RecordOffset.BodySize);
+  }
+
+  /** Milliseconds since the epoch, 0 = never. */
+  expiresAt(index: number): number {
+    const { buffer, offsets } = this.expectSlab();
+    return readTime(buffer, (offsets[index] ?? 0) + RecordOffset.ExpiresAt);
+  }
+
+  enqueuedAt(index: number): number {
+    const { buffer, offsets } = this.expectSlab();
+    return readTime(buffer, (offsets[index] ?? 0) + RecordOffset.EnqueuedAt);
+  }
+
+  isPersistent(index: number): boolean {
+    const { buffer, offsets } = this.expectSlab();
+    return ((buffer[(offsets[index] ?? 0) + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) !== 0;
+  }
+
+  /** The record was ready or returned and goes to a consumer. */
+  markDelivered(index: number): void {
+    if (this.#states[index] === RecordState.Returned) this.returnedCount--;
+    this.#states[index] = RecordState.Delivered;
+  }
+
+  markReturned(index: number): void {
+    this.#states[index] = RecordState.Returned;
+    this.returnedCount++;
+    if (index < this.returnedFrom) this.returnedFrom = index;
+  }
+
+  /** False when it was settled before. */
+  markSettled(index: number): boolean {
+    const state = this.#states[index];
+    if (state === RecordState.Settled) return false;
+    if (state === RecordState.Returned) this.returnedCount--;
+    this.#states[index] = RecordState.Settled;
+    this.settledCount++;
+    return true;
+  }
+
+  /** Index of the first returned record; there must be one. */
+  firstReturned(): number {
+    const index = this.#states.indexOf(RecordState.Returned, this.returnedFrom);
+    this.returnedFrom = index;
+    return index;
+  }
+
+  /** First record at or above `index` that is not settled, or `count`. */
+  nextUnsettled(index: number): number {
+    let next = index;
+    while (next < this.count && this.#states[next] === RecordState.Settled) next++;
+    return next;
+  }
+
+  /** Asks for transient records to be written too, so that the slab can be let go. False: not needed (any more). */
+  requestSpill(): boolean {
+    if (this.#spill || this.stored === this.count) return false;
+    this.#spill = true;
+    return true;
+  }
+
+  /**
+   * What has to be written of this segment now, or undefined. Records that were settled already are
+   * left out at both ends; transient ones go along when they lie beside persistent ones, so that what
+   * is on disk never overlaps.
+   */
+  takeUnwritten(logId: number): LogEntry | undefined {
+    const from = this.nextUnsettled(this.stored);
+    if (from === this.count) {
+      this.stored = this.count;
+      return undefined;
+    }
+    let to = this.count;
+    while (this.#states[to - 1] === RecordState.Settled) to--;
+    const { buffer, offsets } = this.expectSlab();
+    let persistentCount = 0;
+    let persistentBodyBytes = 0;
+    for (let i = from; i < to; i++) {
+      const at = offsets[i] ?? 0;
+      if (((buffer[at + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) === 0) continue;
+      persistentCount++;
+      persistentBodyBytes += uint32At(buffer, at + RecordOffset.BodySize);
+    }
+    if (persistentCount === 0 && !this.#spill) return undefined;
+    this.stored = this.count;
+    return {
+      logId,
+      firstSequence: this.firstSequence + from,
+      count: to - from,
+      persistentCount,
+      persistentBodyBytes,
+      bytes: buffer.subarray(offsets[from], offsets[to]),
+    };
+  }
+
+  /** What is still owed of the first `count` records, or undefined when nothing is. */
+  unsettledRange(count: number): UnsettledRange | undefined {
+    const states = this.#states;
+    const settled = new Uint8Array((count + 7) >>> 3);
+    let settledCount = 0;
+    for (let i = 0; i < count; i++) {
+      if (states[i] !== RecordState.Settled) continue;
+      settled[i >>> 3] = (settled[i >>> 3] ?? 0) | (1 << (i & 7));
+      settledCount++;
+    }
+    if (settledCount === count) return undefined;
+    const range = { firstSequence: this.firstSequence, count };
+    return settledCount === 0 ? range : { ...range, settled };
+  }
+
+  /** True when the slab can be let go: everything still owed is on disk. */
+  get isEvictable(): boolean {
+    return this.sealed && this.slab !== undefined && this.stored === this.count && this.writing === 0;
+  }
+
+  evict(pool: SlabPool): void {
+    if (this.slab !== undefined) pool.release(this.slab);
+    this.slab = undefined;
+  }
+
+  /** Brings an evicted segment's records back from the entries that hold them. */
+  restore(entries: readonly StoredEntry[], pool: SlabPool): void {
+    this.slab = slabOf(this.firstSequence, this.count, entries, pool);
+    this.#settleMissing(entries);
+  }
+
+  /**
+   * A segment over the `count` sequences from `firstSequence` on, as they lie in the store. Records that
+   * are not there (settled before they were written, or transient ones of an earlier run) are settled.
+   */
+  static fromEntries(
+    log: MessageLog,
+    firstSequence: number,
+    count: number,
+    entries: readonly StoredEntry[],
+    pool: SlabPool,
+  ): Segment {
+    const segment = new Segment(log, firstSequence, slabOf(firstSequence, count, entries, pool));
+    segment.count = count;
+    segment.stored = count;
+    segment.sealed = true;
+    segment.#settleMissing(entries);
+    return segment;
+  }
+
+  #settleMissing(entries: readonly StoredEntry[]): void {
+    const { offsets } = this.expectSlab();
+    for (let i = 0; i < this.count; i++) {
+      if (offsets[i] === offsets[i + 1]) this.markSettled(i);
+    }
+    for (const entry of entries) {
+      if (!entry.recovered) continue;
+      const from = Math.max(0, entry.firstSequence - this.firstSequence);
+      const to = Math.min(this.count, entry.firstSequence + entry.count - this.firstSequence);
+      for (let i = from; i < to; i++) {
+        if (offsets[i] !== offsets[i + 1] && !this.isPersistent(i)) this.markSettled(i);
+      }
+    }
+  }
+
+  /** @throws Error when the records are not in memory: the log loads a segment before it hands it out. */
+  expectSlab(): Slab {
+    if (this.slab === undefined) throw new Error(`segment at ${this.firstSequence} is not in memory`);
+    return this.slab;
+  }
+}
+
+/** Lays the records of `entries` that fall into the range end to end; missing ones take no bytes. */
+function slabOf(firstSequence: number, count: number, entries: readonly StoredEntry[], pool: SlabPool): Slab {
+  const offsets = new Uint32Array(count + 1);
+  const endSequence = firstSequence + count;
+  const only = entries.length === 1 ? entries[0] : undefined;
+  if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
+    for (let i = 0, at = 0; i < count; i++) {
+      at += uint32At(only.bytes, at + RecordOffset.Size);
+      offsets[i + 1] = at;
+    }
+    return pool.adopt(only.bytes, offsets);
+  }
+  const buffer = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+  let at = 0;
+  let next = 0;
+  for (const entry of entries) {
+    let position = 0;
+    for (let i = 0; i < entry.count; i++) {
+      const size = uint32At(entry.bytes, position + RecordOffset.Size);
+      const sequence = entry.firstSequence + i;
+      const index = sequence - firstSequence;
+      if (sequence < endSequence && index >= next) {
+        while (next < index) offsets[++next] = at;
+        entry.bytes.copy(buffer, at, position, position + size);
+        at += size;
+        offsets[++next] = at;
+      }
+      position += size;
+    }
+  }
+  while (next < count) offsets[++next] = at;
+  return pool.adopt(buffer, offsets);
+}
+
+const two32 = 2 ** 32;
+
+function writeTime(buffer: Buffer, at: number, time: number): void {
+  const high = Math.floor(time / two32);
+  buffer[at] = high >>> 8;
+  buffer[at + 1] = high;
+  putUint32(buffer, at + 2, time >>> 0);
+}
+
+function readTime(buffer: Buffer, at: number): number {
+  return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
+}

@@ -1,0 +1,56 @@
+/**
+ * The memory that segments live in: a buffer for the records and their offsets. Slabs are reused, so a
+ * message in flight costs no allocation, and counted, so the broker knows what its queues hold.
+ */
+
+/** Size of a segment under load. Larger ones gain nothing; smaller ones cost more keys on disk. */
+export const segmentBytes = 256 * 1024;
+/** The first segment of a quiet queue: fifty thousand of them must fit in memory. */
+export const segmentBytesMin = 4 * 1024;
+/** No record is smaller than this: 28 bytes of header, 3 of address, 22 of content header frame. */
+const recordBytesMin = 53;
+/** Free slabs of full size that are kept for the next user; more are left to the garbage collector. */
+const freeSlabsMax = 64;
+
+export interface Slab {
+  readonly buffer: Buffer;
+  /** Record i is `buffer[offsets[i], offsets[i + 1])`. */
+  readonly offsets: Uint32Array;
+}
+
+export class SlabPool {
+  readonly #free: Slab[] = [];
+  #bytesInUse = 0;
+
+  /** Bytes of all slabs that hold records now. */
+  get bytesInUse(): number {
+    return this.#bytesInUse;
+  }
+
+  /** A slab with room for at least `bytes`. */
+  take(bytes: number): Slab {
+    this.#bytesInUse += bytes;
+    if (bytes === segmentBytes) {
+      const reused = this.#free.pop();
+      if (reused !== undefined) return reused;
+    }
+    return {
+      buffer: Buffer.allocUnsafeSlow(bytes),
+      offsets: new Uint32Array(Math.floor(bytes / recordBytesMin) + 2),
+    };
+  }
+
+  /** Counts a buffer that was filled elsewhere (read back from the store). */
+  adopt(buffer: Buffer, offsets: Uint32Array): Slab {
+    this.#bytesInUse += buffer.length;
+    return { buffer, offsets };
+  }
+
+  /** The caller must have dropped every view of the slab's buffer. */
+  release(slab: Slab): void {
+    this.#bytesInUse -= slab.buffer.length;
+    const reusable =
+      slab.buffer.length === segmentBytes && slab.offsets.length >= segmentBytes / recordBytesMin;
+    if (reusable && this.#free.length < freeSlabsMax) this.#free.push(slab);
+  }
+}

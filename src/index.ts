@@ -1,0 +1,138 @@
+import { hostname } from 'node:os';
+import { AccessControl } from './access/access-control.ts';
+import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { Broker, type BrokerEvents } from './broker/broker.ts';
+import { systemClock } from './broker/clock.ts';
+import { MemoryStore, type Store } from './broker/store.ts';
+import { silentLogger } from './logger.ts';
+import { LiveBrokerView } from './management/live-view.ts';
+import { type ManagementServer, startManagement } from './management/server.ts';
+import type { Authenticate } from './management/view.ts';
+import type { BrokerOptions, RunningBroker } from './options.ts';
+import { Listener } from './server/listener.ts';
+import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
+import { openLmdbStore } from './storage/lmdb-store.ts';
+
+export type { Logger } from './logger.ts';
+export type { BrokerOptions, RunningBroker } from './options.ts';
+
+const defaultHost = '127.0.0.1';
+const defaultPort = 5672;
+
+/**
+ * Starts a broker in this process and resolves when it accepts clients.
+ *
+ * ```ts
+ * const broker = await startBroker({ port: 0, dataDir: './data' });
+ * // ... connect to broker.url
+ * await broker.close();
+ * ```
+ *
+ * Without `dataDir` everything is gone when the broker closes.
+ *
+ * @throws DataDirectoryError when the data directory cannot be used, and the operating system's error when
+ * a port cannot be listened on
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  const log = options.logger ?? silentLogger;
+  const nodeName = `leveret@${hostname()}`;
+  // What has been opened so far, to be closed in the opposite order.
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  };
+  try {
+    const store = await openStore(options);
+    closers.push(() => store.close());
+    const events: BrokerEvents = {
+      storeFailed: (cause) => {
+        log.error(
+          { err: cause },
+          'the store failed: nothing is confirmed any more, dropping all connections',
+        );
+        listener.abort();
+        options.onFailure?.(cause);
+      },
+      messagesMissing: (logId, count) => {
+        log.error({ logId, count }, `${count} messages could not be read from the store`);
+      },
+    };
+    const broker = Broker.open(store, systemClock, events);
+    closers.pop();
+    closers.push(() => broker.close());
+    const access = new AccessControl();
+    access.addDefaultUser();
+    const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
+    closers.push(() => listener.close());
+    const { host, port } = await listener.listen(options.host ?? defaultHost, options.port ?? defaultPort);
+    const view = new LiveBrokerView(nodeName, broker, listener);
+    const management = await openManagement(options, view, access);
+    if (management !== undefined) closers.push(() => management.close());
+    return { host, port, managementPort: management?.port, url: amqpUrl(host, port), close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): Promise<Store> {
+  if (dataDir === undefined) return new MemoryStore();
+  const log = logger ?? silentLogger;
+  return openLmdbStore({
+    dataDir,
+    ...(generationBytes !== undefined && { generationBytes }),
+    log: {
+      info: (message) => log.info({ dataDir }, message),
+      warn: (message) => log.warn({ dataDir }, message),
+      error: (message) => log.error({ dataDir }, message),
+    },
+  });
+}
+
+async function openManagement(
+  options: BrokerOptions,
+  view: LiveBrokerView,
+  access: AccessControl,
+): Promise<ManagementServer | undefined> {
+  if (options.managementPort === undefined) return undefined;
+  return startManagement({
+    port: options.managementPort,
+    host: options.managementHost ?? options.host ?? defaultHost,
+    view,
+    authenticate: managementLogin(access),
+    logger: options.logger ?? silentLogger,
+  });
+}
+
+function managementLogin(access: AccessControl): Authenticate {
+  return async (username, password, address) => {
+    try {
+      const { name, tags } = await access.login({ username, password }, address);
+      return { username: name, tags };
+    } catch (error) {
+      if (error instanceof AuthenticationFailure) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** What was not said stays at its default. */
+function serverSettings(options: BrokerOptions, clusterName: string): ServerSettings {
+  const defaults = defaultServerSettings;
+  return {
+    ...defaults,
+    heartbeatSeconds: options.heartbeatSeconds ?? defaults.heartbeatSeconds,
+    frameMaxBytes: options.frameMaxBytes ?? defaults.frameMaxBytes,
+    channelMax: options.channelMax ?? defaults.channelMax,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
+    refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
+    maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
+    clusterName,
+  };
+}
+
+/** For clients on this machine: an unspecified address cannot be connected to everywhere. */
+function amqpUrl(host: string, port: number): string {
+  if (host === '::' || host === '0.0.0.0') return `amqp://127.0.0.1:${port}`;
+  return `amqp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

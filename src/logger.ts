@@ -1,0 +1,18 @@
+/**
+ * What the broker asks of a log: the part of pino's face it uses, so that a pino logger fits as it is.
+ * Nothing is logged per message, and never a password or a token.
+ */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Says nothing: for embedding and for tests. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+};

@@ -1,0 +1,595 @@
+import type { Socket } from 'node:net';
+import { UserActor } from '../access/user-actor.ts';
+import type { User } from '../access/users.ts';
+import type { Actor } from '../broker/actor.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Timer } from '../broker/clock.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
+import type { Logger } from '../logger.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import { type FrameHandler, FrameReader, protocolHeader } from '../protocol/frame-reader.ts';
+import { decodeMethod, MethodId, methodName, type ServerMethod } from '../protocol/methods.ts';
+import { Channel } from './channel.ts';
+import { ChannelTable } from './channel-table.ts';
+import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
+import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
+import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import { Output } from './output.ts';
+import { describeProtocol, isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+
+/** What a connection needs of the server around it. */
+export interface ConnectionContext extends HandshakeContext {
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly heartbeats: Heartbeats;
+  /** The socket is gone and everything the connection held has been let go. */
+  connectionClosed(connection: Connection): void;
+}
+
+/** Frame size that is accepted before it has been negotiated; client properties may need that much. */
+const initialFrameMaxBytes = 8192;
+
+/** A client has its heartbeat interval to answer connection.close, but no longer than this. */
+const closeTimeoutSecondsMax = 30;
+
+/** After the last byte has been written the client has this long to close its side. */
+const lingerMs = 3_000;
+
+/**
+ * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
+ * waits for its socket. Deliveries stop long before; see {@link Output.isCongested}.
+ */
+const unreadBytesMax = 16 * 1024 * 1024;
+
+/** One that is not listened to, and takes none of it in this time, is dropped. */
+const unreadCheckMs = 30_000;
+
+/** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
+const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
+
+/**
+ * - `header`: waiting for the protocol header
+ * - `handshake`: up to connection.open
+ * - `running`
+ * - `closing`: connection.close was sent; all but its answer (and a simultaneous close) is ignored
+ * - `ended`: nothing is read any more, the socket is about to go
+ */
+type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'ended';
+
+/**
+ * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
+ * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
+ */
+export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
+  readonly output: Output;
+  readonly broker: Broker;
+  readonly log: Logger;
+  /** `client address -> broker address`, as in RabbitMQ's log and listings. */
+  readonly name: string;
+  readonly remoteAddress: string | undefined;
+
+  readonly #socket: Socket;
+  readonly #context: ConnectionContext;
+  readonly #reader: FrameReader;
+  readonly #connectedAt: number;
+  #phase: Phase = 'header';
+  #headerBytes: Buffer = Buffer.alloc(0);
+  #handshake: Handshake | undefined;
+  #session: Session | undefined;
+  #actor: Actor | undefined;
+  #channels = new ChannelTable(0);
+  #heartbeat: HeartbeatWatch | undefined;
+  /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
+  #deadline: Timer | undefined;
+  /** How many want the input to rest. */
+  #pauses = 0;
+  #unreadTimer: Timer | undefined;
+  #isReleased = false;
+  /** Why the connection ends, when it is not by the client's connection.close. */
+  #endReason: string | undefined;
+
+  constructor(socket: Socket, context: ConnectionContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.broker = context.broker;
+    this.log = context.log;
+    this.remoteAddress = socket.remoteAddress;
+    this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.output = new Output(socket, () => this.#drained());
+    this.#reader = new FrameReader(this);
+    this.#reader.frameMax = initialFrameMaxBytes;
+    this.#connectedAt = this.broker.clock.now();
+    this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
+      this.#endReason ??= 'handshake timeout';
+      socket.destroy();
+    });
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('error', (error) => {
+      this.#endReason ??= `client unexpectedly closed TCP connection (${error.message})`;
+    });
+    socket.on('close', () => this.#socketClosed());
+  }
+
+  get user(): User {
+    return this.#opened.user;
+  }
+
+  get vhost(): VirtualHost {
+    return this.#opened.vhost;
+  }
+
+  get client(): ClientProperties {
+    return this.#opened.client;
+  }
+
+  get clientCapabilities(): ClientCapabilities {
+    return this.#opened.client.capabilities;
+  }
+
+  /** Largest frame either side may send, in bytes, overhead included. */
+  get frameMax(): number {
+    return this.#opened.tuning.frameMax;
+  }
+
+  get maxMessageBytes(): number {
+    return this.#context.settings.maxMessageBytes;
+  }
+
+  /** The client at work in its virtual host. */
+  get actor(): Actor {
+    if (this.#actor === undefined) throw new Error('connection is not open');
+    return this.#actor;
+  }
+
+  /** The connection is open, or was. Channels exist only then. */
+  get #opened(): Session {
+    if (this.#session === undefined) throw new Error('connection is not open');
+    return this.#session;
+  }
+
+  get isRunning(): boolean {
+    return this.#phase === 'running';
+  }
+
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
+  // ---- input
+
+  #received(chunk: Buffer): void {
+    if (this.#phase === 'ended') return;
+    if (this.#phase === 'header') this.#receivedHeader(chunk);
+    else this.#push(chunk);
+  }
+
+  #receivedHeader(chunk: Buffer): void {
+    const bytes = this.#headerBytes.length === 0 ? chunk : Buffer.concat([this.#headerBytes, chunk]);
+    if (bytes.length < protocolHeaderBytes) {
+      this.#headerBytes = bytes;
+      return;
+    }
+    this.#headerBytes = bytes.subarray(0, 0);
+    const header = bytes.subarray(0, protocolHeaderBytes);
+    if (!isProtocolHeader(header)) {
+      this.#endReason = `client speaks ${describeProtocol(header)}`;
+      this.#socket.write(protocolHeader);
+      this.#endSocket();
+      return;
+    }
+    this.#phase = 'handshake';
+    this.#handshake = new Handshake(this, this.#context);
+    this.#handshake.start();
+    this.#push(bytes.subarray(protocolHeaderBytes));
+  }
+
+  #push(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#framingFailed(error);
+    }
+  }
+
+  /** The reader met something that is no frame; it goes on with what follows, if it can. */
+  #framingFailed(cause: unknown): void {
+    let error = cause;
+    for (;;) {
+      this.failed(error);
+      if (this.#reader.broken || this.#pauses > 0 || this.#phase === 'ended') return;
+      try {
+        this.#reader.resume();
+        return;
+      } catch (next) {
+        error = next;
+      }
+    }
+  }
+
+  /**
+   * Stops handing out frames after the current one, and reading from the socket, until
+   * {@link resumeInput}. Several may pause at a time; all of them have to resume.
+   */
+  pauseInput(): void {
+    if (this.#phase === 'closing' || this.#phase === 'ended') return;
+    if (this.#pauses++ > 0) return;
+    this.#reader.pause();
+    this.#socket.pause();
+  }
+
+  resumeInput(): void {
+    // Once the connection closes nobody holds the input any more.
+    if (this.#pauses === 0 || --this.#pauses > 0) return;
+    this.#continueInput();
+  }
+
+  #continueInput(): void {
+    this.#pauses = 0;
+    this.#socket.resume();
+    try {
+      this.#reader.resume();
+    } catch (error) {
+      this.#framingFailed(error);
+    }
+  }
+
+  /** Stops listening to a client that does not read; see {@link unreadBytesMax}. */
+  #limitUnread(): void {
+    if (this.#socket.writableLength <= unreadBytesMax || this.#unreadTimer !== undefined) return;
+    // Asking makes the output report when the socket has caught up.
+    if (!this.output.isCongested || this.#phase !== 'running') return;
+    this.pauseInput();
+    this.#watchUnread();
+  }
+
+  #watchUnread(): void {
+    const unreadBytes = this.#socket.writableLength;
+    this.#unreadTimer = this.broker.clock.setTimer(unreadCheckMs, () => {
+      if (this.#socket.writableLength < unreadBytes) {
+        this.#watchUnread();
+        return;
+      }
+      this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
+      this.#socket.destroy();
+    });
+  }
+
+  #drained(): void {
+    if (this.#unreadTimer !== undefined) {
+      this.#unreadTimer.cancel();
+      this.#unreadTimer = undefined;
+      this.resumeInput();
+    }
+    for (const channel of this.#channels.values()) channel.resumeConsumers();
+  }
+
+  // ---- frames
+
+  method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    try {
+      if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
+      else if (number === 0) this.#connectionMethod(id);
+      else {
+        const channel = this.#channels.get(number);
+        if (channel !== undefined && !isLifecycle(id)) channel.method(id, buffer, start, end);
+        else this.#lifecycleMethod(number, id, channel);
+        // Few bytes ask for many.
+        if (id === MethodId.BasicGet) this.#limitUnread();
+      }
+    } catch (error) {
+      this.#methodFailed(number, error instanceof AmqpError ? error.during(id) : error);
+    }
+  }
+
+  header(number: number, buffer: Buffer, start: number, end: number): void {
+    try {
+      this.#contentChannel(number)?.header(buffer, start, end);
+    } catch (error) {
+      this.#methodFailed(number, error);
+    }
+  }
+
+  body(number: number, buffer: Buffer, start: number, end: number): void {
+    try {
+      this.#contentChannel(number)?.body(buffer, start, end);
+    } catch (error) {
+      this.#methodFailed(number, error);
+    }
+  }
+
+  /** Whom content is for. None: it is dropped, since the channel or the connection is closing. */
+  #contentChannel(number: number): Channel | undefined {
+    if (this.#phase === 'closing' || this.#phase === 'ended') return undefined;
+    const channel = this.#channels.get(number);
+    if (channel === undefined && !this.#channels.isClosing(number)) {
+      const text = 'expected method frame, got non method frame instead';
+      throw new AmqpError(ReplyCode.UnexpectedFrame, text);
+    }
+    return channel;
+  }
+
+  /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
+  heartbeat(): void {}
+
+  /** What the chunk has brought in is delivered before the next one is read. */
+  chunkEnd(): void {
+    this.broker.endTurn();
+    this.#limitUnread();
+  }
+
+  #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#phase === 'ended') return;
+    if (id === MethodId.ConnectionClose && number === 0) {
+      this.send({ id: MethodId.ConnectionCloseOk });
+      if (this.#phase === 'handshake') this.#endSocket();
+    } else if (this.#phase === 'closing') {
+      if (id === MethodId.ConnectionCloseOk && number === 0) this.#endSocket();
+    } else if (number === 0) {
+      this.#handshake?.method(decodeMethod(id, buffer, start, end));
+    } else {
+      throw new AmqpError(ReplyCode.ChannelError, 'unexpected method before connection.open');
+    }
+  }
+
+  #connectionMethod(id: number): void {
+    switch (id) {
+      case MethodId.ConnectionClose:
+        this.#release();
+        this.send({ id: MethodId.ConnectionCloseOk });
+        this.#endSocket();
+        return;
+      case MethodId.ConnectionUpdateSecret:
+        // Passwords do not run out. A back end whose tokens do has to check the new one here.
+        this.send({ id: MethodId.ConnectionUpdateSecretOk });
+        return;
+      default:
+        throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
+    }
+  }
+
+  /** channel.open, channel.close and channel.close-ok; and any method on a channel that is not open. */
+  #lifecycleMethod(number: number, id: number, channel: Channel | undefined): void {
+    if (id === MethodId.ChannelOpen) {
+      this.#channels.checkFree(number);
+      this.#channels.add(number, new Channel(this, number));
+      this.output.method(number, { id: MethodId.ChannelOpenOk });
+    } else if (this.#channels.isClosing(number)) {
+      if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
+      else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
+    } else if (channel === undefined) {
+      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'");
+    } else if (id === MethodId.ChannelClose) {
+      this.#channels.remove(number, false);
+      channel.release();
+      this.output.method(number, { id: MethodId.ChannelCloseOk });
+    } else {
+      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
+    }
+  }
+
+  // ---- errors and the end
+
+  #methodFailed(number: number, error: unknown): void {
+    if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
+    else this.failed(error);
+  }
+
+  /** Closes one channel: what it held is let go first, so that the effects are visible with channel.close. */
+  closeChannelWithError(number: number, error: AmqpError): void {
+    const channel = this.#channels.remove(number, true);
+    if (channel === undefined) return;
+    const operation = methodName((error.classId << 16) | error.methodId);
+    const text = describe(error);
+    this.log.error(
+      { connection: this.name, channel: number },
+      `Channel error on connection ${this.#description}, channel ${number}: operation ${operation} caused a channel exception ${text}`,
+    );
+    channel.release();
+    this.output.method(number, {
+      id: MethodId.ChannelClose,
+      replyCode: error.code,
+      replyText: error.replyText,
+      classId: error.classId,
+      methodId: error.methodId,
+    });
+  }
+
+  /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
+  failed(error: unknown): void {
+    if (this.#phase === 'closing' || this.#phase === 'ended') return;
+    const amqpError = error instanceof AmqpError ? error : undefined;
+    if (amqpError === undefined) {
+      this.log.error({ connection: this.name, err: error }, `internal error on connection ${this.name}`);
+    }
+    if (this.#session === undefined && this.#handshake?.isAuthenticated !== true) {
+      this.#disconnectLater(amqpError?.replyText ?? 'internal error');
+    } else if (amqpError !== undefined) {
+      this.closeWithError(amqpError);
+    } else {
+      this.#close(ReplyCode.InternalError, 'INTERNAL_ERROR', 0, 0);
+    }
+  }
+
+  /** Sends connection.close after everything the connection held has been let go. */
+  closeWithError(error: AmqpError): void {
+    if (this.#phase === 'closing' || this.#phase === 'ended') return;
+    if (error.code !== ReplyCode.ConnectionForced) {
+      const operation = error.classId === 0 ? 'none' : methodName((error.classId << 16) | error.methodId);
+      this.log.error(
+        { connection: this.name },
+        `Error on AMQP connection ${this.#description}: operation ${operation} caused a connection exception ${describe(error)}`,
+      );
+    }
+    this.#close(error.code, error.replyText, error.classId, error.methodId);
+  }
+
+  #close(replyCode: ReplyCode, replyText: string, classId: number, methodId: number): void {
+    this.#endReason = replyText;
+    this.#release();
+    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId });
+    this.#phase = 'closing';
+    const heartbeat = this.#session?.tuning.heartbeat ?? 0;
+    const seconds = heartbeat > 0 ? Math.min(heartbeat, closeTimeoutSecondsMax) : closeTimeoutSecondsMax;
+    // After broken framing no answer could be read.
+    const timeoutMs = this.#reader.broken ? this.#context.settings.refusalDelayMs : seconds * 1000;
+    this.#setDeadline(timeoutMs, () => this.#socket.resetAndDestroy());
+    if (this.#pauses > 0) this.#continueInput();
+  }
+
+  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
+    this.log.error({ connection: this.name }, `${this.name}: ${mechanism} login refused: ${reason}`);
+    if (notice !== undefined) {
+      const { code: replyCode, replyText } = notice;
+      this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    }
+    this.#disconnectLater('login refused');
+  }
+
+  /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
+  #disconnectLater(reason: string): void {
+    this.#endReason = reason;
+    this.#phase = 'ended';
+    this.#setDeadline(this.#context.settings.refusalDelayMs, () => this.#socket.resetAndDestroy());
+    if (this.#pauses > 0) this.#continueInput();
+  }
+
+  /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
+  shutDown(): void {
+    if (this.#session === undefined) this.destroy();
+    else {
+      const reason = "broker forced connection closure with reason 'shutdown'";
+      this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+    }
+  }
+
+  /** Drops the socket; what the connection held is let go. */
+  destroy(): void {
+    this.#endReason ??= 'closed by the broker';
+    this.#socket.destroy();
+  }
+
+  #endSocket(): void {
+    this.#phase = 'ended';
+    this.output.flush();
+    this.#socket.end();
+    this.#setDeadline(lingerMs, () => this.#socket.destroy());
+  }
+
+  #socketClosed(): void {
+    this.#deadline?.cancel();
+    this.#unreadTimer?.cancel();
+    if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
+    this.#phase = 'ended';
+    this.#release();
+    this.#logEnd();
+    this.#context.connectionClosed(this);
+  }
+
+  /** Lets go of everything: channels with their consumers and deliveries, then exclusive queues. */
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#heartbeat?.stop();
+    for (const channel of this.#channels.values()) channel.release();
+    this.#channels.clear();
+    this.#session?.vhost.deleteExclusiveQueues(this);
+  }
+
+  #setDeadline(delayMs: number, run: () => void): void {
+    this.#deadline?.cancel();
+    this.#deadline = this.broker.clock.setTimer(delayMs, run);
+  }
+
+  // ---- handshake and heartbeat
+
+  get isClosed(): boolean {
+    return this.#phase === 'closing' || this.#phase === 'ended';
+  }
+
+  /** Sends a method on channel 0. */
+  send(method: ServerMethod): void {
+    this.output.method(0, method);
+  }
+
+  setFrameMax(bytes: number): void {
+    this.#reader.frameMax = bytes;
+  }
+
+  opened(session: Session): void {
+    const { user, vhost, tuning } = session;
+    this.#deadline?.cancel();
+    this.#handshake = undefined;
+    this.#session = session;
+    this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
+    this.#channels = new ChannelTable(tuning.channelMax);
+    this.#phase = 'running';
+    this.send({ id: MethodId.ConnectionOpenOk });
+    if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
+    this.log.info(
+      { connection: this.name },
+      `accepting AMQP connection ${this.#description}: user '${user.name}' authenticated and granted access to vhost '${vhost.name}'`,
+    );
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesSent(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  get isInputPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  sendHeartbeat(): void {
+    // What waits for the socket will do as well.
+    if (this.#socket.writableLength > 0) return;
+    this.output.flush();
+    this.#socket.write(heartbeatFrame);
+  }
+
+  heartbeatsMissed(): void {
+    this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
+    this.#socket.destroy();
+  }
+
+  // ---- log
+
+  get #description(): string {
+    const displayName = this.#session?.client.displayName;
+    return displayName === undefined ? this.name : `${this.name} (${displayName})`;
+  }
+
+  #logEnd(): void {
+    const reason = this.#endReason === undefined ? '' : `: ${this.#endReason}`;
+    const durationMs = this.broker.clock.now() - this.#connectedAt;
+    const fields = { connection: this.name, durationMs };
+    if (this.#session === undefined) {
+      // A TCP connection without a byte is a health check.
+      if (this.#socket.bytesRead === 0)
+        this.log.debug(fields, `closing AMQP connection ${this.name}${reason}`);
+      else this.log.warn(fields, `closing AMQP connection ${this.name} during handshake${reason}`);
+      return;
+    }
+    const { user, vhost, client } = this.#session;
+    const name = client.displayName === undefined ? '' : `${client.displayName}, `;
+    const details = `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${Math.round(durationMs / 1000)}s'`;
+    const message = `closing AMQP connection ${this.name} (${details})${reason}`;
+    if (reason === '') this.log.info(fields, message);
+    else this.log.warn(fields, message);
+  }
+}
+
+/** Methods that open and close a channel: the connection's business, not the channel's. */
+function isLifecycle(id: number): boolean {
+  return id === MethodId.ChannelOpen || id === MethodId.ChannelClose || id === MethodId.ChannelCloseOk;
+}
+
+/** `precondition_failed: explanation`, as RabbitMQ's log has it. */
+function describe(error: AmqpError): string {
+  const separator = error.replyText.indexOf(' - ');
+  const name = error.replyText.slice(0, separator).toLowerCase();
+  return `${name}: ${error.replyText.slice(separator + 3)}`;
+}

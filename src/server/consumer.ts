@@ -1,0 +1,68 @@
+import type { Consumer } from '../broker/consumer.ts';
+import type { Queue } from '../broker/queue.ts';
+import type { Segment } from '../broker/queues/segment.ts';
+import type { FieldTable } from '../protocol/field-table.ts';
+import { integerOf } from '../protocol/field-value.ts';
+import type { Channel } from './channel.ts';
+import { deliverPrefix, type Output } from './output.ts';
+import { Delivery } from './unsettled.ts';
+
+/** What basic.consume asked for. */
+export interface ConsumerOptions {
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly arguments: FieldTable;
+  /** basic.qos of the channel at the time; 0: no limit. Later changes do not touch it. */
+  readonly prefetch: number;
+}
+
+/** A subscription of a channel to a queue. */
+export class ChannelConsumer implements Consumer {
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly arguments: FieldTable;
+  readonly prefetch: number;
+  unackedCount = 0;
+  isInRing = false;
+
+  readonly #channel: Channel;
+  readonly #output: Output;
+  readonly #prefix: Buffer;
+
+  constructor(channel: Channel, options: ConsumerOptions) {
+    this.tag = options.tag;
+    this.queue = options.queue;
+    this.noAck = options.noAck;
+    this.exclusive = options.exclusive;
+    this.arguments = options.arguments;
+    this.prefetch = options.noAck ? 0 : options.prefetch;
+    this.priority = Number(integerOf(options.arguments.get('x-priority')) ?? 0);
+    this.#channel = channel;
+    this.#output = channel.output;
+    this.#prefix = deliverPrefix(channel.id, options.tag);
+  }
+
+  get hasCapacity(): boolean {
+    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+    return (this.noAck || this.#channel.hasGlobalCapacity) && !this.#output.isCongested;
+  }
+
+  deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+    const channel = this.#channel;
+    const tag = channel.nextDeliveryTag();
+    if (!this.noAck) {
+      this.unackedCount++;
+      channel.hold(new Delivery(tag, queue, this, segment, index));
+    }
+    this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
+  }
+
+  cancelledByServer(): void {
+    this.#channel.consumerCancelled(this);
+  }
+}

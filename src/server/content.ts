@@ -1,0 +1,199 @@
+import { contentBytes, framePrefixBytes, Message, startBodyFrame } from '../broker/message.ts';
+import { copyBytes } from '../protocol/bytes.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import { FrameType, frameEnd } from '../protocol/frame-reader.ts';
+import { decodeMethod, MethodId } from '../protocol/methods.ts';
+import { basicClassId, decodeContentHeader } from '../protocol/properties.ts';
+
+/** RabbitMQ's limit for any body; a header that announces more is not believed. */
+const bodyBytesMax = 512 * 1024 * 1024;
+/** First size of the buffer for a body that comes in pieces: memory for bytes that came, not for promises. */
+const assemblyBytesMin = 1024 * 1024;
+/** reserved-1 before the address in basic.publish, and the octet of bits behind it. */
+const reservedBytes = 2;
+const mandatoryBit = 1;
+const immediateBit = 2;
+
+const Expecting = { Method: 0, Header: 1, Body: 2 } as const;
+
+/**
+ * Puts the three parts of a publish (method, content header, body) together on one channel.
+ *
+ * A message that lies whole in the chunk it came in is not copied: {@link message} becomes a view of the
+ * chunk. Only one that arrives in pieces is collected in a buffer of its own, in the same form.
+ */
+export class ContentAssembler {
+  readonly message = new Message();
+  mandatory = false;
+  immediate = false;
+  /** The publish had the same exchange and routing key as the one before. */
+  sameAddress = false;
+  /** Announced size of the body; `message` has it too unless it was over the limit. */
+  bodySize = 0;
+
+  readonly #messageBytesMax: number;
+  #expecting: (typeof Expecting)[keyof typeof Expecting] = Expecting.Method;
+  #address: Buffer = Buffer.alloc(0);
+  #exchange = '';
+  #routingKey = '';
+  #header: Buffer = this.#address;
+  #headerStart = 0;
+  #headerEnd = 0;
+  #received = 0;
+  #assembly: Buffer | undefined;
+
+  constructor(messageBytesMax: number) {
+    this.#messageBytesMax = messageBytesMax;
+  }
+
+  /** A publish has begun and its content is not complete: no other method may come. */
+  get isExpectingContent(): boolean {
+    return this.#expecting !== Expecting.Method;
+  }
+
+  /** The message was received but is larger than the broker takes. */
+  get isTooLarge(): boolean {
+    return this.bodySize > this.#messageBytesMax;
+  }
+
+  /** What a method frame in the middle of a publish gets. */
+  unexpectedMethod(): AmqpError {
+    const part = this.#expecting === Expecting.Header ? 'header for class 60' : 'body';
+    const what = this.#expecting === Expecting.Header ? 'header' : 'body';
+    return unexpectedFrame(`expected content ${part}, got non content ${what} frame instead`);
+  }
+
+  /** Arguments of basic.publish in buffer[start,end). */
+  publish(buffer: Buffer, start: number, end: number): void {
+    const addressStart = start + reservedBytes;
+    const addressEnd = end - 1;
+    this.sameAddress = isSame(this.#address, buffer, addressStart, addressEnd);
+    if (!this.sameAddress) this.#decodeAddress(buffer, start, end);
+    this.message.setAddress(buffer, addressStart, addressEnd, this.#exchange, this.#routingKey);
+    const bits = buffer[addressEnd] ?? 0;
+    this.mandatory = (bits & mandatoryBit) !== 0;
+    this.immediate = (bits & immediateBit) !== 0;
+    this.#expecting = Expecting.Header;
+  }
+
+  #decodeAddress(buffer: Buffer, start: number, end: number): void {
+    const method = decodeMethod(MethodId.BasicPublish, buffer, start, end);
+    if (method.id !== MethodId.BasicPublish) throw new Error('decoded another method');
+    this.#exchange = method.exchange;
+    this.#routingKey = method.routingKey;
+    this.#address = Buffer.from(buffer.subarray(start + reservedBytes, end - 1));
+  }
+
+  /** Content header payload in buffer[start,end). True when the message is complete (no body). */
+  header(buffer: Buffer, start: number, end: number): boolean {
+    if (this.#expecting !== Expecting.Header) throw this.#strayContent();
+    const { classId, weight, bodySize } = decodeContentHeader(buffer, start, end);
+    if (classId !== basicClassId) {
+      throw unexpectedFrame(`expected content header for class 60, got one for class ${classId} instead`);
+    }
+    if (weight !== 0) throw this.unexpectedMethod();
+    if (bodySize > bodyBytesMax) {
+      const text = `content body size ${bodySize} exceeds maximum allowed size ${bodyBytesMax}`;
+      throw new AmqpError(ReplyCode.FrameError, text).during(MethodId.BasicPublish);
+    }
+    this.bodySize = bodySize;
+    this.#header = buffer;
+    this.#headerStart = start;
+    this.#headerEnd = end;
+    this.#received = 0;
+    this.#expecting = Expecting.Body;
+    if (bodySize > 0) return false;
+    if (start >= framePrefixBytes) this.#complete(buffer, start - framePrefixBytes, end + 1);
+    else this.#completeAssembly();
+    return true;
+  }
+
+  /** Body bytes in buffer[start,end), a whole frame or a piece of one. True when the message is complete. */
+  body(buffer: Buffer, start: number, end: number): boolean {
+    if (this.#expecting !== Expecting.Body) throw this.#strayContent();
+    const size = end - start;
+    const isWholeInChunk =
+      size === this.bodySize &&
+      buffer === this.#header &&
+      start === this.#headerEnd + 1 + framePrefixBytes &&
+      end < buffer.length &&
+      !this.isTooLarge;
+    if (isWholeInChunk) {
+      this.#complete(buffer, this.#headerStart - framePrefixBytes, end + 1);
+      return true;
+    }
+    if (this.#received + size > this.bodySize) {
+      const text = 'content body frame exceeds remaining content size';
+      throw new AmqpError(ReplyCode.FrameError, text).during(MethodId.BasicPublish);
+    }
+    if (!this.isTooLarge) this.#collect(buffer, start, end);
+    this.#received += size;
+    if (this.#received < this.bodySize) return false;
+    if (this.isTooLarge) this.#expecting = Expecting.Method;
+    else this.#completeAssembly();
+    return true;
+  }
+
+  #complete(frames: Buffer, start: number, end: number): void {
+    this.#expecting = Expecting.Method;
+    this.message.setFrames(frames, start, end, this.#headerEnd - this.#headerStart, this.bodySize);
+    this.#header = this.#address;
+  }
+
+  #collect(buffer: Buffer, start: number, end: number): void {
+    const at = this.#bodyOffset + this.#received;
+    this.#assemblyFor(at + end - start).set(buffer.subarray(start, end), at);
+  }
+
+  #completeAssembly(): void {
+    const size = contentBytes(this.#headerEnd - this.#headerStart, this.bodySize);
+    const assembly = this.#assemblyFor(size);
+    assembly[size - 1] = frameEnd;
+    this.#assembly = undefined;
+    this.#complete(assembly, 0, size);
+  }
+
+  /** Where the body begins in the assembly: behind the header frame and the start of its own frame. */
+  get #bodyOffset(): number {
+    return contentBytes(this.#headerEnd - this.#headerStart, 0) + framePrefixBytes;
+  }
+
+  /** The assembly with room for `bytes`, its header frame and the start of the body frame in place. */
+  #assemblyFor(bytes: number): Buffer {
+    const old = this.#assembly;
+    if (old !== undefined && bytes <= old.length) return old;
+    const headerSize = this.#headerEnd - this.#headerStart;
+    const whole = contentBytes(headerSize, this.bodySize);
+    const grown = Math.max(bytes, assemblyBytesMin, (old?.length ?? 0) * 2);
+    const assembly = Buffer.allocUnsafe(Math.min(whole, grown));
+    if (old === undefined) {
+      assembly[0] = FrameType.Header;
+      assembly.writeUInt32BE(headerSize, 3);
+      const at = copyBytes(this.#header, this.#headerStart, this.#headerEnd, assembly, framePrefixBytes);
+      assembly[at] = frameEnd;
+      if (this.bodySize > 0) startBodyFrame(assembly, at + 1, this.bodySize);
+    } else {
+      old.copy(assembly, 0, 0, this.#bodyOffset + this.#received);
+    }
+    this.#assembly = assembly;
+    return assembly;
+  }
+
+  #strayContent(): AmqpError {
+    if (this.#expecting !== Expecting.Method) return this.unexpectedMethod();
+    return new AmqpError(ReplyCode.UnexpectedFrame, 'expected method frame, got non method frame instead');
+  }
+}
+
+function unexpectedFrame(text: string): AmqpError {
+  return new AmqpError(ReplyCode.UnexpectedFrame, text).during(MethodId.BasicPublish);
+}
+
+function isSame(known: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  if (known.length !== length || length === 0) return false;
+  for (let i = 0; i < length; i++) {
+    if (known[i] !== buffer[start + i]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,161 @@
+import type { AccessControl } from '../access/access-control.ts';
+import { AuthenticationFailure } from '../access/authentication-failure.ts';
+import type { User } from '../access/users.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import {
+  type ConnectionOpen,
+  type ConnectionStartOk,
+  type ConnectionTuneOk,
+  type Method,
+  MethodId,
+  type ServerMethod,
+} from '../protocol/methods.ts';
+import { ClientProperties } from './client-properties.ts';
+import { serverProperties } from './server-properties.ts';
+import type { ServerSettings } from './settings.ts';
+import { checkTuning, type Tuning } from './tuning.ts';
+
+/** What a connection knows about its client once it is open. */
+export interface Session {
+  readonly user: User;
+  readonly client: ClientProperties;
+  readonly tuning: Tuning;
+  readonly vhost: VirtualHost;
+}
+
+/** What the handshake needs of the connection it is for. */
+export interface HandshakeHost {
+  readonly remoteAddress: string | undefined;
+  readonly isClosed: boolean;
+  send(method: ServerMethod): void;
+  pauseInput(): void;
+  resumeInput(): void;
+  /** The client may send frames of up to this size from here on. */
+  setFrameMax(bytes: number): void;
+  /** No login: disconnect after a while, and tell the client at once only if there is `notice`. */
+  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void;
+  /** Everything is settled; connection.open-ok may go out. */
+  opened(session: Session): void;
+  failed(error: unknown): void;
+}
+
+/** Whom the handshake asks. */
+export interface HandshakeContext {
+  readonly access: AccessControl;
+  readonly settings: ServerSettings;
+  readonly connectionCount: number;
+  virtualHost(name: string): VirtualHost | undefined;
+}
+
+/** Named as RabbitMQ names the states of a connection, which its error texts show. */
+type Stage = 'starting' | 'tuning' | 'opening';
+
+/** From connection.start to connection.open-ok (AMQP 0-9-1 section 2.2.4). */
+export class Handshake {
+  readonly #host: HandshakeHost;
+  readonly #context: HandshakeContext;
+  #stage: Stage = 'starting';
+  #client: ClientProperties | undefined;
+  #user: User | undefined;
+  #tuning: Tuning | undefined;
+
+  constructor(host: HandshakeHost, context: HandshakeContext) {
+    this.#host = host;
+    this.#context = context;
+  }
+
+  /** The client has proved who it is. Until then it is told nothing but what {@link HandshakeHost.refuseLogin} says. */
+  get isAuthenticated(): boolean {
+    return this.#user !== undefined;
+  }
+
+  start(): void {
+    this.#host.send({
+      id: MethodId.ConnectionStart,
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: serverProperties(this.#context.settings),
+      mechanisms: Buffer.from(this.#context.access.mechanismNames),
+      locales: Buffer.from('en_US'),
+    });
+  }
+
+  /** @throws AmqpError for a method out of order and for what the broker does not agree to */
+  method(method: Method): void {
+    if (method.id === MethodId.ConnectionStartOk && this.#stage === 'starting') {
+      void this.#authenticate(method);
+    } else if (method.id === MethodId.ConnectionTuneOk && this.#stage === 'tuning') {
+      this.#tune(method);
+    } else if (method.id === MethodId.ConnectionOpen && this.#stage === 'opening') {
+      this.#open(method);
+    } else {
+      throw new AmqpError(ReplyCode.ChannelError, `unexpected method in connection state ${this.#stage}`);
+    }
+  }
+
+  async #authenticate(startOk: ConnectionStartOk): Promise<void> {
+    const host = this.#host;
+    const client = new ClientProperties(startOk.clientProperties);
+    this.#client = client;
+    host.pauseInput();
+    try {
+      const { access } = this.#context;
+      const user = await access.authenticate(startOk.mechanism, startOk.response, host.remoteAddress);
+      if (host.isClosed) return;
+      this.#user = user;
+      this.#proposeTuning();
+    } catch (error) {
+      if (host.isClosed) return;
+      if (error instanceof AuthenticationFailure) this.#refuse(startOk.mechanism, error.message, client);
+      else host.failed(error);
+    }
+    host.resumeInput();
+  }
+
+  #refuse(mechanism: string, reason: string, client: ClientProperties): void {
+    const notice = new AmqpError(
+      ReplyCode.AccessRefused,
+      `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+    );
+    const isTold = client.capabilities.authenticationFailureClose;
+    this.#host.refuseLogin(mechanism, reason, isTold ? notice : undefined);
+  }
+
+  #proposeTuning(): void {
+    const { channelMax, frameMaxBytes, heartbeatSeconds } = this.#context.settings;
+    this.#stage = 'tuning';
+    this.#host.send({
+      id: MethodId.ConnectionTune,
+      channelMax,
+      frameMax: frameMaxBytes,
+      heartbeat: heartbeatSeconds,
+    });
+  }
+
+  #tune(tuneOk: ConnectionTuneOk): void {
+    this.#tuning = checkTuning(tuneOk, this.#context.settings);
+    this.#stage = 'opening';
+    this.#host.setFrameMax(this.#tuning.frameMax);
+  }
+
+  #open({ virtualHost: name }: ConnectionOpen): void {
+    const user = this.#user;
+    const client = this.#client;
+    const tuning = this.#tuning;
+    if (user === undefined || client === undefined || tuning === undefined) {
+      throw new Error('connection.open before login and tuning');
+    }
+    const { settings, connectionCount, access } = this.#context;
+    if (connectionCount > settings.connectionMax) {
+      const limit = `node connection limit (${settings.connectionMax}) is reached`;
+      throw new AmqpError(ReplyCode.NotAllowed, `connection refused: ${limit}`);
+    }
+    const vhost = this.#context.virtualHost(name);
+    if (vhost === undefined) throw new AmqpError(ReplyCode.NotAllowed, `vhost ${name} not found`);
+    if (access.permissions.get(name, user.name) === undefined) {
+      throw new AmqpError(ReplyCode.NotAllowed, `access to vhost '${name}' refused for user '${user.name}'`);
+    }
+    this.#host.opened({ user, client, tuning, vhost });
+  }
+}

@@ -1,0 +1,130 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { AccessControl } from '../access/access-control.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
+import type { Logger } from '../logger.ts';
+import { Connection, type ConnectionContext } from './connection.ts';
+import { Heartbeats } from './heartbeats.ts';
+import type { ServerSettings } from './settings.ts';
+
+export interface ListenerOptions {
+  readonly broker: Broker;
+  readonly access: AccessControl;
+  readonly settings: ServerSettings;
+  readonly log: Logger;
+}
+
+/** Where a listener really listens. */
+export interface ListenerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Accepts AMQP clients and keeps account of their connections. */
+export class Listener implements ConnectionContext {
+  readonly broker: Broker;
+  readonly access: AccessControl;
+  readonly settings: ServerSettings;
+  readonly log: Logger;
+  readonly heartbeats: Heartbeats;
+  readonly #servers: Server[] = [];
+  readonly #addresses: ListenerAddress[] = [];
+  readonly #connections = new Set<Connection>();
+  #allClosed: (() => void) | undefined;
+
+  constructor({ broker, access, settings, log }: ListenerOptions) {
+    this.broker = broker;
+    this.access = access;
+    this.settings = settings;
+    this.log = log;
+    this.heartbeats = new Heartbeats(broker.clock);
+  }
+
+  /** All connections, those in the middle of their handshake included. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  get channelCount(): number {
+    let count = 0;
+    for (const connection of this.#connections) count += connection.channelCount;
+    return count;
+  }
+
+  /** Where clients can connect; nowhere once the listener is closed. */
+  get addresses(): readonly ListenerAddress[] {
+    return this.#addresses;
+  }
+
+  virtualHost(name: string): VirtualHost | undefined {
+    return this.broker.vhost(name);
+  }
+
+  /**
+   * Starts to listen on an address; port 0 takes any free one.
+   *
+   * @throws the operating system's error when it cannot: the port is taken, the address is not ours
+   */
+  async listen(host: string, port: number): Promise<ListenerAddress> {
+    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    // Running out of file descriptors, mostly: those who are connected go on.
+    server.on('error', (error) =>
+      this.log.error({ err: error }, `cannot accept connections: ${error.message}`),
+    );
+    this.#servers.push(server);
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
+    const address = { host: bound.address, port: bound.port };
+    this.#addresses.push(address);
+    this.log.info(address, `started TCP listener on ${bound.address}:${bound.port}`);
+    return address;
+  }
+
+  #accept(socket: Socket): void {
+    this.#connections.add(new Connection(socket, this));
+  }
+
+  connectionClosed(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#allClosed?.();
+  }
+
+  /** Accepts nobody any more, asks all clients to go, and drops those that do not in time. */
+  async close(): Promise<void> {
+    this.#stopListening();
+    if (this.#connections.size === 0) return;
+    const allClosed = new Promise<void>((resolve) => {
+      this.#allClosed = resolve;
+    });
+    const grace = this.broker.clock.setTimer(this.settings.shutdownGraceMs, () => this.#dropAll());
+    for (const connection of this.#connections) connection.shutDown();
+    await allClosed;
+    grace.cancel();
+  }
+
+  /** Accepts nobody any more and drops all connections without a word: nothing the broker says can be trusted. */
+  abort(): void {
+    this.#stopListening();
+    this.#dropAll();
+  }
+
+  #stopListening(): void {
+    for (const server of this.#servers) server.close();
+    this.#addresses.length = 0;
+  }
+
+  #dropAll(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+}

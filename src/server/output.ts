@@ -1,0 +1,268 @@
+import type { Socket } from 'node:net';
+import { framePrefixBytes } from '../broker/message.ts';
+import type { Segment } from '../broker/queues/segment.ts';
+import { RECORD_HEADER_BYTES, RecordOffset } from '../broker/record.ts';
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
+import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
+import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../protocol/methods.ts';
+
+/** Written to the socket in one go at most, but for larger messages. */
+const bufferBytes = 256 * 1024;
+/** Free buffers kept for all connections together. */
+const freeBuffersMax = 32;
+/** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
+const congestedBytes = 1024 * 1024;
+
+const freeBuffers: Buffer[] = [];
+const methodWriter = new ByteWriter(1024);
+
+/** Something with more to say just before the output is written: confirms that were collected. */
+export interface BeforeFlush {
+  beforeFlush(): void;
+}
+
+/**
+ * What goes out to one connection. Frames are laid end to end in a buffer that is written once a turn of
+ * the event loop, whatever number of channels and queues contributed to it.
+ */
+export class Output {
+  readonly #socket: Socket;
+  #buffer: Buffer | undefined;
+  #at = 0;
+  #isScheduled = false;
+  #isFlushingSoon = false;
+  #isClosed = false;
+  #beforeFlush: BeforeFlush[] = [];
+  readonly #onDrain: () => void;
+  #wasCongested = false;
+  /** Frames were written since this was last set to false; heartbeats depend on it. */
+  hasSent = false;
+
+  /** `onDrain` is called when the socket has caught up after {@link isCongested} was true. */
+  constructor(socket: Socket, onDrain: () => void) {
+    this.#socket = socket;
+    this.#onDrain = onDrain;
+    socket.on('drain', () => this.#drained());
+  }
+
+  /** The client does not read as fast as we write: feed it nothing more until it has caught up. */
+  get isCongested(): boolean {
+    if (this.#socket.writableLength <= congestedBytes) return false;
+    this.#wasCongested = true;
+    return true;
+  }
+
+  method(channel: number, method: Method): void {
+    methodWriter.clear();
+    encodeMethod(methodWriter, method);
+    this.#methodFrame(channel);
+  }
+
+  ack(channel: number, deliveryTag: number, multiple: boolean): void {
+    methodWriter.clear();
+    encodeBasicAck(methodWriter, deliveryTag, multiple);
+    this.#methodFrame(channel);
+  }
+
+  nack(channel: number, deliveryTag: number, multiple: boolean): void {
+    methodWriter.clear();
+    encodeBasicNack(methodWriter, deliveryTag, multiple, false);
+    this.#methodFrame(channel);
+  }
+
+  #methodFrame(channel: number): void {
+    const { buffer, length } = methodWriter;
+    const out = this.#reserve(length + frameOverhead);
+    let at = startFrame(out, this.#at, FrameType.Method, channel, length);
+    at = copyBytes(buffer, 0, length, out, at);
+    out[at++] = frameEnd;
+    this.#at = at;
+  }
+
+  heartbeat(): void {
+    const out = this.#reserve(frameOverhead);
+    const at = startFrame(out, this.#at, FrameType.Heartbeat, 0, 0);
+    out[at] = frameEnd;
+    this.#at = at + 1;
+  }
+
+  /** Bytes that are not frames (the protocol header). */
+  raw(bytes: Buffer): void {
+    const out = this.#reserve(bytes.length);
+    this.#at = copyBytes(bytes, 0, bytes.length, out, this.#at);
+  }
+
+  /**
+   * A basic.deliver with its content, straight from the record. `prefix` is the method frame up to and
+   * including the consumer tag, made by {@link deliverPrefix}; its size is filled in here.
+   */
+  deliver(
+    prefix: Buffer,
+    channel: number,
+    deliveryTag: number,
+    redelivered: boolean,
+    segment: Segment,
+    index: number,
+    frameMax: number,
+  ): void {
+    const { buffer, offsets } = segment.expectSlab();
+    const record = offsets[index] ?? 0;
+    const end = offsets[index + 1] ?? 0;
+    const start = record + RECORD_HEADER_BYTES;
+    const addressSize = uint16At(buffer, record + RecordOffset.AddressSize);
+    const bodySize = uint32At(buffer, record + RecordOffset.BodySize);
+    const isCut = frameMax !== 0 && bodySize > frameMax - frameOverhead;
+    const out = this.#reserve(prefix.length + 9 + (isCut ? addressSize : end - start));
+    let at = copyBytes(prefix, 0, prefix.length, out, this.#at);
+    const methodSize = prefix.length - framePrefixBytes + 9 + addressSize - 1;
+    out[this.#at + 5] = methodSize >>> 8;
+    out[this.#at + 6] = methodSize;
+    at = putUint32(out, at, Math.floor(deliveryTag / 2 ** 32));
+    at = putUint32(out, at, deliveryTag >>> 0);
+    out[at++] = redelivered ? 1 : 0;
+    if (isCut) {
+      this.#at = copyBytes(buffer, start, start + addressSize, out, at);
+      this.content(channel, frameMax, buffer, start + addressSize, end, bodySize);
+      return;
+    }
+    const header = at + addressSize;
+    at = copyBytes(buffer, start, end, out, at);
+    out[header + 1] = channel >>> 8;
+    out[header + 2] = channel;
+    if (bodySize > 0) {
+      const body = at - bodySize - frameOverhead;
+      out[body + 1] = channel >>> 8;
+      out[body + 2] = channel;
+    }
+    this.#at = at;
+  }
+
+  /** Content header frame and body of `buffer[start, end)`, the body cut to the connection's frame size. */
+  content(
+    channel: number,
+    frameMax: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    bodySize: number,
+  ): void {
+    const bodyFrameSize = bodySize === 0 ? 0 : bodySize + frameOverhead;
+    const headerEnd = end - bodyFrameSize;
+    const out = this.#reserve(headerEnd - start);
+    copyBytes(buffer, start, headerEnd, out, this.#at);
+    out[this.#at + 1] = channel >>> 8;
+    out[this.#at + 2] = channel;
+    this.#at += headerEnd - start;
+    const pieceMax = frameMax === 0 ? bodySize : frameMax - frameOverhead;
+    const bodyEnd = end - 1;
+    for (let from = bodyEnd - bodySize; from < bodyEnd; from += pieceMax) {
+      const to = Math.min(bodyEnd, from + pieceMax);
+      const piece = this.#reserve(to - from + frameOverhead);
+      let at = startFrame(piece, this.#at, FrameType.Body, channel, to - from);
+      at = copyBytes(buffer, from, to, piece, at);
+      piece[at++] = frameEnd;
+      this.#at = at;
+    }
+  }
+
+  /** Calls `source` once, just before the next write. */
+  callBeforeFlush(source: BeforeFlush): void {
+    this.#beforeFlush.push(source);
+    this.#schedule();
+  }
+
+  /** Writes what there is now rather than at the end of the turn. */
+  flush(): void {
+    this.#isScheduled = false;
+    if (this.#beforeFlush.length > 0) {
+      const sources = this.#beforeFlush;
+      this.#beforeFlush = [];
+      for (const source of sources) source.beforeFlush();
+    }
+    this.#write();
+  }
+
+  /** Writes as soon as the code that runs now is done. */
+  flushSoon(): void {
+    if (this.#isFlushingSoon) return;
+    this.#isFlushingSoon = true;
+    queueMicrotask(() => {
+      this.#isFlushingSoon = false;
+      this.flush();
+    });
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#buffer = undefined;
+    this.#at = 0;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      if (this.#isScheduled) this.flush();
+    });
+  }
+
+  /** The buffer to write to at `#at`, with room for `bytes`. */
+  #reserve(bytes: number): Buffer {
+    const buffer = this.#buffer;
+    if (buffer !== undefined && this.#at + bytes <= buffer.length) return buffer;
+    this.#write();
+    const fresh =
+      bytes <= bufferBytes
+        ? (freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes))
+        : Buffer.allocUnsafe(bytes);
+    this.#buffer = fresh;
+    this.#schedule();
+    return fresh;
+  }
+
+  #write(): void {
+    const buffer = this.#buffer;
+    const length = this.#at;
+    this.#buffer = undefined;
+    this.#at = 0;
+    if (buffer === undefined) return;
+    if (length === 0 || this.#isClosed || !this.#socket.writable) {
+      recycle(buffer);
+      return;
+    }
+    this.hasSent = true;
+    this.#socket.write(buffer.subarray(0, length), () => recycle(buffer));
+  }
+
+  #drained(): void {
+    if (!this.#wasCongested) return;
+    this.#wasCongested = false;
+    this.#onDrain();
+  }
+}
+
+function recycle(buffer: Buffer): void {
+  if (buffer.length === bufferBytes && freeBuffers.length < freeBuffersMax) freeBuffers.push(buffer);
+}
+
+function startFrame(out: Buffer, start: number, type: number, channel: number, size: number): number {
+  out[start] = type;
+  out[start + 1] = channel >>> 8;
+  out[start + 2] = channel;
+  return putUint32(out, start + 3, size);
+}
+
+const basicDeliver = 0x003c003c;
+
+/** The part of basic.deliver's frame that is the same for every message to a consumer. */
+export function deliverPrefix(channel: number, consumerTag: string): Buffer {
+  const tag = Buffer.from(consumerTag);
+  const prefix = Buffer.alloc(framePrefixBytes + 4 + 1 + tag.length);
+  startFrame(prefix, 0, FrameType.Method, channel, 0);
+  prefix.writeUInt32BE(basicDeliver, framePrefixBytes);
+  prefix.writeUInt8(tag.length, framePrefixBytes + 4);
+  tag.copy(prefix, framePrefixBytes + 5);
+  return prefix;
+}

@@ -1,0 +1,37 @@
+/** What the AMQP side of a broker can be told. Names carry their units. */
+export interface ServerSettings {
+  /** Interval suggested to clients; 0 suggests none. */
+  readonly heartbeatSeconds: number;
+  /** Largest frame either side may send, its own overhead included. */
+  readonly frameMaxBytes: number;
+  /** Most channels open at once on a connection. */
+  readonly channelMax: number;
+  /** Most open connections; further ones are refused at connection.open with 530. */
+  readonly connectionMax: number;
+  /** Time from the TCP connection to connection.open. After it the socket is dropped. */
+  readonly handshakeTimeoutMs: number;
+  /** Who was refused a login, or broke the framing, is disconnected only after this long. */
+  readonly refusalDelayMs: number;
+  /** Time clients get to answer connection.close when the broker shuts down. */
+  readonly shutdownGraceMs: number;
+  /** Largest message body. */
+  readonly maxMessageBytes: number;
+  /** What connection.start says about the broker: clients choose features by these two. */
+  readonly product: string;
+  readonly version: string;
+  readonly clusterName: string;
+}
+
+export const defaultServerSettings: ServerSettings = {
+  heartbeatSeconds: 60,
+  frameMaxBytes: 131_072,
+  channelMax: 2047,
+  connectionMax: 65_536,
+  handshakeTimeoutMs: 10_000,
+  refusalDelayMs: 3_000,
+  shutdownGraceMs: 3_000,
+  maxMessageBytes: 128 * 1024 * 1024,
+  product: 'RabbitMQ',
+  version: '3.10.8',
+  clusterName: 'leveret',
+};

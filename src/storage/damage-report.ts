@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DamagedEntry } from './entry-reader.ts';
+import type { StoreLog } from './store-log.ts';
+
+/**
+ * Sets entries that fail their checksum aside: a copy of the bytes goes to `damaged/` in the data directory,
+ * a line to the log, and the entry to whoever counts messages. Each entry once.
+ */
+export class DamageReport {
+  readonly #directory: string;
+  readonly #log: StoreLog;
+  readonly #onDamage: ((damage: DamagedEntry) => void) | undefined;
+  readonly #reported = new Set<string>();
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(directory: string, log: StoreLog, onDamage: ((damage: DamagedEntry) => void) | undefined) {
+    this.#directory = join(directory, 'damaged');
+    this.#log = log;
+    this.#onDamage = onDamage;
+  }
+
+  report(damage: DamagedEntry): void {
+    const name = `log-${damage.logId}-sequence-${damage.firstSequence}-count-${damage.count}.bin`;
+    if (this.#reported.has(name)) return;
+    this.#reported.add(name);
+    const path = join(this.#directory, name);
+    this.#log.error(
+      `${damage.count} messages of log ${damage.logId} from sequence ${damage.firstSequence} on are damaged in ${damage.path}; ` +
+        `they are not delivered, their bytes are set aside in ${path}`,
+    );
+    this.#work = this.#work.then(() => this.#setAside(path, damage.bytes));
+    this.#onDamage?.(damage);
+  }
+
+  /** Waits until everything reported has been written. */
+  async settle(): Promise<void> {
+    await this.#work;
+  }
+
+  async #setAside(path: string, bytes: Buffer): Promise<void> {
+    try {
+      await mkdir(this.#directory, { recursive: true });
+      await writeFile(path, bytes);
+    } catch (error) {
+      this.#log.error(
+        `${path} could not be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}

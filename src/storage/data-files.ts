@@ -1,0 +1,145 @@
+import { existsSync, statSync } from 'node:fs';
+import { readdir, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { flushDirectory } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
+import { type Environment, openEnvironment, transact } from './environment.ts';
+import { findFileDamage, isBlank } from './file-check.ts';
+import { Generation, generationNumbers, generationPath, lockPath } from './generation.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** The environments of a data directory, opened and checked. */
+export interface DataFiles {
+  /** There was no generation before. */
+  readonly created: boolean;
+  readonly definitions: Environment;
+  readonly logStates: Environment;
+  /** Ascending; the last one takes entries. */
+  readonly generations: readonly [Generation, ...Generation[]];
+}
+
+/** Definitions and log states are small; their maps grow by themselves. */
+const SMALL_MAP_BYTES = 2 ** 26;
+const HEADER_KEY = Buffer.from([0]);
+const HEADER = Buffer.from('{}');
+
+/**
+ * A file whose creation was cut short holds a handful of pages. A larger one has been in use: if that one is
+ * damaged, confirmed messages are in it, and nobody but the operator may decide to go on without them.
+ */
+const REMNANT_BYTES_MAX = 64 * 1024;
+
+/**
+ * Opens what is there and creates what is missing.
+ *
+ * The files are created in the order logs, definitions, first generation, each durable before the next. So
+ * with a generation in place the other two must be there, too.
+ *
+ * @throws DataDirectoryError naming the file that is damaged or missing.
+ */
+export async function openDataFiles(directory: string, mapBytes: number, log: StoreLog): Promise<DataFiles> {
+  const numbers = generationNumbers(await readdir(directory));
+  const lastNumber = numbers.at(-1);
+  if (lastNumber !== undefined && (await isRemnant(generationPath(directory, lastNumber), log)))
+    numbers.pop();
+  for (const number of numbers) requireWhole(generationPath(directory, number));
+
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    const mustExist = numbers.length > 0;
+    const logStates = await openSmall(join(directory, 'logs.mdb'), mustExist, log);
+    opened.push(logStates);
+    const definitions = await openSmall(join(directory, 'definitions.mdb'), mustExist, log);
+    opened.push(definitions);
+    const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
+    const [first, ...rest] = generations;
+    if (first !== undefined) return { created: false, definitions, logStates, generations: [first, ...rest] };
+
+    if (logStates.getKeysCount({ limit: 2 }) > 1) {
+      throw new DataDirectoryError(
+        `${directory} has no messages-*.mdb file left: restore them from a backup`,
+      );
+    }
+    const created = await Generation.create(directory, 1, mapBytes);
+    opened.push(created);
+    await flushDirectory(directory);
+    return { created: true, definitions, logStates, generations: [created] };
+  } catch (error) {
+    await Promise.all(opened.map((file) => file.close()));
+    throw error;
+  }
+}
+
+async function openGenerations(
+  directory: string,
+  numbers: readonly number[],
+  mapBytes: number,
+  opened: { close(): Promise<void> }[],
+  log: StoreLog,
+): Promise<Generation[]> {
+  const generations: Generation[] = [];
+  for (const number of numbers) {
+    const generation = Generation.open(directory, number, mapBytes);
+    const damage = generation.findHeaderDamage();
+    if (damage === undefined) {
+      generations.push(generation);
+      opened.push(generation);
+      continue;
+    }
+    const isLast = number === numbers.at(-1);
+    if (!isLast || !generation.isEmpty()) {
+      await generation.close();
+      throw damaged(generation.path, damage);
+    }
+    log.info(`removing ${generation.path}: its creation was cut short`);
+    await generation.remove();
+    await flushDirectory(directory);
+  }
+  return generations;
+}
+
+async function openSmall(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
+  if (mustExist) requireWhole(path);
+  else if (existsSync(path)) {
+    const gone = await isRemnant(path, log);
+    if (!gone) requireWhole(path);
+  }
+  const environment = openEnvironment(path, SMALL_MAP_BYTES);
+  try {
+    if (environment.getBinary(HEADER_KEY) !== undefined) return environment;
+    if (mustExist) throw damaged(path, 'the header row is missing');
+    await transact(environment, () => void environment.put(HEADER_KEY, HEADER));
+    await flushDirectory(join(path, '..'));
+    return environment;
+  } catch (error) {
+    await environment.close();
+    throw error;
+  }
+}
+
+/** Takes away a file whose creation was cut short: nothing can have been confirmed out of it. */
+async function isRemnant(path: string, log: StoreLog): Promise<boolean> {
+  const damage = findFileDamage(path);
+  if (damage === undefined || statSync(path).size > REMNANT_BYTES_MAX) return false;
+  if (isBlank(path)) {
+    log.info(`removing ${path}: its creation was cut short`);
+    await unlink(path);
+  } else {
+    log.warn(`setting ${path} aside as ${path}.damaged: ${damage}, as if its creation had been cut short`);
+    await rename(path, `${path}.damaged`);
+  }
+  if (existsSync(lockPath(path))) await unlink(lockPath(path));
+  await flushDirectory(join(path, '..'));
+  return true;
+}
+
+/** @throws DataDirectoryError when LMDB could not open the file. */
+function requireWhole(path: string): void {
+  if (!existsSync(path)) throw damaged(path, 'the file is missing');
+  const damage = findFileDamage(path);
+  if (damage !== undefined) throw damaged(path, damage);
+}
+
+function damaged(path: string, damage: string): DataDirectoryError {
+  return new DataDirectoryError(`${path} is damaged: ${damage}; restore the data directory from a backup`);
+}

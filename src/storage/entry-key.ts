@@ -1,0 +1,80 @@
+import { crc32 } from 'node:zlib';
+import type { LogEntry } from '../broker/store.ts';
+import { readUInt64, writeUInt64 } from './uint64.ts';
+
+/**
+ * The key of an entry in a generation says everything a start has to know, so that a start reads keys only
+ * and the value is the caller's buffer as it is:
+ *
+ *     log id u32 | first sequence u64 | count u32 | persistent count u32 | persistent body bytes u48 |
+ *     bytes of the value u32 | crc u32
+ *
+ * Big-endian throughout: bytewise order is order by log, then by sequence. The checksum covers the value and
+ * the rest of the key.
+ */
+export interface EntryKey {
+  readonly logId: number;
+  readonly firstSequence: number;
+  readonly count: number;
+  readonly persistentCount: number;
+  readonly persistentBodyBytes: number;
+  readonly byteLength: number;
+}
+
+export const ENTRY_KEY_BYTES = 34;
+const CHECKSUM_OFFSET = 30;
+
+/** Largest log id: a u32. */
+export const LOG_ID_MAX = 0xffff_ffff;
+
+/** The key of an entry, its checksum computed from the entry's bytes. */
+export function encodeEntryKey(entry: LogEntry): Buffer {
+  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES);
+  writePosition(key, entry.logId, entry.firstSequence);
+  key.writeUInt32BE(entry.count, 12);
+  key.writeUInt32BE(entry.persistentCount, 16);
+  key.writeUIntBE(entry.persistentBodyBytes, 20, 6);
+  key.writeUInt32BE(entry.bytes.length, 26);
+  key.writeUInt32BE(entryChecksum(key, entry.bytes), CHECKSUM_OFFSET);
+  return key;
+}
+
+/** @throws RangeError when the bytes are not an entry key. */
+export function decodeEntryKey(bytes: Uint8Array): EntryKey {
+  if (bytes.length !== ENTRY_KEY_BYTES) throw new RangeError(`an entry key of ${bytes.length} bytes`);
+  const key = asBuffer(bytes);
+  return {
+    logId: key.readUInt32BE(0),
+    firstSequence: readUInt64(key, 4),
+    count: key.readUInt32BE(12),
+    persistentCount: key.readUInt32BE(16),
+    persistentBodyBytes: key.readUIntBE(20, 6),
+    byteLength: key.readUInt32BE(26),
+  };
+}
+
+/** The smallest key of a log at or above a sequence: where a range read starts. */
+export function entryPosition(logId: number, sequence: number): Buffer {
+  const key = Buffer.alloc(12);
+  writePosition(key, logId, sequence);
+  return key;
+}
+
+/** Whether the value is what the key was made for. */
+export function entryIsIntact(keyBytes: Uint8Array, value: Uint8Array): boolean {
+  const key = asBuffer(keyBytes);
+  return entryChecksum(key, value) === key.readUInt32BE(CHECKSUM_OFFSET);
+}
+
+function entryChecksum(key: Buffer, value: Uint8Array): number {
+  return crc32(value, crc32(key.subarray(0, CHECKSUM_OFFSET)));
+}
+
+function writePosition(key: Buffer, logId: number, sequence: number): void {
+  key.writeUInt32BE(logId, 0);
+  writeUInt64(key, sequence, 4);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,67 @@
+import { closeSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
+import { DataDirectoryError } from './data-directory-error.ts';
+
+/** Offsets in an LMDB meta page of this version: u16 page flags, u32 magic, u32 page size. */
+const FLAGS_OFFSET = 18;
+const META_FLAG = 0x08;
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+const META_BYTES = 64;
+/** Page sizes LMDB can be built for. The second meta page lies one page on. */
+const PAGE_BYTES = [4096, 8192, 16384, 32768, 65536];
+
+/**
+ * Looks at a file before LMDB does, because LMDB answers random bytes and short files with a signal.
+ *
+ * @returns what is wrong with the file, or undefined when LMDB can open it.
+ */
+export function findFileDamage(path: string): string | undefined {
+  const fd = openSync(path, 'r');
+  try {
+    const size = fstatSync(fd).size;
+    if (size === 0) return 'the file is empty';
+    if (!isMetaPage(fd, 0)) return 'the file does not start with an LMDB page';
+    const pageBytes = PAGE_BYTES.find((bytes) => isMetaPage(fd, bytes));
+    if (pageBytes === undefined) return 'the second LMDB page is missing or damaged';
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether nothing but zeros was ever written to the file: what a power cut leaves of a file just created. */
+export function isBlank(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(64 * 1024);
+    for (;;) {
+      const length = readSync(fd, chunk, 0, chunk.length, null);
+      if (length === 0) return true;
+      if (chunk.subarray(0, length).some((byte) => byte !== 0)) return false;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes that this process may still write to the file system of `path`. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+/** @throws DataDirectoryError: on a full disk LMDB dies by signal instead of failing. */
+export function requireFreeBytes(path: string, bytesMin: number): void {
+  const free = freeBytes(path);
+  if (free >= bytesMin) return;
+  const mebibytes = (bytes: number) => Math.floor(bytes / 2 ** 20);
+  throw new DataDirectoryError(
+    `${path} has ${mebibytes(free)} MiB of free disk space, at least ${mebibytes(bytesMin)} MiB are needed to start`,
+  );
+}
+
+function isMetaPage(fd: number, offset: number): boolean {
+  const head = Buffer.alloc(META_BYTES);
+  if (readSync(fd, head, 0, META_BYTES, offset) < META_BYTES) return false;
+  return (head.readUInt16LE(FLAGS_OFFSET) & META_FLAG) !== 0 && head.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+}

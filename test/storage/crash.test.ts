@@ -1,0 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CrashModel } from './crash/model.ts';
+import { randomNumbers } from './crash/random.ts';
+import { WriterProcess } from './crash/writer-process.ts';
+import { newDirectory, removeDirectories } from './support.ts';
+
+/** More kills: LEVERET_KILLS=500. */
+const kills = Number(process.env['LEVERET_KILLS'] ?? 20);
+
+afterAll(removeDirectories);
+
+describe('a broker that is killed', () => {
+  it(`keeps every confirmed commit, ${kills} times`, { timeout: kills * 5_000 }, async () => {
+    const seed = Date.now() % 1e9;
+    const random = randomNumbers(seed);
+    const dataDir = newDirectory();
+    const model = new CrashModel();
+    for (let run = 1; run <= kills; run++) {
+      const writer = new WriterProcess({ dataDir, generationBytes: 300_000, seed: seed + run, run }, model);
+      try {
+        await writer.next(random() < 0.8 ? 'recovered' : 'opened');
+        await delay(random() * (random() < 0.3 ? 20 : 250));
+        await writer.kill();
+      } catch (error) {
+        throw new Error(`run ${run} with seed ${seed}`, { cause: error });
+      }
+    }
+    expect(model.confirmed).toBeGreaterThan(kills);
+  });
+});

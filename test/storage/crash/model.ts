@@ -1,0 +1,98 @@
+import type { Announcement, Found, FoundLog } from './writer-line.ts';
+
+/** What a store must still hold after its writer was killed. */
+export class CrashModel {
+  /** Sequences of each log that are confirmed and that no state, not even one under way, has settled. */
+  #owed = new Map<number, Set<number>>();
+  /** Read positions and ends of logs that were confirmed for themselves. */
+  #confirmedPositions = new Map<number, number>();
+  #confirmedDrops = new Set<number>();
+  #pending: Announcement | undefined;
+  #counter = 0;
+  confirmed = 0;
+
+  started(commit: Announcement): void {
+    this.#pending = commit;
+    for (const { logId, readPosition, unsettled } of commit.states)
+      this.#settle(logId, readPosition, unsettled);
+    for (const logId of commit.dropped) this.#owed.delete(logId);
+  }
+
+  done(number: number): void {
+    const commit = this.#pending;
+    if (commit?.number !== number) throw new Error(`commit ${number} was confirmed but not started`);
+    this.#pending = undefined;
+    this.confirmed++;
+    for (const { logId, firstSequence, count } of commit.entries) {
+      const owed = this.#owedOf(logId);
+      for (let i = 0; i < count; i++) owed.add(firstSequence + i);
+    }
+    if (commit.counted) {
+      this.#counter = number;
+    } else {
+      for (const { logId, readPosition } of commit.states) this.#confirmedPositions.set(logId, readPosition);
+      for (const logId of commit.dropped) this.#confirmedDrops.add(logId);
+    }
+  }
+
+  /** @throws Error saying what is lost or wrong. What was found counts as confirmed from then on. */
+  check(found: Found): void {
+    const logs = new Map(found.logs.map((log) => [log.logId, log]));
+    for (const [logId, owed] of this.#owed) {
+      const present = new Set(logs.get(logId)?.owed);
+      for (const sequence of owed) {
+        if (!present.has(sequence)) throw new Error(`log ${logId} has lost confirmed sequence ${sequence}`);
+      }
+    }
+    for (const [logId, readPosition] of this.#confirmedPositions) {
+      const log = logs.get(logId);
+      if (log !== undefined && log.readPosition < readPosition)
+        throw new Error(`log ${logId} has lost a confirmed state`);
+    }
+    for (const logId of this.#confirmedDrops) {
+      if (logs.has(logId)) throw new Error(`log ${logId} was dropped and is back`);
+    }
+    this.#checkPending(found, logs);
+    this.#adopt(found);
+  }
+
+  #checkPending(found: Found, logs: ReadonlyMap<number, FoundLog>): void {
+    const pending = this.#pending;
+    const isCounted = pending?.counted === true && found.counter === pending.number;
+    if (!isCounted && found.counter !== this.#counter) {
+      throw new Error(`the definition says ${found.counter}, confirmed was ${this.#counter}`);
+    }
+    const entries = pending?.entries ?? [];
+    const present = entries.filter(({ logId, firstSequence }) =>
+      logs.get(logId)?.owed.includes(firstSequence),
+    ).length;
+    if (present !== 0 && present !== entries.length) throw new Error('half of a commit is there');
+    if (found.ticker === pending?.number && (present !== entries.length || !isCounted)) {
+      throw new Error('a state is there without the entries or definitions of its commit');
+    }
+    if (found.ticker > Math.max(this.#counter, pending?.number ?? 0))
+      throw new Error('a state that was never written');
+  }
+
+  #adopt(found: Found): void {
+    this.#pending = undefined;
+    this.#counter = found.counter;
+    this.#owed = new Map(found.logs.map(({ logId, owed }) => [logId, new Set(owed)]));
+    this.#confirmedPositions = new Map(found.logs.map(({ logId, readPosition }) => [logId, readPosition]));
+  }
+
+  #settle(logId: number, readPosition: number, unsettled: readonly number[]): void {
+    const owed = this.#owedOf(logId);
+    const kept = new Set(unsettled);
+    for (const sequence of owed) if (sequence < readPosition && !kept.has(sequence)) owed.delete(sequence);
+  }
+
+  #owedOf(logId: number): Set<number> {
+    let owed = this.#owed.get(logId);
+    if (owed === undefined) {
+      owed = new Set();
+      this.#owed.set(logId, owed);
+    }
+    return owed;
+  }
+}

@@ -1,0 +1,42 @@
+/** What a commit of the writer holds. */
+export interface Announcement {
+  readonly number: number;
+  readonly entries: readonly {
+    readonly logId: number;
+    readonly firstSequence: number;
+    readonly count: number;
+  }[];
+  readonly states: readonly {
+    readonly logId: number;
+    readonly readPosition: number;
+    readonly unsettled: readonly number[];
+  }[];
+  readonly dropped: readonly number[];
+  /** The commit sets the definition `counter` and the read position of the ticker to its number. */
+  readonly counted: boolean;
+}
+
+/** A log as the writer finds it at start. */
+export interface FoundLog {
+  readonly logId: number;
+  readonly next: number;
+  readonly readPosition: number;
+  /** Sequences that are owed, read and compared. */
+  readonly owed: readonly number[];
+}
+
+export interface Found {
+  readonly logs: readonly FoundLog[];
+  readonly counter: number;
+  readonly ticker: number;
+}
+
+/** One line of the writer's output. */
+export type WriterLine =
+  | { readonly type: 'opened' }
+  | ({ readonly type: 'recovered' } & Found)
+  | ({ readonly type: 'started' } & Announcement)
+  | { readonly type: 'confirmed'; readonly number: number; readonly ms: number }
+  | { readonly type: 'full' }
+  | { readonly type: 'broken'; readonly reason: string }
+  | { readonly type: 'failed'; readonly reason: string };

@@ -1,0 +1,182 @@
+/**
+ * Runs as a process of its own, to be killed: opens a store, reports what it found, then commits until it
+ * dies. Every commit is announced before and confirmed after, one JSON line each (see {@link WriterLine}).
+ *
+ *     writer.ts <data directory> <generation bytes> <seed> <run> [commits]
+ */
+import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Commit, type LogEntry, type LogState, StoreFullError } from '../../../src/broker/store.ts';
+import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
+import { bodyOf, messages, recordsOf } from '../support.ts';
+import { randomNumbers } from './random.ts';
+import type { Announcement, FoundLog, WriterLine } from './writer-line.ts';
+
+const [dataDir = '', generationBytes = '0', seed = '0', run = '0', commitsMax = 'Infinity'] =
+  process.argv.slice(2);
+/** Its read position is the number of the newest commit: states must never be ahead of entries. */
+const TICKER_LOG = 1;
+const COMMITS_PER_RUN_MAX = 1_000_000;
+const OUTSTANDING_MAX = 150;
+
+interface WrittenLog {
+  next: number;
+  readPosition: number;
+  unsettled: number[];
+}
+
+const random = randomNumbers(Number(seed));
+const below = (limit: number) => Math.floor(random() * limit);
+const logs = new Map<number, WrittenLog>();
+
+function say(line: WriterLine): void {
+  writeSync(1, `${JSON.stringify(line)}\n`);
+}
+
+/** Long bodies now and then, the same for a sequence whoever writes it. */
+function bodyBytes(logId: number, sequence: number): number {
+  return (logId + sequence) % 23 === 0 ? 9000 : 20 + ((sequence * 7) % 300);
+}
+
+function newEntry(logId: number, first: number, count: number): LogEntry {
+  const parts = Array.from({ length: count }, (_, i) =>
+    messages(logId, first + i, 1, bodyBytes(logId, first + i)),
+  );
+  return {
+    logId,
+    firstSequence: first,
+    count,
+    persistentCount: count,
+    persistentBodyBytes: parts.reduce((sum, part) => sum + part.persistentBodyBytes, 0),
+    bytes: Buffer.concat(parts.map((part) => part.bytes)),
+  };
+}
+
+const store = await openLmdbStore({
+  dataDir,
+  generationBytes: Number(generationBytes),
+  onDamage: (damage) => fail(`damaged entry of log ${damage.logId} at ${damage.firstSequence}`),
+});
+say({ type: 'opened' });
+const recovered = store.recover();
+
+function fail(reason: string): never {
+  say({ type: 'failed', reason });
+  process.exit(9);
+}
+
+/** Sequences of a log that are owed and can be read. */
+function owed(logId: number, state: LogState, next: number): number[] {
+  const unsettled = state.unsettled.flatMap((range) =>
+    Array.from({ length: range.count }, (_, i) => range.firstSequence + i),
+  );
+  const wanted = new Set(unsettled);
+  const found: number[] = [];
+  for (const { sequence, body } of recordsOf(store.read(logId, 0, next, Number.POSITIVE_INFINITY))) {
+    if (sequence < state.readPosition && !wanted.has(sequence)) continue;
+    if (body !== bodyOf(logId, sequence, bodyBytes(logId, sequence)))
+      fail(`log ${logId} has a wrong body at ${sequence}`);
+    found.push(sequence);
+  }
+  return found;
+}
+
+const found: FoundLog[] = [];
+for (const { logId, state, nextSequence, unreadCount } of recovered.logs.values()) {
+  if (logId === TICKER_LOG) continue;
+  const sequences = owed(logId, state, nextSequence);
+  const unread = sequences.filter((sequence) => sequence >= state.readPosition).length;
+  if (unread !== unreadCount)
+    fail(`log ${logId} has ${unread} unread records, recover() counted ${unreadCount}`);
+  found.push({ logId, next: nextSequence, readPosition: state.readPosition, owed: sequences });
+  const unsettled = sequences.filter((sequence) => sequence < state.readPosition);
+  logs.set(logId, { next: nextSequence, readPosition: state.readPosition, unsettled });
+}
+const counter = recovered.definitions.find(({ key }) => key[0] === 'counter')?.value;
+say({
+  type: 'recovered',
+  logs: found,
+  counter: typeof counter === 'number' ? counter : 0,
+  ticker: recovered.logs.get(TICKER_LOG)?.state.readPosition ?? 0,
+});
+let nextLogId = Math.max(recovered.nextLogId, TICKER_LOG + 1);
+
+function stateOf(logId: number, log: WrittenLog): LogState {
+  const unsettled = log.unsettled.map((firstSequence) => ({ firstSequence, count: 1 }));
+  return { logId, readPosition: log.readPosition, unsettled };
+}
+
+/** Consumes some of a log: all that is unsettled but a few, and some of what is unread. */
+function consume(log: WrittenLog, limit: number): void {
+  const read = Math.min(limit, log.next) - log.readPosition;
+  if (read <= 0) return;
+  const upTo = log.readPosition + 1 + below(read);
+  if (random() < 0.5) log.unsettled = log.unsettled.slice(-2);
+  else log.unsettled = [];
+  if (random() < 0.5) log.unsettled.push(upTo - 1);
+  log.readPosition = upTo;
+}
+
+function nextCommit(number: number): Commit {
+  const entries: LogEntry[] = [];
+  const logStates: LogState[] = [];
+  const droppedLogs: number[] = [];
+  while (logs.size < 6) logs.set(nextLogId++, { next: 0, readPosition: 0, unsettled: [] });
+  const statesOnly = random() < 0.15;
+  for (const [logId, log] of logs) {
+    const before = log.next;
+    if (!statesOnly && random() < 0.5 && log.next - log.readPosition < OUTSTANDING_MAX) {
+      const count = 1 + below(12);
+      entries.push(newEntry(logId, log.next, count));
+      log.next += count;
+    }
+    if (random() < 0.4) {
+      consume(log, before);
+      logStates.push(stateOf(logId, log));
+    } else if (random() < 0.01 && entries.at(-1)?.logId !== logId) {
+      droppedLogs.push(logId);
+      logs.delete(logId);
+    }
+  }
+  if (statesOnly) return { entries, definitions: [], logStates, droppedLogs };
+  logStates.push({ logId: TICKER_LOG, readPosition: number, unsettled: [] });
+  return { entries, definitions: [{ key: ['counter'], value: number }], logStates, droppedLogs };
+}
+
+function announce(commit: Commit, number: number): Announcement {
+  return {
+    number,
+    entries: commit.entries.map(({ logId, firstSequence, count }) => ({ logId, firstSequence, count })),
+    states: commit.logStates
+      .filter(({ logId }) => logId !== TICKER_LOG)
+      .map(({ logId, readPosition, unsettled }) => ({
+        logId,
+        readPosition,
+        unsettled: unsettled.map(({ firstSequence }) => firstSequence),
+      })),
+    dropped: commit.droppedLogs,
+    counted: commit.definitions.length > 0,
+  };
+}
+
+for (let i = 1; i <= Number(commitsMax); i++) {
+  const number = Number(run) * COMMITS_PER_RUN_MAX + i;
+  const commit = nextCommit(number);
+  say({ type: 'started', ...announce(commit, number) });
+  const startedAt = performance.now();
+  for (;;) {
+    try {
+      await store.commit(commit);
+      break;
+    } catch (error) {
+      if (!(error instanceof StoreFullError)) {
+        say({ type: 'broken', reason: String(error) });
+        process.exit(3);
+      }
+      say({ type: 'full' });
+      await delay(20);
+    }
+  }
+  say({ type: 'confirmed', number, ms: performance.now() - startedAt });
+}
+await store.close();
