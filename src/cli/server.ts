@@ -9,6 +9,10 @@ import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
 
+interface Failure {
+  readonly cause: unknown;
+}
+
 /** The flags of `leveret server`: the settings. */
 export const serverFlags: Flags = Object.fromEntries(
   Object.values(settings).map((setting) => [
@@ -38,9 +42,13 @@ export async function runServer(
   const signal = firstSignal(logger);
   const dataDir = resolve(config.dataDir);
   await prepareDataDir(dataDir);
+  let onFailure: (cause: unknown) => void = () => {};
+  const failure = new Promise<Failure>((resolveFailure) => {
+    onFailure = (cause) => resolveFailure({ cause });
+  });
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger });
+    broker = await start({ ...brokerOptions(config), dataDir, logger, onFailure });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);
@@ -56,7 +64,13 @@ export async function runServer(
     readyLine(broker, dataDir),
   );
 
-  logger.info(`${await signal}: closing connections and writing what is left`);
+  const end = await Promise.race([signal, failure]);
+  if (typeof end !== 'string') {
+    // Closing would wait for the store, which is what failed.
+    logger.fatal({ err: end.cause }, 'the store failed; the next start recovers what is on disk');
+    return ExitCode.Failure;
+  }
+  logger.info(`${end}: closing connections and writing what is left`);
   await broker.close();
   logger.info('stopped');
   return ExitCode.Ok;
