@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { type Config, loadConfig, settings } from '../config.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
+import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
@@ -118,6 +119,7 @@ async function prepareDataDir(dataDir: string): Promise<void> {
 
 /** One line for what goes wrong most often when a broker starts. */
 function startError(error: unknown): CommandError {
+  if (error instanceof DataDirectoryError) return new CommandError(error.message, ExitCode.CannotCreate);
   const code = codeOf(error);
   const { address: host, port } = listenError(error);
   const where = port === undefined ? 'a port' : address(host ?? '', port);
