@@ -54,7 +54,10 @@ export async function expectConnectionError(
   compare(await closeOf(operation), 'connection', expected);
 }
 
-/** The queue's ready messages and consumers; also a barrier behind everything this channel did to the queue. */
+/**
+ * The queue's ready messages and consumers. In RabbitMQ this question overtakes publishes on their way to the
+ * queue: after publishing, use basic.get (drain), a confirm, or {@link eventually}.
+ */
 export async function queueCounts(
   channel: RawChannel,
   queue: string,
