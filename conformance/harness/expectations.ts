@@ -66,6 +66,11 @@ export async function queueCounts(
   return { messages: ok.number('message-count'), consumers: ok.number('consumer-count') };
 }
 
+/** Returns when the server has handled everything this channel sent before. */
+export async function barrier(channel: RawChannel): Promise<void> {
+  await channel.call('channel.flow', { active: true });
+}
+
 /** Repeats a check until it holds: for effects that no reply announces. */
 export async function eventually(check: () => Promise<void>, timeoutMs = 5_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;

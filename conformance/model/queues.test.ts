@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, queueName, scenarios } from '../harness/broker.ts';
-import { drain, eventually, expectChannelError, getText, queueCounts } from '../harness/expectations.ts';
+import {
+  barrier,
+  drain,
+  eventually,
+  expectChannelError,
+  getText,
+  queueCounts,
+} from '../harness/expectations.ts';
 import { ack, bindQueue, consume, declareExchange, declareQueue, publishTexts } from '../harness/model.ts';
 import type { RawChannel } from '../raw-client.ts';
 import { type Fields, type Table, Typed } from '../raw-codec.ts';
@@ -361,7 +368,7 @@ scenarios('1.11 auto-delete queues (trap 38)', () => {
     await channel.call('basic.cancel', { 'consumer-tag': tag });
     expect(await exists(channel, queue)).toBe(false);
     ack(channel, delivery.deliveryTag);
-    await channel.call('channel.flow', { active: true });
+    await barrier(channel);
   });
 
   test('go when the channel of the last consumer closes', async () => {
@@ -445,7 +452,7 @@ scenarios('1.11 queue.delete', () => {
     await channel.call('queue.delete', { queue });
     ack(channel, a.deliveryTag);
     channel.send('basic.reject', { 'delivery-tag': b.deliveryTag, requeue: true });
-    await channel.call('channel.flow', { active: true });
+    await barrier(channel);
   });
 
   test('an empty name is the last declared queue', async () => {
@@ -459,7 +466,7 @@ scenarios('1.11 queue.delete', () => {
     const channel = await openChannel();
     const queue = await declareQueue(channel);
     channel.send('queue.delete', { queue, 'no-wait': true });
-    await channel.call('channel.flow', { active: true });
+    await barrier(channel);
     expect(channel.arrived).toEqual([]);
     expect(await exists(channel, queue)).toBe(false);
   });
