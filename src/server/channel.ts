@@ -408,9 +408,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
 
   #declareQueue(method: QueueDeclare): void {
     const { vhost, actor } = this.#connection;
-    const isShortcut = method.queue === '' && method.passive;
-    const name = isShortcut ? this.#queueName('') : method.queue;
-    const queue = vhost.declareQueue(actor, { ...method, name });
+    const queue = vhost.declareQueue(actor, { ...method, name: method.queue });
     this.#lastQueueName = queue.name;
     queue.drain();
     this.#answer(
