@@ -6,7 +6,10 @@
  * sent as zero and skipped when read, whatever older specifications called them (ticket, insist, …).
  */
 
-/** Wire types of arguments and properties (specification, section 4.2.1). */
+/**
+ * Wire types of arguments and properties (specification, section 4.2.1). RabbitMQ checks that short strings
+ * are UTF-8, but for a `raw-shortstr`: there it takes and passes on any bytes.
+ */
 export type Domain =
   | 'bit'
   | 'octet'
@@ -14,6 +17,7 @@ export type Domain =
   | 'long'
   | 'longlong'
   | 'shortstr'
+  | 'raw-shortstr'
   | 'longstr'
   | 'timestamp'
   | 'table';
@@ -38,7 +42,7 @@ export interface ClassSpec {
 /** What `connection.close` and `channel.close` say. */
 const closeArguments = {
   'reply-code': 'short',
-  'reply-text': 'shortstr',
+  'reply-text': 'raw-shortstr',
   'class-id': 'short',
   'method-id': 'short',
 } as const;
@@ -302,8 +306,8 @@ export const classes: readonly ClassSpec[] = [
         content: true,
         arguments: {
           'reserved-1': 'short',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
           mandatory: 'bit',
           immediate: 'bit',
         },
@@ -315,9 +319,9 @@ export const classes: readonly ClassSpec[] = [
         content: true,
         arguments: {
           'reply-code': 'short',
-          'reply-text': 'shortstr',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          'reply-text': 'raw-shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
         },
       },
       {
@@ -329,8 +333,8 @@ export const classes: readonly ClassSpec[] = [
           'consumer-tag': 'shortstr',
           'delivery-tag': 'longlong',
           redelivered: 'bit',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
         },
       },
       {
@@ -348,8 +352,8 @@ export const classes: readonly ClassSpec[] = [
         arguments: {
           'delivery-tag': 'longlong',
           redelivered: 'bit',
-          exchange: 'shortstr',
-          'routing-key': 'shortstr',
+          exchange: 'raw-shortstr',
+          'routing-key': 'raw-shortstr',
           'message-count': 'long',
         },
       },
@@ -391,18 +395,47 @@ export const classes: readonly ClassSpec[] = [
 
 /** Properties of class basic; the first has the highest flag bit, 15. */
 export const basicProperties: Readonly<Record<string, Domain>> = {
-  'content-type': 'shortstr',
-  'content-encoding': 'shortstr',
+  'content-type': 'raw-shortstr',
+  'content-encoding': 'raw-shortstr',
   headers: 'table',
   'delivery-mode': 'octet',
   priority: 'octet',
-  'correlation-id': 'shortstr',
-  'reply-to': 'shortstr',
-  expiration: 'shortstr',
-  'message-id': 'shortstr',
+  'correlation-id': 'raw-shortstr',
+  'reply-to': 'raw-shortstr',
+  expiration: 'raw-shortstr',
+  'message-id': 'raw-shortstr',
   timestamp: 'timestamp',
-  type: 'shortstr',
-  'user-id': 'shortstr',
-  'app-id': 'shortstr',
-  'cluster-id': 'shortstr',
+  type: 'raw-shortstr',
+  'user-id': 'raw-shortstr',
+  'app-id': 'raw-shortstr',
+  'cluster-id': 'raw-shortstr',
 };
+
+/** Octets that frame a frame (section 4.2.3). */
+export const frameConstants = { method: 1, header: 2, body: 3, heartbeat: 8, end: 0xce } as const;
+
+/** Reply codes of `channel.close` (soft: the channel ends) and `connection.close` (hard: the connection ends). */
+export const replyCodes = {
+  soft: {
+    CONTENT_TOO_LARGE: 311,
+    NO_ROUTE: 312,
+    NO_CONSUMERS: 313,
+    ACCESS_REFUSED: 403,
+    NOT_FOUND: 404,
+    RESOURCE_LOCKED: 405,
+    PRECONDITION_FAILED: 406,
+  },
+  hard: {
+    CONNECTION_FORCED: 320,
+    INVALID_PATH: 402,
+    FRAME_ERROR: 501,
+    SYNTAX_ERROR: 502,
+    COMMAND_INVALID: 503,
+    CHANNEL_ERROR: 504,
+    UNEXPECTED_FRAME: 505,
+    RESOURCE_ERROR: 506,
+    NOT_ALLOWED: 530,
+    NOT_IMPLEMENTED: 540,
+    INTERNAL_ERROR: 541,
+  },
+} as const;

@@ -42,7 +42,7 @@ export class Committer {
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
   #failed = false;
-  #idle: (() => void)[] = [];
+  #isClosing = false;
 
   /** `fail` is called once, when the store can no longer be trusted; nothing is confirmed after that. */
   constructor(store: Store, fail: (cause: unknown) => void) {
@@ -106,17 +106,16 @@ export class Committer {
 
   /** Writes everything, the states of all logs included, and stops. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearTimeout(this.#lazyTimer);
-    for (let i = 0; i < 2 && !this.#failed; i++) {
-      this.#statesDue = true;
-      await this.flush();
-    }
-    clearTimeout(this.#lazyTimer);
-    if (this.#isCommitting) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#statesDue = true;
+    await this.flush();
+    // The states went into the hold of the commit before; this one takes them along.
+    await this.flush();
   }
 
   #commitLazily(): void {
-    if (this.#lazyTimer !== undefined) return;
+    if (this.#lazyTimer !== undefined || this.#isClosing) return;
     this.#lazyTimer = setTimeout(() => {
       this.#lazyTimer = undefined;
       this.#statesDue = true;
@@ -171,7 +170,6 @@ export class Committer {
     this.done = number;
     for (const log of logs) log.flushed();
     for (const waiter of this.#waiters) waiter.committed();
-    for (const resolve of this.#idle.splice(0)) resolve();
     if (this.#waiters.size > 0 || this.#heldStates.length > 0) this.#schedule();
   }
 

@@ -1,4 +1,5 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
+import { uint16At, uint32At } from '../protocol/bytes.ts';
 import { decodeTable, type FieldTable } from '../protocol/field-table.ts';
 import {
   PropertyScan,
@@ -6,6 +7,7 @@ import {
   propertiesOffset,
   scanProperties,
 } from '../protocol/properties.ts';
+import { decodeText } from '../protocol/text.ts';
 import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
 
 /** Type, channel and size of a frame. */
@@ -133,12 +135,12 @@ export class Message {
       buffer,
       address,
       routingKeyEnd,
-      buffer.toString('utf8', address + 1, exchangeEnd),
-      buffer.toString('utf8', exchangeEnd + 1, routingKeyEnd),
+      decodeText(buffer, address + 1, exchangeEnd),
+      decodeText(buffer, exchangeEnd + 1, routingKeyEnd),
     );
-    const frames = address + buffer.readUInt16BE(start + RecordOffset.AddressSize);
-    const bodySize = buffer.readUInt32BE(start + RecordOffset.BodySize);
-    message.setFrames(buffer, frames, end, buffer.readUInt32BE(frames + 3), bodySize);
+    const frames = address + uint16At(buffer, start + RecordOffset.AddressSize);
+    const bodySize = uint32At(buffer, start + RecordOffset.BodySize);
+    message.setFrames(buffer, frames, end, uint32At(buffer, frames + 3), bodySize);
     return message;
   }
 }

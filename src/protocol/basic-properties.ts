@@ -1,10 +1,10 @@
 // Generated from spec/amqp.ts by spec/generate.ts (npm run generate). Change those, not this.
 
-import { ByteReader, undecodable } from './byte-reader.ts';
+import { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { type FieldTable, writeTable } from './field-table.ts';
 
-/** Bits of the property flags, the first two octets of a property list. */
+/** Bits of the property flags, the first two octets of a property list. The two lowest are ignored, as in RabbitMQ. */
 export const PropertyFlag = {
   ContentType: 0x8000,
   ContentEncoding: 0x4000,
@@ -21,9 +21,6 @@ export const PropertyFlag = {
   AppId: 0x0008,
   ClusterId: 0x0004,
 } as const;
-
-/** No property has these bits. The lowest announces a second word of flags, which class basic never needs. */
-export const unusedPropertyFlags = 0x0003;
 
 /** Properties of class basic; what is absent was not sent. */
 export interface BasicProperties {
@@ -47,22 +44,21 @@ export interface BasicProperties {
 export function decodeProperties(buffer: Buffer, start: number, end: number): BasicProperties {
   const reader = new ByteReader(buffer, start, end);
   const flags = reader.uint16();
-  if ((flags & unusedPropertyFlags) !== 0) throw undecodable(buffer, start, end);
   const properties: BasicProperties = {};
-  if ((flags & PropertyFlag.ContentType) !== 0) properties.contentType = reader.text();
-  if ((flags & PropertyFlag.ContentEncoding) !== 0) properties.contentEncoding = reader.text();
+  if ((flags & PropertyFlag.ContentType) !== 0) properties.contentType = reader.rawShortString();
+  if ((flags & PropertyFlag.ContentEncoding) !== 0) properties.contentEncoding = reader.rawShortString();
   if ((flags & PropertyFlag.Headers) !== 0) properties.headers = reader.table();
   if ((flags & PropertyFlag.DeliveryMode) !== 0) properties.deliveryMode = reader.uint8();
   if ((flags & PropertyFlag.Priority) !== 0) properties.priority = reader.uint8();
-  if ((flags & PropertyFlag.CorrelationId) !== 0) properties.correlationId = reader.text();
-  if ((flags & PropertyFlag.ReplyTo) !== 0) properties.replyTo = reader.text();
-  if ((flags & PropertyFlag.Expiration) !== 0) properties.expiration = reader.text();
-  if ((flags & PropertyFlag.MessageId) !== 0) properties.messageId = reader.text();
+  if ((flags & PropertyFlag.CorrelationId) !== 0) properties.correlationId = reader.rawShortString();
+  if ((flags & PropertyFlag.ReplyTo) !== 0) properties.replyTo = reader.rawShortString();
+  if ((flags & PropertyFlag.Expiration) !== 0) properties.expiration = reader.rawShortString();
+  if ((flags & PropertyFlag.MessageId) !== 0) properties.messageId = reader.rawShortString();
   if ((flags & PropertyFlag.Timestamp) !== 0) properties.timestamp = reader.bigUint64();
-  if ((flags & PropertyFlag.Type) !== 0) properties.type = reader.text();
-  if ((flags & PropertyFlag.UserId) !== 0) properties.userId = reader.text();
-  if ((flags & PropertyFlag.AppId) !== 0) properties.appId = reader.text();
-  if ((flags & PropertyFlag.ClusterId) !== 0) properties.clusterId = reader.text();
+  if ((flags & PropertyFlag.Type) !== 0) properties.type = reader.rawShortString();
+  if ((flags & PropertyFlag.UserId) !== 0) properties.userId = reader.rawShortString();
+  if ((flags & PropertyFlag.AppId) !== 0) properties.appId = reader.rawShortString();
+  if ((flags & PropertyFlag.ClusterId) !== 0) properties.clusterId = reader.rawShortString();
   reader.finish();
   return properties;
 }

@@ -13,13 +13,16 @@ export class ByteReader {
   readonly #buffer: Buffer;
   readonly #start: number;
   readonly #end: number;
+  readonly #method: number;
   #at: number;
 
-  constructor(buffer: Buffer, start: number, end: number) {
+  /** `method` (class id << 16 | method id) is named in errors. */
+  constructor(buffer: Buffer, start: number, end: number, method = 0) {
     this.#buffer = buffer;
     this.#start = start;
     this.#at = start;
     this.#end = end;
+    this.#method = method;
   }
 
   uint8(): number {
@@ -44,7 +47,7 @@ export class ByteReader {
     return this.#buffer.readBigUInt64BE(this.#advance(8));
   }
 
-  /** A name. Throws 501 `Malformed UTF-8 in shortstr`. */
+  /** Throws 501 `Malformed UTF-8 in shortstr`, without naming the method: nor does RabbitMQ. */
   shortString(): string {
     const length = this.uint8();
     const at = this.#advance(length);
@@ -54,7 +57,7 @@ export class ByteReader {
   }
 
   /** A short string that may hold any bytes; see text.ts. */
-  text(): string {
+  rawShortString(): string {
     const length = this.uint8();
     const at = this.#advance(length);
     return decodeText(this.#buffer, at, at + length);
@@ -70,7 +73,11 @@ export class ByteReader {
   table(): FieldTable {
     const length = this.uint32();
     const at = this.#advance(length);
-    return decodeTable(this.#buffer, at, at + length);
+    try {
+      return decodeTable(this.#buffer, at, at + length);
+    } catch (error) {
+      throw error instanceof AmqpError ? error.during(this.#method) : error;
+    }
   }
 
   /** Everything must have been read. */
@@ -87,7 +94,7 @@ export class ByteReader {
   }
 
   #undecodable(): AmqpError {
-    return undecodable(this.#buffer, this.#start, this.#end);
+    return undecodable(this.#buffer, this.#start, this.#end).during(this.#method);
   }
 }
 

@@ -1,3 +1,4 @@
+import { uint32At } from './bytes.ts';
 import { AmqpError, ReplyCode } from './errors.ts';
 import { payloadSnippet } from './octets.ts';
 
@@ -50,10 +51,8 @@ export interface FrameHandler {
  * end octet or an oversized frame, is the reader `broken`: it ignores everything from then on.
  */
 export class FrameReader {
-  /** The boundaries between frames are lost; nothing more will be handed out. */
-  broken = false;
-
   readonly #handler: FrameHandler;
+  #broken = false;
   #frameMax = 0;
   #payloadMax = unlimitedPayloadMax;
   #paused = false;
@@ -78,6 +77,11 @@ export class FrameReader {
     this.#handler = handler;
   }
 
+  /** The boundaries between frames are lost; nothing more will be handed out. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
   /** Largest frame accepted, overhead included; 0 for no limit (but 128 MiB). */
   get frameMax(): number {
     return this.#frameMax;
@@ -90,7 +94,7 @@ export class FrameReader {
 
   /** Hands out the frames that are complete with this chunk; keeps it while paused. */
   push(chunk: Buffer): void {
-    if (this.broken) return;
+    if (this.#broken) return;
     if (this.#held.length === 0 && !this.#paused && !this.#walking) {
       this.#walk(chunk);
       this.#handler.chunkEnd();
@@ -112,7 +116,7 @@ export class FrameReader {
   }
 
   #handOutHeld(): void {
-    if (this.#paused || this.#walking || this.broken) return;
+    if (this.#paused || this.#walking || this.#broken) return;
     while (!this.#paused) {
       const chunk = this.#held.shift();
       if (chunk === undefined) break;
@@ -132,7 +136,7 @@ export class FrameReader {
   }
 
   #break(): void {
-    this.broken = true;
+    this.#broken = true;
     this.#held = [];
     this.#heldBytes = 0;
     this.#assembly = undefined;
@@ -145,7 +149,7 @@ export class FrameReader {
       this.#frames(chunk);
     } finally {
       this.#walking = false;
-      if (this.#done < chunk.length && !this.broken) {
+      if (this.#done < chunk.length && !this.#broken) {
         this.#held.unshift(chunk.subarray(this.#done));
         this.#heldBytes += chunk.length - this.#done;
       }
@@ -164,7 +168,7 @@ export class FrameReader {
     while (end - at >= frameOverhead && !this.#paused) {
       const type = chunk[at] ?? 0;
       const channel = ((chunk[at + 1] ?? 0) << 8) | (chunk[at + 2] ?? 0);
-      const size = uint32(chunk, at + 3);
+      const size = uint32At(chunk, at + 3);
       const start = at + prefixLength;
       const last = start + size;
       if (size > this.#payloadMax) throw this.#tooLarge(type, size);
@@ -174,7 +178,7 @@ export class FrameReader {
       this.#done = at;
       if (type === FrameType.Body && channel !== 0) handler.body(channel, chunk, start, last);
       else if (type === FrameType.Method && size >= 4)
-        handler.method(channel, uint32(chunk, start), chunk, start + 4, last);
+        handler.method(channel, uint32At(chunk, start), chunk, start + 4, last);
       else this.#handOut(type, channel, chunk, start, last);
     }
     if (at < end && !this.#paused) this.#splitFrame(chunk);
@@ -184,7 +188,7 @@ export class FrameReader {
   #handOut(type: number, channel: number, buffer: Buffer, start: number, end: number): void {
     const size = end - start;
     if (type === FrameType.Method && size >= 4) {
-      this.#handler.method(channel, uint32(buffer, start), buffer, start + 4, end);
+      this.#handler.method(channel, uint32At(buffer, start), buffer, start + 4, end);
     } else if (type === FrameType.Header && size >= 12 && channel !== 0) {
       this.#handler.header(channel, buffer, start, end);
     } else if (type === FrameType.Body && channel !== 0) {
@@ -294,9 +298,4 @@ function unexpected(type: number, buffer: Buffer, start: number, end: number): A
     (type === FrameType.Heartbeat && start === end);
   if (misplaced) return new AmqpError(ReplyCode.UnexpectedFrame, frame);
   return new AmqpError(ReplyCode.FrameError, `${frame}: unknown_frame`);
-}
-
-function uint32(buffer: Buffer, at: number): number {
-  const high = ((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0);
-  return high * 0x1_0000 + (((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0));
 }

@@ -700,18 +700,15 @@ const noBytes = Buffer.alloc(0);
 /**
  * The arguments of method `id` are buffer[start,end).
  *
- * Throws AmqpError, with class and method set: 503 `unimplemented method` for an id that does not exist,
- * 501 for arguments that cannot be decoded.
+ * Throws AmqpError: 503 `unimplemented method` for an id that does not exist and 501 for arguments that cannot
+ * be decoded, both with class and method set; 501 `Malformed UTF-8 in shortstr` without, as RabbitMQ sends it
+ * (on channel 0 it adds them).
  */
 export function decodeMethod(id: number, buffer: Buffer, start: number, end: number): Method {
-  try {
-    const reader = new ByteReader(buffer, start, end);
-    const method = decodeArguments(id, reader);
-    reader.finish();
-    return method;
-  } catch (error) {
-    throw error instanceof AmqpError ? error.during(id) : error;
-  }
+  const reader = new ByteReader(buffer, start, end, id);
+  const method = decodeArguments(id, reader);
+  reader.finish();
+  return method;
 }
 
 /** Appends class id, method id and arguments: the payload of a method frame. */
@@ -1137,7 +1134,7 @@ function decodeArguments(id: number, reader: ByteReader): Method {
     case MethodId.TxRollbackOk:
       return decodeTxRollbackOk();
     default:
-      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
+      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method').during(id);
   }
 }
 
@@ -1196,7 +1193,7 @@ function decodeConnectionOpenOk(reader: ByteReader): ConnectionOpenOk {
 
 function decodeConnectionClose(reader: ByteReader): ConnectionClose {
   const replyCode = reader.uint16();
-  const replyText = reader.shortString();
+  const replyText = reader.rawShortString();
   const classId = reader.uint16();
   const methodId = reader.uint16();
   return { id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId };
@@ -1247,7 +1244,7 @@ function decodeChannelFlowOk(reader: ByteReader): ChannelFlowOk {
 
 function decodeChannelClose(reader: ByteReader): ChannelClose {
   const replyCode = reader.uint16();
-  const replyText = reader.shortString();
+  const replyText = reader.rawShortString();
   const classId = reader.uint16();
   const methodId = reader.uint16();
   return { id: MethodId.ChannelClose, replyCode, replyText, classId, methodId };
@@ -1480,8 +1477,8 @@ function decodeBasicCancelOk(reader: ByteReader): BasicCancelOk {
 
 function decodeBasicPublish(reader: ByteReader): BasicPublish {
   reader.uint16();
-  const exchange = reader.shortString();
-  const routingKey = reader.shortString();
+  const exchange = reader.rawShortString();
+  const routingKey = reader.rawShortString();
   const bits = reader.uint8();
   return {
     id: MethodId.BasicPublish,
@@ -1494,9 +1491,9 @@ function decodeBasicPublish(reader: ByteReader): BasicPublish {
 
 function decodeBasicReturn(reader: ByteReader): BasicReturn {
   const replyCode = reader.uint16();
-  const replyText = reader.shortString();
-  const exchange = reader.shortString();
-  const routingKey = reader.shortString();
+  const replyText = reader.rawShortString();
+  const exchange = reader.rawShortString();
+  const routingKey = reader.rawShortString();
   return { id: MethodId.BasicReturn, replyCode, replyText, exchange, routingKey };
 }
 
@@ -1504,8 +1501,8 @@ function decodeBasicDeliver(reader: ByteReader): BasicDeliver {
   const consumerTag = reader.shortString();
   const deliveryTag = reader.uint64();
   const bits = reader.uint8();
-  const exchange = reader.shortString();
-  const routingKey = reader.shortString();
+  const exchange = reader.rawShortString();
+  const routingKey = reader.rawShortString();
   return {
     id: MethodId.BasicDeliver,
     consumerTag,
@@ -1526,8 +1523,8 @@ function decodeBasicGet(reader: ByteReader): BasicGet {
 function decodeBasicGetOk(reader: ByteReader): BasicGetOk {
   const deliveryTag = reader.uint64();
   const bits = reader.uint8();
-  const exchange = reader.shortString();
-  const routingKey = reader.shortString();
+  const exchange = reader.rawShortString();
+  const routingKey = reader.rawShortString();
   const messageCount = reader.uint32();
   return {
     id: MethodId.BasicGetOk,

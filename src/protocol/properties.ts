@@ -6,7 +6,7 @@
  * dead-lettering and leaves every other byte alone.
  */
 
-import { PropertyFlag, unusedPropertyFlags } from './basic-properties.ts';
+import { PropertyFlag } from './basic-properties.ts';
 import { undecodable } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type FieldTable, writeTable } from './field-table.ts';
@@ -69,7 +69,8 @@ export class PropertyScan {
 
 /**
  * Walks the property list (flags and values) in buffer[start,end) without allocating. Throws AmqpError 501
- * if the lengths in it do not add up or undefined flags are set; the contents of the headers table are not looked at.
+ * if the lengths in it do not add up; the contents of the headers table are not looked at, and undefined
+ * flags are ignored, as in RabbitMQ.
  */
 export function scanProperties(buffer: Buffer, start: number, end: number, into: PropertyScan): void {
   const flags = ((buffer[start] ?? 0) << 8) | (buffer[start + 1] ?? 0);
@@ -81,7 +82,7 @@ export function scanProperties(buffer: Buffer, start: number, end: number, into:
     return;
   }
   into.deliveryMode = 0;
-  if (end - start < 2 || (flags & unusedPropertyFlags) !== 0) throw undecodable(buffer, start, end);
+  if (end - start < 2) throw undecodable(buffer, start, end);
   if (walk(buffer, start + 2, end, flags, into) !== end) throw undecodable(buffer, start, end);
 }
 

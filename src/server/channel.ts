@@ -1,6 +1,7 @@
 import type { Exchange } from '../broker/exchange.ts';
 import { Message } from '../broker/message.ts';
 import { generatedName } from '../broker/names.ts';
+import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
   type BasicCancel,
@@ -25,6 +26,9 @@ import { ContentAssembler } from './content.ts';
 import type { BeforeFlush, Output } from './output.ts';
 import { type Settlement, Transaction } from './transaction.ts';
 import { Delivery, UnsettledList } from './unsettled.ts';
+
+/** Arguments of basic.ack: delivery tag and one octet of bits. */
+const ackBytes = 9;
 
 /** Expiration of a message: ten years, as in RabbitMQ. */
 const expirationMsMax = 315_360_000_000;
@@ -80,6 +84,8 @@ export class Channel implements ConfirmSink, BeforeFlush {
     if (this.#content.isExpectingContent) throw this.#content.unexpectedMethod();
     if (id === MethodId.BasicPublish) {
       this.#content.publish(buffer, start, end);
+    } else if (id === MethodId.BasicAck && end - start === ackBytes) {
+      this.#acked(buffer, start);
     } else {
       const method = decodeMethod(id, buffer, start, end);
       try {
@@ -87,6 +93,17 @@ export class Channel implements ConfirmSink, BeforeFlush {
       } catch (error) {
         throw error instanceof AmqpError ? error.during(id) : error;
       }
+    }
+  }
+
+  /** basic.ack, decoded by hand: it comes as often as deliveries go. */
+  #acked(buffer: Buffer, start: number): void {
+    const deliveryTag = uint32At(buffer, start) * 2 ** 32 + uint32At(buffer, start + 4);
+    const multiple = ((buffer[start + 8] ?? 0) & 1) !== 0;
+    try {
+      this.#settle(deliveryTag, multiple, 'acknowledge');
+    } catch (error) {
+      throw error instanceof AmqpError ? error.during(MethodId.BasicAck) : error;
     }
   }
 

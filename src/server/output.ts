@@ -3,7 +3,7 @@ import { framePrefixBytes } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import { RECORD_HEADER_BYTES, RecordOffset } from '../broker/record.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
-import { copyBytes } from '../protocol/bytes.ts';
+import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
 import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
 import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../protocol/methods.ts';
 
@@ -110,16 +110,16 @@ export class Output {
     const record = offsets[index] ?? 0;
     const end = offsets[index + 1] ?? 0;
     const start = record + RECORD_HEADER_BYTES;
-    const addressSize = buffer.readUInt16BE(record + RecordOffset.AddressSize);
-    const bodySize = buffer.readUInt32BE(record + RecordOffset.BodySize);
+    const addressSize = uint16At(buffer, record + RecordOffset.AddressSize);
+    const bodySize = uint32At(buffer, record + RecordOffset.BodySize);
     const isCut = frameMax !== 0 && bodySize > frameMax - frameOverhead;
     const out = this.#reserve(prefix.length + 9 + (isCut ? addressSize : end - start));
     let at = copyBytes(prefix, 0, prefix.length, out, this.#at);
     const methodSize = prefix.length - framePrefixBytes + 9 + addressSize - 1;
     out[this.#at + 5] = methodSize >>> 8;
     out[this.#at + 6] = methodSize;
-    at = out.writeUInt32BE(Math.floor(deliveryTag / 2 ** 32), at);
-    at = out.writeUInt32BE(deliveryTag >>> 0, at);
+    at = putUint32(out, at, Math.floor(deliveryTag / 2 ** 32));
+    at = putUint32(out, at, deliveryTag >>> 0);
     out[at++] = redelivered ? 1 : 0;
     if (isCut) {
       this.#at = copyBytes(buffer, start, start + addressSize, out, at);
@@ -251,7 +251,7 @@ function startFrame(out: Buffer, start: number, type: number, channel: number, s
   out[start] = type;
   out[start + 1] = channel >>> 8;
   out[start + 2] = channel;
-  return out.writeUInt32BE(size, start + 3);
+  return putUint32(out, start + 3, size);
 }
 
 const basicDeliver = 0x003c003c;

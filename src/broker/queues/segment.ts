@@ -1,4 +1,4 @@
-import { copyBytes } from '../../protocol/bytes.ts';
+import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
 import type { Message } from '../message.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
@@ -83,21 +83,21 @@ export class Segment {
     buffer[at++] = frameEnd;
     const addressSize = at - start - RECORD_HEADER_BYTES;
     at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
-    buffer.writeUInt32BE(at - start, start + RecordOffset.Size);
-    buffer.writeUInt32BE((this.firstSequence + this.count) >>> 0, start + RecordOffset.SequenceLow);
+    putUint32(buffer, start + RecordOffset.Size, at - start);
+    putUint32(buffer, start + RecordOffset.SequenceLow, (this.firstSequence + this.count) >>> 0);
     writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
     buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
     buffer[start + RecordOffset.AddressSize + 1] = addressSize;
     writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
     buffer[start + RecordOffset.Flags] = message.persistent ? RecordFlag.Persistent : 0;
     buffer[start + RecordOffset.Priority] = message.priority;
-    buffer.writeUInt32BE(bodySize, start + RecordOffset.BodySize);
+    putUint32(buffer, start + RecordOffset.BodySize, bodySize);
     offsets[++this.count] = at;
   }
 
   bodySize(index: number): number {
     const { buffer, offsets } = this.expectSlab();
-    return buffer.readUInt32BE((offsets[index] ?? 0) + RecordOffset.BodySize);
+    return uint32At(buffer, (offsets[index] ?? 0) + RecordOffset.BodySize);
   }
 
   /** Milliseconds since the epoch, 0 = never. */
@@ -179,7 +179,7 @@ export class Segment {
       const at = offsets[i] ?? 0;
       if (((buffer[at + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) === 0) continue;
       persistentCount++;
-      persistentBodyBytes += buffer.readUInt32BE(at + RecordOffset.BodySize);
+      persistentBodyBytes += uint32At(buffer, at + RecordOffset.BodySize);
     }
     if (persistentCount === 0 && !this.#spill) return undefined;
     this.stored = this.count;
@@ -272,7 +272,7 @@ function slabOf(firstSequence: number, count: number, entries: readonly StoredEn
   const only = entries.length === 1 ? entries[0] : undefined;
   if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
     for (let i = 0, at = 0; i < count; i++) {
-      at += only.bytes.readUInt32BE(at + RecordOffset.Size);
+      at += uint32At(only.bytes, at + RecordOffset.Size);
       offsets[i + 1] = at;
     }
     return pool.adopt(only.bytes, offsets);
@@ -283,7 +283,7 @@ function slabOf(firstSequence: number, count: number, entries: readonly StoredEn
   for (const entry of entries) {
     let position = 0;
     for (let i = 0; i < entry.count; i++) {
-      const size = entry.bytes.readUInt32BE(position + RecordOffset.Size);
+      const size = uint32At(entry.bytes, position + RecordOffset.Size);
       const sequence = entry.firstSequence + i;
       const index = sequence - firstSequence;
       if (sequence < endSequence && index >= next) {
@@ -305,9 +305,9 @@ function writeTime(buffer: Buffer, at: number, time: number): void {
   const high = Math.floor(time / two32);
   buffer[at] = high >>> 8;
   buffer[at + 1] = high;
-  buffer.writeUInt32BE(time >>> 0, at + 2);
+  putUint32(buffer, at + 2, time >>> 0);
 }
 
 function readTime(buffer: Buffer, at: number): number {
-  return buffer.readUInt16BE(at) * two32 + buffer.readUInt32BE(at + 2);
+  return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
 }

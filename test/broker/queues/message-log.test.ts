@@ -1,0 +1,229 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Committer } from '../../../src/broker/committer.ts';
+import { Message } from '../../../src/broker/message.ts';
+import { type LogContext, MessageLog } from '../../../src/broker/queues/message-log.ts';
+import type { Segment } from '../../../src/broker/queues/segment.ts';
+import { SlabPool } from '../../../src/broker/queues/slab.ts';
+import { MemoryStore, type Store } from '../../../src/broker/store.ts';
+import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
+
+const logId = 7;
+const persistentProperties = Buffer.from([0x10, 0x00, 2]);
+const transientProperties = Buffer.from([0, 0]);
+
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+function messageOf(id: number, persistent: boolean, bodyBytes: number): Message {
+  const body = Buffer.from(`${id}:`.padEnd(bodyBytes, '.'));
+  return Message.of('', 'q', persistent ? persistentProperties : transientProperties, body);
+}
+
+function idAt(log: MessageLog, segment: Segment, index: number): number {
+  log.load(segment);
+  const { buffer, offsets } = segment.expectSlab();
+  const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+  return Number.parseInt(message.body.toString(), 10);
+}
+
+/** A log over a store, with a memory target of nothing, so that everything that can leave memory does. */
+class Bench implements LogContext {
+  readonly slabs = new SlabPool();
+  readonly slabBytesTarget = 0;
+  readonly committer: Committer;
+  readonly store: Store;
+  missing = 0;
+  log: MessageLog;
+
+  constructor(store: Store) {
+    this.store = store;
+    this.committer = new Committer(store, (cause) => {
+      throw cause;
+    });
+    const recovered = store.recover().logs.get(logId);
+    this.log =
+      recovered === undefined ? new MessageLog(this, logId, true) : MessageLog.recover(this, recovered);
+  }
+
+  logUnwritten(log: MessageLog): void {
+    this.committer.logUnwritten(log);
+  }
+
+  logUsed(log: MessageLog): void {
+    this.committer.logUsed(log);
+  }
+
+  reportMissing(_log: MessageLog, count: number): void {
+    this.missing += count;
+  }
+
+  async close(): Promise<void> {
+    await this.committer.close();
+    await this.store.close();
+  }
+}
+
+interface Expected {
+  readonly id: number;
+  readonly persistent: boolean;
+  readonly bodyBytes: number;
+  redelivered: boolean;
+}
+
+/** What a queue is, said as plainly as possible. */
+class NaiveLog {
+  ready: Expected[] = [];
+  held: (Expected & { segment: Segment; index: number })[] = [];
+
+  giveBack(at: number): void {
+    const [message] = this.held.splice(at, 1);
+    if (message === undefined) return;
+    const { id, persistent, bodyBytes } = message;
+    this.ready.push({ id, persistent, bodyBytes, redelivered: true });
+    this.ready.sort((left, right) => left.id - right.id);
+  }
+
+  restart(): void {
+    while (this.held.length > 0) this.giveBack(0);
+    this.ready = this.ready.filter(({ persistent }) => persistent);
+  }
+}
+
+type Command =
+  | { do: 'append'; count: number; persistent: boolean; bodyBytes: number }
+  | { do: 'take'; count: number }
+  | { do: 'settle' | 'giveBack'; at: number; count: number }
+  | { do: 'commit' | 'rest' | 'purge' | 'restart' };
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('append' as const),
+      count: fc.integer({ min: 1, max: 30 }),
+      persistent: fc.boolean(),
+      bodyBytes: fc.constantFrom(12, 300, 5000),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('take' as const), count: fc.integer({ min: 1, max: 30 }) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('settle' as const, 'giveBack' as const),
+      at: fc.nat(),
+      count: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('rest' as const, 'purge' as const, 'restart' as const) }),
+  },
+);
+
+function takeOne(bench: Bench, naive: NaiveLog): void {
+  const { log } = bench;
+  const expected = naive.ready.shift();
+  expect(log.seek()).toBe(expected !== undefined);
+  if (expected === undefined || log.segment === undefined) return;
+  const { segment, index } = log;
+  expect(idAt(log, segment, index)).toBe(expected.id);
+  expect(log.take()).toBe(expected.redelivered);
+  naive.held.push({ ...expected, segment, index });
+}
+
+async function run(commands: readonly Command[], reopen: () => Promise<Bench>): Promise<void> {
+  let bench = await reopen();
+  const naive = new NaiveLog();
+  let nextId = 0;
+  for (const step of commands) {
+    const { log } = bench;
+    switch (step.do) {
+      case 'append':
+        for (let i = 0; i < step.count; i++) {
+          const { persistent, bodyBytes } = step;
+          const id = nextId++;
+          log.append(messageOf(id, persistent, bodyBytes), Date.now(), 0);
+          naive.ready.push({ id, persistent, bodyBytes, redelivered: false });
+        }
+        break;
+      case 'take':
+        for (let i = 0; i < step.count; i++) takeOne(bench, naive);
+        break;
+      case 'settle':
+      case 'giveBack':
+        for (let i = 0; i < step.count && naive.held.length > 0; i++) {
+          const at = step.at % naive.held.length;
+          const held = naive.held[at];
+          if (held === undefined) break;
+          if (step.do === 'settle') {
+            log.settle(held.segment, held.index);
+            naive.held.splice(at, 1);
+          } else {
+            log.giveBack(held.segment, held.index);
+            naive.giveBack(at);
+          }
+        }
+        break;
+      case 'commit':
+        await bench.committer.flush();
+        break;
+      case 'rest':
+        log.rest();
+        break;
+      case 'purge':
+        expect(log.purge()).toBe(naive.ready.length);
+        naive.ready = [];
+        break;
+      case 'restart':
+        await bench.close();
+        if (!bench.store.durable) return;
+        bench = await reopen();
+        naive.restart();
+        break;
+    }
+    expect(bench.log.readyCount).toBe(naive.ready.length);
+    expect(bench.log.readyBytes).toBe(naive.ready.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0));
+  }
+  while (naive.ready.length > 0) takeOne(bench, naive);
+  expect(bench.log.seek()).toBe(false);
+  for (const { segment, index } of naive.held) bench.log.settle(segment, index);
+  expect(bench.log.isEmpty).toBe(true);
+  expect(bench.missing).toBe(0);
+  bench.log.rest();
+  bench.log.rest();
+  await bench.committer.flush();
+  expect(bench.slabs.bytesInUse).toBe(0);
+  await bench.close();
+}
+
+describe('a message log behaves like a list', () => {
+  test('in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 60 }), (commands) =>
+        run(commands, async () => new Bench(new MemoryStore())),
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('over LMDB, paged out whenever possible, across restarts', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 60 }), (commands) => {
+        const dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
+        directories.push(dataDir);
+        return run(commands, async () => new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0 })));
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
