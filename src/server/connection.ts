@@ -414,6 +414,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
+    this.output.close();
     this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
     this.#context.connectionClosed(this);
   }
