@@ -86,7 +86,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.broker = context.broker;
     this.log = context.log;
     this.remoteAddress = socket.remoteAddress;
-    this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.name = connectionName(socket);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
@@ -489,6 +489,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
+
+/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
+function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
+  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */
