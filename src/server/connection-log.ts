@@ -3,6 +3,9 @@ import type { AmqpError } from '../protocol/errors.ts';
 import { methodName } from '../protocol/methods.ts';
 import type { Session } from './handshake.ts';
 
+/** How much of a text of the client's choosing is logged. */
+const clientTextMax = 128;
+
 /**
  * What the log says about one connection, in RabbitMQ's words, which people search for: a line when it
  * opens, a line when it ends, and a line for each error in between.
@@ -26,7 +29,8 @@ export class ConnectionLog {
   }
 
   loginRefused(mechanism: string, reason: string): void {
-    this.#log.error(this.#fields, `${this.#name}: ${mechanism} login refused: ${reason}`);
+    const cause = `${printable(mechanism)} login refused: ${printable(reason)}`;
+    this.#log.error(this.#fields, `${this.#name}: ${cause}`);
   }
 
   channelFailed(channel: number, error: AmqpError): void {
@@ -67,12 +71,17 @@ export class ConnectionLog {
 
   get #client(): string {
     const displayName = this.#session?.client.displayName;
-    return displayName === undefined ? this.#name : `${this.#name} (${displayName})`;
+    return displayName === undefined ? this.#name : `${this.#name} (${printable(displayName)})`;
   }
 }
 
+/** Nobody writes lines of their own into the log. */
+function printable(text: string): string {
+  return text.slice(0, clientTextMax).replace(/\p{Cc}/gu, '?');
+}
+
 function details({ client, vhost, user }: Session, durationMs: number): string {
-  const name = client.displayName === undefined ? '' : `${client.displayName}, `;
+  const name = client.displayName === undefined ? '' : `${printable(client.displayName)}, `;
   const duration = `${Math.round(durationMs / 1000)}s`;
   return `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${duration}'`;
 }

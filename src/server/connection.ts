@@ -7,7 +7,7 @@ import type { Timer } from '../broker/clock.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { type FrameHandler, FrameReader, FrameType, protocolHeader } from '../protocol/frame-reader.ts';
+import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
 import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
@@ -16,8 +16,9 @@ import type { ClientCapabilities, ClientProperties } from './client-properties.t
 import { ConnectionLog } from './connection-log.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
-import { describeProtocol, isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import { describeProtocol } from './protocol-header.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
@@ -28,9 +29,6 @@ export interface ConnectionContext extends HandshakeContext {
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
-
-/** Frame size that is accepted before it has been negotiated; client properties may need that much. */
-const initialFrameMaxBytes = 8192;
 
 /** A client has its heartbeat interval to answer connection.close, but no longer than this. */
 const closeTimeoutSecondsMax = 30;
@@ -45,19 +43,18 @@ const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 const methodIdBytes = 4;
 
 /**
- * - `header`: waiting for the protocol header
  * - `handshake`: up to connection.open
  * - `running`
  * - `closing`: connection.close was sent; all but its answer (and a simultaneous close) is ignored
- * - `ended`: nothing is read any more, the socket is about to go
+ * - `ended`: nothing is heard any more, the socket is about to go
  */
-type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'ended';
+type Phase = 'handshake' | 'running' | 'closing' | 'ended';
 
 /**
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost {
+export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost {
   readonly output: Output;
   readonly broker: Broker;
   readonly log: Logger;
@@ -67,12 +64,11 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
 
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
-  readonly #reader: FrameReader;
+  readonly #input: Input;
   readonly #unread: UnreadLimit;
   readonly #events: ConnectionLog;
   readonly #connectedAt: number;
-  #phase: Phase = 'header';
-  #headerBytes: Buffer = Buffer.alloc(0);
+  #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #actor: Actor | undefined;
@@ -80,8 +76,6 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
   #heartbeat: HeartbeatWatch | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
-  /** How many want the input to rest. */
-  #pauses = 0;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -92,18 +86,16 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
     this.broker = context.broker;
     this.log = context.log;
     this.remoteAddress = socket.remoteAddress;
-    this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.name = connectionName(socket);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
-    this.#reader = new FrameReader(this);
-    this.#reader.frameMax = initialFrameMaxBytes;
+    this.#input = new Input(socket, this);
     this.#connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
       socket.destroy();
     });
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('error', (error) => {
       this.#endReason ??= `client unexpectedly closed TCP connection (${error.message})`;
     });
@@ -157,53 +149,15 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
 
   // ---- input
 
-  #received(chunk: Buffer): void {
-    if (this.#phase === 'ended') return;
-    if (this.#phase === 'header') this.#receivedHeader(chunk);
-    else this.#push(chunk);
-  }
-
-  #receivedHeader(chunk: Buffer): void {
-    const bytes = this.#headerBytes.length === 0 ? chunk : Buffer.concat([this.#headerBytes, chunk]);
-    if (bytes.length < protocolHeaderBytes) {
-      this.#headerBytes = bytes;
-      return;
-    }
-    this.#headerBytes = bytes.subarray(0, 0);
-    const header = bytes.subarray(0, protocolHeaderBytes);
-    if (!isProtocolHeader(header)) {
-      this.#endReason = `client speaks ${describeProtocol(header)}`;
-      this.#socket.write(protocolHeader);
-      this.#endSocket();
-      return;
-    }
-    this.#phase = 'handshake';
+  protocolAccepted(): void {
     this.#handshake = new Handshake(this, this.#context);
     this.#handshake.start();
-    this.#push(bytes.subarray(protocolHeaderBytes));
   }
 
-  #push(chunk: Buffer): void {
-    try {
-      this.#reader.push(chunk);
-    } catch (error) {
-      this.#framingFailed(error);
-    }
-  }
-
-  /** The reader met something that is no frame; it goes on with what follows, if it can. */
-  #framingFailed(cause: unknown): void {
-    let error = cause;
-    for (;;) {
-      this.failed(error);
-      if (this.#reader.broken || this.#pauses > 0 || this.#phase === 'ended') return;
-      try {
-        this.#reader.resume();
-        return;
-      } catch (next) {
-        error = next;
-      }
-    }
+  protocolRefused(header: Buffer): void {
+    this.#endReason = `client speaks ${describeProtocol(header)}`;
+    this.output.raw(protocolHeader);
+    this.#endSocket();
   }
 
   /**
@@ -211,26 +165,11 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
    * {@link resumeInput}. Several may pause at a time; all of them have to resume.
    */
   pauseInput(): void {
-    if (this.#phase === 'closing' || this.#phase === 'ended') return;
-    if (this.#pauses++ > 0) return;
-    this.#reader.pause();
-    this.#socket.pause();
+    if (!this.isClosed) this.#input.pause();
   }
 
   resumeInput(): void {
-    // Once the connection closes nobody holds the input any more.
-    if (this.#pauses === 0 || --this.#pauses > 0) return;
-    this.#continueInput();
-  }
-
-  #continueInput(): void {
-    this.#pauses = 0;
-    this.#socket.resume();
-    try {
-      this.#reader.resume();
-    } catch (error) {
-      this.#framingFailed(error);
-    }
+    this.#input.resume();
   }
 
   /** Stops listening to a client that does not read what it asks for. */
@@ -419,26 +358,31 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
     const heartbeat = this.#session?.tuning.heartbeat ?? 0;
     const seconds = heartbeat > 0 ? Math.min(heartbeat, closeTimeoutSecondsMax) : closeTimeoutSecondsMax;
     // After broken framing no answer could be read.
-    const timeoutMs = this.#reader.broken ? this.#context.settings.refusalDelayMs : seconds * 1000;
-    this.#setDeadline(timeoutMs, () => this.#socket.resetAndDestroy());
-    if (this.#pauses > 0) this.#continueInput();
+    const timeoutMs = this.#input.isBroken ? this.#context.settings.refusalDelayMs : seconds * 1000;
+    this.#resetAfter(timeoutMs);
+    this.#input.resumeForAll();
   }
 
   refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
-    this.#disconnectLater('login refused');
-    if (notice === undefined) return;
+    if (notice === undefined) {
+      this.#disconnectLater('login refused');
+      return;
+    }
     const { code: replyCode, replyText } = notice;
     this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    this.#endReason = 'login refused';
     this.#phase = 'closing';
+    this.#resetAfter(this.#context.settings.refusalDelayMs);
+    this.#input.resumeForAll();
   }
 
   /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
   #disconnectLater(reason: string): void {
     this.#endReason = reason;
     this.#phase = 'ended';
-    this.#setDeadline(this.#context.settings.refusalDelayMs, () => this.#socket.resetAndDestroy());
-    if (this.#pauses > 0) this.#continueInput();
+    this.#resetAfter(this.#context.settings.refusalDelayMs);
+    this.#input.end();
   }
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
@@ -458,6 +402,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
 
   #endSocket(): void {
     this.#phase = 'ended';
+    this.#input.end();
     this.output.flush();
     this.#socket.end();
     this.#setDeadline(lingerMs, () => this.#socket.destroy());
@@ -469,6 +414,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
     if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
+    this.output.close();
     this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
     this.#context.connectionClosed(this);
   }
@@ -481,6 +427,10 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
+  }
+
+  #resetAfter(delayMs: number): void {
+    this.#setDeadline(delayMs, () => this.#socket.resetAndDestroy());
   }
 
   #setDeadline(delayMs: number, run: () => void): void {
@@ -500,7 +450,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
   }
 
   setFrameMax(bytes: number): void {
-    this.#reader.frameMax = bytes;
+    this.#input.frameMax = bytes;
   }
 
   opened(session: Session): void {
@@ -525,7 +475,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
   }
 
   get isInputPaused(): boolean {
-    return this.#pauses > 0;
+    return this.#input.isPaused;
   }
 
   sendHeartbeat(): void {
@@ -539,6 +489,12 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
+
+/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
+function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
+  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

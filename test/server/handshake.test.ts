@@ -249,6 +249,13 @@ describe('connection.open', () => {
     ]);
   });
 
+  it('does not let clients write lines of their own into the log', async () => {
+    const properties = tableFrom({ connection_name: `a\nb${'c'.repeat(1000)}` });
+    const client = await RawClient.open(broker.port, { properties });
+    expect(linesAbout(client)[0]).toContain(`(a?b${'c'.repeat(125)}): user 'guest'`);
+    client.socket.destroy();
+  });
+
   it('leaves a warning when the client just goes', async () => {
     const client = await RawClient.open(broker.port);
     client.socket.destroy();

@@ -1,0 +1,43 @@
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { FieldTable, writeTable } from '../protocol/field-table.ts';
+import type { Exchange } from './exchange.ts';
+import type { Queue } from './queue.ts';
+
+/** Where a binding leads: queues take messages, exchanges route them on. */
+export type Destination = Queue | Exchange;
+
+/** One way from an exchange to a queue or another exchange. */
+export class Binding {
+  readonly source: Exchange;
+  readonly destination: Destination;
+  readonly routingKey: string;
+  readonly arguments: FieldTable;
+
+  constructor(source: Exchange, destination: Destination, routingKey: string, all: FieldTable) {
+    this.source = source;
+    this.destination = destination;
+    this.routingKey = routingKey;
+    this.arguments = all;
+  }
+
+  /** Survives a restart when both ends do. */
+  get durable(): boolean {
+    return this.source.durable && this.destination.durable;
+  }
+}
+
+/**
+ * Bindings with the same ends and the same routing key are one binding if their arguments are the same in
+ * any order; here the width of an integer makes a difference, as in RabbitMQ.
+ */
+export function sameBindingArguments(left: FieldTable, right: FieldTable): boolean {
+  if (left.size !== right.size) return false;
+  return left.size === 0 || sortedBytes(left).equals(sortedBytes(right));
+}
+
+function sortedBytes(all: FieldTable): Buffer {
+  const entries = all.entries.toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
+  const writer = new ByteWriter();
+  writeTable(writer, new FieldTable(entries));
+  return writer.bytes();
+}

@@ -1,0 +1,58 @@
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import { type FieldTable, findHeader } from '../protocol/field-table.ts';
+import { typeName } from '../protocol/field-value.ts';
+import { rewriteProperties } from '../protocol/properties.ts';
+import { decodeText } from '../protocol/text.ts';
+import { framePrefixBytes, Message } from './message.ts';
+
+/**
+ * Headers in which a publisher names further routing keys (RabbitMQ page "Sender-selected Distribution").
+ * The second is taken off before anybody sees it.
+ */
+export const copyHeader = 'CC';
+const blindCopyHeader = 'BCC';
+const copyHeaderBytes = Buffer.from(copyHeader);
+const blindCopyHeaderBytes = Buffer.from(blindCopyHeader);
+
+/** Looks for the two without decoding the headers, of which there must be some. */
+export function hasCopyHeaders({ frames, scan: { headersStart, headersEnd } }: Message): boolean {
+  return (
+    findHeader(frames, headersStart, headersEnd, copyHeaderBytes) >= 0 ||
+    findHeader(frames, headersStart, headersEnd, blindCopyHeaderBytes) >= 0
+  );
+}
+
+/**
+ * The routing key of a message and those in CC and BCC; BCC is gone from the message afterwards.
+ *
+ * @throws AmqpError 406 when one of them is no array
+ */
+export function takeRoutingKeys(message: Message): readonly string[] {
+  const { headers } = message;
+  const copies = headerKeys(headers, copyHeader);
+  const blindCopies = headerKeys(headers, blindCopyHeader);
+  if (headers?.has(blindCopyHeader)) replaceHeaders(message, headers.without(blindCopyHeader));
+  return [message.routingKey, ...copies, ...blindCopies];
+}
+
+/** The keys in one of the headers. Only long strings count; what else is in the array is ignored. */
+export function headerKeys(headers: FieldTable | undefined, header: string): readonly string[] {
+  const value = headers?.get(header);
+  if (value === undefined) return [];
+  if (value.tag !== 'A') {
+    const text = `invalid message: {unacceptable_type_in_header,"${header}",${typeName(value)}}`;
+    throw new AmqpError(ReplyCode.PreconditionFailed, text);
+  }
+  return value.value.flatMap((element) =>
+    element.tag === 'S' ? [decodeText(element.value, 0, element.value.length)] : [],
+  );
+}
+
+function replaceHeaders(message: Message, headers: FieldTable): void {
+  const { frames, propertiesStart, propertiesEnd, expirationMs } = message;
+  const properties = rewriteProperties(frames, propertiesStart, propertiesEnd, { headers });
+  const copy = Message.of(message.exchange, message.routingKey, properties, message.body);
+  const headerSize = copy.propertiesEnd - copy.framesStart - framePrefixBytes;
+  message.setFrames(copy.frames, copy.framesStart, copy.framesEnd, headerSize, copy.bodySize);
+  message.expirationMs = expirationMs;
+}

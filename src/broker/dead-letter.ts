@@ -1,0 +1,163 @@
+import { AmqpError } from '../protocol/errors.ts';
+import { type FieldEntry, FieldTable } from '../protocol/field-table.ts';
+import {
+  array,
+  type FieldValue,
+  int64,
+  integerOf,
+  longString,
+  table,
+  textOf,
+  timestamp,
+} from '../protocol/field-value.ts';
+import { rewriteProperties } from '../protocol/properties.ts';
+import { decodeText, encodeText } from '../protocol/text.ts';
+import { copyHeader, headerKeys } from './copy-headers.ts';
+import { Message } from './message.ts';
+import type { DeathReason } from './queue.ts';
+
+/** How a message leaves a queue for the dead-letter exchange (RabbitMQ page "Dead Letter Exchanges"). */
+export interface DeadLetterOptions {
+  /** Dead-letter exchange. */
+  readonly exchange: string;
+  /** `undefined`: the keys the message came with. */
+  readonly routingKey: string | undefined;
+  /** The queue that the message leaves. */
+  readonly queue: string;
+  readonly reason: DeathReason;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** What an entry of x-death says. */
+interface Death {
+  readonly queue: string;
+  readonly reason: DeathReason;
+  /** Where the message had been published to before it came to the queue. */
+  readonly exchange: string;
+  /** The key of the publish and those in CC. */
+  readonly routingKeys: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly expiration: string | undefined;
+}
+
+/** The message as it is published to the dead-letter exchange, in memory of its own. */
+export function deadLetter(message: Message, options: DeadLetterOptions): Message {
+  const { frames, propertiesStart, propertiesEnd, scan } = message;
+  const { queue, reason, time } = options;
+  const before = headersOf(message);
+  const death: Death = {
+    queue,
+    reason,
+    exchange: message.exchange,
+    routingKeys: [message.routingKey, ...headerKeys(before, copyHeader)],
+    time,
+    expiration:
+      scan.expirationEnd === 0 ? undefined : decodeText(frames, scan.expirationStart, scan.expirationEnd),
+  };
+  let headers = deadLetterHeaders(before, death);
+  if (options.routingKey !== undefined) headers = headers.without(copyHeader);
+  // Without its expiration, which is kept in x-death: it would expire a second time.
+  const changes = { headers, expiration: undefined };
+  const properties = rewriteProperties(frames, propertiesStart, propertiesEnd, changes);
+  return Message.of(options.exchange, options.routingKey ?? message.routingKey, properties, message.body);
+}
+
+const deathsHeader = 'x-death';
+
+/**
+ * A publisher whose headers nobody had to decode may have written nonsense. By now it is too late to refuse
+ * the message, so it goes on without them.
+ */
+function headersOf(message: Message): FieldTable | undefined {
+  try {
+    return message.headers;
+  } catch (error) {
+    if (error instanceof AmqpError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The headers of a dead letter, sorted by name as RabbitMQ's are. In x-death stands one entry per queue and
+ * reason, the newest death first; an entry keeps time, exchange and keys of its first death and counts.
+ */
+function deadLetterHeaders(headers: FieldTable | undefined, death: Death): FieldTable {
+  const before = headers?.get(deathsHeader);
+  let entries = headers ?? FieldTable.empty;
+  if (before === undefined) {
+    entries = entries
+      .with('x-first-death-reason', text(death.reason))
+      .with('x-first-death-queue', text(death.queue))
+      .with('x-first-death-exchange', text(death.exchange));
+  }
+  // A client that turned the header into something else gets a new one, as in RabbitMQ.
+  const deaths = before?.tag === 'A' ? withDeath(before.value, death) : [table(firstDeath(death))];
+  return sorted(entries.with(deathsHeader, array(deaths)));
+}
+
+function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldValue[] {
+  const seen = new Set<string>();
+  const others: FieldValue[] = [];
+  let counted: FieldTable | undefined;
+  for (const entry of deaths) {
+    if (entry.tag !== 'F') {
+      others.push(entry);
+      continue;
+    }
+    const [queue, reason] = [textOf(entry.value.get('queue')), textOf(entry.value.get('reason'))];
+    const identity = JSON.stringify([queue, reason]);
+    if (seen.has(identity)) continue;
+    seen.add(identity);
+    if (queue === death.queue && reason === death.reason) counted = countedAgain(entry.value);
+    else others.push(entry);
+  }
+  return [table(sorted(counted ?? firstDeath(death))), ...others];
+}
+
+function firstDeath(death: Death): FieldTable {
+  const entries: FieldEntry[] = [
+    ['count', int64(1)],
+    ['reason', text(death.reason)],
+    ['queue', text(death.queue)],
+    ['time', timestamp(Math.floor(death.time / 1000))],
+    ['exchange', text(death.exchange)],
+    ['routing-keys', array(death.routingKeys.map(text))],
+  ];
+  if (death.expiration !== undefined) entries.push(['original-expiration', text(death.expiration)]);
+  return new FieldTable(entries);
+}
+
+/** What a client put there instead of a number counts for nothing. */
+function countedAgain(entry: FieldTable): FieldTable {
+  return entry.with('count', int64(BigInt(integerOf(entry.get('count')) ?? 0) + 1n));
+}
+
+/**
+ * Whether a dead letter would go round in circles without anybody noticing: it has been in the queue
+ * before, and no consumer has rejected it since. A loop that includes a consumer's reject is somebody's
+ * way to retry and goes on; a loop of expiries and length limits alone would never end, so the message is
+ * dropped for that queue.
+ */
+export function isAutomaticCycle(letter: Message, queue: string): boolean {
+  const deaths = letter.headers?.get(deathsHeader);
+  if (deaths?.tag !== 'A') return false;
+  for (const entry of deaths.value) {
+    // RabbitMQ writes tables only, so a client had its hand in this.
+    if (entry.tag !== 'F') return false;
+    if (textOf(entry.value.get('reason')) === 'rejected') return false;
+    if (textOf(entry.value.get('queue')) === queue) return true;
+  }
+  return false;
+}
+
+function sorted(fields: FieldTable): FieldTable {
+  return new FieldTable(
+    fields.entries.toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)),
+  );
+}
+
+function text(value: string): FieldValue {
+  return longString(encodeText(value));
+}

@@ -1,0 +1,168 @@
+import { ByteWriter } from '../protocol/byte-writer.ts';
+import { decodeTable, type FieldTable, writeTable } from '../protocol/field-table.ts';
+import type { Destination } from './binding.ts';
+import { type Exchange, kindOf } from './exchange.ts';
+import type { ResourceKind } from './names.ts';
+import type { Queue } from './queue.ts';
+import type { Definition, JsonValue } from './store.ts';
+
+/**
+ * Durable exchanges, queues and bindings as rows of the store. Keys are the kind, the virtual host and the
+ * names; the arguments are their bytes on the wire in base64, so that no type is lost.
+ */
+
+export interface ExchangeRow {
+  readonly kind: 'exchange';
+  readonly name: string;
+  readonly type: string;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+}
+
+export interface QueueRow {
+  readonly kind: 'queue';
+  readonly name: string;
+  readonly autoDelete: boolean;
+  readonly arguments: FieldTable;
+  readonly logId: number;
+}
+
+/** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
+export interface BindingRow {
+  readonly kind: 'binding';
+  readonly source: string;
+  readonly destinationKind: ResourceKind;
+  readonly destination: string;
+  readonly routingKey: string;
+  readonly arguments: readonly FieldTable[];
+}
+
+export function exchangeKey(vhost: string, name: string): readonly string[] {
+  return ['exchange', vhost, name];
+}
+
+export function exchangeValue(exchange: Exchange): JsonValue {
+  const { autoDelete, internal } = exchange;
+  return { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+}
+
+export function queueKey(vhost: string, name: string): readonly string[] {
+  return ['queue', vhost, name];
+}
+
+export function queueValue(queue: Queue): JsonValue {
+  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logId: queue.log.id };
+}
+
+export function bindingKey(
+  vhost: string,
+  source: Exchange,
+  destination: Destination,
+  routingKey: string,
+): readonly string[] {
+  return ['binding', vhost, source.name, kindOf(destination), destination.name, routingKey];
+}
+
+/** `null`, which removes the row, when there is no binding left. */
+export function bindingValue(all: readonly FieldTable[]): JsonValue {
+  return all.length === 0 ? null : all.map(encoded);
+}
+
+/**
+ * What a row of a virtual host defines; `undefined` for kinds that are not its own.
+ *
+ * @throws Error when the row is damaged
+ */
+export function readRow({ key, value }: Definition): ExchangeRow | QueueRow | BindingRow | undefined {
+  const fields = new RowReader(key, value);
+  switch (key[0]) {
+    case 'exchange':
+      return {
+        kind: 'exchange',
+        name: fields.name(2),
+        type: fields.text('type'),
+        autoDelete: fields.bool('autoDelete'),
+        internal: fields.bool('internal'),
+        arguments: fields.table('arguments'),
+      };
+    case 'queue':
+      return {
+        kind: 'queue',
+        name: fields.name(2),
+        autoDelete: fields.bool('autoDelete'),
+        arguments: fields.table('arguments'),
+        logId: fields.integer('logId'),
+      };
+    case 'binding':
+      return {
+        kind: 'binding',
+        source: fields.name(2),
+        destinationKind: fields.name(3) === 'exchange' ? 'exchange' : 'queue',
+        destination: fields.name(4),
+        routingKey: fields.name(5),
+        arguments: fields.tables(),
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Takes a row apart and trusts nothing. */
+class RowReader {
+  readonly #key: readonly string[];
+  readonly #value: JsonValue;
+
+  constructor(key: readonly string[], value: JsonValue) {
+    this.#key = key;
+    this.#value = value;
+  }
+
+  name(index: number): string {
+    return this.#key[index] ?? this.#fail(`part ${index} of the key`);
+  }
+
+  text(field: string): string {
+    const value = this.#field(field);
+    return typeof value === 'string' ? value : this.#fail(field);
+  }
+
+  bool(field: string): boolean {
+    const value = this.#field(field);
+    return typeof value === 'boolean' ? value : this.#fail(field);
+  }
+
+  integer(field: string): number {
+    const value = this.#field(field);
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#fail(field);
+  }
+
+  table(field: string): FieldTable {
+    return decoded(this.text(field));
+  }
+
+  tables(): readonly FieldTable[] {
+    if (!Array.isArray(this.#value)) return this.#fail('list of arguments');
+    return this.#value.map((text) => (typeof text === 'string' ? decoded(text) : this.#fail('arguments')));
+  }
+
+  #field(field: string): JsonValue | undefined {
+    const value = this.#value;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[field] : undefined;
+  }
+
+  #fail(what: string): never {
+    throw new Error(`damaged definition ${JSON.stringify(this.#key)}: no valid ${what}`);
+  }
+}
+
+function encoded(all: FieldTable): string {
+  const writer = new ByteWriter();
+  writeTable(writer, all);
+  return writer.bytes().toString('base64');
+}
+
+function decoded(text: string): FieldTable {
+  const bytes = Buffer.from(text, 'base64');
+  return decodeTable(bytes, 4, bytes.length);
+}

@@ -1,0 +1,95 @@
+import { FieldTable } from '../protocol/field-table.ts';
+import { textArgument } from './arguments.ts';
+import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
+import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
+import type { ResourceKind } from './names.ts';
+import { RouteCache } from './route-cache.ts';
+
+export interface ExchangeOptions {
+  readonly name: string;
+  readonly type: ExchangeType;
+  readonly durable: boolean;
+  readonly autoDelete?: boolean;
+  readonly internal?: boolean;
+  readonly arguments?: FieldTable;
+  /** In place of the type's own: the default exchange finds queues by their names. */
+  readonly matcher?: BindingMatcher;
+}
+
+/** An exchange and the bindings it is the source of. */
+export class Exchange {
+  readonly name: string;
+  readonly type: ExchangeType;
+  readonly durable: boolean;
+  /** Goes when the last binding it is the source of goes. */
+  readonly autoDelete: boolean;
+  /** Takes messages from other exchanges only. */
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+  /** Where messages go that no binding wants. */
+  readonly alternateExchange: string | undefined;
+  readonly matcher: BindingMatcher;
+  readonly routes = new RouteCache();
+  /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */
+  readonly #bindings = new Map<string, Binding[]>();
+  #bindingCount = 0;
+
+  constructor(options: ExchangeOptions) {
+    this.name = options.name;
+    this.type = options.type;
+    this.durable = options.durable;
+    this.autoDelete = options.autoDelete ?? false;
+    this.internal = options.internal ?? false;
+    this.arguments = options.arguments ?? FieldTable.empty;
+    this.alternateExchange = textArgument(this.arguments, 'alternate-exchange');
+    this.matcher = options.matcher ?? this.type.createMatcher();
+  }
+
+  get bindingCount(): number {
+    return this.#bindingCount;
+  }
+
+  *bindings(): Iterable<Binding> {
+    for (const similar of this.#bindings.values()) yield* similar;
+  }
+
+  findBinding(destination: Destination, routingKey: string, all: FieldTable): Binding | undefined {
+    return this.similarBindings(destination, routingKey).find((binding) =>
+      sameBindingArguments(binding.arguments, all),
+    );
+  }
+
+  /** The bindings to this destination with this routing key, whatever their arguments. */
+  similarBindings(destination: Destination, routingKey: string): readonly Binding[] {
+    return this.#bindings.get(bindingAddress(destination, routingKey)) ?? [];
+  }
+
+  addBinding(binding: Binding): void {
+    const address = bindingAddress(binding.destination, binding.routingKey);
+    const similar = this.#bindings.get(address);
+    if (similar === undefined) this.#bindings.set(address, [binding]);
+    else similar.push(binding);
+    this.#bindingCount++;
+    this.matcher.add(binding);
+  }
+
+  removeBinding(binding: Binding): void {
+    const address = bindingAddress(binding.destination, binding.routingKey);
+    const similar = this.#bindings.get(address) ?? [];
+    const index = similar.indexOf(binding);
+    if (index < 0) return;
+    if (similar.length === 1) this.#bindings.delete(address);
+    else similar.splice(index, 1);
+    this.#bindingCount--;
+    this.matcher.remove(binding);
+  }
+}
+
+export function kindOf(destination: Destination): ResourceKind {
+  return destination instanceof Exchange ? 'exchange' : 'queue';
+}
+
+/** The length keeps a name and a key from running into each other. */
+function bindingAddress(destination: Destination, routingKey: string): string {
+  return `${kindOf(destination)} ${destination.name.length} ${destination.name} ${routingKey}`;
+}

@@ -1,0 +1,34 @@
+import type { Binding, Destination } from '../binding.ts';
+import type { Message } from '../message.ts';
+import { Destinations } from './destinations.ts';
+import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
+
+class DirectMatcher implements BindingMatcher {
+  readonly #byKey = new Map<string, Destinations>();
+
+  add({ routingKey, destination }: Binding): void {
+    let destinations = this.#byKey.get(routingKey);
+    if (destinations === undefined) {
+      destinations = new Destinations();
+      this.#byKey.set(routingKey, destinations);
+    }
+    destinations.add(destination);
+  }
+
+  remove({ routingKey, destination }: Binding): void {
+    const destinations = this.#byKey.get(routingKey);
+    destinations?.remove(destination);
+    if (destinations?.isEmpty) this.#byKey.delete(routingKey);
+  }
+
+  match(routingKey: string, _message: Message, into: Set<Destination>): void {
+    this.#byKey.get(routingKey)?.collect(into);
+  }
+}
+
+/** The routing key is that of the binding, byte for byte. */
+export const direct: ExchangeType = {
+  name: 'direct',
+  readsHeaders: false,
+  createMatcher: () => new DirectMatcher(),
+};

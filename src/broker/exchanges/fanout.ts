@@ -1,0 +1,27 @@
+import type { Binding, Destination } from '../binding.ts';
+import type { Message } from '../message.ts';
+import { Destinations } from './destinations.ts';
+import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
+
+class FanoutMatcher implements BindingMatcher {
+  readonly #destinations = new Destinations();
+
+  add(binding: Binding): void {
+    this.#destinations.add(binding.destination);
+  }
+
+  remove(binding: Binding): void {
+    this.#destinations.remove(binding.destination);
+  }
+
+  match(_routingKey: string, _message: Message, into: Set<Destination>): void {
+    this.#destinations.collect(into);
+  }
+}
+
+/** Every binding gets every message. */
+export const fanout: ExchangeType = {
+  name: 'fanout',
+  readsHeaders: false,
+  createMatcher: () => new FanoutMatcher(),
+};

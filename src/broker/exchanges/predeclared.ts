@@ -1,0 +1,45 @@
+import type { Destination } from '../binding.ts';
+import { Exchange } from '../exchange.ts';
+import type { Message } from '../message.ts';
+import type { Queue } from '../queue.ts';
+import { direct } from './direct.ts';
+import type { BindingMatcher } from './exchange-type.ts';
+import { fanout } from './fanout.ts';
+import { headers } from './headers.ts';
+import { topic } from './topic.ts';
+
+/** Every queue is bound to the default exchange by its name, and by nothing else. */
+class QueueNameMatcher implements BindingMatcher {
+  readonly #queues: ReadonlyMap<string, Queue>;
+
+  constructor(queues: ReadonlyMap<string, Queue>) {
+    this.#queues = queues;
+  }
+
+  add(): void {
+    throw new Error('bind to the default exchange');
+  }
+
+  remove(): void {
+    throw new Error('unbind from the default exchange');
+  }
+
+  match(routingKey: string, _message: Message, into: Set<Destination>): void {
+    const queue = this.#queues.get(routingKey);
+    if (queue !== undefined) into.add(queue);
+  }
+}
+
+/** The exchanges that a virtual host is born with; `queues` are its queues by name. */
+export function predeclaredExchanges(queues: ReadonlyMap<string, Queue>): readonly Exchange[] {
+  const durable = true;
+  return [
+    new Exchange({ name: '', type: direct, durable, matcher: new QueueNameMatcher(queues) }),
+    new Exchange({ name: 'amq.direct', type: direct, durable }),
+    new Exchange({ name: 'amq.fanout', type: fanout, durable }),
+    new Exchange({ name: 'amq.headers', type: headers, durable }),
+    new Exchange({ name: 'amq.match', type: headers, durable }),
+    new Exchange({ name: 'amq.rabbitmq.trace', type: topic, durable, internal: true }),
+    new Exchange({ name: 'amq.topic', type: topic, durable }),
+  ];
+}

@@ -1,0 +1,10 @@
+import { direct } from './direct.ts';
+import type { ExchangeType } from './exchange-type.ts';
+import { fanout } from './fanout.ts';
+import { headers } from './headers.ts';
+import { topic } from './topic.ts';
+
+/** The types that exchange.declare knows, by name. A new type is a file and an entry here. */
+export const exchangeTypes: ReadonlyMap<string, ExchangeType> = new Map(
+  [direct, fanout, topic, headers].map((type) => [type.name, type]),
+);

@@ -1,0 +1,495 @@
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import type { FieldTable } from '../protocol/field-table.ts';
+import type { Actor } from './actor.ts';
+import {
+  checkQueueArguments,
+  comparedQueueArguments,
+  exchangeNameArgument,
+  queueSettings,
+} from './arguments.ts';
+import { Binding, type Destination } from './binding.ts';
+import type { Clock } from './clock.ts';
+import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
+import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
+import {
+  type BindingRow,
+  bindingKey,
+  bindingValue,
+  type ExchangeRow,
+  exchangeKey,
+  exchangeValue,
+  type QueueRow,
+  queueKey,
+  queueValue,
+  readRow,
+} from './definitions.ts';
+import { checkSameArguments, checkSameProperty } from './equivalence.ts';
+import { Exchange } from './exchange.ts';
+import { predeclaredExchanges } from './exchanges/predeclared.ts';
+import { exchangeTypes } from './exchanges/registry.ts';
+import type { Message } from './message.ts';
+import {
+  checkNotReserved,
+  describe,
+  generatedName,
+  isReserved,
+  type ResourceKind,
+  stripLineBreaks,
+} from './names.ts';
+import { type DeathReason, Queue } from './queue.ts';
+import type { MessageLog } from './queues/message-log.ts';
+import { route } from './routing.ts';
+import type { Definition, JsonValue } from './store.ts';
+
+/** What a virtual host needs from the broker around it. */
+export interface BrokerContext {
+  readonly clock: Clock;
+  /** Notes a durable definition to be written with the next commit; `null` removes it. */
+  define(key: readonly string[], value: JsonValue): void;
+  /** A log with an id that was never used before. */
+  createLog(durable: boolean): MessageLog;
+  recoverLog(logId: number): MessageLog;
+  dropLog(log: MessageLog): void;
+  /** The queue has something to deliver at the end of this turn. */
+  touch(queue: Queue): void;
+}
+
+/** The ends of a binding, if they are there. */
+interface BindingEnds {
+  readonly source: Exchange | undefined;
+  readonly destination: Destination | undefined;
+}
+
+/**
+ * Exchanges, queues and bindings of one virtual host. The operations check what RabbitMQ checks, in its
+ * order and with its texts, and throw {@link AmqpError}; CR and LF are dropped from the names they are given.
+ */
+export class VirtualHost {
+  readonly name: string;
+  readonly broker: BrokerContext;
+  /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
+  topologyVersion = 1;
+
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #queues = new Map<string, Queue>();
+  /** The bindings that lead to a queue or exchange, if there are any. */
+  readonly #bindingsTo = new Map<Destination, Set<Binding>>();
+  /** By connection. */
+  readonly #exclusiveQueues = new Map<object, Set<Queue>>();
+  /** On their way; empty whenever nobody is at work here. */
+  readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
+
+  constructor(name: string, broker: BrokerContext) {
+    this.name = name;
+    this.broker = broker;
+    for (const exchange of predeclaredExchanges(this.#queues)) this.#exchanges.set(exchange.name, exchange);
+  }
+
+  exchanges(): Iterable<Exchange> {
+    return this.#exchanges.values();
+  }
+
+  queues(): Iterable<Queue> {
+    return this.#queues.values();
+  }
+
+  /** Those to the default exchange, which every queue has, are not among them. */
+  *bindings(): Iterable<Binding> {
+    for (const exchange of this.#exchanges.values()) yield* exchange.bindings();
+  }
+
+  /** The bindings that lead to a queue or exchange. */
+  bindingsTo(destination: Destination): Iterable<Binding> {
+    return this.#bindingsTo.get(destination) ?? [];
+  }
+
+  findExchange(name: string): Exchange | undefined {
+    return this.#exchanges.get(name);
+  }
+
+  findQueue(name: string): Queue | undefined {
+    return this.#queues.get(name);
+  }
+
+  /** @throws AmqpError 403, 404, 406 */
+  declareExchange(actor: Actor, declaration: ExchangeDeclaration): void {
+    const name = stripLineBreaks(declaration.name);
+    if (declaration.passive) {
+      checkNotDefault(name);
+      this.#expectExchange(name);
+      return;
+    }
+    const { durable, autoDelete, internal, arguments: all } = declaration;
+    const type = exchangeTypes.get(declaration.type);
+    if (type === undefined) throw preconditionFailed(`unknown exchange type '${declaration.type}'`);
+    checkNotDefault(name);
+    actor.require('configure', 'exchange', name);
+    const resource = this.#describe('exchange', name);
+    const existing = this.#exchanges.get(name);
+    if (existing !== undefined) {
+      checkSameProperty(resource, 'type', type.name, existing.type.name);
+      checkSameProperty(resource, 'durable', durable, existing.durable);
+      checkSameProperty(resource, 'auto_delete', autoDelete, existing.autoDelete);
+      checkSameProperty(resource, 'internal', internal, existing.internal);
+      checkSameArguments(resource, ['alternate-exchange'], all, existing.arguments);
+      return;
+    }
+    checkNotReserved('exchange', name);
+    const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
+    if (alternate !== undefined) {
+      actor.require('read', 'exchange', name);
+      actor.require('write', 'exchange', alternate);
+    }
+    const exchange = new Exchange({ name, type, durable, autoDelete, internal, arguments: all });
+    this.#exchanges.set(name, exchange);
+    this.topologyVersion++;
+    if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+  }
+
+  /** What is not there counts as deleted. @throws AmqpError 403, 406 */
+  deleteExchange(actor: Actor, options: { name: string; ifUnused: boolean }): void {
+    const name = stripLineBreaks(options.name);
+    checkNotDefault(name);
+    if (isReserved(name)) {
+      const text = `deletion of system ${this.#describe('exchange', name)} not allowed`;
+      throw new AmqpError(ReplyCode.AccessRefused, text);
+    }
+    actor.require('configure', 'exchange', name);
+    const exchange = this.#exchanges.get(name);
+    if (exchange === undefined) return;
+    if (options.ifUnused && exchange.bindingCount > 0) {
+      throw preconditionFailed(`${this.#describe('exchange', name)} in use`);
+    }
+    this.#removeExchange(exchange);
+  }
+
+  /** The same binding twice is one binding. @throws AmqpError 403, 404, 405, 406 */
+  bind(actor: Actor, declaration: BindingDeclaration): void {
+    const { routingKey, arguments: all } = declaration;
+    const { source, destination } = this.#bindingEnds(actor, declaration);
+    if (source === undefined) throw this.#notFound('exchange', stripLineBreaks(declaration.source));
+    if (destination === undefined) {
+      throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
+    }
+    if (destination instanceof Queue) this.#checkOwner(actor, destination);
+    source.type.checkBinding?.(all);
+    if (source.findBinding(destination, routingKey, all) !== undefined) return;
+    this.#addBinding(new Binding(source, destination, routingKey, all));
+    this.#defineBindings(source, destination, routingKey);
+  }
+
+  /** What is not there counts as unbound. @throws AmqpError 403, 405 */
+  unbind(actor: Actor, declaration: BindingDeclaration): void {
+    const { source, destination } = this.#bindingEnds(actor, declaration);
+    if (source === undefined || destination === undefined) return;
+    const binding = source.findBinding(destination, declaration.routingKey, declaration.arguments);
+    if (binding === undefined) return;
+    if (destination instanceof Queue) this.#checkOwner(actor, destination);
+    this.#removeBinding(binding);
+  }
+
+  #bindingEnds(actor: Actor, declaration: BindingDeclaration): BindingEnds {
+    const { destinationKind: kind } = declaration;
+    const source = stripLineBreaks(declaration.source);
+    const destination = stripLineBreaks(declaration.destination);
+    actor.require('write', kind, destination);
+    if (kind === 'exchange') checkNotDefault(destination);
+    checkNotDefault(source);
+    actor.require('read', 'exchange', source);
+    return { source: this.#exchanges.get(source), destination: this.#destination(kind, destination) };
+  }
+
+  /** @throws AmqpError 403, 404 (passive), 405, 406 */
+  declareQueue(actor: Actor, declaration: QueueDeclaration): Queue {
+    const given = stripLineBreaks(declaration.name);
+    if (declaration.passive) {
+      const queue = this.queue(actor, given);
+      queue.touchIdle();
+      return queue;
+    }
+    const { exclusive, autoDelete, arguments: all } = declaration;
+    // What lives no longer than a connection survives no restart.
+    const durable = declaration.durable && !exclusive;
+    const name = given === '' ? generatedName('amq.gen-') : given;
+    const existing = this.#queues.get(name);
+    if (given !== '') checkNotReserved('queue', name);
+    actor.require('configure', 'queue', name);
+    const resource = this.#describe('queue', name);
+    if (existing !== undefined) {
+      const isSameOwner = existing.exclusiveOwner === (exclusive ? actor.owner : undefined);
+      if (!isSameOwner) throw this.#locked(existing);
+      checkSameProperty(resource, 'durable', durable, existing.durable);
+      checkSameProperty(resource, 'auto_delete', autoDelete, existing.autoDelete);
+      checkSameArguments(resource, comparedQueueArguments, all, existing.arguments);
+      existing.touchIdle();
+      return existing;
+    }
+    const deadLetterExchange = exchangeNameArgument(resource, 'x-dead-letter-exchange', all);
+    if (deadLetterExchange !== undefined) {
+      actor.require('read', 'queue', name);
+      actor.require('write', 'exchange', deadLetterExchange);
+    }
+    checkQueueArguments(resource, all);
+    return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+  }
+
+  #createQueue(
+    name: string,
+    durable: boolean,
+    autoDelete: boolean,
+    exclusiveOwner: object | undefined,
+    all: FieldTable,
+  ): Queue {
+    const queue = new Queue({
+      vhost: this,
+      name,
+      durable,
+      autoDelete,
+      exclusiveOwner,
+      arguments: all,
+      settings: queueSettings(all),
+      log: this.broker.createLog(durable),
+    });
+    this.#queues.set(name, queue);
+    this.topologyVersion++;
+    if (exclusiveOwner !== undefined) addTo(this.#exclusiveQueues, exclusiveOwner, queue);
+    if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
+    return queue;
+  }
+
+  /**
+   * The queue behind a consume, get or purge; permissions are the caller's to check.
+   *
+   * @throws AmqpError 404, 405 when it belongs to another connection
+   */
+  queue(actor: Actor, name: string): Queue {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw this.#notFound('queue', name);
+    this.#checkOwner(actor, queue);
+    return queue;
+  }
+
+  /** Returns how many ready messages went with it; what is not there had none. @throws AmqpError 403, 405, 406 */
+  deleteQueue(actor: Actor, options: { name: string; ifUnused: boolean; ifEmpty: boolean }): number {
+    const name = stripLineBreaks(options.name);
+    actor.require('configure', 'queue', name);
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return 0;
+    this.#checkOwner(actor, queue);
+    const resource = this.#describe('queue', name);
+    if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
+    if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
+    const { readyCount } = queue;
+    this.#removeQueue(queue);
+    return readyCount;
+  }
+
+  /** Returns how many ready messages were dropped. @throws AmqpError 403, 404, 405 */
+  purgeQueue(actor: Actor, name: string): number {
+    const stripped = stripLineBreaks(name);
+    actor.require('read', 'queue', stripped);
+    return this.queue(actor, stripped).purge();
+  }
+
+  /** The connection is gone, and its exclusive queues with it. */
+  deleteExclusiveQueues(owner: object): void {
+    for (const queue of this.#exclusiveQueues.get(owner) ?? []) this.#removeQueue(queue);
+  }
+
+  /** An auto-delete queue lost its last consumer, or x-expires ran out. */
+  queueUnused(queue: Queue): void {
+    if (!queue.isDeleted) this.#removeQueue(queue);
+  }
+
+  /** @throws AmqpError 403 no permission or internal, 404 */
+  exchangeForPublish(actor: Actor, name: string): Exchange {
+    actor.require('write', 'exchange', name);
+    const exchange = this.#expectExchange(name);
+    if (exchange.internal) {
+      const text = `cannot publish to internal ${this.#describe('exchange', name)}`;
+      throw new AmqpError(ReplyCode.AccessRefused, text);
+    }
+    return exchange;
+  }
+
+  /** The queues a message goes to; see {@link route}. @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): readonly Queue[] {
+    return route(this.#exchanges, this.topologyVersion, exchange, message);
+  }
+
+  /**
+   * Publishes a message that leaves a queue to the queue's dead-letter exchange, if it has one that exists.
+   * At most once: nobody waits for it to be on disk.
+   */
+  publishDeadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
+    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return;
+    const letter = deadLetter(message, {
+      exchange: deadLetterExchange,
+      routingKey: deadLetterRoutingKey,
+      queue: queue.name,
+      reason,
+      time: this.broker.clock.now(),
+    });
+    this.#deadLetters.push({ letter, reason });
+    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
+  }
+
+  /** A letter may expire at once where it goes, and so on: the list keeps a long chain off the stack. */
+  #publishDeadLetters(): void {
+    try {
+      for (const { letter, reason } of this.#deadLetters) {
+        const exchange = this.#exchanges.get(letter.exchange);
+        if (exchange === undefined) continue;
+        for (const target of this.route(exchange, letter)) {
+          if (reason === 'rejected' || !isAutomaticCycle(letter, target.name)) target.publish(letter);
+        }
+      }
+    } finally {
+      this.#deadLetters.length = 0;
+    }
+  }
+
+  /**
+   * Rebuilds what survived a restart from the rows of this virtual host.
+   *
+   * @throws Error when a row is damaged
+   */
+  recover(definitions: readonly Definition[]): void {
+    const rows = definitions.map(readRow);
+    for (const row of rows) if (row?.kind === 'exchange') this.#recoverExchange(row);
+    for (const row of rows) if (row?.kind === 'queue') this.#recoverQueue(row);
+    for (const row of rows) if (row?.kind === 'binding') this.#recoverBindings(row);
+    this.topologyVersion++;
+  }
+
+  #recoverExchange(row: ExchangeRow): void {
+    const type = exchangeTypes.get(row.type);
+    if (type === undefined) {
+      throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
+    }
+    this.#exchanges.set(row.name, new Exchange({ ...row, type, durable: true }));
+  }
+
+  #recoverQueue(row: QueueRow): void {
+    const queue = new Queue({
+      vhost: this,
+      name: row.name,
+      durable: true,
+      autoDelete: row.autoDelete,
+      exclusiveOwner: undefined,
+      arguments: row.arguments,
+      settings: queueSettings(row.arguments),
+      log: this.broker.recoverLog(row.logId),
+    });
+    this.#queues.set(row.name, queue);
+  }
+
+  #recoverBindings(row: BindingRow): void {
+    const source = this.#exchanges.get(row.source);
+    const destination = this.#destination(row.destinationKind, row.destination);
+    if (source === undefined || destination === undefined) {
+      const ends = `exchange '${row.source}' to ${row.destinationKind} '${row.destination}'`;
+      throw new Error(`the binding from ${ends} in vhost '${this.name}' lacks one of its ends`);
+    }
+    for (const all of row.arguments) {
+      this.#addBinding(new Binding(source, destination, row.routingKey, all));
+    }
+  }
+
+  #addBinding(binding: Binding): void {
+    binding.source.addBinding(binding);
+    addTo(this.#bindingsTo, binding.destination, binding);
+    this.topologyVersion++;
+  }
+
+  #removeBinding(binding: Binding): void {
+    const { source, destination, routingKey } = binding;
+    source.removeBinding(binding);
+    removeFrom(this.#bindingsTo, destination, binding);
+    this.topologyVersion++;
+    this.#defineBindings(source, destination, routingKey);
+    if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source);
+  }
+
+  #defineBindings(source: Exchange, destination: Destination, routingKey: string): void {
+    if (!source.durable || !destination.durable) return;
+    const all = source.similarBindings(destination, routingKey).map((binding) => binding.arguments);
+    this.broker.define(bindingKey(this.name, source, destination, routingKey), bindingValue(all));
+  }
+
+  #removeExchange(exchange: Exchange): void {
+    // First from the table: removing its last binding would delete an auto-delete exchange once more.
+    if (!this.#exchanges.delete(exchange.name)) return;
+    this.topologyVersion++;
+    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
+    this.#removeBindingsTo(exchange);
+    if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
+  }
+
+  #removeQueue(queue: Queue): void {
+    this.#queues.delete(queue.name);
+    this.topologyVersion++;
+    this.#removeBindingsTo(queue);
+    if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
+    if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
+    queue.close();
+    this.broker.dropLog(queue.log);
+  }
+
+  #removeBindingsTo(destination: Destination): void {
+    for (const binding of [...this.bindingsTo(destination)]) this.#removeBinding(binding);
+  }
+
+  #destination(kind: ResourceKind, name: string): Destination | undefined {
+    return kind === 'queue' ? this.#queues.get(name) : this.#exchanges.get(name);
+  }
+
+  #checkOwner(actor: Actor, queue: Queue): void {
+    if (queue.exclusiveOwner !== undefined && queue.exclusiveOwner !== actor.owner) throw this.#locked(queue);
+  }
+
+  #expectExchange(name: string): Exchange {
+    const exchange = this.#exchanges.get(name);
+    if (exchange === undefined) throw this.#notFound('exchange', name);
+    return exchange;
+  }
+
+  #locked(queue: Queue): AmqpError {
+    return new AmqpError(
+      ReplyCode.ResourceLocked,
+      `cannot obtain exclusive access to locked ${this.#describe('queue', queue.name)}. It could be originally ` +
+        'declared on another connection or the exclusive property value does not match that of the original ' +
+        'declaration.',
+    );
+  }
+
+  #notFound(kind: ResourceKind, name: string): AmqpError {
+    return new AmqpError(ReplyCode.NotFound, `no ${this.#describe(kind, name)}`);
+  }
+
+  #describe(kind: ResourceKind, name: string): string {
+    return describe(kind, name, this.name);
+  }
+}
+
+function checkNotDefault(name: string): void {
+  if (name !== '') return;
+  throw new AmqpError(ReplyCode.AccessRefused, 'operation not permitted on the default exchange');
+}
+
+function preconditionFailed(explanation: string): AmqpError {
+  return new AmqpError(ReplyCode.PreconditionFailed, explanation);
+}
+
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
+}
