@@ -77,6 +77,11 @@ export class Channel implements ConfirmSink, BeforeFlush {
     return this.#unsettled.size;
   }
 
+  /** A publish has begun and its content is not complete: no method may come, not even one that closes. */
+  get isExpectingContent(): boolean {
+    return this.#content.isExpectingContent;
+  }
+
   // --- data path ---
 
   /** @throws AmqpError */

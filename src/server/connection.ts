@@ -196,13 +196,17 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       else if (number === 0) this.#connectionMethod(id);
       else {
         const channel = this.#channels.get(number);
-        if (channel !== undefined && !isLifecycle(id)) channel.method(id, buffer, start, end);
-        else this.#lifecycleMethod(number, id, channel);
+        if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
+          channel.method(id, buffer, start, end);
+        } else {
+          this.#lifecycleMethod(number, id, channel);
+        }
         // Few bytes ask for many.
         if (id === MethodId.BasicGet) this.#limitUnread();
       }
     } catch (error) {
-      this.#methodFailed(number, error instanceof AmqpError ? error.during(id) : error);
+      // Channels name the failing method themselves, where RabbitMQ names one.
+      this.#methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
   }
 
@@ -281,20 +285,21 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
       else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
     } else if (channel === undefined) {
-      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'");
+      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'").during(id);
     } else if (id === MethodId.ChannelClose) {
       this.#channels.remove(number, false);
       channel.release();
       this.output.method(number, { id: MethodId.ChannelCloseOk });
     } else {
-      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
+      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method').during(id);
     }
   }
 
   #openChannel(number: number): void {
     const channels = this.#channels;
     if (!channels.isFree(number)) {
-      throw new AmqpError(ReplyCode.ChannelError, "second 'channel.open' seen");
+      const text = "second 'channel.open' seen";
+      throw new AmqpError(ReplyCode.ChannelError, text).during(MethodId.ChannelOpen);
     }
     if (channels.isFull) {
       const limit = `has reached the negotiated channel_max (${channels.openMax})`;
