@@ -5,7 +5,9 @@ import {
   checkQueueArguments,
   comparedQueueArguments,
   exchangeNameArgument,
+  maxPriorityArgument,
   queueSettings,
+  singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
@@ -37,9 +39,13 @@ import {
   stripLineBreaks,
 } from './names.ts';
 import { type DeathReason, Queue } from './queue.ts';
+import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
+
+/** Dead letters published in a row before other queues and sockets get their turn. */
+const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
@@ -76,8 +82,9 @@ export class VirtualHost {
   readonly #bindingsTo = new Map<Destination, Set<Binding>>();
   /** By connection. */
   readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; empty whenever nobody is at work here. */
+  /** On their way; somebody is at work on them whenever there are some. */
   readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
+  #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -240,6 +247,8 @@ export class VirtualHost {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
+    const logs: MessageLog[] = [];
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(durable));
     const queue = new Queue({
       vhost: this,
       name,
@@ -248,7 +257,8 @@ export class VirtualHost {
       exclusiveOwner,
       arguments: all,
       settings: queueSettings(all),
-      log: this.broker.createLog(durable),
+      singleActiveConsumer: singleActiveConsumerArgument(all),
+      backlog: new Backlog(logs),
     });
     this.#queues.set(name, queue);
     this.topologyVersion++;
@@ -335,10 +345,17 @@ export class VirtualHost {
     if (this.#deadLetters.length === 1) this.#publishDeadLetters();
   }
 
-  /** A letter may expire at once where it goes, and so on: the list keeps a long chain off the stack. */
+  /**
+   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
+   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
+   */
   #publishDeadLetters(): void {
+    const letters = this.#deadLetters;
+    let taken = 0;
     try {
-      for (const { letter, reason } of this.#deadLetters) {
+      for (const { letter, reason } of letters) {
+        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
+        taken++;
         const exchange = this.#exchanges.get(letter.exchange);
         if (exchange === undefined) continue;
         for (const target of this.route(exchange, letter)) {
@@ -346,8 +363,15 @@ export class VirtualHost {
         }
       }
     } finally {
-      this.#deadLetters.length = 0;
+      letters.splice(0, taken);
+      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
     }
+  }
+
+  /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) queue.stop();
   }
 
   /**
@@ -380,7 +404,8 @@ export class VirtualHost {
       exclusiveOwner: undefined,
       arguments: row.arguments,
       settings: queueSettings(row.arguments),
-      log: this.broker.recoverLog(row.logId),
+      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
+      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
     });
     this.#queues.set(row.name, queue);
   }
@@ -434,7 +459,7 @@ export class VirtualHost {
     if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    this.broker.dropLog(queue.log);
+    for (const log of queue.backlog.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {
