@@ -57,6 +57,8 @@ function merge(report: Report, column: Column, before: Map<string, Row>): Row[] 
   for (const { name, assertionResults } of report.testResults) {
     for (const { ancestorTitles, title, status } of assertionResults) {
       const place = { chapter: cell(ancestorTitles.join(' ')), scenario: cell(title), file: basename(name) };
+      if (rows.has(keyOf(place)))
+        throw new Error(`two scenarios are called "${place.scenario}" in ${place.file}`);
       const known = before.get(keyOf(place))?.results ?? { rabbitmq: '', leveret: '' };
       const verdict = VERDICTS[status] ?? 'skipped';
       rows.set(keyOf(place), { ...place, results: { ...known, [column]: verdict } });

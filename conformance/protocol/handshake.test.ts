@@ -128,10 +128,10 @@ scenarios(
     });
 
     test.each([
-      ['PLAIN', plainResponse('guest', 'wrong')],
-      ['PLAIN', plainResponse('nobody', 'guest')],
-      ['AMQPLAIN', amqplainResponse('guest', 'wrong')],
-    ])('%s with wrong credentials: 403 at once if the client can take it', async (mechanism, response) => {
+      ['PLAIN', 'password', plainResponse('guest', 'wrong')],
+      ['PLAIN', 'user', plainResponse('nobody', 'guest')],
+      ['AMQPLAIN', 'password', amqplainResponse('guest', 'wrong')],
+    ])('%s with a wrong %s: 403 at once if the client can take it', async (mechanism, _, response) => {
       const connection = await connectTcp();
       await connection.login({ ...closes, mechanism, response });
       const start = performance.now();
