@@ -29,11 +29,11 @@ interface Row {
 const readme = new URL('README.md', import.meta.url);
 const BEGIN = '<!-- scenarios: written by table.ts -->';
 const END = '<!-- end of scenarios -->';
-const HEADING = '| Chapter | Scenario | File | RabbitMQ 3.10.8 | Leveret |\n| --- | --- | --- | --- | --- |';
+const HEADING = ['Chapter', 'Scenario', 'File', 'RabbitMQ 3.10.8', 'Leveret'];
 const VERDICTS: Readonly<Record<string, string>> = { passed: 'pass', failed: '**fail**' };
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim();
+  return text.replaceAll(/[|*]/g, '\\$&').replaceAll(/\s+/g, ' ').trim();
 }
 
 function keyOf({ chapter, scenario, file }: Omit<Row, 'results'>): string {
@@ -67,6 +67,16 @@ function merge(report: Report, column: Column, before: Map<string, Row>): Row[] 
   return [...rows.values()].sort((a, b) => a.chapter.localeCompare(b.chapter, 'en', { numeric: true }));
 }
 
+/** A table with padded columns, as the formatter wants it. */
+function render(rows: readonly (readonly string[])[]): string {
+  const widths = HEADING.map((_, index) => Math.max(...rows.map((cells) => cells[index]?.length ?? 0)));
+  const lines = rows.map(
+    (cells) => `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`,
+  );
+  lines.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
+  return lines.join('\n');
+}
+
 function isColumn(text: string | undefined): text is Column {
   return text === 'rabbitmq' || text === 'leveret';
 }
@@ -80,8 +90,11 @@ const report: Report = JSON.parse(await readFile(reportPath, 'utf8'));
 const text = await readFile(readme, 'utf8');
 const [head = '', rest = ''] = text.split(BEGIN);
 const [table = '', tail = ''] = rest.split(END);
-const lines = merge(report, column, parse(table)).map(
-  ({ chapter, scenario, file, results }) =>
-    `| ${chapter} | ${scenario} | ${file} | ${results.rabbitmq} | ${results.leveret} |`,
-);
-await writeFile(readme, `${head}${BEGIN}\n\n${HEADING}\n${lines.join('\n')}\n\n${END}${tail}`);
+const rows = merge(report, column, parse(table)).map(({ chapter, scenario, file, results }) => [
+  chapter,
+  scenario,
+  file,
+  results.rabbitmq,
+  results.leveret,
+]);
+await writeFile(readme, `${head}${BEGIN}\n\n${render([HEADING, ...rows])}\n\n${END}${tail}`);
