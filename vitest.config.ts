@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ['test/bench/**', 'node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
+    maxConcurrency: 40,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

@@ -41,6 +41,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
   const closeAll = async (): Promise<void> => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
+  let closing: Promise<void> | undefined;
   try {
     const store = await openStore(options);
     closers.push(() => store.close());
@@ -68,7 +69,16 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const view = new LiveBrokerView(nodeName, broker, listener);
     const management = await openManagement(options, view, access);
     if (management !== undefined) closers.push(() => management.close());
-    return { host, port, managementPort: management?.port, url: amqpUrl(host, port), close: closeAll };
+    return {
+      host,
+      port,
+      managementPort: management?.port,
+      url: amqpUrl(host, port),
+      close: () => {
+        closing ??= closeAll();
+        return closing;
+      },
+    };
   } catch (error) {
     await closeAll();
     throw error;

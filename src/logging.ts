@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
 /** RabbitMQ's names for levels, most talkative first. */
 export const logLevels = ['debug', 'info', 'warning', 'error', 'critical', 'none'] as const;
@@ -35,12 +35,8 @@ export function createLogger(level: LogLevel, destination: LogDestination = proc
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   if (destination.isTTY !== true) return pino(options, { write: (line) => void destination.write(line) });
-  const stream = pretty({
-    colorize: true,
-    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
-    destination: { write: (line: string) => void destination.write(line) },
-  });
-  return pino(options, stream);
+  const readable = prettyFactory({ colorize: true, translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l' });
+  return pino(options, { write: (line) => void destination.write(readable(line)) });
 }
 
 /** A URI as it may be logged: without its password. */

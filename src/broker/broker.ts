@@ -46,9 +46,10 @@ export class Broker implements BrokerContext, LogContext {
   static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
     const broker = new Broker(store, clock, events);
     const recovered = store.recover();
-    broker.#nextLogId = recovered.nextLogId;
     broker.#recovered = recovered.logs;
     const claimed = broker.#recoverVirtualHosts(recovered.definitions);
+    broker.#nextLogId = recovered.nextLogId;
+    for (const logId of claimed) broker.#nextLogId = Math.max(broker.#nextLogId, logId + 1);
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
     }

@@ -30,12 +30,6 @@ export class Committer {
   #used: MessageLog[] = [];
   #definitions = new Map<string, Definition>();
   #droppedLogs: number[] = [];
-  /**
-   * States that were taken when the commit under way started. They go out with the one after it: a
-   * state may say that a message left its queue because it was dead-lettered to another, so it must not
-   * be on disk before that other queue's records are.
-   */
-  #heldStates: LogState[] = [];
   readonly #waiters = new Set<CommitWaiter>();
   #isCommitting = false;
   #isScheduled = false;
@@ -110,8 +104,6 @@ export class Committer {
     clearTimeout(this.#lazyTimer);
     this.#statesDue = true;
     await this.flush();
-    // The states went into the hold of the commit before; this one takes them along.
-    await this.flush();
   }
 
   #commitLazily(): void {
@@ -145,12 +137,11 @@ export class Committer {
     const commit: Commit = {
       entries,
       definitions: [...this.#definitions.values()],
-      logStates: this.#heldStates,
+      logStates: this.#statesDue ? this.#takeStates() : [],
       droppedLogs: this.#droppedLogs,
     };
     this.#definitions.clear();
     this.#droppedLogs = [];
-    this.#heldStates = this.#statesDue ? this.#takeStates() : [];
     this.#statesDue = false;
     const number = this.next++;
     const isEmpty =
@@ -170,7 +161,7 @@ export class Committer {
     this.done = number;
     for (const log of logs) log.flushed();
     for (const waiter of this.#waiters) waiter.committed();
-    if (this.#waiters.size > 0 || this.#heldStates.length > 0) this.#schedule();
+    if (this.#waiters.size > 0) this.#schedule();
   }
 
   #takeStates(): LogState[] {

@@ -51,7 +51,10 @@ export interface Definition {
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
-/** Everything that one flush makes durable. */
+/**
+ * Everything that one flush makes durable. Only log states and dropped logs come later, never before the
+ * rest: a message may have left its log because it was dead-lettered into an entry of the same commit.
+ */
 export interface Commit {
   readonly entries: readonly LogEntry[];
   readonly definitions: readonly Definition[];

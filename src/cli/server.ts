@@ -5,9 +5,14 @@ import type { Logger } from 'pino';
 import { type Config, loadConfig, settings } from '../config.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
+import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
+
+interface Failure {
+  readonly cause: unknown;
+}
 
 /** The flags of `leveret server`: the settings. */
 export const serverFlags: Flags = Object.fromEntries(
@@ -38,9 +43,13 @@ export async function runServer(
   const signal = firstSignal(logger);
   const dataDir = resolve(config.dataDir);
   await prepareDataDir(dataDir);
+  let onFailure: (cause: unknown) => void = () => {};
+  const failure = new Promise<Failure>((resolveFailure) => {
+    onFailure = (cause) => resolveFailure({ cause });
+  });
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger });
+    broker = await start({ ...brokerOptions(config), dataDir, logger, onFailure });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);
@@ -56,7 +65,13 @@ export async function runServer(
     readyLine(broker, dataDir),
   );
 
-  logger.info(`${await signal}: closing connections and writing what is left`);
+  const end = await Promise.race([signal, failure]);
+  if (typeof end !== 'string') {
+    // Closing would wait for the store, which is what failed.
+    logger.fatal({ err: end.cause }, 'the store failed; the next start recovers what is on disk');
+    return ExitCode.Failure;
+  }
+  logger.info(`${end}: closing connections and writing what is left`);
   await broker.close();
   logger.info('stopped');
   return ExitCode.Ok;
@@ -104,6 +119,7 @@ async function prepareDataDir(dataDir: string): Promise<void> {
 
 /** One line for what goes wrong most often when a broker starts. */
 function startError(error: unknown): CommandError {
+  if (error instanceof DataDirectoryError) return new CommandError(error.message, ExitCode.CannotCreate);
   const code = codeOf(error);
   const { address: host, port } = listenError(error);
   const where = port === undefined ? 'a port' : address(host ?? '', port);

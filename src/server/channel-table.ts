@@ -1,4 +1,3 @@
-import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { Channel } from './channel.ts';
 
 /**
@@ -6,16 +5,16 @@ import type { Channel } from './channel.ts';
  * channel.close everything that arrives on it is dropped, until channel.close-ok frees it.
  */
 export class ChannelTable {
+  readonly openMax: number;
   readonly #open = new Map<number, Channel>();
   readonly #closing = new Set<number>();
-  readonly #openMax: number;
   // Frames of one channel come in runs.
   #lastNumber = -1;
   #last: Channel | undefined;
 
   /** At most `openMax` channels are open at once, whatever their numbers. */
   constructor(openMax: number) {
-    this.#openMax = openMax;
+    this.openMax = openMax;
   }
 
   /** The open channel of this number. */
@@ -38,15 +37,14 @@ export class ChannelTable {
     return this.#closing.has(number);
   }
 
-  /** @throws AmqpError 504 when the number is not free, 530 at the limit */
-  checkFree(number: number): void {
-    if (this.#open.has(number) || this.#closing.has(number)) {
-      throw new AmqpError(ReplyCode.ChannelError, "second 'channel.open' seen");
-    }
-    if (this.#open.size >= this.#openMax) {
-      const limit = `has reached the negotiated channel_max (${this.#openMax})`;
-      throw new AmqpError(ReplyCode.NotAllowed, `number of channels opened (${this.#open.size}) ${limit}`);
-    }
+  /** Neither open nor waiting for channel.close-ok. */
+  isFree(number: number): boolean {
+    return !this.#open.has(number) && !this.#closing.has(number);
+  }
+
+  /** As many channels are open as was agreed on. */
+  get isFull(): boolean {
+    return this.#open.size >= this.openMax;
   }
 
   add(number: number, channel: Channel): void {

@@ -77,6 +77,11 @@ export class Channel implements ConfirmSink, BeforeFlush {
     return this.#unsettled.size;
   }
 
+  /** A publish has begun and its content is not complete: no method may come, not even one that closes. */
+  get isExpectingContent(): boolean {
+    return this.#content.isExpectingContent;
+  }
+
   // --- data path ---
 
   /** @throws AmqpError */
@@ -408,9 +413,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
 
   #declareQueue(method: QueueDeclare): void {
     const { vhost, actor } = this.#connection;
-    const isShortcut = method.queue === '' && method.passive;
-    const name = isShortcut ? this.#queueName('') : method.queue;
-    const queue = vhost.declareQueue(actor, { ...method, name });
+    const queue = vhost.declareQueue(actor, { ...method, name: method.queue });
     this.#lastQueueName = queue.name;
     queue.drain();
     this.#answer(

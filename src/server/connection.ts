@@ -7,15 +7,19 @@ import type { Timer } from '../broker/clock.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { type FrameHandler, FrameReader, protocolHeader } from '../protocol/frame-reader.ts';
-import { decodeMethod, MethodId, methodName, type ServerMethod } from '../protocol/methods.ts';
+import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
+import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
+import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
-import { describeProtocol, isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import { describeProtocol } from './protocol-header.ts';
+import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
 export interface ConnectionContext extends HandshakeContext {
@@ -26,41 +30,31 @@ export interface ConnectionContext extends HandshakeContext {
   connectionClosed(connection: Connection): void;
 }
 
-/** Frame size that is accepted before it has been negotiated; client properties may need that much. */
-const initialFrameMaxBytes = 8192;
-
 /** A client has its heartbeat interval to answer connection.close, but no longer than this. */
 const closeTimeoutSecondsMax = 30;
 
 /** After the last byte has been written the client has this long to close its side. */
 const lingerMs = 3_000;
 
-/**
- * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
- * waits for its socket. Deliveries stop long before; see {@link Output.isCongested}.
- */
-const unreadBytesMax = 16 * 1024 * 1024;
-
-/** One that is not listened to, and takes none of it in this time, is dropped. */
-const unreadCheckMs = 30_000;
-
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
+/** Class and method id at the start of a method frame's payload. */
+const methodIdBytes = 4;
+
 /**
- * - `header`: waiting for the protocol header
  * - `handshake`: up to connection.open
  * - `running`
  * - `closing`: connection.close was sent; all but its answer (and a simultaneous close) is ignored
- * - `ended`: nothing is read any more, the socket is about to go
+ * - `ended`: nothing is heard any more, the socket is about to go
  */
-type Phase = 'header' | 'handshake' | 'running' | 'closing' | 'ended';
+type Phase = 'handshake' | 'running' | 'closing' | 'ended';
 
 /**
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
+export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost {
   readonly output: Output;
   readonly broker: Broker;
   readonly log: Logger;
@@ -70,10 +64,11 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
-  readonly #reader: FrameReader;
+  readonly #input: Input;
+  readonly #unread: UnreadLimit;
+  readonly #events: ConnectionLog;
   readonly #connectedAt: number;
-  #phase: Phase = 'header';
-  #headerBytes: Buffer = Buffer.alloc(0);
+  #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #actor: Actor | undefined;
@@ -81,9 +76,6 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   #heartbeat: HeartbeatWatch | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
-  /** How many want the input to rest. */
-  #pauses = 0;
-  #unreadTimer: Timer | undefined;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -94,16 +86,16 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.broker = context.broker;
     this.log = context.log;
     this.remoteAddress = socket.remoteAddress;
-    this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`;
+    this.name = connectionName(socket);
+    this.#events = new ConnectionLog(context.log, this.name);
+    this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
-    this.#reader = new FrameReader(this);
-    this.#reader.frameMax = initialFrameMaxBytes;
+    this.#input = new Input(socket, this);
     this.#connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
       socket.destroy();
     });
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('error', (error) => {
       this.#endReason ??= `client unexpectedly closed TCP connection (${error.message})`;
     });
@@ -157,53 +149,15 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   // ---- input
 
-  #received(chunk: Buffer): void {
-    if (this.#phase === 'ended') return;
-    if (this.#phase === 'header') this.#receivedHeader(chunk);
-    else this.#push(chunk);
-  }
-
-  #receivedHeader(chunk: Buffer): void {
-    const bytes = this.#headerBytes.length === 0 ? chunk : Buffer.concat([this.#headerBytes, chunk]);
-    if (bytes.length < protocolHeaderBytes) {
-      this.#headerBytes = bytes;
-      return;
-    }
-    this.#headerBytes = bytes.subarray(0, 0);
-    const header = bytes.subarray(0, protocolHeaderBytes);
-    if (!isProtocolHeader(header)) {
-      this.#endReason = `client speaks ${describeProtocol(header)}`;
-      this.#socket.write(protocolHeader);
-      this.#endSocket();
-      return;
-    }
-    this.#phase = 'handshake';
+  protocolAccepted(): void {
     this.#handshake = new Handshake(this, this.#context);
     this.#handshake.start();
-    this.#push(bytes.subarray(protocolHeaderBytes));
   }
 
-  #push(chunk: Buffer): void {
-    try {
-      this.#reader.push(chunk);
-    } catch (error) {
-      this.#framingFailed(error);
-    }
-  }
-
-  /** The reader met something that is no frame; it goes on with what follows, if it can. */
-  #framingFailed(cause: unknown): void {
-    let error = cause;
-    for (;;) {
-      this.failed(error);
-      if (this.#reader.broken || this.#pauses > 0 || this.#phase === 'ended') return;
-      try {
-        this.#reader.resume();
-        return;
-      } catch (next) {
-        error = next;
-      }
-    }
+  protocolRefused(header: Buffer): void {
+    this.#endReason = `client speaks ${describeProtocol(header)}`;
+    this.output.raw(protocolHeader);
+    this.#endSocket();
   }
 
   /**
@@ -211,55 +165,26 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
    * {@link resumeInput}. Several may pause at a time; all of them have to resume.
    */
   pauseInput(): void {
-    if (this.#phase === 'closing' || this.#phase === 'ended') return;
-    if (this.#pauses++ > 0) return;
-    this.#reader.pause();
-    this.#socket.pause();
+    if (!this.isClosed) this.#input.pause();
   }
 
   resumeInput(): void {
-    // Once the connection closes nobody holds the input any more.
-    if (this.#pauses === 0 || --this.#pauses > 0) return;
-    this.#continueInput();
+    this.#input.resume();
   }
 
-  #continueInput(): void {
-    this.#pauses = 0;
-    this.#socket.resume();
-    try {
-      this.#reader.resume();
-    } catch (error) {
-      this.#framingFailed(error);
-    }
-  }
-
-  /** Stops listening to a client that does not read; see {@link unreadBytesMax}. */
+  /** Stops listening to a client that does not read what it asks for. */
   #limitUnread(): void {
-    if (this.#socket.writableLength <= unreadBytesMax || this.#unreadTimer !== undefined) return;
     // Asking makes the output report when the socket has caught up.
-    if (!this.output.isCongested || this.#phase !== 'running') return;
-    this.pauseInput();
-    this.#watchUnread();
+    if (this.#unread.isExceeded && this.output.isCongested && this.isRunning) this.#unread.pause();
   }
 
-  #watchUnread(): void {
-    const unreadBytes = this.#socket.writableLength;
-    this.#unreadTimer = this.broker.clock.setTimer(unreadCheckMs, () => {
-      if (this.#socket.writableLength < unreadBytes) {
-        this.#watchUnread();
-        return;
-      }
-      this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
-      this.#socket.destroy();
-    });
+  stalled(unreadBytes: number): void {
+    this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
+    this.#socket.destroy();
   }
 
   #drained(): void {
-    if (this.#unreadTimer !== undefined) {
-      this.#unreadTimer.cancel();
-      this.#unreadTimer = undefined;
-      this.resumeInput();
-    }
+    this.#unread.drained();
     for (const channel of this.#channels.values()) channel.resumeConsumers();
   }
 
@@ -271,13 +196,17 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
       else if (number === 0) this.#connectionMethod(id);
       else {
         const channel = this.#channels.get(number);
-        if (channel !== undefined && !isLifecycle(id)) channel.method(id, buffer, start, end);
-        else this.#lifecycleMethod(number, id, channel);
+        if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
+          channel.method(id, buffer, start, end);
+        } else {
+          this.#lifecycleMethod(number, id, channel);
+        }
         // Few bytes ask for many.
         if (id === MethodId.BasicGet) this.#limitUnread();
       }
     } catch (error) {
-      this.#methodFailed(number, error instanceof AmqpError ? error.during(id) : error);
+      // Channels name the failing method themselves, where RabbitMQ names one.
+      this.#methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
   }
 
@@ -327,7 +256,8 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     } else if (number === 0) {
       this.#handshake?.method(decodeMethod(id, buffer, start, end));
     } else {
-      throw new AmqpError(ReplyCode.ChannelError, 'unexpected method before connection.open');
+      const text = `type ${FrameType.Method}, ${payloadSnippet(buffer, start - methodIdBytes, end)}`;
+      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, text));
     }
   }
 
@@ -350,21 +280,36 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** channel.open, channel.close and channel.close-ok; and any method on a channel that is not open. */
   #lifecycleMethod(number: number, id: number, channel: Channel | undefined): void {
     if (id === MethodId.ChannelOpen) {
-      this.#channels.checkFree(number);
-      this.#channels.add(number, new Channel(this, number));
-      this.output.method(number, { id: MethodId.ChannelOpenOk });
+      this.#openChannel(number);
     } else if (this.#channels.isClosing(number)) {
       if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
       else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
     } else if (channel === undefined) {
-      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'");
+      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'").during(id);
     } else if (id === MethodId.ChannelClose) {
       this.#channels.remove(number, false);
       channel.release();
       this.output.method(number, { id: MethodId.ChannelCloseOk });
     } else {
-      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method');
+      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method').during(id);
     }
+  }
+
+  #openChannel(number: number): void {
+    const channels = this.#channels;
+    if (!channels.isFree(number)) {
+      const text = "second 'channel.open' seen";
+      throw new AmqpError(ReplyCode.ChannelError, text).during(MethodId.ChannelOpen);
+    }
+    if (channels.isFull) {
+      const limit = `has reached the negotiated channel_max (${channels.openMax})`;
+      const text = `number of channels opened (${channels.size}) ${limit}`;
+      // RabbitMQ names no method here.
+      this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
+      return;
+    }
+    channels.add(number, new Channel(this, number));
+    this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
   // ---- errors and the end
@@ -378,12 +323,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   closeChannelWithError(number: number, error: AmqpError): void {
     const channel = this.#channels.remove(number, true);
     if (channel === undefined) return;
-    const operation = methodName((error.classId << 16) | error.methodId);
-    const text = describe(error);
-    this.log.error(
-      { connection: this.name, channel: number },
-      `Channel error on connection ${this.#description}, channel ${number}: operation ${operation} caused a channel exception ${text}`,
-    );
+    this.#events.channelFailed(number, error);
     channel.release();
     this.output.method(number, {
       id: MethodId.ChannelClose,
@@ -398,9 +338,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   failed(error: unknown): void {
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
     const amqpError = error instanceof AmqpError ? error : undefined;
-    if (amqpError === undefined) {
-      this.log.error({ connection: this.name, err: error }, `internal error on connection ${this.name}`);
-    }
+    if (amqpError === undefined) this.#events.internalError(error);
     if (this.#session === undefined && this.#handshake?.isAuthenticated !== true) {
       this.#disconnectLater(amqpError?.replyText ?? 'internal error');
     } else if (amqpError !== undefined) {
@@ -413,13 +351,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   /** Sends connection.close after everything the connection held has been let go. */
   closeWithError(error: AmqpError): void {
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
-    if (error.code !== ReplyCode.ConnectionForced) {
-      const operation = error.classId === 0 ? 'none' : methodName((error.classId << 16) | error.methodId);
-      this.log.error(
-        { connection: this.name },
-        `Error on AMQP connection ${this.#description}: operation ${operation} caused a connection exception ${describe(error)}`,
-      );
-    }
+    if (error.code !== ReplyCode.ConnectionForced) this.#events.connectionFailed(error);
     this.#close(error.code, error.replyText, error.classId, error.methodId);
   }
 
@@ -431,26 +363,31 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     const heartbeat = this.#session?.tuning.heartbeat ?? 0;
     const seconds = heartbeat > 0 ? Math.min(heartbeat, closeTimeoutSecondsMax) : closeTimeoutSecondsMax;
     // After broken framing no answer could be read.
-    const timeoutMs = this.#reader.broken ? this.#context.settings.refusalDelayMs : seconds * 1000;
-    this.#setDeadline(timeoutMs, () => this.#socket.resetAndDestroy());
-    if (this.#pauses > 0) this.#continueInput();
+    const timeoutMs = this.#input.isBroken ? this.#context.settings.refusalDelayMs : seconds * 1000;
+    this.#resetAfter(timeoutMs);
+    this.#input.resumeForAll();
   }
 
   refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
-    this.log.error({ connection: this.name }, `${this.name}: ${mechanism} login refused: ${reason}`);
-    if (notice !== undefined) {
-      const { code: replyCode, replyText } = notice;
-      this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    this.#events.loginRefused(mechanism, reason);
+    if (notice === undefined) {
+      this.#disconnectLater('login refused');
+      return;
     }
-    this.#disconnectLater('login refused');
+    const { code: replyCode, replyText } = notice;
+    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
+    this.#endReason = 'login refused';
+    this.#phase = 'closing';
+    this.#resetAfter(this.#context.settings.refusalDelayMs);
+    this.#input.resumeForAll();
   }
 
   /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
   #disconnectLater(reason: string): void {
     this.#endReason = reason;
     this.#phase = 'ended';
-    this.#setDeadline(this.#context.settings.refusalDelayMs, () => this.#socket.resetAndDestroy());
-    if (this.#pauses > 0) this.#continueInput();
+    this.#resetAfter(this.#context.settings.refusalDelayMs);
+    this.#input.end();
   }
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
@@ -470,6 +407,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   #endSocket(): void {
     this.#phase = 'ended';
+    this.#input.end();
     this.output.flush();
     this.#socket.end();
     this.#setDeadline(lingerMs, () => this.#socket.destroy());
@@ -477,11 +415,12 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
 
   #socketClosed(): void {
     this.#deadline?.cancel();
-    this.#unreadTimer?.cancel();
+    this.#unread.stop();
     if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
-    this.#logEnd();
+    this.output.close();
+    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
     this.#context.connectionClosed(this);
   }
 
@@ -493,6 +432,10 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
+  }
+
+  #resetAfter(delayMs: number): void {
+    this.#setDeadline(delayMs, () => this.#socket.resetAndDestroy());
   }
 
   #setDeadline(delayMs: number, run: () => void): void {
@@ -512,7 +455,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   }
 
   setFrameMax(bytes: number): void {
-    this.#reader.frameMax = bytes;
+    this.#input.frameMax = bytes;
   }
 
   opened(session: Session): void {
@@ -525,10 +468,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.#phase = 'running';
     this.send({ id: MethodId.ConnectionOpenOk });
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
-    this.log.info(
-      { connection: this.name },
-      `accepting AMQP connection ${this.#description}: user '${user.name}' authenticated and granted access to vhost '${vhost.name}'`,
-    );
+    this.#events.opened(session);
   }
 
   get bytesReceived(): number {
@@ -540,7 +480,7 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
   }
 
   get isInputPaused(): boolean {
-    return this.#pauses > 0;
+    return this.#input.isPaused;
   }
 
   sendHeartbeat(): void {
@@ -554,42 +494,15 @@ export class Connection implements FrameHandler, HandshakeHost, HeartbeatPeer {
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
 
-  // ---- log
-
-  get #description(): string {
-    const displayName = this.#session?.client.displayName;
-    return displayName === undefined ? this.name : `${this.name} (${displayName})`;
-  }
-
-  #logEnd(): void {
-    const reason = this.#endReason === undefined ? '' : `: ${this.#endReason}`;
-    const durationMs = this.broker.clock.now() - this.#connectedAt;
-    const fields = { connection: this.name, durationMs };
-    if (this.#session === undefined) {
-      // A TCP connection without a byte is a health check.
-      if (this.#socket.bytesRead === 0)
-        this.log.debug(fields, `closing AMQP connection ${this.name}${reason}`);
-      else this.log.warn(fields, `closing AMQP connection ${this.name} during handshake${reason}`);
-      return;
-    }
-    const { user, vhost, client } = this.#session;
-    const name = client.displayName === undefined ? '' : `${client.displayName}, `;
-    const details = `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${Math.round(durationMs / 1000)}s'`;
-    const message = `closing AMQP connection ${this.name} (${details})${reason}`;
-    if (reason === '') this.log.info(fields, message);
-    else this.log.warn(fields, message);
-  }
+/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
+function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
+  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */
 function isLifecycle(id: number): boolean {
   return id === MethodId.ChannelOpen || id === MethodId.ChannelClose || id === MethodId.ChannelCloseOk;
-}
-
-/** `precondition_failed: explanation`, as RabbitMQ's log has it. */
-function describe(error: AmqpError): string {
-  const separator = error.replyText.indexOf(' - ');
-  const name = error.replyText.slice(0, separator).toLowerCase();
-  return `${name}: ${error.replyText.slice(separator + 3)}`;
 }

@@ -84,7 +84,8 @@ class Watch {
   #sendTicksLeft: number;
   #receiveTicksLeft: number;
   #bytesSent: number;
-  #bytesReceived: number;
+  /** Differs from any count: the first check always passes, as in RabbitMQ. */
+  #bytesReceived = -1;
   #missedChecks = 0;
 
   constructor(peer: HeartbeatPeer, intervalSeconds: number) {
@@ -94,7 +95,6 @@ class Watch {
     this.#sendTicksLeft = this.#sendTicks;
     this.#receiveTicksLeft = this.#receiveTicks;
     this.#bytesSent = peer.bytesSent;
-    this.#bytesReceived = peer.bytesReceived;
   }
 
   clientIsGone(): boolean {

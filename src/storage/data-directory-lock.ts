@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -34,36 +35,45 @@ interface Owner {
 }
 
 export class DataDirectoryLock {
+  /** The owner before did not release the lock: it was killed, or the machine stopped. */
+  readonly previousOwnerDied: boolean;
   readonly #directory: string;
-  readonly #token: string;
-  readonly #servers: readonly Server[];
+  /** Held open: the socket's path leads through it, see {@link claimDirectorySocket}. */
+  readonly #directoryFd: number;
+  readonly #token = randomUUID();
+  readonly #servers: Server[] = [];
 
-  private constructor(directory: string, token: string, servers: readonly Server[]) {
+  private constructor(directory: string) {
     this.#directory = directory;
-    this.#token = token;
-    this.#servers = servers;
+    this.#directoryFd = openSync(directory, 'r');
+    this.previousOwnerDied = existsSync(join(directory, OWNER_FILE));
   }
 
   /** @throws DataDirectoryError when another process owns the directory. */
   static async acquire(directory: string): Promise<DataDirectoryLock> {
-    const owner = thisProcess();
-    const servers: Server[] = [];
+    const lock = new DataDirectoryLock(directory);
     try {
-      await claimAbstractSocket(directory, servers);
-      await claimDirectorySocket(directory, servers);
-      claimOwnerFile(directory, owner);
+      await claimAbstractSocket(directory, lock.#servers);
+      await claimDirectorySocket(directory, lock.#directoryFd, lock.#servers);
+      claimOwnerFile(directory, thisProcess(lock.#token));
+      return lock;
     } catch (error) {
-      for (const server of servers) server.close();
+      await lock.#letGo();
       throw error;
     }
-    return new DataDirectoryLock(directory, owner.token, servers);
   }
 
   async release(): Promise<void> {
     if (readOwner(this.#directory)?.token === this.#token) unlinkSync(join(this.#directory, OWNER_FILE));
-    await Promise.all(
-      this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    const closed = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
+    await Promise.all(closed);
+    closeSync(this.#directoryFd);
   }
 }
 
@@ -75,19 +85,18 @@ async function claimAbstractSocket(directory: string, servers: Server[]): Promis
   servers.push(server);
 }
 
-async function claimDirectorySocket(directory: string, servers: Server[]): Promise<void> {
+/** A socket's path has at most 107 bytes; through the descriptor of its directory it is always short. */
+async function claimDirectorySocket(
+  directory: string,
+  directoryFd: number,
+  servers: Server[],
+): Promise<void> {
   if (process.platform !== 'linux') return;
-  // A socket's path has at most 107 bytes; through the descriptor of its directory it is always short.
-  const fd = openSync(directory, 'r');
-  try {
-    const path = `/proc/self/fd/${fd}/${SOCKET_FILE}`;
-    if (await answers(path)) throw inUse(directory);
-    removeIfPresent(path);
-    const server = await listen(path);
-    if (server !== undefined) servers.push(server);
-  } finally {
-    closeSync(fd);
-  }
+  const path = `/proc/self/fd/${directoryFd}/${SOCKET_FILE}`;
+  if (await answers(path)) throw inUse(directory);
+  removeIfPresent(path);
+  const server = await listen(path);
+  if (server !== undefined) servers.push(server);
 }
 
 function claimOwnerFile(directory: string, owner: Owner): void {
@@ -126,13 +135,13 @@ function inUse(directory: string): DataDirectoryError {
   );
 }
 
-function thisProcess(): Owner {
+function thisProcess(token: string): Owner {
   return {
     pid: process.pid,
     bootId: readText('/proc/sys/kernel/random/boot_id'),
     startTime: startTimeOf(process.pid),
     pidNamespace: process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : '',
-    token: randomUUID(),
+    token,
   };
 }
 

@@ -49,15 +49,13 @@ export async function settleFormat(directory: string): Promise<void> {
 }
 
 function checkFormat(path: string): void {
-  let format: unknown;
-  try {
-    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof content === 'object' && content !== null && 'format' in content) format = content.format;
-  } catch {
-    format = undefined;
+  const text = readFileSync(path, 'utf8');
+  const format = readFormat(text);
+  if (format === undefined) {
+    throw new DataDirectoryError(
+      `${path} is damaged: it must hold {"format":${FORMAT_VERSION}}, not ${JSON.stringify(text)}`,
+    );
   }
-  if (typeof format !== 'number')
-    throw new DataDirectoryError(`${path} is damaged: it must hold {"format":${FORMAT_VERSION}}`);
   if (format > FORMAT_VERSION) {
     throw new DataDirectoryError(
       `${path} says format ${format}, written by a newer Leveret; this one knows formats up to ${FORMAT_VERSION}`,
@@ -65,6 +63,16 @@ function checkFormat(path: string): void {
   }
   if (format < FORMAT_VERSION)
     throw new DataDirectoryError(`${path} says format ${format}, which never existed`);
+}
+
+function readFormat(text: string): number | undefined {
+  try {
+    const content: unknown = JSON.parse(text);
+    const isObject = typeof content === 'object' && content !== null;
+    return isObject && 'format' in content && typeof content.format === 'number' ? content.format : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes created and deleted names durable. */

@@ -70,6 +70,10 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
   }
 }
 
+export async function closeDataFiles({ definitions, logStates, generations }: DataFiles): Promise<void> {
+  for (const file of [...generations, definitions, logStates]) await file.close();
+}
+
 async function openGenerations(
   directory: string,
   numbers: readonly number[],

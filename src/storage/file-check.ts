@@ -1,12 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import { DataDirectoryError } from './data-directory-error.ts';
 
-/** Offsets in an LMDB meta page of this version: u16 page flags, u32 magic, u32 page size. */
+/** Offsets in an LMDB meta page of this version: u16 page flags, u32 magic, u64 last page, u64 transaction. */
 const FLAGS_OFFSET = 18;
 const META_FLAG = 0x08;
 const MAGIC_OFFSET = 24;
 const MAGIC = 0xbeefc0de;
-const META_BYTES = 64;
+const LAST_PAGE_OFFSET = 144;
+const TRANSACTION_OFFSET = 152;
+const META_BYTES = 160;
 /** Page sizes LMDB can be built for. The second meta page lies one page on. */
 const PAGE_BYTES = [4096, 8192, 16384, 32768, 65536];
 
@@ -24,6 +26,25 @@ export function findFileDamage(path: string): string | undefined {
     const pageBytes = PAGE_BYTES.find((bytes) => isMetaPage(fd, bytes));
     if (pageBytes === undefined) return 'the second LMDB page is missing or damaged';
     return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Whether the file ends before the last page its newest root knows of. That is so when its end was lost, and
+ * harmless when LMDB never needed the last pages it had taken.
+ */
+export function isCutShort(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const pageBytes = PAGE_BYTES.find((bytes) => isMetaPage(fd, bytes)) ?? 0;
+    const roots = [readMeta(fd, 0), readMeta(fd, pageBytes)];
+    const newest = roots.reduce((a, b) =>
+      a.readBigUInt64LE(TRANSACTION_OFFSET) > b.readBigUInt64LE(TRANSACTION_OFFSET) ? a : b,
+    );
+    const lastPage = Number(newest.readBigUInt64LE(LAST_PAGE_OFFSET));
+    return fstatSync(fd).size < (lastPage + 1) * pageBytes;
   } finally {
     closeSync(fd);
   }
@@ -61,7 +82,13 @@ export function requireFreeBytes(path: string, bytesMin: number): void {
 }
 
 function isMetaPage(fd: number, offset: number): boolean {
-  const head = Buffer.alloc(META_BYTES);
-  if (readSync(fd, head, 0, META_BYTES, offset) < META_BYTES) return false;
-  return (head.readUInt16LE(FLAGS_OFFSET) & META_FLAG) !== 0 && head.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+  const meta = readMeta(fd, offset);
+  return (meta.readUInt16LE(FLAGS_OFFSET) & META_FLAG) !== 0 && meta.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+}
+
+/** Zeros where the file ends early. */
+function readMeta(fd: number, offset: number): Buffer {
+  const meta = Buffer.alloc(META_BYTES);
+  readSync(fd, meta, 0, META_BYTES, offset);
+  return meta;
 }

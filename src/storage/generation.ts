@@ -1,8 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, openEnvironment, transact } from './environment.ts';
-import { findFileDamage } from './file-check.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const HEADER_KEY = Buffer.from([0]);
@@ -42,7 +41,7 @@ export class Generation {
     return generation;
   }
 
-  /** Opens a generation that {@link findGenerationDamage} has found to be whole. */
+  /** Opens a generation whose file was found to be whole (see `file-check.ts`). */
   static open(directory: string, number: number, mapBytes: number): Generation {
     return new Generation(directory, number, mapBytes);
   }
@@ -96,9 +95,4 @@ export function generationNumbers(names: readonly string[]): number[] {
     if (digits !== undefined) numbers.push(Number(digits));
   }
   return numbers.sort((a, b) => a - b);
-}
-
-/** What is wrong with the file of a generation, seen from outside, or undefined. */
-export function findGenerationDamage(path: string): string | undefined {
-  return existsSync(path) ? findFileDamage(path) : 'the file is missing';
 }

@@ -30,6 +30,7 @@ export class Generations {
   readonly #options: GenerationsOptions;
   /** Ascending; never empty; the last one is written to. */
   readonly #row: Generation[];
+  #newest: Generation;
   #spare: Generation | undefined;
   #work: Promise<void> = Promise.resolve();
   #preparing = false;
@@ -43,8 +44,6 @@ export class Generations {
     this.#newest = row.at(-1) ?? row[0];
     this.#prepareAtBytes = this.#firstPrepareAtBytes();
   }
-
-  #newest: Generation;
 
   /** The one that takes entries. */
   get newest(): Generation {

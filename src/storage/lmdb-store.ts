@@ -12,8 +12,9 @@ import {
 import { checkCommit } from './commit-check.ts';
 import { DamageReport } from './damage-report.ts';
 import { prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
 import { DataDirectoryLock } from './data-directory-lock.ts';
-import { type DataFiles, openDataFiles } from './data-files.ts';
+import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
 import {
   decodeDefinitionKey,
   decodeDefinitionValue,
@@ -24,6 +25,7 @@ import { encodeEntryKey } from './entry-key.ts';
 import { type DamagedEntry, readEntries } from './entry-reader.ts';
 import { type Environment, transact } from './environment.ts';
 import { requireFreeBytes } from './file-check.ts';
+import { probeDataFiles } from './file-probe.ts';
 import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
 import { LogIndex } from './log-index.ts';
@@ -47,6 +49,12 @@ const GENERATION_BYTES = 2 ** 30;
 const FREE_BYTES_MIN = 200 * 2 ** 20;
 
 /**
+ * How long log states that came with entries wait for more of their kind. Each flush costs the entries beside
+ * it; a state that is lost in a crash is only a redelivery.
+ */
+const STATE_FLUSH_DELAY_MS = 50;
+
+/**
  * Opens a data directory, or makes a new one.
  *
  * @throws DataDirectoryError when the directory cannot be used; the message says what to do.
@@ -62,40 +70,48 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
+    await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
-    const index = new LogIndex();
-    const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
-      generations.retireDead(),
-    );
-    const generations = new Generations(
-      {
-        directory,
-        generationBytes,
-        freeBytesMin,
-        log,
-        index,
-        orphaned: (logIds) => logStates.discard(logIds),
-      },
-      files.generations,
-    );
-    const cleanShutdown = (await logStates.takeCleanMark()) || files.created;
-    const damage = new DamageReport(directory, log, options.onDamage);
-    const freeSpace = new FreeSpace(directory, freeBytesMin);
-    return new LmdbStore({
-      files,
-      index,
-      logStates,
-      generations,
-      cleanShutdown,
-      damage,
-      freeSpace,
-      lock,
-      log,
-    });
+    try {
+      return await assemble(directory, files, lock, { ...options, generationBytes, freeBytesMin, log });
+    } catch (error) {
+      await closeDataFiles(files);
+      throw error;
+    }
   } catch (error) {
     await lock.release();
     throw error;
   }
+}
+
+type ResolvedOptions = LmdbStoreOptions & Required<Omit<LmdbStoreOptions, 'onDamage'>>;
+
+async function assemble(
+  directory: string,
+  files: DataFiles,
+  lock: DataDirectoryLock,
+  { generationBytes, freeBytesMin, log, onDamage }: ResolvedOptions,
+): Promise<Store> {
+  const index = new LogIndex();
+  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
+    generations.retireDead(),
+  );
+  const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
+  const generations = new Generations(
+    { directory, generationBytes, freeBytesMin, log, index, orphaned },
+    files.generations,
+  );
+  return new LmdbStore({
+    files,
+    index,
+    logStates,
+    generations,
+    cleanShutdown: (await logStates.takeCleanMark()) || files.created,
+    damage: new DamageReport(directory, log, onDamage),
+    freeSpace: new FreeSpace(directory, freeBytesMin),
+    lock,
+    log,
+  });
 }
 
 interface Parts {
@@ -128,15 +144,16 @@ interface PreparedCommit {
  * Queues in LMDB.
  *
  * What a commit promises: its entries are on disk all or none, its definitions are on disk all or none, and
- * both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk:
- * with the next flush, unless the commit holds nothing else; then it waits for them.
+ * both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk,
+ * never before and a little later; a commit that holds nothing else waits for them.
  */
 class LmdbStore implements Store {
   readonly durable = true;
   readonly #parts: Parts;
   #phase: 'opened' | 'running' | 'closed' = 'opened';
-  #committing = false;
+  #underway: Promise<void> | undefined;
   #failure: StoreBrokenError | undefined;
+  #stateTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -163,13 +180,13 @@ class LmdbStore implements Store {
 
   async commit(commit: Commit): Promise<void> {
     const prepared = this.#prepare(commit);
-    this.#committing = true;
+    this.#underway = this.#write(prepared);
     try {
-      await this.#write(prepared);
+      await this.#underway;
     } catch (error) {
       throw error instanceof StoreFullError ? error : this.#fail(error);
     } finally {
-      this.#committing = false;
+      this.#underway = undefined;
     }
   }
 
@@ -181,28 +198,43 @@ class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
-    const recovered = this.#phase === 'running';
+    const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
-    const { files, logStates, generations, damage, lock } = this.#parts;
-    await damage.settle();
+    const { files, generations, damage, lock, log } = this.#parts;
+    await Promise.allSettled([this.#underway, damage.settle()]);
+    clearTimeout(this.#stateTimer);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.
     if (this.#failure !== undefined) return;
-    if (recovered) {
-      await generations.settle();
-      await logStates.flush();
+    try {
+      await this.#writeLastStates(wasRunning);
+    } catch (error) {
+      log.error(
+        `the data could not be closed properly: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      if (!(error instanceof StoreFullError)) return;
     }
     await generations.close();
     await files.definitions.close();
-    await logStates.writeCleanMark();
     await files.logStates.close();
     await lock.release();
+  }
+
+  async #writeLastStates(wasRunning: boolean): Promise<void> {
+    const { logStates, generations, cleanShutdown } = this.#parts;
+    if (wasRunning) {
+      await logStates.flush();
+      await generations.settle();
+      await logStates.flush();
+    }
+    // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
+    if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
   #prepare(commit: Commit): PreparedCommit {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#phase !== 'running') throw new Error(`commit() on a store that is ${this.#phase}`);
-    if (this.#committing) throw new Error('a commit is under way');
+    if (this.#underway !== undefined) throw new Error('a commit is under way');
     checkCommit(commit, this.#parts.index);
     const prepared = {
       entries: commit.entries,
@@ -223,9 +255,8 @@ class LmdbStore implements Store {
     if (logStates.length + droppedLogs.length === 0) return;
     const table = this.#parts.logStates;
     table.stage(logStates, droppedLogs);
-    const flushed = table.flush();
-    if (writes.length === 0) await flushed;
-    else flushed.catch((error) => this.#noteStatesFailure(error));
+    if (writes.length === 0) await table.flush();
+    else this.#flushStatesSoon();
   }
 
   async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
@@ -250,6 +281,13 @@ class LmdbStore implements Store {
         else environment.put(key, row);
       }
     });
+  }
+
+  #flushStatesSoon(): void {
+    this.#stateTimer ??= setTimeout(() => {
+      this.#stateTimer = undefined;
+      this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
+    }, STATE_FLUSH_DELAY_MS);
   }
 
   /** Without room the states wait for the next commit: what they settle is only delivered again after a crash. */
@@ -290,7 +328,18 @@ function readDefinitions(environment: Environment): Definition[] {
   for (const { key, value } of environment.getRange({})) {
     // The header row: no definition's key is a lone zero byte, its kind has at least one letter.
     if (key.length === 1) continue;
-    definitions.push({ key: decodeDefinitionKey(key), value: decodeDefinitionValue(value) });
+    definitions.push(decodeDefinition(decodeDefinitionKey(key), value));
   }
   return definitions;
+}
+
+function decodeDefinition(key: string[], row: Buffer): Definition {
+  try {
+    return { key, value: decodeDefinitionValue(row) };
+  } catch (error) {
+    const name = key.join(' ');
+    throw new DataDirectoryError(`definitions.mdb is damaged: the definition "${name}" cannot be read`, {
+      cause: error,
+    });
+  }
 }

@@ -120,30 +120,36 @@ export class LogStateTable {
    * @throws StoreFullError when there was no room; the rows stay staged. StoreBrokenError otherwise.
    */
   flush(): Promise<void> {
-    this.#flushing ??= this.#drain().finally(() => {
-      this.#flushing = undefined;
-    });
-    return this.#flushing;
+    if (this.#flushing === undefined && this.#staged.size + this.#obsolete.size > 0)
+      this.#flushing = this.#drain();
+    return this.#flushing ?? Promise.resolve();
   }
 
   async #drain(): Promise<void> {
-    while (this.#staged.size + this.#obsolete.size > 0) {
-      const rows: [number, StagedRow][] = [];
-      for (const row of this.#staged) {
-        if (rows.push(row) >= ROWS_PER_FLUSH_MAX) break;
-      }
-      const obsolete = [...this.#obsolete];
-      for (const [logId] of rows) this.#staged.delete(logId);
-      this.#obsolete.clear();
-      let ended: number[];
-      try {
-        ended = await this.#write(rows, obsolete);
-      } catch (error) {
-        if (error instanceof StoreFullError) this.#putBack(rows, obsolete);
-        throw error;
-      }
-      this.#apply(rows, obsolete, ended);
+    try {
+      while (this.#staged.size + this.#obsolete.size > 0) await this.#flushSome();
+    } finally {
+      // In the same breath as the last look at what is staged: who stages next must start anew.
+      this.#flushing = undefined;
     }
+  }
+
+  async #flushSome(): Promise<void> {
+    const rows: [number, StagedRow][] = [];
+    for (const row of this.#staged) {
+      if (rows.push(row) >= ROWS_PER_FLUSH_MAX) break;
+    }
+    const obsolete = [...this.#obsolete];
+    for (const [logId] of rows) this.#staged.delete(logId);
+    this.#obsolete.clear();
+    let ended: number[];
+    try {
+      ended = await this.#write(rows, obsolete);
+    } catch (error) {
+      if (error instanceof StoreFullError) this.#putBack(rows, obsolete);
+      throw error;
+    }
+    this.#apply(rows, obsolete, ended);
   }
 
   /** @returns logs whose end was written down because generations hold entries of them. */

@@ -42,9 +42,6 @@ export class PowerMachine {
       POWERLOSS_FASTSYNC: '1',
       POWERLOSS_DELAY_MS: String(options.syncMs),
       POWERLOSS_DELAY_DSYNC_MS: String(options.dsyncMs),
-      POWERLOSS_BOOT_ID: Math.floor(Math.random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, '0'),
     };
   }
 

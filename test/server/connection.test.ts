@@ -96,6 +96,8 @@ describe('channels', () => {
     expect(await client.expect(MethodId.ConnectionClose)).toMatchObject({
       replyCode: 530,
       replyText: 'NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)',
+      classId: 0,
+      methodId: 0,
     });
     client.socket.destroy();
   });
@@ -260,7 +262,7 @@ describe('heartbeats', () => {
       heartbeats++;
     }
     expect(heartbeats).toBeGreaterThanOrEqual(2);
-    expect(Date.now() - startedAt).toBeGreaterThan(1900);
+    expect(Date.now() - startedAt).toBeGreaterThan(2900);
   });
 });
 

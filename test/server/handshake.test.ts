@@ -124,6 +124,14 @@ describe('login', () => {
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(refusalDelayMs - 5);
   });
 
+  it('refused is over when the client has understood', async () => {
+    const client = await RawClient.connect(broker.port);
+    await client.login({ response: wrong, properties: capable('authentication_failure_close') });
+    await client.expect(MethodId.ConnectionClose);
+    client.send(0, { id: MethodId.ConnectionCloseOk });
+    expect(await client.expectEnd()).toBeUndefined();
+  });
+
   it('refused is silence and a reset for others', async () => {
     const client = await RawClient.connect(broker.port);
     await client.login({ response: wrong });
@@ -199,6 +207,19 @@ describe('connection.open', () => {
     await client.expectEnd();
   });
 
+  it('is for channel 0', async () => {
+    const client = await RawClient.connect(broker.port);
+    await client.tune();
+    client.send(1, { id: MethodId.ConnectionOpen, virtualHost: '/' });
+    expect(await client.expect(MethodId.ConnectionClose)).toMatchObject({
+      replyCode: 505,
+      replyText: 'UNEXPECTED_FRAME - type 1, all octets = <<0,10,0,40,1,47,0,0>>',
+      classId: 0,
+      methodId: 0,
+    });
+    client.socket.destroy();
+  });
+
   it('may be sent together with all before it', async () => {
     const client = await RawClient.connect(broker.port);
     await client.login({ properties: capable() });
@@ -226,6 +247,13 @@ describe('connection.open', () => {
       `info accepting AMQP connection ${address} (raw test client): user 'guest' authenticated and granted access to vhost '/'`,
       `info closing AMQP connection ${address} (raw test client, vhost: '/', user: 'guest', duration: '0s')`,
     ]);
+  });
+
+  it('does not let clients write lines of their own into the log', async () => {
+    const properties = tableFrom({ connection_name: `a\nb${'c'.repeat(1000)}` });
+    const client = await RawClient.open(broker.port, { properties });
+    expect(linesAbout(client)[0]).toContain(`(a?b${'c'.repeat(125)}): user 'guest'`);
+    client.socket.destroy();
   });
 
   it('leaves a warning when the client just goes', async () => {

@@ -1,0 +1,141 @@
+/**
+ * Where the broker under test comes from: AMQP_URL, else Leveret inside this process.
+ *
+ * - AMQP_URL: the broker to speak to; CONFORMANCE_BROKER says which it is (rabbitmq, the default, or leveret).
+ * - otherwise Leveret is started on a free port, in memory, once per test file.
+ */
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { type OpenOptions, type RawChannel, RawConnection } from '../raw-client.ts';
+
+export type BrokerName = 'rabbitmq' | 'leveret';
+
+const givenUrl = process.env['AMQP_URL'];
+const leveretEntry = new URL('../../src/index.ts', import.meta.url);
+
+export const brokerName: BrokerName =
+  givenUrl !== undefined && process.env['CONFORMANCE_BROKER'] !== 'leveret' ? 'rabbitmq' : 'leveret';
+
+/** False when there is neither AMQP_URL nor a Leveret to start: every scenario is then skipped. */
+export const brokerAvailable = givenUrl !== undefined || existsSync(fileURLToPath(leveretEntry));
+
+/** Whether the broker was started with the users and virtual hosts of fixtures.ts. */
+export const fixturesAvailable = (process.env['CONFORMANCE_FIXTURES'] ?? (givenUrl ? '1' : '0')) === '1';
+
+/** The capabilities that well-behaved clients announce. */
+export const CLIENT_CAPABILITIES = {
+  publisher_confirms: true,
+  exchange_exchange_bindings: true,
+  'basic.nack': true,
+  consumer_cancel_notify: true,
+  'connection.blocked': true,
+  authentication_failure_close: true,
+} as const;
+
+interface StartedBroker {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+interface LeveretModule {
+  startBroker(options: { readonly port: number }): Promise<StartedBroker>;
+}
+
+async function startLeveret(): Promise<StartedBroker> {
+  const leveret: LeveretModule = await import(/* @vite-ignore */ leveretEntry.href);
+  return leveret.startBroker({ port: 0 });
+}
+
+let url = givenUrl ?? '';
+let nameCount = 0;
+const runId = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
+const open = new Set<RawConnection>();
+const queues: string[] = [];
+const exchanges: string[] = [];
+
+/** The broker's URL, from the first hook of a `scenarios` block on. */
+export function brokerUrl(): string {
+  return url;
+}
+
+function uniqueName(label: string): string {
+  return `conformance-${label}-${runId}-${++nameCount}`;
+}
+
+/** A queue name nobody else uses; the queue is deleted when the file is done. */
+export function queueName(label = 'queue'): string {
+  const name = uniqueName(label);
+  queues.push(name);
+  return name;
+}
+
+/** An exchange name nobody else uses; the exchange is deleted when the file is done. */
+export function exchangeName(label = 'exchange'): string {
+  const name = uniqueName(label);
+  exchanges.push(name);
+  return name;
+}
+
+/** Connects TCP only; closed after the scenarios of the file. */
+export async function connectTcp(): Promise<RawConnection> {
+  const connection = await RawConnection.connect(url);
+  open.add(connection);
+  return connection;
+}
+
+/** A connection past its handshake; closed after the scenarios of the file. */
+export async function openConnection(options: OpenOptions = {}): Promise<RawConnection> {
+  const connection = await RawConnection.open(url, { capabilities: CLIENT_CAPABILITIES, ...options });
+  open.add(connection);
+  return connection;
+}
+
+/** A channel on a connection of its own. */
+export async function openChannel(options: OpenOptions = {}): Promise<RawChannel> {
+  return (await openConnection(options)).channel();
+}
+
+/**
+ * A block of scenarios named after the chapter of the behaviour map they check. `{ concurrent: true }` is for
+ * scenarios that mostly wait.
+ */
+export function scenarios(title: string, body: () => void, { concurrent = false } = {}): void {
+  const block = concurrent ? describe.concurrent : describe;
+  const run = brokerAvailable ? block : block.skip;
+  run(title, () => {
+    if (!concurrent) afterEach(destroyConnections);
+    body();
+  });
+}
+
+function destroyConnections(): void {
+  for (const connection of open) connection.destroy();
+  open.clear();
+}
+
+async function deleteLeftovers(): Promise<void> {
+  const connection = await RawConnection.open(url);
+  const channel = await connection.channel();
+  for (const queue of queues) channel.send('queue.delete', { queue, 'no-wait': true });
+  for (const exchange of exchanges) channel.send('exchange.delete', { exchange, 'no-wait': true });
+  await channel.close();
+  await connection.close();
+}
+
+if (brokerAvailable) {
+  let leveret: StartedBroker | undefined;
+
+  beforeAll(async () => {
+    if (givenUrl !== undefined) return;
+    leveret = await startLeveret();
+    url = `amqp://guest:guest@127.0.0.1:${leveret.port}`;
+  });
+
+  afterAll(async () => {
+    destroyConnections();
+    if (givenUrl !== undefined) await deleteLeftovers();
+    await leveret?.close();
+  });
+}

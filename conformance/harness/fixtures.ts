@@ -1,0 +1,24 @@
+/**
+ * Users and virtual hosts that scenarios about permissions need. A broker that has them is started with
+ * CONFORMANCE_FIXTURES unset or 1; set it to 0 against a broker that has only guest, and those scenarios are
+ * skipped.
+ */
+export const PERMISSION_FIXTURES = {
+  users: [
+    { name: 'guest', password: 'guest', tags: ['administrator'] },
+    { name: 'limited', password: 'limited', tags: [] },
+  ],
+  vhosts: ['/', 'conformance-private'],
+  permissions: [
+    { user: 'guest', vhost: '/', configure: '.*', write: '.*', read: '.*' },
+    { user: 'guest', vhost: 'conformance-private', configure: '.*', write: '.*', read: '.*' },
+    // limited: configures and writes `mine-…`, reads `mine-…` and `readable-…`, has no row in conformance-private
+    {
+      user: 'limited',
+      vhost: '/',
+      configure: '^mine-',
+      write: '^(mine-|writable-)',
+      read: '^(mine-|readable-)',
+    },
+  ],
+} as const;

@@ -1,0 +1,146 @@
+/**
+ * Runs the conformance suites against a RabbitMQ of its own: free ports, its own node name, everything in a
+ * temporary directory that is gone afterwards. `npm run conformance:rabbitmq [-- vitest arguments]`;
+ * with `--serve` it only starts the broker, prints its URL and waits for Ctrl-C.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PERMISSION_FIXTURES } from './harness/fixtures.ts';
+
+/** The packaged script behind Debian's wrapper, which would insist on the system's own directories. */
+const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/sbin/rabbitmq-server'];
+const START_TIMEOUT_MS = 60_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no TCP port to be had');
+  return address.port;
+}
+
+function passwordHash(password: string): string {
+  const salt = Buffer.from('hare');
+  const digest = createHash('sha256').update(salt).update(password).digest();
+  return Buffer.concat([salt, digest]).toString('base64');
+}
+
+function definitions(): string {
+  const { users, vhosts, permissions } = PERMISSION_FIXTURES;
+  return JSON.stringify({
+    users: users.map(({ name, password, tags }) => ({
+      name,
+      password_hash: passwordHash(password),
+      hashing_algorithm: 'rabbit_password_hashing_sha256',
+      tags,
+      limits: {},
+    })),
+    vhosts: vhosts.map((name) => ({ name })),
+    permissions,
+  });
+}
+
+interface Running {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+async function startRabbitMQ(script: string): Promise<Running> {
+  const home = await mkdtemp(join(tmpdir(), 'conformance-rabbitmq-'));
+  const [port, distributionPort, epmdPort] = await Promise.all([freePort(), freePort(), freePort()]);
+  const log = join(home, 'rabbit.log');
+  await mkdir(join(home, 'log'));
+  await writeFile(join(home, 'definitions.json'), definitions());
+  await writeFile(join(home, 'enabled_plugins'), '[].\n');
+  await writeFile(
+    join(home, 'rabbitmq.conf'),
+    `listeners.tcp.1 = 127.0.0.1:${port}\nload_definitions = ${join(home, 'definitions.json')}\n`,
+  );
+  const environment = {
+    ...process.env,
+    HOME: home,
+    ERL_EPMD_PORT: String(epmdPort),
+    RABBITMQ_NODENAME: `conformance-${process.pid}@localhost`,
+    RABBITMQ_DIST_PORT: String(distributionPort),
+    RABBITMQ_MNESIA_BASE: join(home, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(home, 'log'),
+    RABBITMQ_LOGS: log,
+    RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
+  };
+  const epmd = spawn('epmd', ['-port', String(epmdPort), '-address', '127.0.0.1'], { stdio: 'ignore' });
+  // Its own process group: the script starts an Erlang VM, and both must go.
+  const server = spawn(script, [], { env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = async (): Promise<void> => {
+    await killGroup(server);
+    epmd.kill();
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    await started(server);
+  } catch (error) {
+    const tail = existsSync(log) ? (await readFile(log, 'utf8')).slice(-2000) : '';
+    await stop();
+    throw new Error(`RabbitMQ did not start: ${String(error)}\n${tail}`);
+  }
+  return { url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
+}
+
+function started(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`not up after ${START_TIMEOUT_MS} ms`)),
+      START_TIMEOUT_MS,
+    );
+    let output = '';
+    server.stdout?.on('data', (chunk) => {
+      output += chunk;
+      if (!output.includes('completed with')) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    server.once('error', reject);
+    server.once('exit', (code) => reject(new Error(`exit code ${code}`)));
+  });
+}
+
+/** The broker's data is thrown away with it, so there is no need to wait for an orderly shutdown. */
+async function killGroup(server: ChildProcess): Promise<void> {
+  if (server.pid === undefined || server.exitCode !== null) return;
+  const gone = new Promise((resolve) => server.once('exit', resolve));
+  process.kill(-server.pid, 'SIGKILL');
+  await gone;
+}
+
+function runScenarios(url: string, vitestArguments: readonly string[]): Promise<number> {
+  const vitest = spawn('npx', ['vitest', 'run', '--dir', 'conformance', ...vitestArguments], {
+    env: { ...process.env, AMQP_URL: url, CONFORMANCE_BROKER: 'rabbitmq' },
+    stdio: 'inherit',
+  });
+  return new Promise((resolve) => vitest.once('exit', (code) => resolve(code ?? 1)));
+}
+
+const script = SERVER_SCRIPTS.find(existsSync);
+if (script === undefined) {
+  process.stderr.write('rabbitmq-server is not installed: apt-get install rabbitmq-server\n');
+  process.exit(2);
+}
+const broker = await startRabbitMQ(script);
+const interrupted = new Promise<number>((resolve) => {
+  process.once('SIGINT', () => resolve(130));
+  process.once('SIGTERM', () => resolve(143));
+});
+const options = process.argv.slice(2);
+if (options.includes('--serve')) process.stdout.write(`${broker.url}\n`);
+const work = options.includes('--serve') ? interrupted : runScenarios(broker.url, options);
+const code = await Promise.race([work, interrupted]);
+await broker.stop();
+process.exit(code);

@@ -1,0 +1,63 @@
+import Table from 'cli-table3';
+import type { JsonObject } from './api.ts';
+
+/** The formatters of rabbitmqctl that are supported. */
+export const formatters = ['table', 'pretty_table', 'json', 'csv'] as const;
+export type Formatter = (typeof formatters)[number];
+
+/** Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. */
+export function formatRows(
+  rows: readonly JsonObject[],
+  columns: readonly string[],
+  formatter: Formatter,
+  areColumnsNamed: boolean,
+): string {
+  const cells = rows.map((row) => columns.map((column) => row[column]));
+  const texts = cells.map((row) => row.map(term));
+  switch (formatter) {
+    case 'json':
+      return jsonRows(cells, columns);
+    case 'csv':
+      return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.map(quoted).join(',')));
+    case 'pretty_table': {
+      const table = new Table({ head: [...columns], style: { head: [], border: [] } });
+      table.push(...texts);
+      return lines([table.toString()]);
+    }
+    case 'table':
+      return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.join('\t')));
+  }
+}
+
+/** One object a line, as rabbitmqctl has it, so that a long list can be read by line. */
+function jsonRows(cells: readonly (readonly unknown[])[], columns: readonly string[]): string {
+  const objects = cells.map((row) =>
+    JSON.stringify(Object.fromEntries(columns.map((column, index) => [column, row[index] ?? '']))),
+  );
+  return lines(['[', ...objects.map((object, index) => (index === 0 ? object : `,${object}`)), ']']);
+}
+
+/** A value as rabbitmqctl writes it: arguments look like Erlang terms, `[{"x-max-length",5}]`. */
+function term(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'object' ? nested(value) : String(value);
+}
+
+function nested(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(nested).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    return `[${Object.entries(value)
+      .map(([key, each]) => `{${JSON.stringify(key)},${nested(each)}}`)
+      .join(',')}]`;
+  }
+  return String(value);
+}
+
+function quoted(text: string): string {
+  return /^\d+$|^(true|false)?$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+}
+
+function lines(all: readonly string[]): string {
+  return all.map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,97 @@
+import type { Logger } from '../logger.ts';
+import type { AmqpError } from '../protocol/errors.ts';
+import { methodName } from '../protocol/methods.ts';
+import type { Session } from './handshake.ts';
+
+/** How much of a text of the client's choosing is logged. */
+const clientTextMax = 128;
+
+/**
+ * What the log says about one connection, in RabbitMQ's words, which people search for: a line when it
+ * opens, a line when it ends, and a line for each error in between.
+ */
+export class ConnectionLog {
+  readonly #log: Logger;
+  /** `client address -> broker address` */
+  readonly #name: string;
+  #session: Session | undefined;
+
+  constructor(log: Logger, name: string) {
+    this.#log = log;
+    this.#name = name;
+  }
+
+  opened(session: Session): void {
+    this.#session = session;
+    const { user, vhost } = session;
+    const granted = `user '${user.name}' authenticated and granted access to vhost '${vhost.name}'`;
+    this.#log.info(this.#fields, `accepting AMQP connection ${this.#client}: ${granted}`);
+  }
+
+  loginRefused(mechanism: string, reason: string): void {
+    const cause = `${printable(mechanism)} login refused: ${printable(reason)}`;
+    this.#log.error(this.#fields, `${this.#name}: ${cause}`);
+  }
+
+  channelFailed(channel: number, error: AmqpError): void {
+    const cause = `operation ${operation(error)} caused a channel exception ${explanation(error)}`;
+    const fields = { ...this.#fields, channel };
+    this.#log.error(fields, `Channel error on connection ${this.#client}, channel ${channel}: ${cause}`);
+  }
+
+  connectionFailed(error: AmqpError): void {
+    const cause = `operation ${operation(error)} caused a connection exception ${explanation(error)}`;
+    this.#log.error(this.#fields, `Error on AMQP connection ${this.#client}: ${cause}`);
+  }
+
+  /** An error of ours, not of the client. */
+  internalError(error: unknown): void {
+    this.#log.error({ ...this.#fields, err: error }, `internal error on AMQP connection ${this.#client}`);
+  }
+
+  /** `reason` is why, if the client did not say connection.close. */
+  ended(reason: string | undefined, bytesReceived: number, durationMs: number): void {
+    const fields = { ...this.#fields, durationMs };
+    const suffix = reason === undefined ? '' : `: ${reason}`;
+    if (this.#session !== undefined) {
+      const message = `closing AMQP connection ${this.#name} (${details(this.#session, durationMs)})${suffix}`;
+      if (reason === undefined) this.#log.info(fields, message);
+      else this.#log.warn(fields, message);
+    } else if (bytesReceived > 0) {
+      this.#log.warn(fields, `closing AMQP connection ${this.#name} during handshake${suffix}`);
+    } else {
+      // A TCP connection without a byte is a health check.
+      this.#log.debug(fields, `closing AMQP connection ${this.#name}${suffix}`);
+    }
+  }
+
+  get #fields() {
+    return { connection: this.#name };
+  }
+
+  get #client(): string {
+    const displayName = this.#session?.client.displayName;
+    return displayName === undefined ? this.#name : `${this.#name} (${printable(displayName)})`;
+  }
+}
+
+/** Nobody writes lines of their own into the log. */
+function printable(text: string): string {
+  return text.slice(0, clientTextMax).replace(/\p{Cc}/gu, '?');
+}
+
+function details({ client, vhost, user }: Session, durationMs: number): string {
+  const name = client.displayName === undefined ? '' : `${printable(client.displayName)}, `;
+  const duration = `${Math.round(durationMs / 1000)}s`;
+  return `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${duration}'`;
+}
+
+function operation({ classId, methodId }: AmqpError): string {
+  return classId === 0 ? 'none' : methodName((classId << 16) | methodId);
+}
+
+/** `precondition_failed: explanation` */
+function explanation({ replyText }: AmqpError): string {
+  const separator = replyText.indexOf(' - ');
+  return `${replyText.slice(0, separator).toLowerCase()}: ${replyText.slice(separator + 3)}`;
+}

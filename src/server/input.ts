@@ -1,0 +1,134 @@
+import type { Socket } from 'node:net';
+import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
+import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+
+/** Frame size that is accepted before it has been negotiated; client properties may need that much. */
+const initialFrameMaxBytes = 8192;
+
+/** Who gets what arrives. */
+export interface InputHandler extends FrameHandler {
+  /** The client asked for AMQP 0-9-1; frames follow. */
+  protocolAccepted(): void;
+  /** It asked for something else, in these first eight octets. Nothing more is handed out. */
+  protocolRefused(header: Buffer): void;
+  /** Something arrived that is no frame, or a handler threw. */
+  failed(error: unknown): void;
+}
+
+/**
+ * What comes in from one client: the protocol header, then frames. It can be paused, and then nothing is
+ * read from the socket either: the client waits, rather than a backlog growing here.
+ */
+export class Input {
+  readonly #socket: Socket;
+  readonly #handler: InputHandler;
+  readonly #reader: FrameReader;
+  #state: 'header' | 'frames' | 'ended' = 'header';
+  /** The protocol header, as far as it has arrived, if it comes in pieces. */
+  #header: Buffer | undefined;
+  #pauses = 0;
+
+  constructor(socket: Socket, handler: InputHandler) {
+    this.#socket = socket;
+    this.#handler = handler;
+    this.#reader = new FrameReader(handler);
+    this.#reader.frameMax = initialFrameMaxBytes;
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+  }
+
+  set frameMax(bytes: number) {
+    this.#reader.frameMax = bytes;
+  }
+
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** The boundaries between frames are lost: no further one will be found. */
+  get isBroken(): boolean {
+    return this.#reader.broken;
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#state === 'frames') this.#push(chunk);
+    else if (this.#state === 'header') this.#receivedHeader(chunk);
+  }
+
+  #receivedHeader(chunk: Buffer): void {
+    const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);
+    if (bytes.length < protocolHeaderBytes) {
+      this.#header = bytes;
+      return;
+    }
+    this.#header = undefined;
+    const header = bytes.subarray(0, protocolHeaderBytes);
+    if (isProtocolHeader(header)) {
+      this.#state = 'frames';
+      this.#handler.protocolAccepted();
+      this.#push(bytes.subarray(protocolHeaderBytes));
+    } else {
+      this.#state = 'ended';
+      this.#handler.protocolRefused(header);
+    }
+  }
+
+  #push(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** The frame at fault is done with; what follows is handed out, if it can be. */
+  #failed(cause: unknown): void {
+    let error = cause;
+    for (;;) {
+      this.#handler.failed(error);
+      if (this.isBroken || this.isPaused || this.#state === 'ended') return;
+      try {
+        this.#reader.resume();
+        return;
+      } catch (next) {
+        error = next;
+      }
+    }
+  }
+
+  /** Stops after the current frame. Several may pause at a time; all of them have to {@link resume}. */
+  pause(): void {
+    if (this.#pauses++ > 0) return;
+    this.#reader.pause();
+    this.#socket.pause();
+  }
+
+  /** Without a pause, or after {@link resumeForAll}, it does nothing. */
+  resume(): void {
+    if (this.#pauses === 0 || --this.#pauses > 0) return;
+    this.#continue();
+  }
+
+  /** Resumes whoever paused: the connection closes, and only the answer to that matters now. */
+  resumeForAll(): void {
+    if (this.#pauses === 0) return;
+    this.#pauses = 0;
+    this.#continue();
+  }
+
+  #continue(): void {
+    this.#socket.resume();
+    if (this.#state === 'ended') return;
+    try {
+      this.#reader.resume();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Whatever still comes is read, so that the end of the socket is noticed, and dropped. */
+  end(): void {
+    this.#state = 'ended';
+    this.#reader.pause();
+    this.resumeForAll();
+  }
+}

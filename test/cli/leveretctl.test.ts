@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ManagementServer } from '../../src/management/server.ts';
+import { brokerView, startTestManagement } from '../management/broker-view.ts';
+import { runCli } from './process.ts';
+
+let server: ManagementServer;
+
+beforeAll(async () => {
+  server = await startTestManagement(brokerView());
+});
+afterAll(() => server.close());
+
+function ctl(...args: string[]) {
+  return runCli('leveretctl', args, { LEVERETCTL_URL: `http://127.0.0.1:${server.port}` });
+}
+
+describe('list_queues', () => {
+  it("looks like rabbitmqctl's", async () => {
+    expect(await ctl('list_queues')).toEqual({
+      code: 0,
+      stdout:
+        'Timeout: 60.0 seconds ...\nListing queues for vhost / ...\nname\tmessages\na b\t0\norders\t5\n',
+      stderr: '',
+    });
+  });
+
+  it('drops the banner with -q, before or after the command, and the names with -s', async () => {
+    const { stdout } = await ctl('-q', 'list_queues', 'name', 'durable', 'arguments');
+    expect(stdout).toBe(
+      'name\tdurable\targuments\na b\tfalse\t[]\n' +
+        'orders\ttrue\t[{"x-max-length",5},{"x-dead-letter-exchange","dead"}]\n',
+    );
+    expect((await ctl('list_queues', '-s', '-p', 'other')).stdout).toBe('zeta\t5\n');
+  });
+
+  it('prints JSON, CSV and a drawn table', async () => {
+    const json = await ctl('list_queues', '--formatter', 'json', 'name', 'messages_ready');
+    expect(json.stdout).toBe(
+      '[\n{"name":"a b","messages_ready":0}\n,{"name":"orders","messages_ready":3}\n]\n',
+    );
+    const csv = await ctl('list_queues', '--formatter', 'csv', 'name', 'messages');
+    expect(csv.stdout).toBe('"name","messages"\n"a b",0\n"orders",5\n');
+    const pretty = await ctl('list_queues', '--formatter', 'pretty_table', 'name');
+    expect(pretty.stdout).toContain('│ orders │');
+  });
+});
+
+describe('status', () => {
+  it('says what the broker is', async () => {
+    const { code, stdout } = await ctl('status');
+    expect(code).toBe(0);
+    expect(stdout).toContain('Node name: leveret@test');
+    expect(stdout).toContain('messages ready: 3');
+    expect(stdout).toContain('Interface: ::, port: 5672, protocol: amqp');
+  });
+
+  it('says it as JSON', async () => {
+    const { stdout } = await ctl('status', '--formatter', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({ product_name: 'Leveret', object_totals: { queues: 3 } });
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    [[], 64, 'a command is missing'],
+    [['list_queue'], 64, 'unknown command list_queue (did you mean list_queues?)'],
+    [['list_queues', 'mesages'], 64, 'Info key(s) mesages are not supported (did you mean messages?)'],
+    [['list_queues', '--vhots', 'x'], 64, 'unknown flag --vhots (did you mean --vhost?)'],
+    [['list_queues', '--formatter', 'xml'], 64, '--formatter: "xml" is not one of'],
+    [['list_queues', '-p', 'nope'], 67, 'no such virtual host'],
+    [['status', '--password', 'wrong'], 67, "refused the login of user 'guest'"],
+    [['status', '--url', 'http://127.0.0.1:9'], 69, 'unable to reach the broker at http://127.0.0.1:9'],
+  ])('%j ends with %i', async (args, expected, text) => {
+    const { code, stdout, stderr } = await ctl(...args);
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    expect(stderr).toContain(text);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+});

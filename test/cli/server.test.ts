@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { version } from '../../src/version.ts';
+import { runCli } from './process.ts';
+
+let directory: string;
+const children: ChildProcess[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'leveret-server-'));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  }
+  rmSync(directory, { recursive: true });
+});
+
+const anyPorts = [
+  '--host',
+  '127.0.0.1',
+  '--port',
+  '0',
+  '--management-port',
+  '0',
+  '--management-host',
+  '127.0.0.1',
+];
+
+/** A running `leveret server` and the first line of its log that matches `ready`. */
+async function startServer(...args: string[]) {
+  const file = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', file, 'server', ...anyPorts, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  const exit = once(child, 'exit');
+  const lines: string[] = [];
+  const log = createInterface({ input: child.stdout });
+  for await (const line of log) {
+    lines.push(line);
+    if (line.includes(' ready at ')) break;
+  }
+  return { child, exit, ready: JSON.parse(lines.at(-1) ?? '{}') };
+}
+
+it('says where it listens, answers, and ends with 0 on SIGTERM', async () => {
+  const dataDir = join(directory, 'data');
+  const { child, exit, ready } = await startServer('--data-dir', dataDir);
+  expect(ready).toMatchObject({
+    version,
+    dataDir,
+    url: expect.stringMatching(/^amqp:\/\/127\.0\.0\.1:\d+$/),
+  });
+  const health = await fetch(`http://127.0.0.1:${ready.managementPort}/health`);
+  expect(await health.json()).toEqual({ status: 'ok' });
+  child.kill('SIGTERM');
+  expect(await exit).toEqual([0, null]);
+});
+
+it('starts in one line or not at all: data directory and port are taken', async () => {
+  const dataDir = join(directory, 'data');
+  const { ready } = await startServer('--data-dir', dataDir);
+  const port = new URL(ready.url).port;
+
+  const second = await runCli('leveret', [...anyPorts, '--data-dir', dataDir]);
+  expect(second).toMatchObject({
+    code: 73,
+    stderr: expect.stringMatching(/^leveret: .* is in use by .*\n$/),
+  });
+
+  const other = join(directory, 'other');
+  const third = await runCli('leveret', [...anyPorts, '--port', port, '--data-dir', other]);
+  expect(third).toMatchObject({
+    code: 69,
+    stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port and --management-port\n`,
+  });
+});

@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config/error.ts';
+import { type Config, loadConfig, settingsTable } from '../../src/config.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'leveret-config-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+interface Given {
+  readonly file?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+function load({ file, environment = {}, flags = {} }: Given) {
+  if (file !== undefined) writeFileSync(join(directory, 'leveret.conf'), file);
+  return loadConfig({ flags, environment, workingDirectory: directory });
+}
+
+function config(given: Given): Config {
+  return load(given).config;
+}
+
+describe('sources', () => {
+  it('has a default for everything', () => {
+    expect(config({})).toEqual({
+      configFile: undefined,
+      port: 5672,
+      host: '::',
+      managementPort: 15_672,
+      managementHost: '::',
+      dataDir: 'data',
+      logLevel: 'info',
+      heartbeatSeconds: 60,
+      frameMaxBytes: 131_072,
+      channelMax: 2047,
+      handshakeTimeoutMs: 10_000,
+      maxMessageBytes: 134_217_728,
+      generationBytes: 1_073_741_824,
+    });
+  });
+
+  it('prefers flags to the environment to the file', () => {
+    const file = 'listeners.tcp.default = 1001';
+    const environment = { LEVERET_PORT: '1002' };
+    expect(config({ file }).port).toBe(1001);
+    expect(config({ file, environment }).port).toBe(1002);
+    expect(config({ file, environment, flags: { port: '1003' } }).port).toBe(1003);
+  });
+
+  it('reads a file named by a flag or by the environment', () => {
+    writeFileSync(join(directory, 'other.conf'), 'heartbeat = 7');
+    expect(config({ flags: { config: 'other.conf' } }).heartbeatSeconds).toBe(7);
+    const configFile = join(directory, 'other.conf');
+    const fromEnvironment = config({ environment: { LEVERET_CONFIG: configFile } });
+    expect(fromEnvironment).toMatchObject({ heartbeatSeconds: 7, configFile });
+  });
+
+  it('knows that none turns the HTTP API off, in every source', () => {
+    expect(config({ file: 'management.tcp.port = none' }).managementPort).toBeUndefined();
+    expect(config({ environment: { LEVERET_MANAGEMENT_PORT: 'none' } }).managementPort).toBeUndefined();
+    expect(config({ flags: { 'management-port': 'none' } }).managementPort).toBeUndefined();
+  });
+
+  it('warns of an unknown variable and leaves those of Kubernetes services alone', () => {
+    const { config: found, warnings } = load({
+      environment: {
+        LEVERET_PROT: '1',
+        LEVERET_PORT: 'tcp://10.0.0.1:5672',
+        LEVERET_SERVICE_HOST: '10.0.0.1',
+        LEVERET_PORT_5672_TCP_ADDR: '10.0.0.1',
+      },
+    });
+    expect(found.port).toBe(5672);
+    expect(warnings).toEqual([
+      'ignoring unknown environment variable LEVERET_PROT (did you mean LEVERET_PORT?)',
+    ]);
+  });
+});
+
+describe('the file', () => {
+  it("understands rabbitmq.conf's syntax", () => {
+    const file = `
+# a comment
+listeners.tcp.1 = 127.0.0.1:5673   # another one
+management.tcp.port=15673
+heartbeat   =  30
+log.console.level = warning
+data_dir = '/var/lib/leveret # 1'
+max_message_size = 64MB
+`;
+    expect(config({ file })).toMatchObject({
+      host: '127.0.0.1',
+      port: 5673,
+      managementPort: 15_673,
+      heartbeatSeconds: 30,
+      logLevel: 'warning',
+      dataDir: '/var/lib/leveret # 1',
+      maxMessageBytes: 64_000_000,
+    });
+  });
+
+  it('takes an IPv6 listener, and the last of two values', () => {
+    expect(config({ file: 'listeners.tcp.default = [::1]:5673' })).toMatchObject({ host: '::1', port: 5673 });
+    expect(config({ file: 'heartbeat = 1\nheartbeat = 2' }).heartbeatSeconds).toBe(2);
+  });
+
+  it.each([
+    ['1024', 1024],
+    ['1k', 1024],
+    ['2MiB', 2_097_152],
+    ['1MB', 1_000_000],
+    ['0.5MB', undefined],
+    ['1TB', undefined],
+    ['-1', undefined],
+  ])('reads the size %s', (text, bytes) => {
+    const read = () => config({ flags: { 'max-message-size': text } }).maxMessageBytes;
+    if (bytes === undefined) expect(read).toThrow(ConfigError);
+    else expect(read()).toBe(bytes);
+  });
+});
+
+describe('errors', () => {
+  it.each<[Given, string]>([
+    [{ flags: { prot: '1' } }, 'unknown flag --prot (did you mean --port?)'],
+    [{ flags: { zebra: '1' } }, 'unknown flag --zebra'],
+    [{ flags: { port: '70000' } }, '--port: "70000" is not a port from 0 to 65535'],
+    [{ flags: { port: '' } }, '--port: "" is not a port from 0 to 65535'],
+    [
+      { environment: { LEVERET_HEARTBEAT: 'x' } },
+      'LEVERET_HEARTBEAT: "x" is not a number of seconds from 0 to 65535',
+    ],
+    [
+      { file: '\nlisteners.tcp.defualt = 1' },
+      'leveret.conf:2: unknown key listeners.tcp.defualt (did you mean listeners.tcp.default?)',
+    ],
+    [{ file: 'frame_max = 1' }, 'leveret.conf:1: frame_max: "1" is not a size from 4096'],
+    [
+      { file: 'log.console.level = loud' },
+      'leveret.conf:1: log.console.level: "loud" is not one of debug, info, warning, error, critical, none',
+    ],
+    [{ file: 'port 5672' }, 'leveret.conf:1: expected "key = value", found "port 5672"'],
+    [{ flags: { config: 'missing.conf' } }, 'missing.conf (ENOENT)'],
+  ])('%j', (given, message) => {
+    expect(() => load(given)).toThrow(ConfigError);
+    expect(() => load(given)).toThrow(message);
+  });
+});
+
+it('is what the README says', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  // The formatter lines up the columns of the table.
+  const squeezed = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
+  expect(squeezed(readme)).toContain(squeezed(settingsTable()));
+});
