@@ -388,10 +388,14 @@ class Twins {
 
 test('a queue with limits, priorities, expiry and consumers does what a naive one does', () => {
   fc.assert(
-    fc.property(features, fc.array(command, { minLength: 1, maxLength: 60 }), (wanted, commands) => {
-      const twins = new Twins(wanted);
-      for (const step of commands) twins.run(step);
-    }),
-    { numRuns: 400 },
+    fc.property(
+      features,
+      fc.array(command, { minLength: 1, maxLength: 80, size: 'max' }),
+      (wanted, commands) => {
+        const twins = new Twins(wanted);
+        for (const step of commands) twins.run(step);
+      },
+    ),
+    { numRuns: 300 },
   );
 });
