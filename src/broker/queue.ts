@@ -1,8 +1,10 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
+import { queueSettings } from './arguments.ts';
 import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
 import { Message } from './message.ts';
+import type { AppliedPolicies } from './policies/policy.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
@@ -11,7 +13,7 @@ import type { VirtualHost } from './virtual-host.ts';
 /** Deliveries of one queue in a row before other queues and sockets get their turn. */
 const deliveriesPerTurnMax = 2048;
 
-/** What the arguments of a queue ask for. */
+/** What the arguments of a queue and the policies for it ask for. */
 export interface QueueSettings {
   /** x-message-ttl */
   readonly messageTtlMs: number | undefined;
@@ -34,7 +36,7 @@ export interface QueueOptions {
   /** Connection that declared it exclusive. */
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
+  readonly policies: AppliedPolicies;
   readonly log: MessageLog;
 }
 
@@ -53,7 +55,8 @@ export class Queue {
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
+  settings: QueueSettings;
+  policies: AppliedPolicies;
   readonly log: MessageLog;
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
@@ -74,7 +77,8 @@ export class Queue {
     this.autoDelete = options.autoDelete;
     this.exclusiveOwner = options.exclusiveOwner;
     this.arguments = options.arguments;
-    this.settings = options.settings;
+    this.policies = options.policies;
+    this.settings = queueSettings(options.arguments, options.policies.definition);
     this.log = options.log;
     this.#lastUsedAt = this.#now();
     this.#armIdleTimer();
@@ -231,6 +235,19 @@ export class Queue {
   purge(): number {
     this.drain();
     return this.log.purge();
+  }
+
+  /** From now on. Messages that are here keep their time to live; x-expires starts anew. */
+  applyPolicies(policies: AppliedPolicies): void {
+    this.policies = policies;
+    this.#applySettings(queueSettings(this.arguments, policies.definition));
+  }
+
+  #applySettings(settings: QueueSettings): void {
+    this.settings = settings;
+    this.#idleTimer?.cancel();
+    this.#idleTimer = undefined;
+    this.touchIdle();
   }
 
   /** The queue was declared or read: x-expires starts anew. */
