@@ -52,6 +52,8 @@ interface Running {
   readonly url: string;
   /** Its temporary directory. */
   readonly home: string;
+  /** What rabbitmqctl needs to find it. */
+  readonly control: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
@@ -79,6 +81,11 @@ async function startRabbitMQ(script: string): Promise<Running> {
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
   };
+  const control = {
+    HOME: home,
+    ERL_EPMD_PORT: String(epmdPort),
+    RABBITMQ_NODENAME: environment.RABBITMQ_NODENAME,
+  };
   const epmd = spawn('epmd', ['-port', String(epmdPort), '-address', '127.0.0.1'], { stdio: 'ignore' });
   // Its own process group: the script starts an Erlang VM, and both must go.
   const server = spawn(script, [], { env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -94,7 +101,7 @@ async function startRabbitMQ(script: string): Promise<Running> {
     await stop();
     throw new Error(`RabbitMQ did not start: ${String(error)}\n${tail}`);
   }
-  return { home, url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
+  return { home, control, url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
 }
 
 function started(server: ChildProcess): Promise<void> {
@@ -137,7 +144,11 @@ async function runScenarios(broker: Running, args: readonly string[]): Promise<n
     : [];
   const chosen = args.filter((arg) => arg !== '--table');
   const vitest = ['vitest', 'run', ...reporters, ...(chosen.length > 0 ? chosen : ['conformance/'])];
-  const code = await run('npx', vitest, { AMQP_URL: broker.url, CONFORMANCE_BROKER: 'rabbitmq' });
+  const code = await run('npx', vitest, {
+    AMQP_URL: broker.url,
+    CONFORMANCE_BROKER: 'rabbitmq',
+    CONFORMANCE_RABBITMQCTL: JSON.stringify(broker.control),
+  });
   if (fillsTable) await run('npx', ['tsx', 'conformance/table.ts', 'rabbitmq', report]);
   return code;
 }

@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts';
+import type { PolicyControl } from './policy-control.ts';
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
@@ -39,7 +40,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker {
+export interface RunningBroker extends PolicyControl {
   readonly host: string;
   /** The AMQP port, the real one when 0 was asked for. */
   readonly port: number;

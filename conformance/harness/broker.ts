@@ -34,7 +34,23 @@ export const CLIENT_CAPABILITIES = {
   authentication_failure_close: true,
 } as const;
 
-interface StartedBroker {
+/** How Leveret in this process is told of policies. */
+export interface PolicyTarget {
+  setPolicy(policy: PolicySettings): Promise<void>;
+  clearPolicy(name: string): Promise<boolean>;
+  setOperatorPolicy(policy: PolicySettings): Promise<void>;
+  clearOperatorPolicy(name: string): Promise<boolean>;
+}
+
+export interface PolicySettings {
+  readonly name: string;
+  readonly pattern: string;
+  readonly applyTo: string;
+  readonly priority: number;
+  readonly definition: Readonly<Record<string, unknown>>;
+}
+
+interface StartedBroker extends PolicyTarget {
   readonly port: number;
   close(): Promise<void>;
 }
@@ -49,11 +65,17 @@ async function startLeveret(): Promise<StartedBroker> {
 }
 
 let url = givenUrl ?? '';
+let leveret: StartedBroker | undefined;
 let nameCount = 0;
 const runId = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
 const open = new Set<RawConnection>();
 const queues: string[] = [];
 const exchanges: string[] = [];
+
+/** Leveret inside this process, from the first hook of a `scenarios` block on. */
+export function leveretInProcess(): PolicyTarget | undefined {
+  return leveret;
+}
 
 /** The broker's URL, from the first hook of a `scenarios` block on. */
 export function brokerUrl(): string {
@@ -125,8 +147,6 @@ async function deleteLeftovers(): Promise<void> {
 }
 
 if (brokerAvailable) {
-  let leveret: StartedBroker | undefined;
-
   beforeAll(async () => {
     if (givenUrl !== undefined) return;
     leveret = await startLeveret();

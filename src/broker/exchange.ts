@@ -58,6 +58,8 @@ export class Exchange {
   /** From now on. Whoever calls this sees to it that remembered routes are forgotten. */
   applyPolicies(policies: AppliedPolicies): void {
     this.#policies = policies;
+    // The default exchange is matched like any other, but knows no alternate exchange.
+    if (this.name === '') return;
     const ofPolicy = policies.definition['alternate-exchange'];
     this.#alternateExchange =
       textArgument(this.arguments, 'alternate-exchange') ??

@@ -240,10 +240,11 @@ export class Queue {
   /** From now on. Messages that are here keep their time to live; x-expires starts anew. */
   applyPolicies(policies: AppliedPolicies): void {
     this.policies = policies;
-    this.#applySettings(queueSettings(this.arguments, policies.definition));
+    this.applySettings(queueSettings(this.arguments, policies.definition));
   }
 
-  #applySettings(settings: QueueSettings): void {
+  /** What holds from now on in place of the settings so far. */
+  applySettings(settings: QueueSettings): void {
     this.settings = settings;
     this.#idleTimer?.cancel();
     this.#idleTimer = undefined;
