@@ -146,6 +146,20 @@ scenarios('2.9 policies: what they do', () => {
     await eventually(async () => expect(await drain(channel, queue)).toEqual(['kept']));
   });
 
+  scenario('a lowered length limit trims at once, the smaller one of argument and policy', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel, { arguments: { 'x-max-length': 4 } });
+    await channel.call('confirm.select');
+    publishTexts(channel, queue, '1', '2', '3', '4', '5');
+    await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(4));
+    const policy = await setPolicy(`^${queue}$`, { 'max-length': 2 });
+    await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(2));
+    await clearPolicy(policy);
+    await setPolicy(`^${queue}$`, { 'max-length': 9 });
+    publishTexts(channel, queue, '6', '7', '8');
+    await eventually(async () => expect(await drain(channel, queue)).toEqual(['5', '6', '7', '8']));
+  });
+
   scenario('server-named and exclusive queues are not exempt', async () => {
     const channel = await openChannel();
     await setPolicy('^amq\\.gen-', { 'message-ttl': 50 });

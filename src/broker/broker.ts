@@ -68,7 +68,9 @@ export class Broker implements BrokerContext, LogContext {
     }
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) claimed.add(queue.log.id);
+      for (const queue of vhost.queues()) {
+        for (const log of queue.backlog.logs) claimed.add(log.id);
+      }
     }
     return claimed;
   }
@@ -144,9 +146,7 @@ export class Broker implements BrokerContext, LogContext {
 
   /** Writes everything down and lets go of the store. Connections must be gone by now. */
   async close(): Promise<void> {
-    for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) queue.stop();
-    }
+    for (const vhost of this.#vhosts.values()) vhost.stop();
     await this.committer.close();
     await this.store.close();
   }

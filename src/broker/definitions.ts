@@ -26,7 +26,8 @@ export interface QueueRow {
   readonly name: string;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
-  readonly logId: number;
+  /** One log for each priority, lowest first. */
+  readonly logIds: readonly number[];
 }
 
 /** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
@@ -70,7 +71,8 @@ export function queueKey(vhost: string, name: string): readonly string[] {
 }
 
 export function queueValue(queue: Queue): JsonValue {
-  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logId: queue.log.id };
+  const logIds = queue.backlog.logs.map((log) => log.id);
+  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
 }
 
 export function bindingKey(
@@ -113,7 +115,7 @@ export function readRow({
         name: fields.name(2),
         autoDelete: fields.bool('autoDelete'),
         arguments: fields.table('arguments'),
-        logId: fields.integer('logId'),
+        logIds: fields.integers('logIds'),
       };
     case 'binding':
       return {
@@ -165,9 +167,13 @@ class RowReader {
     return typeof value === 'boolean' ? value : this.#fail(field);
   }
 
-  integer(field: string): number {
+  /** At least one. */
+  integers(field: string): readonly number[] {
     const value = this.#field(field);
-    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#fail(field);
+    if (!Array.isArray(value) || value.length === 0) return this.#fail(field);
+    return value.map((item) =>
+      typeof item === 'number' && Number.isSafeInteger(item) ? item : this.#fail(field),
+    );
   }
 
   json(field: string): JsonValue {

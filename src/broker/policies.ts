@@ -122,7 +122,7 @@ export class Policies {
     // A limit that comes into force may make queues dead-letter, and an expiry may delete them.
     for (const queue of [...this.#scope.queues()]) {
       const applied = this.match('queue', queue.name);
-      if (!isSame(applied, queue.policies)) queue.applyPolicies(applied);
+      if (!queue.isDeleted && !isSame(applied, queue.policies)) queue.applyPolicies(applied);
     }
   }
 

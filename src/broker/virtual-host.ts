@@ -1,7 +1,13 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import type { Actor } from './actor.ts';
-import { checkQueueArguments, comparedQueueArguments, exchangeNameArgument } from './arguments.ts';
+import {
+  checkQueueArguments,
+  comparedQueueArguments,
+  exchangeNameArgument,
+  maxPriorityArgument,
+  singleActiveConsumerArgument,
+} from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
 import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
@@ -36,9 +42,13 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { type DeathReason, Queue } from './queue.ts';
+import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
+
+/** Dead letters published in a row before other queues and sockets get their turn. */
+const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
@@ -76,8 +86,9 @@ export class VirtualHost implements PolicyScope {
   readonly #bindingsTo = new Map<Destination, Set<Binding>>();
   /** By connection. */
   readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; empty whenever nobody is at work here. */
+  /** On their way; somebody is at work on them whenever there are some. */
   readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
+  #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -241,6 +252,8 @@ export class VirtualHost implements PolicyScope {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
+    const logs: MessageLog[] = [];
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(durable));
     const queue = new Queue({
       vhost: this,
       name,
@@ -249,7 +262,8 @@ export class VirtualHost implements PolicyScope {
       exclusiveOwner,
       arguments: all,
       policies: this.policies.match('queue', name),
-      log: this.broker.createLog(durable),
+      singleActiveConsumer: singleActiveConsumerArgument(all),
+      backlog: new Backlog(logs),
     });
     this.#queues.set(name, queue);
     this.topologyVersion++;
@@ -336,10 +350,17 @@ export class VirtualHost implements PolicyScope {
     if (this.#deadLetters.length === 1) this.#publishDeadLetters();
   }
 
-  /** A letter may expire at once where it goes, and so on: the list keeps a long chain off the stack. */
+  /**
+   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
+   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
+   */
   #publishDeadLetters(): void {
+    const letters = this.#deadLetters;
+    let taken = 0;
     try {
-      for (const { letter, reason } of this.#deadLetters) {
+      for (const { letter, reason } of letters) {
+        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
+        taken++;
         const exchange = this.#exchanges.get(letter.exchange);
         if (exchange === undefined) continue;
         for (const target of this.route(exchange, letter)) {
@@ -347,7 +368,8 @@ export class VirtualHost implements PolicyScope {
         }
       }
     } finally {
-      this.#deadLetters.length = 0;
+      letters.splice(0, taken);
+      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
     }
   }
 
@@ -355,6 +377,12 @@ export class VirtualHost implements PolicyScope {
     this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
     // Unbound messages may go elsewhere now.
     this.topologyVersion++;
+  }
+
+  /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) queue.stop();
   }
 
   /**
@@ -395,7 +423,8 @@ export class VirtualHost implements PolicyScope {
       exclusiveOwner: undefined,
       arguments: row.arguments,
       policies: this.policies.match('queue', row.name),
-      log: this.broker.recoverLog(row.logId),
+      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
+      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
     });
     this.#queues.set(row.name, queue);
   }
@@ -449,7 +478,7 @@ export class VirtualHost implements PolicyScope {
     if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    this.broker.dropLog(queue.log);
+    for (const log of queue.backlog.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {

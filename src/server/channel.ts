@@ -1,6 +1,7 @@
 import type { Exchange } from '../broker/exchange.ts';
 import { Message } from '../broker/message.ts';
 import { generatedName } from '../broker/names.ts';
+import { PublishOutcome } from '../broker/publish-outcome.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
@@ -151,11 +152,9 @@ export class Channel implements ConfirmSink, BeforeFlush {
       return;
     }
     if (queues.length === 0 && content.mandatory) this.#return(message);
-    let needsCommit = false;
-    for (const queue of queues) {
-      if (queue.publish(message)) needsCommit = true;
-    }
-    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, needsCommit);
+    let outcome: number = PublishOutcome.Accepted;
+    for (const queue of queues) outcome |= queue.publish(message);
+    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
 
   #exchangeFor(name: string): Exchange {
@@ -190,9 +189,11 @@ export class Channel implements ConfirmSink, BeforeFlush {
     this.output.content(this.id, this.frameMax, frames, framesStart, framesEnd, bodySize);
   }
 
-  #confirmLater(confirms: ConfirmLedger, needsCommit: boolean): void {
+  #confirmLater(confirms: ConfirmLedger, outcome: number): void {
     const { committer } = this.#connection.broker;
-    confirms.accepted(needsCommit ? committer.next : 0);
+    const needsCommit = outcome === PublishOutcome.NeedsCommit;
+    if ((outcome & PublishOutcome.Refused) !== 0) confirms.refused();
+    else confirms.accepted(needsCommit ? committer.next : 0);
     if (needsCommit && !this.#isWaitingForCommit) {
       this.#isWaitingForCommit = true;
       committer.request(this);
@@ -555,18 +556,22 @@ export class Channel implements ConfirmSink, BeforeFlush {
     return transaction;
   }
 
-  /** Enqueues, then settles; the answer waits for the disk. */
+  /** Enqueues, then settles; the answer waits for the disk. @throws AmqpError 406 when a queue was full */
   #txCommit(): void {
     const { publishes, settlements } = this.#takeTransaction();
-    let needsCommit = false;
+    let outcome: number = PublishOutcome.Accepted;
     for (const { message, queues, mandatory } of publishes) {
       if (queues.length === 0 && mandatory) this.#return(message);
       for (const queue of queues) {
-        if (!queue.isDeleted && queue.publish(message)) needsCommit = true;
+        if (!queue.isDeleted) outcome |= queue.publish(message);
       }
     }
     for (const { delivery, settlement } of settlements) this.#applySettlement(delivery, settlement);
-    if (needsCommit) this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
+    if ((outcome & PublishOutcome.Refused) !== 0) {
+      throw new AmqpError(ReplyCode.PreconditionFailed, 'partial tx completion');
+    }
+    if (outcome === PublishOutcome.NeedsCommit)
+      this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
     else this.output.method(this.id, { id: MethodId.TxCommitOk });
   }
 
