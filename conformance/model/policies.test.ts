@@ -50,8 +50,9 @@ scenarios('2.9 policies: what they do', () => {
   scenario('a changed time to live is for new messages only', async () => {
     const channel = await openChannel();
     const queue = await declareQueue(channel);
-    publishTexts(channel, queue, 'old');
     await channel.call('confirm.select');
+    publishTexts(channel, queue, 'old');
+    await channel.next('basic.ack');
     await setPolicy(`^${queue}$`, { 'message-ttl': 1 });
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await getText(channel, queue)).toBe('old');
@@ -157,7 +158,9 @@ scenarios('2.9 policies: what they do', () => {
     await clearPolicy(policy);
     await setPolicy(`^${queue}$`, { 'max-length': 9 });
     publishTexts(channel, queue, '6', '7', '8');
-    await eventually(async () => expect(await drain(channel, queue)).toEqual(['5', '6', '7', '8']));
+    let confirmed = 0;
+    while (confirmed < 8) confirmed = (await channel.next('basic.ack')).number('delivery-tag');
+    expect(await drain(channel, queue)).toEqual(['5', '6', '7', '8']);
   });
 
   scenario('server-named and exclusive queues are not exempt', async () => {
