@@ -34,14 +34,6 @@ export const CLIENT_CAPABILITIES = {
   authentication_failure_close: true,
 } as const;
 
-/** How Leveret in this process is told of policies. */
-export interface PolicyTarget {
-  setPolicy(policy: PolicySettings): Promise<void>;
-  clearPolicy(name: string): Promise<boolean>;
-  setOperatorPolicy(policy: PolicySettings): Promise<void>;
-  clearOperatorPolicy(name: string): Promise<boolean>;
-}
-
 export interface PolicySettings {
   readonly name: string;
   readonly pattern: string;
@@ -50,8 +42,15 @@ export interface PolicySettings {
   readonly definition: Readonly<Record<string, unknown>>;
 }
 
-interface StartedBroker extends PolicyTarget {
+/** The part of Leveret's embedding API that the harness uses. */
+export interface StartedBroker {
   readonly port: number;
+  setMemoryWatermark(watermark: { readonly absolute: number } | { readonly relative: number }): void;
+  setTracing(vhost: string, isTracing: boolean): void;
+  setPolicy(policy: PolicySettings): Promise<void>;
+  clearPolicy(name: string): Promise<boolean>;
+  setOperatorPolicy(policy: PolicySettings): Promise<void>;
+  clearOperatorPolicy(name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -72,14 +71,14 @@ const open = new Set<RawConnection>();
 const queues: string[] = [];
 const exchanges: string[] = [];
 
-/** Leveret inside this process, from the first hook of a `scenarios` block on. */
-export function leveretInProcess(): PolicyTarget | undefined {
-  return leveret;
-}
-
 /** The broker's URL, from the first hook of a `scenarios` block on. */
 export function brokerUrl(): string {
   return url;
+}
+
+/** Leveret in this process, if it is the broker under test. */
+export function embeddedBroker(): StartedBroker | undefined {
+  return leveret;
 }
 
 function uniqueName(label: string): string {

@@ -3,18 +3,9 @@
  * for the private RabbitMQ. What a scenario sets is cleared when it is done.
  */
 
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { afterEach } from 'vitest';
-import { brokerName, leveretInProcess, type PolicySettings } from './broker.ts';
-
-/** The packaged script behind Debian's wrapper, which would insist on the system's own user. */
-const scripts = ['/usr/lib/rabbitmq/bin/rabbitmqctl', '/opt/rabbitmq/sbin/rabbitmqctl'];
-const control = process.env['CONFORMANCE_RABBITMQCTL'];
-
-/** False for a broker that was started elsewhere: nobody can set its policies from here. */
-export const policiesAvailable = brokerName === 'rabbitmq' ? control !== undefined : !process.env['AMQP_URL'];
+import { brokerName, embeddedBroker, type PolicySettings } from './broker.ts';
+import { rabbitmqctl } from './control.ts';
 
 type Kind = 'policy' | 'operator_policy';
 
@@ -63,10 +54,10 @@ async function set(
 ): Promise<string> {
   const name = `conformance-${++policyCount}`;
   const settings: PolicySettings = { name, pattern, applyTo, priority, definition };
-  const leveret = leveretInProcess();
+  const leveret = embeddedBroker();
   if (brokerName === 'rabbitmq') {
     const flags = ['--priority', String(priority), '--apply-to', applyTo];
-    await rabbitmqctl(`set_${kind}`, ...flags, name, pattern, JSON.stringify(definition));
+    await control(`set_${kind}`, ...flags, name, pattern, JSON.stringify(definition));
   } else if (kind === 'policy') await leveret?.setPolicy(settings);
   else await leveret?.setOperatorPolicy(settings);
   undo.push(() => clear(kind, name).catch(() => undefined));
@@ -74,18 +65,16 @@ async function set(
 }
 
 async function clear(kind: Kind, name: string): Promise<void> {
-  const leveret = leveretInProcess();
-  if (brokerName === 'rabbitmq') await rabbitmqctl(`clear_${kind}`, name);
+  const leveret = embeddedBroker();
+  if (brokerName === 'rabbitmq') await control(`clear_${kind}`, name);
   else if (kind === 'policy') await leveret?.clearPolicy(name);
   else await leveret?.clearOperatorPolicy(name);
 }
 
-async function rabbitmqctl(...args: readonly string[]): Promise<void> {
-  const script = scripts.find((path) => existsSync(path));
-  if (script === undefined || control === undefined) throw new Error('there is no rabbitmqctl');
-  const environment: NodeJS.ProcessEnv = JSON.parse(control);
+/** rabbitmqctl, with what the broker says as the error's message. */
+async function control(...args: readonly string[]): Promise<void> {
   try {
-    await promisify(execFile)(script, ['-q', ...args], { env: { ...process.env, ...environment } });
+    await rabbitmqctl(...args);
   } catch (error) {
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
     throw new Error(output.replace(/^Error:\n/, '').trimEnd());

@@ -1,17 +1,12 @@
 import { expect, it } from 'vitest';
 import { exchangeName, openChannel, queueName, scenarios } from '../harness/broker.ts';
+import { controllable } from '../harness/control.ts';
 import { barrier, drain, eventually, expectOn, getText, queueCounts } from '../harness/expectations.ts';
 import { bindQueue, declareExchange, declareQueue, publishTexts } from '../harness/model.ts';
-import {
-  clearOperatorPolicy,
-  clearPolicy,
-  policiesAvailable,
-  setOperatorPolicy,
-  setPolicy,
-} from '../harness/policies.ts';
+import { clearOperatorPolicy, clearPolicy, setOperatorPolicy, setPolicy } from '../harness/policies.ts';
 import type { RawChannel } from '../raw-client.ts';
 
-const scenario = it.skipIf(!policiesAvailable);
+const scenario = it.skipIf(!controllable);
 
 /** Milliseconds after which a message that lies in a queue counts as one that stays. */
 const patience = 200;

@@ -46,6 +46,11 @@ export class Exchange {
     this.matcher = options.matcher ?? this.type.createMatcher();
   }
 
+  /** The one with the empty name, which knows the queues by theirs. */
+  get isDefault(): boolean {
+    return this.name === '';
+  }
+
   /** Where messages go that no binding wants. */
   get alternateExchange(): string | undefined {
     return this.#alternateExchange;
@@ -59,7 +64,7 @@ export class Exchange {
   applyPolicies(policies: AppliedPolicies): void {
     this.#policies = policies;
     // The default exchange is matched like any other, but knows no alternate exchange.
-    if (this.name === '') return;
+    if (this.isDefault) return;
     const ofPolicy = policies.definition['alternate-exchange'];
     this.#alternateExchange =
       textArgument(this.arguments, 'alternate-exchange') ??
