@@ -12,7 +12,8 @@ const home = process.env['CONFORMANCE_HOME'];
 export const controllable =
   brokerName === 'leveret' ? process.env['AMQP_URL'] === undefined : home !== undefined;
 
-async function rabbitmqctl(...args: readonly string[]): Promise<void> {
+/** Calls rabbitmqctl for the private RabbitMQ. */
+export async function rabbitmqctl(...args: readonly string[]): Promise<void> {
   const node = process.env['RABBITMQ_NODENAME'] ?? '';
   await run(RABBITMQCTL, ['-q', '-n', node, ...args], { env: { ...process.env, HOME: home } });
 }
