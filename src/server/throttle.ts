@@ -26,11 +26,6 @@ export class Throttle implements CommitWaiter {
     this.#host = host;
   }
 
-  /** A resource alarm holds the connection back. */
-  get isBlocked(): boolean {
-    return this.#isBlocked;
-  }
-
   /** A frame of content arrived. What follows it is not read while an alarm is in effect. */
   contentReceived(): void {
     this.#hasPublished = true;
