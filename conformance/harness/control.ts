@@ -4,6 +4,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { brokerName, embeddedBroker } from './broker.ts';
 
+/** Time for a scenario that uses these: rabbitmqctl starts a virtual machine each time. */
+export const CONTROL_TIMEOUT_MS = 60_000;
+
 const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
 const run = promisify(execFile);
 const home = process.env['CONFORMANCE_HOME'];
