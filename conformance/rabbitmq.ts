@@ -1,7 +1,8 @@
 /**
  * Runs the conformance suites against a RabbitMQ of its own: free ports, its own node name, everything in a
  * temporary directory that is gone afterwards. `npm run conformance:rabbitmq [-- vitest arguments]`;
- * with `--serve` it only starts the broker, prints its URL and waits for Ctrl-C.
+ * `--table` also fills the RabbitMQ column of README.md; `--serve` only starts the broker, prints its URL and waits
+ * for Ctrl-C.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -49,6 +50,8 @@ function definitions(): string {
 
 interface Running {
   readonly url: string;
+  /** Its temporary directory. */
+  readonly home: string;
   stop(): Promise<void>;
 }
 
@@ -91,7 +94,7 @@ async function startRabbitMQ(script: string): Promise<Running> {
     await stop();
     throw new Error(`RabbitMQ did not start: ${String(error)}\n${tail}`);
   }
-  return { url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
+  return { home, url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
 }
 
 function started(server: ChildProcess): Promise<void> {
@@ -120,12 +123,23 @@ async function killGroup(server: ChildProcess): Promise<void> {
   await gone;
 }
 
-function runScenarios(url: string, vitestArguments: readonly string[]): Promise<number> {
-  const vitest = spawn('npx', ['vitest', 'run', '--dir', 'conformance', ...vitestArguments], {
-    env: { ...process.env, AMQP_URL: url, CONFORMANCE_BROKER: 'rabbitmq' },
-    stdio: 'inherit',
-  });
-  return new Promise((resolve) => vitest.once('exit', (code) => resolve(code ?? 1)));
+/** Runs a command in the foreground; its exit code. */
+function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: 'inherit' });
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+async function runScenarios(broker: Running, args: readonly string[]): Promise<number> {
+  const report = join(broker.home, 'report.json');
+  const fillsTable = args.includes('--table');
+  const reporters = fillsTable
+    ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    : [];
+  const chosen = args.filter((arg) => arg !== '--table');
+  const vitest = ['vitest', 'run', ...reporters, ...(chosen.length > 0 ? chosen : ['conformance/'])];
+  const code = await run('npx', vitest, { AMQP_URL: broker.url, CONFORMANCE_BROKER: 'rabbitmq' });
+  if (fillsTable) await run('npx', ['tsx', 'conformance/table.ts', 'rabbitmq', report]);
+  return code;
 }
 
 const script = SERVER_SCRIPTS.find(existsSync);
@@ -140,7 +154,7 @@ const interrupted = new Promise<number>((resolve) => {
 });
 const options = process.argv.slice(2);
 if (options.includes('--serve')) process.stdout.write(`${broker.url}\n`);
-const work = options.includes('--serve') ? interrupted : runScenarios(broker.url, options);
+const work = options.includes('--serve') ? interrupted : runScenarios(broker, options);
 const code = await Promise.race([work, interrupted]);
 await broker.stop();
 process.exit(code);

@@ -402,18 +402,14 @@ export class RawConnection {
   private command(command: Command): void {
     const mailbox = this.mailbox(command.channel);
     mailbox.put(command);
-    if (command.name === 'connection.close') {
-      this.failAll(new ClosedByServer(this, command));
-      if (this.answerClose) this.send(0, 'connection.close-ok');
-    } else if (command.name === 'channel.close') {
-      const close = new ClosedByServer(this, command);
-      if (!this.answerClose) {
-        mailbox.interrupt(close);
-        return;
-      }
-      mailbox.fail(close);
-      this.send(command.channel, 'channel.close-ok');
+    if (command.name !== 'connection.close' && command.name !== 'channel.close') return;
+    const close = new ClosedByServer(this, command);
+    const affected = close.scope === 'connection' ? [...this.mailboxes.values()] : [mailbox];
+    for (const each of affected) {
+      if (this.answerClose) each.fail(close);
+      else each.interrupt(close);
     }
+    if (this.answerClose) this.send(command.channel, `${close.scope}.close-ok`);
   }
 }
 

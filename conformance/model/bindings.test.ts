@@ -125,6 +125,18 @@ scenarios('1.10 bindings', () => {
     },
   );
 
+  test.each([
+    ['source', { source: '', destination: 'amq.fanout' }],
+    ['destination', { source: 'amq.fanout', destination: '' }],
+  ])('exchange.bind with the default exchange as %s is refused', async (_, fields) => {
+    const channel = await openChannel();
+    await expectChannelError(channel.call('exchange.bind', fields), {
+      code: 403,
+      text: 'ACCESS_REFUSED - operation not permitted on the default exchange',
+      method: 'exchange.bind',
+    });
+  });
+
   test("another connection's exclusive queue cannot be bound", async () => {
     const channel = await openChannel();
     const owner = await openChannel();
@@ -374,7 +386,7 @@ scenarios('3.2 headers', () => {
     const bind = channel.call('queue.bind', { exchange: 'amq.headers', queue, arguments: { 'x-match': 1 } });
     await expectChannelError(bind, {
       code: 406,
-      text: /^PRECONDITION_FAILED - Invalid x-match field type/,
+      text: 'PRECONDITION_FAILED - Invalid x-match field type signedint (value 1); expected longstr',
       method: 'queue.bind',
     });
   });

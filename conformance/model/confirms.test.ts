@@ -112,6 +112,16 @@ scenarios('1.13 publisher confirms', () => {
     await settled(publisher, 1);
   });
 
+  test('messages whose queue is deleted meanwhile count as confirmed (trap 18)', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel, { durable: true });
+    await channel.call('confirm.select');
+    for (let i = 0; i < 200; i++) channel.publish({ routingKey: queue, properties: { 'delivery-mode': 2 } });
+    await channel.call('queue.delete', { queue });
+    const outcome = await settled(channel, 200);
+    expect(new Set(outcome.values())).toEqual(new Set(['ack']));
+  });
+
   test('a message that expires at once is confirmed', async () => {
     const channel = await openChannel();
     const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 0 } });

@@ -23,7 +23,7 @@ async function exists(channel: RawChannel, exchange: string): Promise<boolean> {
 }
 
 scenarios('1.10 exchange.declare', () => {
-  test.each(['', 'amq.direct', 'amq.fanout', 'amq.topic', 'amq.headers', 'amq.match'])(
+  test.each(['', 'amq.direct', 'amq.fanout', 'amq.topic', 'amq.headers', 'amq.match', 'amq.rabbitmq.trace'])(
     'the exchange "%s" is there from the start',
     async (exchange) => {
       const channel = await openChannel();

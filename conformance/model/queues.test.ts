@@ -268,18 +268,22 @@ scenarios('1.11 exclusive queues (trap 40)', () => {
   });
 
   test.each([
-    ['queue.declare', (queue: string): Fields => ({ queue, exclusive: true })],
-    ['queue.declare', (queue: string): Fields => ({ queue })],
-    ['queue.declare', (queue: string): Fields => ({ queue, passive: true })],
-    ['basic.get', (queue: string): Fields => ({ queue })],
-    ['basic.consume', (queue: string): Fields => ({ queue })],
-    ['queue.purge', (queue: string): Fields => ({ queue })],
-    ['queue.delete', (queue: string): Fields => ({ queue })],
-  ] as const)('%s on another connection: locked', async (method, fields) => {
+    ['queue.declare', { exclusive: true }],
+    ['queue.declare', {}],
+    ['queue.declare', { passive: true }],
+    ['basic.get', {}],
+    ['basic.consume', {}],
+    ['queue.purge', {}],
+    ['queue.delete', {}],
+  ] as const)('%s %o on another connection: locked', async (method, fields) => {
     const owner = await openChannel();
     const other = await openChannel();
     const queue = await declareQueue(owner, { exclusive: true });
-    await expectChannelError(other.call(method, fields(queue)), { code: 405, text: LOCKED(queue), method });
+    await expectChannelError(other.call(method, { queue, ...fields }), {
+      code: 405,
+      text: LOCKED(queue),
+      method,
+    });
   });
 
   test('another connection cannot unbind them, unless there is no such binding', async () => {

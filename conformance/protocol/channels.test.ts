@@ -176,4 +176,25 @@ scenarios('1.9 channel life-cycle', () => {
     const delivery = await channel.next('basic.deliver');
     expect([delivery.text, delivery.fields['redelivered']]).toEqual(['again', true]);
   });
+
+  test('after its own connection.close the server ignores everything but close and close-ok', async () => {
+    const connection = await openConnection({ answerClose: false });
+    const channel = await connection.channel();
+    channel.send('channel.flow', { active: false });
+    expect((await connection.closedByServer()).code).toBe(540);
+    channel.send('queue.declare', { queue: 'ignored' });
+    channel.publish({ routingKey: 'ignored' });
+    connection.send(0, 'connection.close', { 'reply-code': 200 });
+    await connection.next('connection.close-ok');
+    expect(channel.arrived).toEqual([]);
+    connection.send(0, 'connection.close-ok');
+    await connection.ended;
+  });
+
+  test('after close-ok the server drops a socket that the client keeps', async () => {
+    const connection = await openConnection({ heartbeat: 1 });
+    await connection.channel();
+    await connection.call(0, 'connection.close', { 'reply-code': 200 });
+    expect((await connection.ended).afterMs).toBeLessThan(4_000);
+  });
 });

@@ -144,6 +144,32 @@ scenarios(
       );
     });
 
+    test('a body longer than announced: 3.10 takes it, 4.x and Leveret refuse', async () => {
+      const channel = await openChannel();
+      const frames: [number, Buffer][] = [
+        [FRAME_METHOD, publish],
+        [FRAME_HEADER, header(60, 0, 2)],
+        [FRAME_BODY, Buffer.from('long')],
+      ];
+      for (const [type, payload] of frames) channel.connection.write(encodeFrame(type, channel.id, payload));
+      if (expectOn({ rabbitmq: true, leveret: false })) {
+        await channel.connection.channel();
+      } else {
+        expect((await channel.connection.closedByServer()).code).toBe(501);
+      }
+    });
+
+    test('a body announced as larger than 512 MiB: 3.10 waits for it, 4.x and Leveret refuse', async () => {
+      const channel = await openChannel();
+      channel.connection.write(encodeFrame(FRAME_METHOD, channel.id, publish));
+      channel.connection.write(encodeFrame(FRAME_HEADER, channel.id, header(60, 0, 0x2000_0001)));
+      if (expectOn({ rabbitmq: true, leveret: false })) {
+        await channel.connection.channel();
+      } else {
+        expect((await channel.connection.closedByServer()).code).toBe(501);
+      }
+    });
+
     test('arguments that end too early', async () => {
       await expectCloseAfter(
         [[FRAME_METHOD, encodeMethod('queue.declare', { queue: 'abc' }).subarray(0, 8)]],

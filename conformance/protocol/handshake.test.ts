@@ -36,6 +36,14 @@ scenarios(
       expect(start.fields).toMatchObject({ 'version-major': 0, 'version-minor': 9 });
     });
 
+    test('who says nothing is dropped after 10 s without a word', async () => {
+      const connection = await connectTcp();
+      const { afterMs } = await connection.ended;
+      expect(connection.bytesRead).toBe(0);
+      expect(afterMs).toBeGreaterThan(9_000);
+      expect(afterMs).toBeLessThan(14_000);
+    });
+
     test('a header that arrives byte by byte is understood', async () => {
       const connection = await connectTcp();
       for (const byte of Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')) {
@@ -106,6 +114,11 @@ scenarios(
       await connection.close();
     });
 
+    test('client properties of 3000 bytes fit the first frame', async () => {
+      const connection = await openConnection({ clientProperties: { comment: 'x'.repeat(3_000) } });
+      await connection.close();
+    });
+
     test('AMQPLAIN logs in', async () => {
       const connection = await openConnection({
         mechanism: 'AMQPLAIN',
@@ -115,10 +128,10 @@ scenarios(
     });
 
     test.each([
-      ['PLAIN', plainResponse('guest', 'wrong')],
-      ['PLAIN', plainResponse('nobody', 'guest')],
-      ['AMQPLAIN', amqplainResponse('guest', 'wrong')],
-    ])('%s with wrong credentials: 403 at once if the client can take it', async (mechanism, response) => {
+      ['PLAIN', 'password', plainResponse('guest', 'wrong')],
+      ['PLAIN', 'user', plainResponse('nobody', 'guest')],
+      ['AMQPLAIN', 'password', amqplainResponse('guest', 'wrong')],
+    ])('%s with a wrong %s: 403 at once if the client can take it', async (mechanism, _, response) => {
       const connection = await connectTcp();
       await connection.login({ ...closes, mechanism, response });
       const start = performance.now();

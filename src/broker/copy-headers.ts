@@ -1,5 +1,5 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { type FieldTable, findHeader } from '../protocol/field-table.ts';
+import { type FieldTable, skipValue } from '../protocol/field-table.ts';
 import { typeName } from '../protocol/field-value.ts';
 import { rewriteProperties } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
@@ -11,15 +11,26 @@ import { framePrefixBytes, Message } from './message.ts';
  */
 export const copyHeader = 'CC';
 const blindCopyHeader = 'BCC';
-const copyHeaderBytes = Buffer.from(copyHeader);
-const blindCopyHeaderBytes = Buffer.from(blindCopyHeader);
+const [letterB, letterC] = [0x42, 0x43];
 
-/** Looks for the two without decoding the headers, of which there must be some. */
+/**
+ * Looks for the two without decoding the headers, of which there must be some. This happens for every
+ * publish with headers.
+ *
+ * @throws AmqpError 501 when the headers are malformed
+ */
 export function hasCopyHeaders({ frames, scan: { headersStart, headersEnd } }: Message): boolean {
-  return (
-    findHeader(frames, headersStart, headersEnd, copyHeaderBytes) >= 0 ||
-    findHeader(frames, headersStart, headersEnd, blindCopyHeaderBytes) >= 0
-  );
+  let at = headersStart;
+  while (at < headersEnd) {
+    const length = frames[at] ?? 0;
+    const end = at + 1 + length;
+    if (length === 2 || length === 3) {
+      const isCopy = frames[end - 1] === letterC && frames[end - 2] === letterC;
+      if (isCopy && (length === 2 || frames[at + 1] === letterB)) return true;
+    }
+    at = skipValue(frames, end, headersEnd);
+  }
+  return false;
 }
 
 /**

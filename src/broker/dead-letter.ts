@@ -67,6 +67,12 @@ export function deadLetter(message: Message, options: DeadLetterOptions): Messag
 const deathsHeader = 'x-death';
 
 /**
+ * Entries x-death may have, so that the headers of a letter on a long way neither grow beyond a frame nor
+ * take ever longer to rewrite. The oldest fall off; see {@link isAutomaticCycle} for what else happens.
+ */
+export const deathsMax = 128;
+
+/**
  * A publisher whose headers nobody had to decode may have written nonsense. By now it is too late to refuse
  * the message, so it goes on without them.
  */
@@ -113,7 +119,7 @@ function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldV
     if (queue === death.queue && reason === death.reason) counted = countedAgain(entry.value);
     else others.push(entry);
   }
-  return [table(sorted(counted ?? firstDeath(death))), ...others];
+  return [table(sorted(counted ?? firstDeath(death))), ...others.slice(0, deathsMax - 1)];
 }
 
 function firstDeath(death: Death): FieldTable {
@@ -138,7 +144,8 @@ function countedAgain(entry: FieldTable): FieldTable {
  * Whether a dead letter would go round in circles without anybody noticing: it has been in the queue
  * before, and no consumer has rejected it since. A loop that includes a consumer's reject is somebody's
  * way to retry and goes on; a loop of expiries and length limits alone would never end, so the message is
- * dropped for that queue.
+ * dropped for that queue. So is one that has died as often as x-death can tell and never by a reject: the
+ * way round may be longer than that.
  */
 export function isAutomaticCycle(letter: Message, queue: string): boolean {
   const deaths = letter.headers?.get(deathsHeader);
@@ -149,7 +156,7 @@ export function isAutomaticCycle(letter: Message, queue: string): boolean {
     if (textOf(entry.value.get('reason')) === 'rejected') return false;
     if (textOf(entry.value.get('queue')) === queue) return true;
   }
-  return false;
+  return deaths.value.length >= deathsMax;
 }
 
 function sorted(fields: FieldTable): FieldTable {
