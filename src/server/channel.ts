@@ -565,6 +565,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
         if (!queue.isDeleted && queue.publish(message)) needsCommit = true;
       }
     }
+    if (settlements.length > 0) this.#connection.broker.moved();
     for (const { delivery, settlement } of settlements) this.#applySettlement(delivery, settlement);
     if (needsCommit) this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
     else this.output.method(this.id, { id: MethodId.TxCommitOk });

@@ -33,8 +33,11 @@ class SlowStore extends MemoryStore {
 }
 
 function logOver(store: SlowStore): { log: MessageLog; committer: Committer } {
-  const committer = new Committer(store, (cause) => {
-    throw cause;
+  const committer = new Committer(store, {
+    storeFailed(cause) {
+      throw cause;
+    },
+    storeFull: () => expect.unreachable(),
   });
   const context: LogContext = {
     store,

@@ -39,7 +39,7 @@ async function killRepeatedly(books: Books): Promise<void> {
         await delay(random() * 1200);
       } else {
         const url = await server.ready();
-        if (books.hasTopology) await inspect(url, books, random);
+        if (books.hasTopology) await inspect(url, books, random, true);
         workload = new Workload(url, books, random);
         await workload.start();
         await delay(random() < 0.3 ? random() * 50 : random() * 800);
@@ -51,6 +51,6 @@ async function killRepeatedly(books: Books): Promise<void> {
     books.tally.kills++;
   }
   const { server, url } = await ServerProcess.start(options);
-  await inspect(url, books, random);
+  await inspect(url, books, random, true);
   expect(await server.stop()).toBe(0);
 }

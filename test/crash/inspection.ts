@@ -15,11 +15,16 @@ const inspectionTimeoutMs = 20_000;
  *
  * @throws Error saying what is lost, too much, out of order or wrongly marked.
  */
-export async function inspect(url: string, books: Books, random: () => number): Promise<void> {
+export async function inspect(
+  url: string,
+  books: Books,
+  random: () => number,
+  afterCrash: boolean,
+): Promise<void> {
   const connection = await amqplib.connect(`${url}?heartbeat=0`);
   connection.on('error', () => {});
   try {
-    await inspectQueues(connection, books, random);
+    await inspectQueues(connection, books, random, afterCrash);
     await checkGone(connection, 'transient');
     await inspectDefinitions(connection, books);
   } finally {
@@ -27,7 +32,12 @@ export async function inspect(url: string, books: Books, random: () => number): 
   }
 }
 
-async function inspectQueues(connection: ChannelModel, books: Books, random: () => number): Promise<void> {
+async function inspectQueues(
+  connection: ChannelModel,
+  books: Books,
+  random: () => number,
+  afterCrash: boolean,
+): Promise<void> {
   const { plain, fanA, fanB, ttl, dead, work, rejects, tx, tally } = books;
   const look = (ledger: QueueLedger, check: (found: readonly Found[]) => void) =>
     inspectQueue(connection, ledger, random, tally, check);
@@ -36,10 +46,10 @@ async function inspectQueues(connection: ChannelModel, books: Books, random: () 
   for (const number of ttl.owed) dead.hasCome(number);
   for (const number of [...ttl.possible, ...ttl.owed]) dead.mayCome(number);
   for (const number of ttl.owed) ttl.leaves(number);
-  ttl.check([], tally);
+  ttl.check([], tally, afterCrash);
 
   for (const ledger of [plain, fanA, fanB, dead]) {
-    await look(ledger, (found) => ledger.check(found, tally));
+    await look(ledger, (found) => ledger.check(found, tally, afterCrash));
   }
   await look(tx, (found) => {
     const numbers = new Set(found.map(({ number }) => number));
@@ -48,14 +58,14 @@ async function inspectQueues(connection: ChannelModel, books: Books, random: () 
     if (there !== 0 && there !== group.length)
       throw new Error(`of a transaction of ${group.length} messages ${there} are there`);
     books.openGroup = undefined;
-    tx.check(found, tally);
+    tx.check(found, tally, afterCrash);
   });
 
   const places = new Set<number>();
   for (const ledger of [work, rejects]) {
     await look(ledger, (found) => {
       for (const { number } of found) places.add(number);
-      ledger.check(found, tally);
+      ledger.check(found, tally, afterCrash);
     });
   }
   for (const [number, isConfirmed] of books.rejected) {

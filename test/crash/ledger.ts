@@ -116,14 +116,15 @@ export class QueueLedger {
   /**
    * Compares with what is there after a restart, which counts from then on.
    *
+   * @param afterCrash everything has to be marked redelivered: nobody knows what was given to whom.
    * @throws Error saying what is lost, too much, out of order or wrongly marked.
    */
-  check(found: readonly Found[], tally: Tally): void {
+  check(found: readonly Found[], tally: Tally, afterCrash: boolean): void {
     const numbers = new Set(found.map(({ number }) => number));
     const lost = this.owed.filter((number) => !numbers.has(number));
     if (lost.length > 0) throw this.#error(`has lost ${lost.length} confirmed messages: ${some(lost)}`);
     this.#checkOrder(found);
-    for (const message of found) this.#checkOne(message, tally);
+    for (const message of found) this.#checkOne(message, tally, afterCrash);
     for (const number of this.#possible) if (!numbers.has(number)) tally.unconfirmedGone++;
     if (this.order !== 'rising') tally.deadTwice += found.length - numbers.size;
     this.#possible.clear();
@@ -148,10 +149,14 @@ export class QueueLedger {
     this.#highest = before;
   }
 
-  #checkOne({ number, redelivered, persistent }: Found, tally: Tally): void {
+  #checkOne({ number, redelivered, persistent }: Found, tally: Tally, afterCrash: boolean): void {
     if (!persistent) throw this.#error(`has transient message ${number}`);
     const owed = this.#owed.get(number);
-    if (owed === 'never' && redelivered) throw this.#error(`marks ${number}, which nobody was given`);
+    if (afterCrash && !redelivered && this.order === 'rising')
+      throw this.#error(`does not mark ${number} after a crash`);
+    if (!afterCrash && owed === 'yes' && !redelivered) throw this.#error(`does not mark ${number}`);
+    if (!afterCrash && owed === 'never' && redelivered)
+      throw this.#error(`marks ${number}, which nobody was given`);
     if (owed === 'yes') {
       tally.seenBack++;
       if (!redelivered) tally.seenBackUnmarked++;
