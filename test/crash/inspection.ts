@@ -95,15 +95,18 @@ async function inspectQueue(
   const kept = new Set(
     messages.filter(() => random() >= acknowledgedShare).map(({ content }) => numberOf(content)),
   );
+  const acknowledged: number[] = [];
   for (const message of messages) {
     const number = numberOf(message.content);
     // A dead letter that is there twice has one place in the books.
     if (kept.has(number)) continue;
     tally.acknowledged++;
     ledger.acknowledged(number);
+    acknowledged.push(number);
     channel.ack(message);
   }
   await channel.close();
+  for (const number of acknowledged) ledger.acknowledgementReceived(number);
 }
 
 /** All ready messages of a queue in order, and no more than it says it has. */

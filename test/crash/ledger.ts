@@ -11,6 +11,7 @@ export type Delivered = 'never' | 'perhaps' | 'yes';
 /** Figures of a whole test. */
 export class Tally {
   kills = 0;
+  stops = 0;
   published = 0;
   confirmed = 0;
   acknowledged = 0;
@@ -54,8 +55,8 @@ export class QueueLedger {
   readonly #moving = new Set<number>();
   /** Given to a client that had not been confirmed yet. */
   readonly #seen = new Set<number>();
-  /** An acknowledgement was sent, which may have been lost. */
-  readonly #acknowledged = new Set<number>();
+  /** An acknowledgement was sent; whether the broker has surely got it. */
+  readonly #acknowledged = new Map<number, 'sent' | 'received'>();
   #highest = 0;
 
   constructor(name: string, order: Order = 'rising') {
@@ -93,7 +94,12 @@ export class QueueLedger {
   acknowledged(number: number): void {
     this.#possible.delete(number);
     this.#owed.delete(number);
-    this.#acknowledged.add(number);
+    this.#acknowledged.set(number, 'sent');
+  }
+
+  /** The broker has answered a request that was sent after the acknowledgement. */
+  acknowledgementReceived(number: number): void {
+    this.#acknowledged.set(number, 'received');
   }
 
   /** It leaves for another queue, as soon as the broker has heard so. */
@@ -126,7 +132,9 @@ export class QueueLedger {
     this.#checkOrder(found);
     for (const message of found) this.#checkOne(message, tally, afterCrash);
     for (const number of this.#possible) if (!numbers.has(number)) tally.unconfirmedGone++;
-    if (this.order !== 'rising') tally.deadTwice += found.length - numbers.size;
+    const twice = found.length - numbers.size;
+    if (twice > 0 && !afterCrash) throw this.#error(`has ${twice} messages twice`);
+    tally.deadTwice += twice;
     this.#possible.clear();
     this.#moving.clear();
     this.#seen.clear();
@@ -163,6 +171,9 @@ export class QueueLedger {
     }
     if (owed !== undefined) return;
     if (this.#acknowledged.has(number)) {
+      if (!afterCrash && this.#acknowledged.get(number) === 'received')
+        throw this.#error(`has ${number}, which was acknowledged`);
+      if (!afterCrash && !redelivered) throw this.#error(`does not mark ${number}, which was acknowledged`);
       tally.acknowledgedBack++;
       if (!redelivered) tally.acknowledgedBackUnmarked++;
     } else if (this.#possible.has(number)) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AMQPClient } from '@cloudamqp/amqp-client';
-import amqplib, { type ChannelModel, type ConfirmChannel } from 'amqplib';
+import amqplib, { type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { type Books, bodyOf, numberOf } from './books.ts';
 import type { Delivered, QueueLedger } from './ledger.ts';
 
@@ -45,11 +45,6 @@ export class Workload {
     this.#txClient.onerror = () => {};
     await this.#txClient.connect();
     this.#run(this.#transact(this.#txClient));
-  }
-
-  /** Publishing stops; what is on its way arrives. */
-  stopPublishing(): void {
-    this.#isOver = true;
   }
 
   /** Lets go of the connections of a broker that is no more. */
@@ -137,23 +132,33 @@ export class Workload {
       channel.on('error', () => {});
       await channel.prefetch(40);
       let kept = 0;
+      const acknowledged: number[] = [];
       await channel.consume('work', (message) => {
         if (message === null) return;
         const number = numberOf(message.content);
         this.#books.work.delivered(number);
         const dice = this.#random();
-        if (dice < 0.6) this.#acknowledge(number, () => channel.ack(message));
-        else if (dice < 0.8) channel.nack(message, false, true);
+        if (dice < 0.6) {
+          this.#books.tally.acknowledged++;
+          this.#books.work.acknowledged(number);
+          acknowledged.push(number);
+          channel.ack(message);
+        } else if (dice < 0.8) channel.nack(message, false, true);
         else if (dice < 0.95) this.#reject(number, () => channel.nack(message, false, false));
         else if (++kept > 30) channel.nack(message, false, true);
       });
+      this.#run(this.#askForAcknowledgements(channel, acknowledged));
     }
   }
 
-  #acknowledge(number: number, acknowledge: () => void): void {
-    this.#books.tally.acknowledged++;
-    this.#books.work.acknowledged(number);
-    acknowledge();
+  /** The answer to a request says that the acknowledgements before it have arrived. */
+  async #askForAcknowledgements(channel: Channel, acknowledged: number[]): Promise<void> {
+    while (!this.#isOver) {
+      const sent = acknowledged.splice(0);
+      await channel.checkQueue('work');
+      for (const number of sent) this.#books.work.acknowledgementReceived(number);
+      await delay(5);
+    }
   }
 
   #reject(number: number, reject: () => void): void {

@@ -39,7 +39,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
   }
 
   it('says nothing before the flush', { timeout: 30_000 }, async () => {
-    const syncMs = 150;
+    const syncMs = 100;
     const machine = new PowerMachine(newDirectory());
     const env = machine.environment({ syncMs, dsyncMs: 0 });
     const { url } = await start({ dataDir: newDirectory(), env });
@@ -53,7 +53,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await slowerThanAFlush(() => channel.assertQueue('q'));
     await slowerThanAFlush(() => channel.assertExchange('x', 'direct'));
     await slowerThanAFlush(() => channel.bindQueue('q', 'x', 'k'));
-    for (let i = 0; i < 3; i++) await slowerThanAFlush(() => confirmed(channel, 'x', 'k'));
+    await slowerThanAFlush(() => confirmed(channel, 'x', 'k'));
     const client = new AMQPClient(url);
     await client.connect();
     const tx = await client.channel();
@@ -67,7 +67,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await connection.close();
   });
 
-  it.each(['sync:1-1000000:5', 'write:1-1000000:5'])(
+  it.each(wantedCuts === undefined ? ['sync:1-1000000:5'] : ['sync:1-1000000:5', 'write:1-1000000:5'])(
     'confirms nothing after an I/O error (%s) and exits',
     async (fault) => {
       const directory = newDirectory();
