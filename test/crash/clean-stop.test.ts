@@ -53,7 +53,7 @@ describe('a broker that is asked to stop under load', () => {
     expect(slowestMs).toBeLessThan(stopMsMax);
   });
 
-  it('remembers what may have been delivered before a crash', async () => {
+  it('remembers what may have been delivered before a crash', { timeout: 60_000 }, async () => {
     const dataDir = newDirectory();
     const first = await start(dataDir);
     await publish(first.url, 'before');

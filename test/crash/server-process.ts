@@ -14,12 +14,18 @@ export interface ServerProcessOptions {
 /** The lines of standard output that are kept for error messages. */
 const keptLinesMax = 200;
 
+interface Waiting {
+  readonly text: string;
+  readonly times: number;
+  readonly resolve: (line: string) => void;
+}
+
 /** `leveret server` as a process of its own on free ports: to be killed. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
   readonly #lines: string[] = [];
-  readonly #waiting: { readonly text: string; readonly resolve: (line: string) => void }[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor({ dataDir, flags = [], env = {} }: ServerProcessOptions) {
     const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
@@ -48,10 +54,15 @@ export class ServerProcess {
   }
 
   /** Resolves with the first line of the log with that text. Rejects when the process ends without one. */
-  async logged(text: string): Promise<string> {
-    const known = this.#lines.find((line) => line.includes(text));
+  logged(text: string): Promise<string> {
+    return this.loggedTimes(text, 1);
+  }
+
+  /** The same for the line that is so many of its kind. */
+  async loggedTimes(text: string, times: number): Promise<string> {
+    const known = this.#lines.filter((line) => line.includes(text))[times - 1];
     if (known !== undefined) return known;
-    const found = new Promise<string>((resolve) => this.#waiting.push({ text, resolve }));
+    const found = new Promise<string>((resolve) => this.#waiting.push({ text, times, resolve }));
     const ended = this.#closed.then(() => {
       throw new Error(`the server ended without "${text}":\n${this.log}`);
     });
@@ -91,7 +102,9 @@ export class ServerProcess {
 
   #take(line: string): void {
     if (this.#lines.push(line) > keptLinesMax) this.#lines.shift();
-    for (const waiting of this.#waiting) if (line.includes(waiting.text)) waiting.resolve(line);
+    for (const { text, times, resolve } of this.#waiting) {
+      if (this.#lines.filter((known) => known.includes(text)).length >= times) resolve(line);
+    }
   }
 }
 
