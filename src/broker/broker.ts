@@ -46,7 +46,13 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.clock = clock;
     this.#events = events;
-    this.committer = new Committer(store, events);
+    this.committer = new Committer(store, {
+      storeFailed: (cause) => events.storeFailed(cause),
+      storeFull: (cause) => {
+        this.alarms.set('disk', cause !== undefined, 'store');
+        events.storeFull(cause);
+      },
+    });
   }
 
   /** Builds the model from what the store has kept; a new store gets the default virtual host. */

@@ -114,7 +114,7 @@ export class Committer {
 
   /** Messages are on their way to the disk, or wait for that. */
   get isBehind(): boolean {
-    return this.#isCommitting || this.#unwritten.length > 0;
+    return this.#underway !== undefined || this.#unwritten.length > 0;
   }
 
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import amqplib, { type ChannelModel } from 'amqplib';
@@ -78,14 +79,17 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     const started = await ServerProcess.start({ dataDir });
     server = started.server;
     const connection = await amqplib.connect(started.url);
-    connection.on('error', () => {});
-    const channel = await connection.createChannel();
+    const blocked = once(connection, 'blocked');
+    // A blocked connection is not read from, so consumers have one of their own.
+    const consumers = await amqplib.connect(started.url);
+    const channel = await consumers.createChannel();
     await channel.assertQueue('q');
 
     const publisher = new Publisher();
     await publisher.publish(connection, 600);
     await server.logged('the store is full');
     expect(publisher.confirmed.size).toBeLessThan(600);
+    expect(await blocked).toEqual(['low on disk']);
     rmSync(ballast);
     await publisher.allConfirmed();
     await server.logged('the store has room again');
@@ -112,6 +116,7 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     await publisher.publish(connection, 100);
     await publisher.allConfirmed();
     await connection.close();
+    await consumers.close();
     expect(await server.stop()).toBe(0);
   });
 
