@@ -61,6 +61,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         listener.abort();
         options.onFailure?.(cause);
       },
+      storeFull: (cause) => {
+        if (cause === undefined) log.info({}, 'the store has room again: messages are written and confirmed');
+        else log.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
+      },
       messagesMissing: (logId, count) => {
         log.error({ logId, count }, `${count} messages could not be read from the store`);
       },

@@ -420,6 +420,7 @@ export class Queue {
     if (this.#settings.deadLetterExchange !== undefined) {
       const { buffer, offsets } = segment.expectSlab();
       const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+      this.vhost.broker.moved();
       this.vhost.publishDeadLetter(this, message, reason);
     }
     segment.log.settle(segment, index);

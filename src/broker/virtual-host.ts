@@ -61,6 +61,8 @@ export interface BrokerContext {
   /** A log with an id that was never used before. */
   createLog(durable: boolean): MessageLog;
   recoverLog(logId: number): MessageLog;
+  /** A message leaves one log for another: see {@link Committer.moved}. */
+  moved(): void;
   dropLog(log: MessageLog): void;
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
