@@ -22,7 +22,11 @@ beforeEach(async () => {
   access.addDefaultUser();
   access.users.putWithPassword('proxy', 'proxy', ['impersonator']);
   access.permissions.put({ vhost: '/', user: 'proxy', configure: '.*', write: '.*', read: '.*' });
-  broker = Broker.open(new MemoryStore(), systemClock, { storeFailed() {}, messagesMissing() {} });
+  broker = Broker.open(new MemoryStore(), systemClock, {
+    storeFailed() {},
+    messagesMissing() {},
+    storeFull() {},
+  });
   const settings = { ...defaultServerSettings, consumerMax: 1, connectionMax: 1, maxMessageBytes: 10 };
   listener = new Listener({ broker, access, settings, log: silentLogger });
   ({ port } = await listener.listen('127.0.0.1', 0));

@@ -62,7 +62,11 @@ class Host implements ThrottleHost {
 /** A broker with a commit under way. */
 async function committing(durable: boolean) {
   const store = new SlowStore(durable);
-  const broker = Broker.open(store, new ManualClock(), { storeFailed() {}, messagesMissing() {} });
+  const broker = Broker.open(store, new ManualClock(), {
+    storeFailed() {},
+    messagesMissing() {},
+    storeFull() {},
+  });
   const flushed = broker.committer.flush();
   await turn();
   const host = new Host(broker);
