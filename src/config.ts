@@ -10,7 +10,17 @@ import { basename, isAbsolute, join } from 'node:path';
 import { ConfigError } from './config/error.ts';
 import { type FileEntry, parseConfigFile } from './config/file.ts';
 import { suggestion } from './config/nearest.ts';
-import { integer, oneOf, path, port, portOrNone, size, text, type ValueType } from './config/value.ts';
+import {
+  integer,
+  millisecondsOrNone,
+  oneOf,
+  path,
+  port,
+  portOrNone,
+  size,
+  text,
+  type ValueType,
+} from './config/value.ts';
 import { logLevels } from './logging.ts';
 
 /** One setting. */
@@ -117,6 +127,14 @@ export const settings = {
     defaultText: '10000',
     doc: 'Time a client has to log in and open its virtual host, in milliseconds.',
   },
+  consumerTimeoutMs: {
+    flag: 'consumer-timeout',
+    fileKeys: ['consumer_timeout'],
+    type: millisecondsOrNone,
+    defaultValue: 1_800_000,
+    defaultText: '1800000',
+    doc: 'Time a consumer has to settle a message, in milliseconds; then the message goes back. none sets no limit.',
+  },
   maxMessageBytes: {
     flag: 'max-message-size',
     fileKeys: ['max_message_size'],
@@ -150,6 +168,8 @@ export interface Config {
   readonly frameMaxBytes: number;
   readonly channelMax: number;
   readonly handshakeTimeoutMs: number;
+  /** `Infinity`: no limit. */
+  readonly consumerTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly generationBytes: number;
 }
@@ -226,6 +246,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       frameMaxBytes: settled(settings.frameMaxBytes),
       channelMax: settled(settings.channelMax),
       handshakeTimeoutMs: settled(settings.handshakeTimeoutMs),
+      consumerTimeoutMs: settled(settings.consumerTimeoutMs),
       maxMessageBytes: settled(settings.maxMessageBytes),
       generationBytes: settled(settings.generationBytes),
     },

@@ -136,6 +136,7 @@ function serverSettings(options: BrokerOptions, clusterName: string): ServerSett
     channelMax: options.channelMax ?? defaults.channelMax,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
+    consumerTimeoutMs: options.consumerTimeoutMs ?? defaults.consumerTimeoutMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
     clusterName,
   };

@@ -25,6 +25,11 @@ export interface BrokerOptions {
    * so that guessing passwords takes time. Default 3000.
    */
   readonly refusalDelayMs?: number;
+  /**
+   * A consumer has to settle a message within this many milliseconds, else it is cancelled and the message
+   * goes back; `Infinity` sets no limit. Default 1800000 (30 minutes).
+   */
+  readonly consumerTimeoutMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */

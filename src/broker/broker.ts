@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { Queue } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
@@ -68,7 +69,9 @@ export class Broker implements BrokerContext, LogContext {
     }
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) claimed.add(queue.log.id);
+      for (const queue of vhost.queues()) {
+        for (const log of queue.backlog.logs) claimed.add(log.id);
+      }
     }
     return claimed;
   }
@@ -115,14 +118,14 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.define(key, value);
   }
 
-  createLog(durable: boolean): MessageLog {
-    return new MessageLog(this, this.#nextLogId++, durable);
+  createLog(type: QueueType, durable: boolean): MessageLog {
+    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
   }
 
-  recoverLog(logId: number): MessageLog {
+  recoverLog(type: QueueType, logId: number): MessageLog {
     const recovered = this.#recovered.get(logId);
-    if (recovered === undefined) return new MessageLog(this, logId, true);
-    return MessageLog.recover(this, recovered);
+    if (recovered === undefined) return new MessageLog(this, { id: logId, durable: true, type });
+    return MessageLog.recover(this, recovered, type);
   }
 
   dropLog(log: MessageLog): void {
@@ -144,9 +147,7 @@ export class Broker implements BrokerContext, LogContext {
 
   /** Writes everything down and lets go of the store. Connections must be gone by now. */
   async close(): Promise<void> {
-    for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) queue.stop();
-    }
+    for (const vhost of this.#vhosts.values()) vhost.stop();
     await this.committer.close();
     await this.store.close();
   }

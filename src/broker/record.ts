@@ -36,6 +36,8 @@ export const RecordOffset = {
 
 /** Bits of the flags byte. */
 export const RecordFlag = {
-  /** The message was published with delivery mode 2. */
+  /** The message was published with delivery mode 2, or its queue keeps every message. */
   Persistent: 1,
+  /** A quorum queue put the message here, behind all others, because a consumer gave it back. */
+  Returned: 2,
 } as const;

@@ -5,7 +5,10 @@ import {
   checkQueueArguments,
   comparedQueueArguments,
   exchangeNameArgument,
+  maxPriorityArgument,
   queueSettings,
+  queueTypeArgument,
+  singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
@@ -36,10 +39,18 @@ import {
   type ResourceKind,
   stripLineBreaks,
 } from './names.ts';
-import { type DeathReason, Queue } from './queue.ts';
+import { PublishOutcome } from './publish-outcome.ts';
+import { type DeathReason, Queue, type QueueOptions } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
+import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import { QuorumQueue } from './quorum-queue.ts';
+import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
+
+/** Dead letters published in a row before other queues and sockets get their turn. */
+const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
@@ -47,8 +58,8 @@ export interface BrokerContext {
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
-  createLog(durable: boolean): MessageLog;
-  recoverLog(logId: number): MessageLog;
+  createLog(type: QueueType, durable: boolean): MessageLog;
+  recoverLog(type: QueueType, logId: number): MessageLog;
   dropLog(log: MessageLog): void;
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
@@ -76,8 +87,9 @@ export class VirtualHost {
   readonly #bindingsTo = new Map<Destination, Set<Binding>>();
   /** By connection. */
   readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; empty whenever nobody is at work here. */
+  /** On their way; somebody is at work on them whenever there are some. */
   readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
+  #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -210,6 +222,7 @@ export class VirtualHost {
     const { exclusive, autoDelete, arguments: all } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
     if (given !== '') checkNotReserved('queue', name);
@@ -220,7 +233,7 @@ export class VirtualHost {
       if (!isSameOwner) throw this.#locked(existing);
       checkSameProperty(resource, 'durable', durable, existing.durable);
       checkSameProperty(resource, 'auto_delete', autoDelete, existing.autoDelete);
-      checkSameArguments(resource, comparedQueueArguments, all, existing.arguments);
+      checkSameArguments(resource, comparedQueueArguments(existing.type), all, existing.arguments);
       existing.touchIdle();
       return existing;
     }
@@ -230,6 +243,7 @@ export class VirtualHost {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
+    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -240,15 +254,20 @@ export class VirtualHost {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
-    const queue = new Queue({
+    const type = queueTypeArgument(all);
+    const logs: MessageLog[] = [];
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
+    const queue = newQueue({
       vhost: this,
       name,
+      type,
       durable,
       autoDelete,
       exclusiveOwner,
       arguments: all,
       settings: queueSettings(all),
-      log: this.broker.createLog(durable),
+      singleActiveConsumer: singleActiveConsumerArgument(all),
+      backlog: new Backlog(logs),
     });
     this.#queues.set(name, queue);
     this.topologyVersion++;
@@ -277,6 +296,7 @@ export class VirtualHost {
     if (queue === undefined) return 0;
     this.#checkOwner(actor, queue);
     const resource = this.#describe('queue', name);
+    if (queue.type === 'quorum') checkQuorumDelete(resource, options);
     if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
     if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
     const { readyCount } = queue;
@@ -322,23 +342,56 @@ export class VirtualHost {
    * At most once: nobody waits for it to be on disk.
    */
   publishDeadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    const letter = this.#deadLetter(queue, message, reason);
+    if (letter === undefined) return;
+    this.#deadLetters.push({ letter, reason });
+    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
+  }
+
+  /**
+   * Publishes a dead letter for which its message stays in `queue` until this succeeds. The store writes down
+   * that a message has left its queue only when what was published before is on disk, so its letter survives
+   * with as much as it would have if a client had published it. False when the letter reached no queue, or
+   * one that is full refused it.
+   */
+  forwardDeadLetter(queue: Queue, message: Message, reason: DeathReason): boolean {
+    const letter = this.#deadLetter(queue, message, reason);
+    const exchange = letter && this.#exchanges.get(letter.exchange);
+    if (letter === undefined || exchange === undefined) return false;
+    let outcome: number = PublishOutcome.Accepted;
+    let reached = 0;
+    for (const target of this.route(exchange, letter)) {
+      if (reason !== 'rejected' && isAutomaticCycle(letter, target.name)) continue;
+      outcome |= target.publish(letter);
+      reached++;
+    }
+    return reached > 0 && (outcome & PublishOutcome.Refused) === 0;
+  }
+
+  /** The message as it goes to the queue's dead-letter exchange; undefined when there is none. */
+  #deadLetter(queue: Queue, message: Message, reason: DeathReason): Message | undefined {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
-    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return;
-    const letter = deadLetter(message, {
+    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return undefined;
+    return deadLetter(message, {
       exchange: deadLetterExchange,
       routingKey: deadLetterRoutingKey,
       queue: queue.name,
       reason,
       time: this.broker.clock.now(),
     });
-    this.#deadLetters.push({ letter, reason });
-    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
   }
 
-  /** A letter may expire at once where it goes, and so on: the list keeps a long chain off the stack. */
+  /**
+   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
+   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
+   */
   #publishDeadLetters(): void {
+    const letters = this.#deadLetters;
+    let taken = 0;
     try {
-      for (const { letter, reason } of this.#deadLetters) {
+      for (const { letter, reason } of letters) {
+        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
+        taken++;
         const exchange = this.#exchanges.get(letter.exchange);
         if (exchange === undefined) continue;
         for (const target of this.route(exchange, letter)) {
@@ -346,8 +399,15 @@ export class VirtualHost {
         }
       }
     } finally {
-      this.#deadLetters.length = 0;
+      letters.splice(0, taken);
+      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
     }
+  }
+
+  /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) queue.stop();
   }
 
   /**
@@ -372,15 +432,18 @@ export class VirtualHost {
   }
 
   #recoverQueue(row: QueueRow): void {
-    const queue = new Queue({
+    const type = queueTypeArgument(row.arguments);
+    const queue = newQueue({
       vhost: this,
       name: row.name,
+      type,
       durable: true,
       autoDelete: row.autoDelete,
       exclusiveOwner: undefined,
       arguments: row.arguments,
       settings: queueSettings(row.arguments),
-      log: this.broker.recoverLog(row.logId),
+      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
+      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(type, logId))),
     });
     this.#queues.set(row.name, queue);
   }
@@ -434,7 +497,7 @@ export class VirtualHost {
     if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    this.broker.dropLog(queue.log);
+    for (const log of queue.backlog.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {
@@ -492,4 +555,8 @@ function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   const set = sets.get(key);
   set?.delete(value);
   if (set?.size === 0) sets.delete(key);
+}
+
+function newQueue(options: QueueOptions): Queue {
+  return options.type === 'quorum' ? new QuorumQueue(options) : new Queue(options);
 }

@@ -62,6 +62,7 @@ function queueView(queue: Queue): QueueView {
     durable: queue.durable,
     autoDelete: queue.autoDelete,
     exclusive: queue.exclusiveOwner !== undefined,
+    type: queue.type,
     arguments: queue.arguments.toJSON(),
     messagesReady: queue.readyCount,
     messagesUnacknowledged: queue.unackedCount,

@@ -1,3 +1,5 @@
+import type { QueueType } from '../broker/queue-type.ts';
+
 /**
  * What the HTTP API needs to know of a broker: read only, and cheap to ask. The broker implements it; the
  * names here are ours, those on the wire are RabbitMQ's.
@@ -37,6 +39,7 @@ export interface QueueView {
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly exclusive: boolean;
+  readonly type: QueueType;
   /** The arguments it was declared with, as plain JSON. */
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly messagesReady: number;

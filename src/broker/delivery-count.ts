@@ -1,0 +1,28 @@
+import { FieldTable } from '../protocol/field-table.ts';
+import { int64, integerOf } from '../protocol/field-value.ts';
+import { rewriteProperties } from '../protocol/properties.ts';
+import { decodedHeaders } from './dead-letter.ts';
+import { Message } from './message.ts';
+
+/** Header in which a quorum queue tells consumers how often a message was given back before. */
+export const deliveryCountHeader = 'x-delivery-count';
+
+/** The property list of a message with that delivery count in its headers. */
+export function propertiesWithDeliveryCount(message: Message, deliveryCount: number): Buffer {
+  const headers = decodedHeaders(message) ?? FieldTable.empty;
+  const { frames, propertiesStart, propertiesEnd } = message;
+  return rewriteProperties(frames, propertiesStart, propertiesEnd, {
+    headers: headers.with(deliveryCountHeader, int64(deliveryCount)),
+  });
+}
+
+/** The message with that delivery count in its headers, in memory of its own. */
+export function withDeliveryCount(message: Message, deliveryCount: number): Message {
+  const { exchange, routingKey, body } = message;
+  return Message.of(exchange, routingKey, propertiesWithDeliveryCount(message, deliveryCount), body);
+}
+
+/** What {@link withDeliveryCount} has written. */
+export function writtenDeliveryCount(message: Message): number {
+  return Number(integerOf(decodedHeaders(message)?.get(deliveryCountHeader)) ?? 0);
+}
