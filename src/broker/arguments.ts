@@ -138,8 +138,8 @@ export function checkQueueArguments(queue: string, all: FieldTable): void {
   for (const [key, rule] of queueArguments) {
     if (rule.types.includes(type)) check(queue, key, rule.check, all);
   }
-  for (const [key, rule] of queueArguments) {
-    if (!rule.types.includes(type) && all.has(key)) throw foreignArgument(queue, key, type);
+  for (const [key] of all.entries) {
+    if (queueArguments.get(key)?.types.includes(type) === false) throw foreignArgument(queue, key, type);
   }
 }
 

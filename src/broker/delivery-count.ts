@@ -18,8 +18,23 @@ export function propertiesWithDeliveryCount(message: Message, deliveryCount: num
 
 /** The message with that delivery count in its headers, in memory of its own. */
 export function withDeliveryCount(message: Message, deliveryCount: number): Message {
-  const { exchange, routingKey, body } = message;
-  return Message.of(exchange, routingKey, propertiesWithDeliveryCount(message, deliveryCount), body);
+  return withProperties(message, propertiesWithDeliveryCount(message, deliveryCount));
+}
+
+/** The message without what {@link withDeliveryCount} has written, in memory of its own. */
+export function withoutDeliveryCount(message: Message): Message {
+  const { frames, propertiesStart, propertiesEnd } = message;
+  const headers = decodedHeaders(message)?.without(deliveryCountHeader);
+  // Where nothing else is left, there were mostly no headers before.
+  const kept = headers === undefined || headers.size === 0 ? undefined : headers;
+  return withProperties(
+    message,
+    rewriteProperties(frames, propertiesStart, propertiesEnd, { headers: kept }),
+  );
+}
+
+function withProperties({ exchange, routingKey, body }: Message, properties: Buffer): Message {
+  return Message.of(exchange, routingKey, properties, body);
 }
 
 /** What {@link withDeliveryCount} has written. */

@@ -94,6 +94,8 @@ export class Queue {
   #unackedCount = 0;
   #settings: QueueSettings;
   #hasLengthLimit: boolean;
+  /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
+  readonly #deliversAtOnce: boolean;
   #expiryTimer: Timer | undefined;
   #expiryDue = 0;
   #idleTimer: Timer | undefined;
@@ -111,6 +113,7 @@ export class Queue {
     this.backlog = options.backlog;
     this.#settings = options.settings;
     this.#hasLengthLimit = hasLengthLimit(options.settings);
+    this.#deliversAtOnce = options.backlog.logs.length > 1;
     this.#lastUsedAt = this.#now();
     this.#armIdleTimer();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
@@ -174,7 +177,7 @@ export class Queue {
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
-    if (ttlMs === 0 || (this.#hasLengthLimit && this.#isTooLong(0, 0))) this.drain();
+    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0))) this.drain();
     else if (!this.isTouched) this.vhost.broker.touch(this);
     return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
   }
@@ -240,8 +243,8 @@ export class Queue {
       }
       log = backlog.head;
     }
-    if (log.mayExpire) this.#expireDue();
     if (this.#hasLengthLimit) this.#dropHead();
+    if (backlog.head.mayExpire) this.#expireDue();
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {

@@ -1,5 +1,5 @@
 import type { Timer } from './clock.ts';
-import { withDeliveryCount } from './delivery-count.ts';
+import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
 import { type DeathReason, Queue } from './queue.ts';
 import type { Segment } from './queues/segment.ts';
 
@@ -62,14 +62,17 @@ export class QuorumQueue extends Queue {
   }
 
   protected override discard(segment: Segment, index: number, reason: DeathReason): void {
+    const queued = segment.message(index);
+    // The count was this queue's business.
+    const message = segment.wasReturned(index) ? withoutDeliveryCount(queued) : queued;
     if (!this.settings.deadLettersAtLeastOnce) {
-      super.discard(segment, index, reason);
-    } else if (this.vhost.forwardDeadLetter(this, segment.message(index), reason)) {
-      segment.log.settle(segment, index);
-    } else {
+      this.vhost.publishDeadLetter(this, message, reason);
+    } else if (!this.vhost.forwardDeadLetter(this, message, reason)) {
       this.#held.push({ segment, index, reason });
       this.#armRetryTimer();
+      return;
     }
+    segment.log.settle(segment, index);
   }
 
   #armRetryTimer(): void {

@@ -44,7 +44,7 @@ function logOver(store: SlowStore): { log: MessageLog; committer: Committer } {
     logUsed: (log) => committer.logUsed(log),
     reportMissing: () => expect.unreachable(),
   };
-  return { log: new MessageLog(context, 1, true), committer };
+  return { log: new MessageLog(context, { id: 1, durable: true, type: 'classic' }), committer };
 }
 
 describe('committer', () => {

@@ -43,6 +43,7 @@ describe('sources', () => {
       frameMaxBytes: 131_072,
       channelMax: 2047,
       handshakeTimeoutMs: 10_000,
+      consumerTimeoutMs: 1_800_000,
       maxMessageBytes: 134_217_728,
       generationBytes: 1_073_741_824,
     });
