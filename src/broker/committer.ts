@@ -35,6 +35,7 @@ export class Committer {
   #isScheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
+  #statesTakenAt = 0;
   #failed = false;
   #isClosing = false;
 
@@ -53,6 +54,11 @@ export class Committer {
   logUsed(log: MessageLog): void {
     log.isUsed = true;
     this.#used.push(log);
+    // After a quiet time what is delivered is written down at once: a crash would deliver it as new again.
+    if (this.#lazyTimer === undefined && performance.now() - this.#statesTakenAt > lazyCommitMs) {
+      this.#statesDue = true;
+      this.#schedule();
+    }
     this.#commitLazily();
   }
 
@@ -166,6 +172,7 @@ export class Committer {
   }
 
   #takeStates(): LogState[] {
+    this.#statesTakenAt = performance.now();
     const states: LogState[] = [];
     const stillUsed: MessageLog[] = [];
     for (const log of this.#used) {
