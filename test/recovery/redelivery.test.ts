@@ -81,65 +81,43 @@ function newDirectory(): string {
   return directory;
 }
 
+/** Takes and gives back, `turns` times. */
+async function giveBack(channel: Channel, queue: string, turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    const message = await channel.get(queue);
+    if (message !== false) channel.nack(message);
+  }
+}
+
 describe('after SIGKILL', () => {
-  test('what was delivered comes in its place and redelivered, the rest as new', async () => {
+  test('what was delivered comes in its place and redelivered, the rest as new; counts go on', async () => {
     const dataDir = newDirectory();
     const before = await startServer(dataDir);
-    await publish(before.url, 'work', {}, 10);
+    await publish(before.url, 'classic', {}, 10);
+    await publish(before.url, 'limited', { 'x-queue-type': 'quorum', 'x-delivery-limit': 10 }, 4);
+    await publish(before.url, 'unlimited', { 'x-queue-type': 'quorum' }, 3);
     const channel = await openChannel(before.url);
     for (let i = 0; i < 6; i++) {
-      const message = await channel.get('work');
+      const message = await channel.get('classic');
       if (message !== false && i === 1) channel.ack(message);
     }
+    await giveBack(channel, 'limited', 3);
+    for (let i = 0; i < 2; i++) await channel.get('limited');
+    await giveBack(channel, 'unlimited', 4);
     await delay(writtenMs);
     await kill(before.server);
 
-    const after = await startServer(dataDir);
-    const messages = await getAll(await openChannel(after.url), 'work');
-    expect(messages.map(seen)).toEqual(
+    const after = await openChannel((await startServer(dataDir)).url);
+    expect((await getAll(after, 'classic')).map(seen)).toEqual(
       [0, 2, 3, 4, 5, 6, 7, 8, 9].map((id) => ({ id, redelivered: id < 6, count: undefined })),
     );
-  });
-
-  test('a quorum queue still knows how often each message was given back', async () => {
-    const dataDir = newDirectory();
-    const before = await startServer(dataDir);
-    const args = { 'x-queue-type': 'quorum', 'x-delivery-limit': 10 };
-    await publish(before.url, 'work', args, 4);
-    const channel = await openChannel(before.url);
-    for (let turn = 0; turn < 3; turn++) {
-      const message = await channel.get('work');
-      if (message !== false) channel.nack(message);
-    }
-    for (let i = 0; i < 2; i++) await channel.get('work');
-    await delay(writtenMs);
-    await kill(before.server);
-
-    const after = await startServer(dataDir);
-    const messages = await getAll(await openChannel(after.url), 'work');
-    expect(messages.map(seen)).toEqual([
+    expect((await getAll(after, 'limited')).map(seen)).toEqual([
       { id: 0, redelivered: true, count: 4 },
       { id: 1, redelivered: true, count: 1 },
       { id: 2, redelivered: false, count: 0 },
       { id: 3, redelivered: false, count: 0 },
     ]);
-  });
-
-  test('so does one that puts what is given back behind the others', async () => {
-    const dataDir = newDirectory();
-    const before = await startServer(dataDir);
-    await publish(before.url, 'work', { 'x-queue-type': 'quorum' }, 3);
-    const channel = await openChannel(before.url);
-    for (let turn = 0; turn < 4; turn++) {
-      const message = await channel.get('work');
-      if (message !== false) channel.nack(message);
-    }
-    await delay(writtenMs);
-    await kill(before.server);
-
-    const after = await startServer(dataDir);
-    const messages = await getAll(await openChannel(after.url), 'work');
-    expect(messages.map(seen)).toEqual([
+    expect((await getAll(after, 'unlimited')).map(seen)).toEqual([
       { id: 1, redelivered: true, count: 1 },
       { id: 2, redelivered: true, count: 1 },
       { id: 0, redelivered: true, count: 2 },
