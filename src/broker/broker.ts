@@ -1,14 +1,19 @@
+import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
+import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
 import { type BrokerContext, VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
 const slabBytesTarget = 64 * 1024 * 1024;
+
+/** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
+const slabBytesMax = 8 * slabBytesTarget;
 
 /** The virtual host that exists from the start. */
 export const defaultVirtualHost = '/';
@@ -28,6 +33,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly committer: Committer;
   readonly slabs = new SlabPool();
   readonly slabBytesTarget = slabBytesTarget;
+  readonly alarms = new Alarms();
+  readonly replies = new ReplyAddresses();
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();
@@ -74,6 +81,14 @@ export class Broker implements BrokerContext, LogContext {
       }
     }
     return claimed;
+  }
+
+  /**
+   * Publishers are faster than the disk: memory fills with what waits to be written. Once nothing waits any
+   * more memory is full for other reasons, and those are the memory alarm's business.
+   */
+  get isDiskBehind(): boolean {
+    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {

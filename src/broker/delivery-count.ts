@@ -33,8 +33,10 @@ export function withoutDeliveryCount(message: Message): Message {
   );
 }
 
-function withProperties({ exchange, routingKey, body }: Message, properties: Buffer): Message {
-  return Message.of(exchange, routingKey, properties, body);
+function withProperties(original: Message, properties: Buffer): Message {
+  const message = Message.of(original.exchange, original.routingKey, properties, original.body);
+  message.hasBlindCopies = original.hasBlindCopies;
+  return message;
 }
 
 /** What {@link withDeliveryCount} has written. */

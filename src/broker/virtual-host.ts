@@ -46,8 +46,10 @@ import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
+import type { ReplyAddresses } from './reply-addresses.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
 
 /** Dead letters published in a row before other queues and sockets get their turn. */
 const deadLettersPerTurnMax = 1000;
@@ -55,6 +57,7 @@ const deadLettersPerTurnMax = 1000;
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
+  readonly replies: ReplyAddresses;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
@@ -80,6 +83,8 @@ export class VirtualHost {
   readonly broker: BrokerContext;
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
+  /** The firehose is on: publishes and deliveries are copied, see {@link tracePublish}. Not kept on disk. */
+  isTracing = false;
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -332,9 +337,26 @@ export class VirtualHost {
     return exchange;
   }
 
-  /** The queues a message goes to; see {@link route}. @throws AmqpError 406 when CC or BCC is no array */
+  /** The queues a message goes to; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
   route(exchange: Exchange, message: Message): readonly Queue[] {
-    return route(this.#exchanges, this.topologyVersion, exchange, message);
+    return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
+  }
+
+  /** Copies a publish to the firehose. */
+  tracePublish(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
+    if (message.exchange !== traceExchange) this.#publishTrace(publishTrace(message, routed, origin));
+  }
+
+  /** Copies a delivery or a basic.get to the firehose. */
+  traceDelivery(message: Message, queue: Queue, redelivered: boolean, origin: TraceOrigin): void {
+    if (message.exchange === traceExchange) return;
+    this.#publishTrace(deliveryTrace(message, queue.name, redelivered, origin));
+  }
+
+  #publishTrace(copy: Message): void {
+    const exchange = this.#exchanges.get(traceExchange);
+    if (exchange === undefined) return;
+    for (const queue of this.route(exchange, copy)) queue.publish(copy);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { AlarmResource } from '../broker/alarms.ts';
 import type { QueueType } from '../broker/queue-type.ts';
 
 /**
@@ -52,7 +53,7 @@ export interface HealthView {
   /** Clients can connect. */
   readonly ready: boolean;
   /** Resources that have run out; publishers are blocked meanwhile. */
-  readonly alarms: readonly ('memory' | 'disk')[];
+  readonly alarms: readonly AlarmResource[];
   /** Virtual hosts that cannot be used. */
   readonly virtualHostsDown: readonly string[];
 }

@@ -1,9 +1,14 @@
+import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import type { Message } from '../broker/message.ts';
 import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
+import type { Segment } from '../broker/queues/segment.ts';
+import { isReplyName, type ReplyAddresses, replyQueueName } from '../broker/reply-addresses.ts';
+import type { TraceOrigin } from '../broker/trace.ts';
+import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
@@ -29,14 +34,20 @@ import { ContentAssembler } from './content.ts';
 import { DeliveryAges } from './delivery-ages.ts';
 import type { DeliveryHolder } from './delivery-timeouts.ts';
 import type { BeforeFlush, Output } from './output.ts';
+import { addressReplies, ReplyConsumer } from './reply-consumer.ts';
 import { type Settlement, Transaction } from './transaction.ts';
 import { Delivery, UnsettledList } from './unsettled.ts';
+
+/** Properties that a publish is checked for. */
+const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyFlag.Expiration;
 
 /** Arguments of basic.ack: delivery tag and one octet of bits. */
 const ackBytes = 9;
 
 /** Taken-back deliveries whose late settling is forgiven; for the oldest beyond it is an unknown delivery tag. */
 const lateTagsMax = 65_536;
+/** Users with this tag may publish under any user_id. */
+const impersonatorTag = 'impersonator';
 
 /** Expiration of a message: ten years, as in RabbitMQ. */
 const expirationMsMax = 315_360_000_000;
@@ -53,6 +64,7 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
   readonly #connection: Connection;
   readonly #content: ContentAssembler;
   readonly #consumers = new Map<string, ChannelConsumer>();
+  #replyConsumer: ReplyConsumer | undefined;
   readonly #unsettled = new UnsettledList();
   readonly #ages = new DeliveryAges();
   /** Deliveries that were taken back because nobody settled them in time: settling them now means nothing. */
@@ -151,9 +163,10 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
-    if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
-    if (message.scan.userIdEnd !== 0) this.#checkUserId(message);
-    const queues = this.#connection.vhost.route(exchange, message);
+    if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
+    const { vhost } = this.#connection;
+    const queues = vhost.route(exchange, message);
+    if (vhost.isTracing) vhost.tracePublish(message, queues, this.#traceOrigin);
     if (this.#transaction !== undefined) {
       this.#transaction.publishes.push({
         message: message.copy(),
@@ -179,11 +192,18 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     return exchange;
   }
 
+  /** In RabbitMQ's order. */
+  #checkProperties(message: Message): void {
+    if (message.scan.replyToEnd !== 0) addressReplies(message, this.#replyConsumer);
+    if (message.scan.userIdEnd !== 0) this.#checkUserId(message);
+    if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
+  }
+
   #checkUserId(message: Message): void {
     const { userIdStart, userIdEnd } = message.scan;
     const userId = message.frames.toString('utf8', userIdStart, userIdEnd);
     const username = this.#connection.actor.username;
-    if (userId === username) return;
+    if (userId === username || this.#connection.user.tags.includes(impersonatorTag)) return;
     const text = `user_id property set to '${userId}' but authenticated user was '${username}'`;
     throw new AmqpError(ReplyCode.PreconditionFailed, text);
   }
@@ -196,8 +216,7 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       exchange: message.exchange,
       routingKey: message.routingKey,
     });
-    const { frames, framesStart, framesEnd, bodySize } = message;
-    this.output.content(this.id, this.frameMax, frames, framesStart, framesEnd, bodySize);
+    this.output.message(this.id, this.frameMax, message);
   }
 
   #confirmLater(confirms: ConfirmLedger, outcome: number): void {
@@ -241,6 +260,10 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
 
   // --- deliveries ---
 
+  get lastDeliveryTag(): number {
+    return this.#deliveryTag;
+  }
+
   nextDeliveryTag(): number {
     return ++this.#deliveryTag;
   }
@@ -249,6 +272,26 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
   hold(delivery: Delivery): void {
     this.#unsettled.add(delivery);
     this.#consumerUnackedCount++;
+  }
+
+  /** Copies a delivery to the firehose. */
+  traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+    queue.vhost.traceDelivery(segment.message(index), queue, redelivered, this.#traceOrigin);
+  }
+
+  get #traceOrigin(): TraceOrigin {
+    const { nodeName, vhost, name, actor } = this.#connection;
+    return {
+      node: nodeName,
+      vhost: vhost.name,
+      connection: name,
+      channel: this.id,
+      username: actor.username,
+    };
+  }
+
+  get replies(): ReplyAddresses {
+    return this.#connection.broker.replies;
   }
 
   /** basic.qos global=true: one more limit for all consumers of the channel together. */
@@ -504,6 +547,10 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
 
   #declareQueue(method: QueueDeclare): void {
     const { vhost, actor } = this.#connection;
+    if (isReplyName(method.queue)) {
+      this.#declareReplyQueue(method);
+      return;
+    }
     const queue = vhost.declareQueue(actor, { ...method, name: method.queue });
     this.#lastQueueName = queue.name;
     queue.drain();
@@ -516,6 +563,16 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       },
       method.noWait,
     );
+  }
+
+  /** The pseudo-queue is always there, an address as long as its requester is; so they can be asked for. */
+  #declareReplyQueue({ queue, noWait }: QueueDeclare): void {
+    if (queue !== replyQueueName && !this.replies.has(queue)) {
+      const text = `no queue '${queue}' in vhost '${this.#connection.vhost.name}'`;
+      throw new AmqpError(ReplyCode.NotFound, text);
+    }
+    this.#lastQueueName = queue;
+    this.#answer({ id: MethodId.QueueDeclareOk, queue, messageCount: 0, consumerCount: 1 }, noWait);
   }
 
   /** An empty name stands for the queue this channel declared last. */
@@ -563,12 +620,13 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       messageCount: queue.readyCount,
     });
     if (deliveryCount === undefined) {
-      const { frames, framesStart, framesEnd, bodySize } = message;
-      this.output.content(this.id, this.frameMax, frames, framesStart, framesEnd, bodySize);
+      this.output.message(this.id, this.frameMax, message);
     } else {
-      const properties = propertiesWithDeliveryCount(message, deliveryCount);
-      this.output.contentWith(this.id, this.frameMax, message, properties);
+      const shown = withoutBlindCopies(message);
+      const properties = propertiesWithDeliveryCount(shown, deliveryCount);
+      this.output.contentWith(this.id, this.frameMax, shown, properties);
     }
+    if (vhost.isTracing) vhost.traceDelivery(message, queue, redelivered, this.#traceOrigin);
     if (method.noAck) segment.log.settle(segment, index);
   }
 
@@ -578,7 +636,16 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     if (this.#consumers.has(tag)) {
       throw new AmqpError(ReplyCode.NotAllowed, `attempt to reuse consumer tag '${tag}'`);
     }
+    const { consumerMax } = this.#connection;
+    if (this.#consumers.size >= consumerMax) {
+      const text = `reached maximum (${consumerMax}) of consumers per channel`;
+      throw new AmqpError(ReplyCode.NotAllowed, text);
+    }
     const name = this.#queueName(method.queue);
+    if (name === replyQueueName) {
+      this.#consumeReplies(tag, method);
+      return;
+    }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
     if (queue.type === 'quorum' && this.#globalPrefetch !== 0) {
@@ -592,9 +659,22 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     if (!method.noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
   }
 
+  /** The pseudo-queue of direct reply-to: no permission is asked for, nothing can be acknowledged. */
+  #consumeReplies(tag: string, { noAck, noWait }: BasicConsume): void {
+    if (!noAck) throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer cannot acknowledge');
+    if (this.#replyConsumer !== undefined) {
+      throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer already set');
+    }
+    this.#replyConsumer = new ReplyConsumer(this, tag);
+    if (!noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
+  }
+
   #cancel(method: BasicCancel): void {
     const consumer = this.#consumers.get(method.consumerTag);
-    if (consumer !== undefined) {
+    if (this.#replyConsumer?.tag === method.consumerTag) {
+      this.#replyConsumer.close();
+      this.#replyConsumer = undefined;
+    } else if (consumer !== undefined) {
       this.#consumers.delete(method.consumerTag);
       consumer.queue.removeConsumer(consumer);
     }
@@ -692,6 +772,7 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     this.#isReleased = true;
     this.#connection.broker.committer.forget(this);
     this.#connection.deliveryTimeouts.unwatch(this);
+    this.#replyConsumer?.close();
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
     if (this.#transaction !== undefined) {

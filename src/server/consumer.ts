@@ -1,5 +1,6 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
 import type { Consumer } from '../broker/consumer.ts';
+import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
@@ -65,6 +66,7 @@ export class ChannelConsumer implements Consumer {
       channel.hold(new Delivery(tag, queue, this, segment, index));
     }
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
+    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, redelivered);
   }
 
   deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
@@ -74,9 +76,10 @@ export class ChannelConsumer implements Consumer {
       this.unackedCount++;
       channel.hold(new Delivery(tag, queue, this, segment, index));
     }
-    const message = segment.message(index);
+    const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
+    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, true);
   }
 
   cancelledByServer(): void {

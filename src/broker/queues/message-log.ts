@@ -154,7 +154,10 @@ export class MessageLog {
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
   append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
-    const flags = (message.persistent ? RecordFlag.Persistent : 0) | this.#flagsOfAll;
+    const flags =
+      (message.persistent ? RecordFlag.Persistent : 0) |
+      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
+      this.#flagsOfAll;
     return this.#append(message, enqueuedAt, expiresAt, flags);
   }
 
@@ -163,7 +166,8 @@ export class MessageLog {
    * was stands in its headers: see {@link withDeliveryCount}.
    */
   appendReturned(message: Message, segment: Segment, index: number): void {
-    const flags = RecordFlag.Persistent | RecordFlag.Returned;
+    const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
+    const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
     this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
     this.settle(segment, index);
   }
