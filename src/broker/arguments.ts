@@ -2,6 +2,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, integerOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
+import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
 import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
 
@@ -188,38 +189,47 @@ function invalid(explanation: string): AmqpError {
   return new AmqpError(ReplyCode.PreconditionFailed, explanation);
 }
 
-/** What the arguments of a queue, which have been checked, ask for. */
-export function queueSettings(all: FieldTable): QueueSettings {
+/**
+ * What the arguments of a queue and the policies for it, all of which have been checked, ask for: of two numbers
+ * the smaller one holds, for the rest the argument wins.
+ */
+export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueSettings {
   const isQuorum = queueTypeArgument(all) === 'quorum';
-  const overflow = overflows.find((known) => known === textArgument(all, 'x-overflow')) ?? 'drop-head';
-  const deadLetterExchange = textArgument(all, 'x-dead-letter-exchange');
-  const isAtLeastOnce = textArgument(all, 'x-dead-letter-strategy') === 'at-least-once';
+  const overflow = overflows.find((known) => known === textSetting(all, policy, 'overflow')) ?? 'drop-head';
+  const deadLetterExchange = textSetting(all, policy, 'dead-letter-exchange');
+  const isAtLeastOnce = textSetting(all, policy, 'dead-letter-strategy') === 'at-least-once';
   return {
-    messageTtlMs: numberArgument(all, 'x-message-ttl'),
-    expiresMs: numberArgument(all, 'x-expires'),
+    messageTtlMs: durationSetting(all, policy, 'message-ttl'),
+    expiresMs: durationSetting(all, policy, 'expires'),
     deadLetterExchange,
-    deadLetterRoutingKey: textArgument(all, 'x-dead-letter-routing-key'),
-    maxLength: numberArgument(all, 'x-max-length'),
-    maxLengthBytes: numberArgument(all, 'x-max-length-bytes'),
+    deadLetterRoutingKey: textSetting(all, policy, 'dead-letter-routing-key'),
+    maxLength: numberSetting(all, policy, 'max-length'),
+    maxLengthBytes: numberSetting(all, policy, 'max-length-bytes'),
     // Quorum queues take the third one and do the first.
     overflow: isQuorum && overflow === 'reject-publish-dlx' ? 'drop-head' : overflow,
-    deliveryLimit: isQuorum ? deliveryLimit(all) : undefined,
+    deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
     deadLettersAtLeastOnce:
       isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
-    consumerTimeoutMs: consumerTimeoutArgument(all),
+    consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
   };
 }
 
 /** Anything may stand in x-delivery-limit. What is no number sets no limit, nor does (as in RabbitMQ 4) a negative one. */
-function deliveryLimit(all: FieldTable): number | undefined {
-  const limit = numberArgument(all, 'x-delivery-limit');
-  return limit === undefined || limit < 0 ? undefined : limit;
+function deliveryLimit(all: FieldTable, policy: PolicyDefinition): number | undefined {
+  const ofPolicy = policy['delivery-limit'];
+  const limits = [numberArgument(all, 'x-delivery-limit'), ofPolicy].filter(
+    (limit) => typeof limit === 'number' && limit >= 0,
+  );
+  return limits.length === 0 ? undefined : Math.min(...limits.map(Number));
 }
 
 /** x-consumer-timeout of a queue or a consumer, in milliseconds; what is no positive number does not count. */
 export function consumerTimeoutArgument(all: FieldTable): number | undefined {
-  const timeoutMs = numberArgument(all, 'x-consumer-timeout');
-  return timeoutMs === undefined || timeoutMs <= 0 ? undefined : timeoutMs;
+  return positiveNumber(numberArgument(all, 'x-consumer-timeout'));
+}
+
+function positiveNumber(value: number | undefined): number | undefined {
+  return value === undefined || value <= 0 ? undefined : value;
 }
 
 /** The highest priority that a queue tells apart; 0: it has no priorities. */
@@ -241,4 +251,22 @@ export function textArgument(all: FieldTable, key: string): string | undefined {
 function numberArgument(all: FieldTable, key: string): number | undefined {
   const value = integerOf(all.get(key));
   return value === undefined ? undefined : Number(value);
+}
+
+/** A policy may ask for more than an argument: no time is longer than the longest one here. */
+function durationSetting(all: FieldTable, policy: PolicyDefinition, key: string): number | undefined {
+  const setting = numberSetting(all, policy, key);
+  return setting === undefined ? undefined : Math.min(setting, durationMsMax);
+}
+
+function numberSetting(all: FieldTable, policy: PolicyDefinition, key: string): number | undefined {
+  const argument = numberArgument(all, `x-${key}`);
+  const ofPolicy = policy[key];
+  if (typeof ofPolicy !== 'number') return argument;
+  return argument === undefined ? ofPolicy : Math.min(argument, ofPolicy);
+}
+
+function textSetting(all: FieldTable, policy: PolicyDefinition, key: string): string | undefined {
+  const ofPolicy = policy[key];
+  return textArgument(all, `x-${key}`) ?? (typeof ofPolicy === 'string' ? ofPolicy : undefined);
 }

@@ -57,6 +57,7 @@ export class QuorumQueue extends Queue {
     const { log } = segment;
     log.load(segment);
     const deliveryCount = log.deliveryCount(segment, index) + 1;
+    this.vhost.broker.moved();
     log.appendReturned(withDeliveryCount(segment.message(index), deliveryCount), segment, index);
     this.settledByQueue();
   }
@@ -65,6 +66,7 @@ export class QuorumQueue extends Queue {
     const queued = segment.message(index);
     // The count was this queue's business.
     const message = segment.wasReturned(index) ? withoutDeliveryCount(queued) : queued;
+    this.vhost.broker.moved();
     if (!this.settings.deadLettersAtLeastOnce) {
       this.vhost.publishDeadLetter(this, message, reason);
     } else if (!this.vhost.forwardDeadLetter(this, message, reason)) {

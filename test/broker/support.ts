@@ -63,6 +63,8 @@ export class TestBroker implements BrokerContext, LogContext {
     return JSON.parse(JSON.stringify([...this.#rows.values()]));
   }
 
+  moved(): void {}
+
   createLog(type: QueueType, durable: boolean): MessageLog {
     return new MessageLog(this, { id: this.#nextLogId++, durable, type });
   }
