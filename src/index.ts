@@ -169,6 +169,7 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     channelMax: options.channelMax ?? defaults.channelMax,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
+    consumerTimeoutMs: options.consumerTimeoutMs ?? defaults.consumerTimeoutMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
     consumerMax: options.consumerMax ?? defaults.consumerMax,
     connectionMax: options.connectionMax ?? defaults.connectionMax,

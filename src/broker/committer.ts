@@ -58,6 +58,7 @@ export class Committer {
   #isScheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
+  #statesTakenAt = 0;
   #failed = false;
   #isClosing = false;
   #isFull = false;
@@ -85,6 +86,11 @@ export class Committer {
   logUsed(log: MessageLog): void {
     log.isUsed = true;
     this.#used.push(log);
+    // After a quiet time what is delivered is written down at once: a crash would deliver it as new again.
+    if (this.#lazyTimer === undefined && performance.now() - this.#statesTakenAt > lazyCommitMs) {
+      this.#statesDue = true;
+      this.#schedule();
+    }
     this.#commitLazily();
   }
 
@@ -271,6 +277,7 @@ export class Committer {
   }
 
   #takeStates(): LogState[] {
+    this.#statesTakenAt = performance.now();
     const states: LogState[] = [];
     const stillUsed: MessageLog[] = [];
     this.#stateLogs = this.#used;
