@@ -179,8 +179,10 @@ export class Committer {
 
   #commit(): Promise<void> {
     if (this.#failed) return Promise.resolve();
-    this.#underway ??= this.#carryOut().finally(() => {
+    this.#underway ??= this.#carryOut().then(() => {
       this.#underway = undefined;
+      if (this.#failed) return;
+      for (const waiter of this.#waiters) waiter.committed();
       // A timer that ran out during the commit has only left its mark.
       if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
     });
@@ -203,7 +205,6 @@ export class Committer {
       this.#isFull = false;
       this.#events.storeFull(undefined);
     }
-    for (const waiter of this.#waiters) waiter.committed();
   }
 
   /** Everything that was noted. */
