@@ -41,6 +41,7 @@ function oneOf(known: readonly string[], fault: (text: string) => string): Valid
   };
 }
 
+const anyInteger = integer(() => undefined);
 const bool: Validator = (value) => (value.tag === 't' ? undefined : unacceptableType(value));
 const text: Validator = (value) => (value.tag === 'S' ? undefined : unacceptableType(value));
 
@@ -105,9 +106,24 @@ export function checkQueueArguments(queue: string, all: FieldTable): void {
   check(queue, 'x-queue-type', queueType, all);
   for (const [key, validator] of classicArguments) check(queue, key, validator, all);
   for (const [key] of all.entries) {
-    if (!foreignArguments.has(key)) continue;
-    throw invalid(`invalid arg '${key}' for ${queue} of queue type rabbit_classic_queue`);
+    if (foreignArguments.has(key)) throw foreignArgument(queue, key);
   }
+}
+
+/**
+ * Checks the arguments of a new consumer (RabbitMQ page "Consumer Priorities"); `queue` is the description of
+ * its queue for the error text.
+ *
+ * @throws AmqpError 406
+ */
+export function checkConsumerArguments(queue: string, all: FieldTable): void {
+  check(queue, 'x-priority', anyInteger, all);
+  check(queue, 'x-cancel-on-ha-failover', bool, all);
+  if (all.has('x-stream-offset')) throw foreignArgument(queue, 'x-stream-offset');
+}
+
+function foreignArgument(queue: string, key: string): AmqpError {
+  return invalid(`invalid arg '${key}' for ${queue} of queue type rabbit_classic_queue`);
 }
 
 function check(queue: string, key: string, validator: Validator, all: FieldTable): void {

@@ -161,7 +161,8 @@ export class Committer {
     this.done = number;
     for (const log of logs) log.flushed();
     for (const waiter of this.#waiters) waiter.committed();
-    if (this.#waiters.size > 0) this.#schedule();
+    // A timer that ran out during the commit has only left its mark.
+    if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
   }
 
   #takeStates(): LogState[] {

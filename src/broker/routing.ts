@@ -60,9 +60,17 @@ function findQueues(
       if (destination instanceof Exchange) reached.add(destination);
       else queues.add(destination);
     }
-    if (destinations.size > 0 || exchange.alternateExchange === undefined) continue;
-    const alternate = exchanges.get(exchange.alternateExchange);
+    if (destinations.size > 0) continue;
+    const alternate = alternateOf(exchange, exchanges);
     if (alternate !== undefined) reached.add(alternate);
   }
   return { queues: queues.size === 0 ? nowhere : [...queues], readsHeaders };
+}
+
+/** The default exchange may be named but, as in RabbitMQ, routes nothing then: it has no real bindings. */
+function alternateOf(
+  { alternateExchange: name }: Exchange,
+  exchanges: ReadonlyMap<string, Exchange>,
+): Exchange | undefined {
+  return name === undefined || name === '' ? undefined : exchanges.get(name);
 }

@@ -14,6 +14,9 @@ const freeBuffersMax = 32;
 /** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
 const congestedBytes = 1024 * 1024;
 
+/** Less than this is copied rather than kept in its buffer while the socket is full. */
+const smallWriteBytes = 64 * 1024;
+
 const freeBuffers: Buffer[] = [];
 const methodWriter = new ByteWriter(1024);
 
@@ -36,8 +39,6 @@ export class Output {
   #beforeFlush: BeforeFlush[] = [];
   readonly #onDrain: () => void;
   #wasCongested = false;
-  /** Frames were written since this was last set to false; heartbeats depend on it. */
-  hasSent = false;
 
   /** `onDrain` is called when the socket has caught up after {@link isCongested} was true. */
   constructor(socket: Socket, onDrain: () => void) {
@@ -78,13 +79,6 @@ export class Output {
     at = copyBytes(buffer, 0, length, out, at);
     out[at++] = frameEnd;
     this.#at = at;
-  }
-
-  heartbeat(): void {
-    const out = this.#reserve(frameOverhead);
-    const at = startFrame(out, this.#at, FrameType.Heartbeat, 0, 0);
-    out[at] = frameEnd;
-    this.#at = at + 1;
   }
 
   /** Bytes that are not frames (the protocol header). */
@@ -196,6 +190,7 @@ export class Output {
   /** Nothing is written any more. */
   close(): void {
     this.#isClosed = true;
+    if (this.#buffer !== undefined) recycle(this.#buffer);
     this.#buffer = undefined;
     this.#at = 0;
   }
@@ -232,8 +227,14 @@ export class Output {
       recycle(buffer);
       return;
     }
-    this.hasSent = true;
-    this.#socket.write(buffer.subarray(0, length), () => recycle(buffer));
+    const written = buffer.subarray(0, length);
+    // Behind a full socket a small write would pin a whole buffer for as long as the client does not read.
+    if (length < smallWriteBytes && this.#socket.writableLength > 0) {
+      this.#socket.write(Buffer.from(written));
+      recycle(buffer);
+    } else {
+      this.#socket.write(written, () => recycle(buffer));
+    }
   }
 
   #drained(): void {

@@ -45,13 +45,9 @@ function leveret(): Broker {
       const port = await freePort();
       const dataDir = await mkdtemp(join(tmpdir(), 'leveret-bench-'));
       const args = ['server', '--port', `${port}`, '--host', '127.0.0.1', '--management-port', 'none'];
-      const child = spawn(
-        process.execPath,
-        [program, ...args, '--data-dir', dataDir, '--log-level', 'error'],
-        {
-          stdio: ['ignore', 'inherit', 'inherit'],
-        },
-      );
+      const child = spawn(program, [...args, '--data-dir', dataDir, '--log-level', 'error'], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      });
       return running(child, port, () => rm(dataDir, { recursive: true, force: true }));
     },
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkConsumerArguments } from '../../src/broker/arguments.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import {
   array,
@@ -199,6 +200,25 @@ describe('arguments of a queue declared again', () => {
     host.queue('q', first);
     expect(refusal(() => host.queue('q', second))).toBe(
       `406 inequivalent arg '${key}' for queue 'q' in vhost '/': ${difference}`,
+    );
+  });
+});
+
+describe('arguments of a consumer', () => {
+  const check = (key: string, value: FieldValue) =>
+    refusal(() => checkConsumerArguments("queue 'q' in vhost '/'", of([key, value])));
+
+  it('are checked as far as they are known', () => {
+    expect(check('x-priority', int8(-5))).toBe('accepted');
+    expect(check('foo', nothing)).toBe('accepted');
+    expect(check('x-priority', text('5'))).toBe(
+      "406 invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got longstr\"",
+    );
+    expect(check('x-cancel-on-ha-failover', int8(1))).toBe(
+      "406 invalid arg 'x-cancel-on-ha-failover' for queue 'q' in vhost '/': {unacceptable_type,byte}",
+    );
+    expect(check('x-stream-offset', text('first'))).toBe(
+      "406 invalid arg 'x-stream-offset' for queue 'q' in vhost '/' of queue type rabbit_classic_queue",
     );
   });
 });

@@ -55,6 +55,13 @@ describe('route', () => {
     expect(host.routes('x', 'first')).toEqual(['q']);
   });
 
+  it('does not take the default exchange for one', () => {
+    const host = new TestHost();
+    host.exchange('x', 'direct', alternate(''));
+    host.queue('q');
+    expect(host.routes('x', 'q')).toEqual([]);
+  });
+
   it('does not ask it when a binding to an exchange matches that leads nowhere', () => {
     const host = new TestHost();
     host.exchange('x', 'fanout', alternate('amq.fanout'));

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { Committer, lazyCommitMs } from '../../src/broker/committer.ts';
+import { Message } from '../../src/broker/message.ts';
+import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
+import { SlabPool } from '../../src/broker/queues/slab.ts';
+import { type Commit, MemoryStore } from '../../src/broker/store.ts';
+
+const properties = Buffer.from([0x10, 0x00, 2]);
+
+/** Takes as long as it is told to for a commit, and says when one starts. */
+class SlowStore extends MemoryStore {
+  readonly commits: Commit[] = [];
+  #started: (() => void) | undefined;
+  #finish: (() => void) | undefined;
+
+  override commit(commit: Commit): Promise<void> {
+    this.commits.push(commit);
+    this.#started?.();
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  started(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#started = resolve;
+    });
+  }
+
+  finish(): void {
+    this.#finish?.();
+  }
+}
+
+function logOver(store: SlowStore): { log: MessageLog; committer: Committer } {
+  const committer = new Committer(store, (cause) => {
+    throw cause;
+  });
+  const context: LogContext = {
+    store,
+    slabs: new SlabPool(),
+    slabBytesTarget: Number.POSITIVE_INFINITY,
+    logUnwritten: (log) => committer.logUnwritten(log),
+    logUsed: (log) => committer.logUsed(log),
+    reportMissing: () => expect.unreachable(),
+  };
+  return { log: new MessageLog(context, 1, true), committer };
+}
+
+describe('committer', () => {
+  test('what is settled while a long commit is under way is written by the next one', async () => {
+    const store = new SlowStore();
+    const { log, committer } = logOver(store);
+    for (let i = 0; i < 10; i++)
+      log.append(Message.of('', 'q', properties, Buffer.from(`${i}`)), Date.now(), 0);
+    const first = store.started();
+    const waiter = { committed: () => committer.forget(waiter) };
+    committer.request(waiter);
+    await first;
+    for (let i = 0; i < 5; i++) {
+      log.seek();
+      const { segment, index } = log;
+      log.take();
+      if (segment !== undefined) log.settle(segment, index);
+    }
+    // The lazy timer runs out before the commit is done.
+    await new Promise((resolve) => setTimeout(resolve, lazyCommitMs * 2));
+    const second = store.started();
+    store.finish();
+    await second;
+    expect(store.commits[1]?.logStates).toEqual([{ logId: 1, readPosition: 5, unsettled: [] }]);
+    store.finish();
+  });
+});
