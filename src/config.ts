@@ -10,7 +10,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import { ConfigError } from './config/error.ts';
 import { type FileEntry, parseConfigFile } from './config/file.ts';
 import { suggestion } from './config/nearest.ts';
-import { integer, oneOf, path, port, portOrNone, size, text, type ValueType } from './config/value.ts';
+import { integer, oneOf, path, port, portOrNone, share, size, text, type ValueType } from './config/value.ts';
 import { logLevels } from './logging.ts';
 
 /** One setting. */
@@ -109,6 +109,22 @@ export const settings = {
     defaultText: '2047',
     doc: 'Most channels open at once on one connection.',
   },
+  consumerMax: {
+    flag: 'consumer-max',
+    fileKeys: ['consumer_max_per_channel'],
+    type: integer(1, 1_000_000),
+    defaultValue: undefined,
+    defaultText: 'no limit',
+    doc: 'Most consumers on one channel.',
+  },
+  connectionMax: {
+    flag: 'connection-max',
+    fileKeys: ['connection_max'],
+    type: integer(0, 1_000_000),
+    defaultValue: 65_536,
+    defaultText: '65536',
+    doc: 'Most connections at once; further ones are refused when they open their virtual host.',
+  },
   handshakeTimeoutMs: {
     flag: 'handshake-timeout',
     fileKeys: ['handshake_timeout'],
@@ -124,6 +140,30 @@ export const settings = {
     defaultValue: 128 * mebibyte,
     defaultText: '128MiB',
     doc: 'Largest message body.',
+  },
+  memoryWatermarkShare: {
+    flag: 'memory-high-watermark',
+    fileKeys: ['vm_memory_high_watermark.relative'],
+    type: share,
+    defaultValue: 0.6,
+    defaultText: '0.6',
+    doc: 'Publishers are blocked while the broker uses more than this share of the memory of the machine or container.',
+  },
+  memoryWatermarkBytes: {
+    flag: 'memory-high-watermark-absolute',
+    fileKeys: ['vm_memory_high_watermark.absolute'],
+    type: size(0, Number.MAX_SAFE_INTEGER),
+    defaultValue: undefined,
+    defaultText: 'none',
+    doc: 'The same in bytes; goes before the share.',
+  },
+  diskFreeLimitBytes: {
+    flag: 'disk-free-limit',
+    fileKeys: ['disk_free_limit.absolute'],
+    type: size(0, Number.MAX_SAFE_INTEGER),
+    defaultValue: 50_000_000,
+    defaultText: '50MB',
+    doc: 'Publishers are blocked while the disk of the data directory has less free space than this.',
   },
   generationBytes: {
     flag: 'generation-size',
@@ -149,7 +189,14 @@ export interface Config {
   readonly heartbeatSeconds: number;
   readonly frameMaxBytes: number;
   readonly channelMax: number;
+  /** `undefined`: no limit. */
+  readonly consumerMax: number | undefined;
+  readonly connectionMax: number;
   readonly handshakeTimeoutMs: number;
+  readonly memoryWatermarkShare: number;
+  /** `undefined`: the share counts. */
+  readonly memoryWatermarkBytes: number | undefined;
+  readonly diskFreeLimitBytes: number;
   readonly maxMessageBytes: number;
   readonly generationBytes: number;
 }
@@ -225,7 +272,12 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       heartbeatSeconds: settled(settings.heartbeatSeconds),
       frameMaxBytes: settled(settings.frameMaxBytes),
       channelMax: settled(settings.channelMax),
+      consumerMax: settled<number | undefined>(settings.consumerMax),
+      connectionMax: settled(settings.connectionMax),
       handshakeTimeoutMs: settled(settings.handshakeTimeoutMs),
+      memoryWatermarkShare: settled(settings.memoryWatermarkShare),
+      memoryWatermarkBytes: settled<number | undefined>(settings.memoryWatermarkBytes),
+      diskFreeLimitBytes: settled(settings.diskFreeLimitBytes),
       maxMessageBytes: settled(settings.maxMessageBytes),
       generationBytes: settled(settings.generationBytes),
     },

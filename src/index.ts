@@ -9,6 +9,8 @@ import { LiveBrokerView } from './management/live-view.ts';
 import { type ManagementServer, startManagement } from './management/server.ts';
 import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
+import type { MemoryWatermark } from './resources/memory-monitor.ts';
+import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
@@ -18,6 +20,8 @@ export type { BrokerOptions, RunningBroker } from './options.ts';
 
 const defaultHost = '127.0.0.1';
 const defaultPort = 5672;
+const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
+const defaultDiskFreeLimitBytes = 50_000_000;
 
 /**
  * Starts a broker in this process and resolves when it accepts clients.
@@ -61,6 +65,16 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const broker = Broker.open(store, systemClock, events);
     closers.pop();
     closers.push(() => broker.close());
+    const resources = await ResourceMonitor.start({
+      alarms: broker.alarms,
+      clock: systemClock,
+      log,
+      nodeName,
+      memoryWatermark: options.memoryWatermark ?? defaultMemoryWatermark,
+      dataDir: options.dataDir,
+      diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
+    });
+    closers.push(async () => resources.stop());
     const access = new AccessControl();
     access.addDefaultUser();
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
@@ -74,6 +88,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       port,
       managementPort: management?.port,
       url: amqpUrl(host, port),
+      get alarms() {
+        return broker.alarms.resources;
+      },
+      setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+      setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+      setTracing: (vhostName, isTracing) => {
+        const vhost = broker.vhost(vhostName);
+        if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
+        vhost.isTracing = isTracing;
+        log.info({ vhost: vhostName }, `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`);
+      },
       close: () => {
         closing ??= closeAll();
         return closing;
@@ -127,7 +152,7 @@ function managementLogin(access: AccessControl): Authenticate {
 }
 
 /** What was not said stays at its default. */
-function serverSettings(options: BrokerOptions, clusterName: string): ServerSettings {
+function serverSettings(options: BrokerOptions, nodeName: string): ServerSettings {
   const defaults = defaultServerSettings;
   return {
     ...defaults,
@@ -137,7 +162,10 @@ function serverSettings(options: BrokerOptions, clusterName: string): ServerSett
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? defaults.handshakeTimeoutMs,
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
-    clusterName,
+    consumerMax: options.consumerMax ?? defaults.consumerMax,
+    connectionMax: options.connectionMax ?? defaults.connectionMax,
+    clusterName: nodeName,
+    nodeName,
   };
 }
 

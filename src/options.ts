@@ -1,4 +1,6 @@
+import type { AlarmResource } from './broker/alarms.ts';
 import type { Logger } from './logger.ts';
+import type { MemoryWatermark } from './resources/memory-monitor.ts';
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
@@ -18,6 +20,10 @@ export interface BrokerOptions {
   readonly frameMaxBytes?: number;
   /** Most channels open at once on a connection. Default 2047. */
   readonly channelMax?: number;
+  /** Most consumers on a channel. Default: no limit. */
+  readonly consumerMax?: number;
+  /** Most connections at once. Default 65536. */
+  readonly connectionMax?: number;
   /** A connection has to be open this many milliseconds after the client connected. Default 10000. */
   readonly handshakeTimeoutMs?: number;
   /**
@@ -27,6 +33,10 @@ export interface BrokerOptions {
   readonly refusalDelayMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
+  /** Memory in use above which publishers are blocked. Default: 0.6 of what the machine or container has. */
+  readonly memoryWatermark?: MemoryWatermark;
+  /** Free space around `dataDir`, in bytes, below which publishers are blocked. Default 50000000 (50 MB). */
+  readonly diskFreeLimitBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */
   readonly generationBytes?: number;
   /**
@@ -47,6 +57,19 @@ export interface RunningBroker {
   readonly managementPort: number | undefined;
   /** `amqp://` URI for clients on this machine. */
   readonly url: string;
+  /** Resource alarms in effect: publishers are blocked while there is one. */
+  readonly alarms: readonly AlarmResource[];
+  /** Takes effect at once; `{ absolute: 0 }` sets the alarm whatever is in use. */
+  setMemoryWatermark(watermark: MemoryWatermark): void;
+  /** Bytes; resolves when the alarm is as the limit wants it. Without `dataDir` there is no disk to watch. */
+  setDiskFreeLimit(bytes: number): Promise<void>;
+  /**
+   * Switches the firehose of a virtual host: copies of all publishes and deliveries go to the exchange
+   * `amq.rabbitmq.trace`. Off at every start.
+   *
+   * @throws Error when there is no such virtual host
+   */
+  setTracing(vhost: string, isTracing: boolean): void;
   /** Closes every connection, makes everything durable and lets go of the data directory. */
   close(): Promise<void>;
 }

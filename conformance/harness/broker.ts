@@ -34,8 +34,11 @@ export const CLIENT_CAPABILITIES = {
   authentication_failure_close: true,
 } as const;
 
-interface StartedBroker {
+/** The part of Leveret's embedding API that the harness uses. */
+export interface StartedBroker {
   readonly port: number;
+  setMemoryWatermark(watermark: { readonly absolute: number } | { readonly relative: number }): void;
+  setTracing(vhost: string, isTracing: boolean): void;
   close(): Promise<void>;
 }
 
@@ -49,6 +52,7 @@ async function startLeveret(): Promise<StartedBroker> {
 }
 
 let url = givenUrl ?? '';
+let leveret: StartedBroker | undefined;
 let nameCount = 0;
 const runId = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
 const open = new Set<RawConnection>();
@@ -58,6 +62,11 @@ const exchanges: string[] = [];
 /** The broker's URL, from the first hook of a `scenarios` block on. */
 export function brokerUrl(): string {
   return url;
+}
+
+/** Leveret in this process, if it is the broker under test. */
+export function embeddedBroker(): StartedBroker | undefined {
+  return leveret;
 }
 
 function uniqueName(label: string): string {
@@ -125,8 +134,6 @@ async function deleteLeftovers(): Promise<void> {
 }
 
 if (brokerAvailable) {
-  let leveret: StartedBroker | undefined;
-
   beforeAll(async () => {
     if (givenUrl !== undefined) return;
     leveret = await startLeveret();

@@ -101,6 +101,16 @@ scenarios('1.15 basic.consume', () => {
     await consume(channel, queue, { exclusive: true });
   });
 
+  test('an exclusive consumer keeps messages from nobody: basic.get is served', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel);
+    await channel.call('basic.qos', { 'prefetch-count': 1 });
+    await consume(channel, queue, { exclusive: true });
+    publishTexts(channel, queue, 'a', 'b');
+    await channel.next('basic.deliver');
+    expect(await getText(channel, queue)).toBe('b');
+  });
+
   test('no_local is ignored', async () => {
     const channel = await openChannel();
     const queue = await declareQueue(channel);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, scenarios } from '../harness/broker.ts';
-import { eventually, expectChannelError } from '../harness/expectations.ts';
+import { eventually, expectChannelError, expectConnectionError } from '../harness/expectations.ts';
 import { consume, declareQueue } from '../harness/model.ts';
 import type { RawChannel } from '../raw-client.ts';
 
@@ -114,5 +114,75 @@ scenarios('1.19 direct reply-to (trap 42)', () => {
         method: 'queue.declare',
       });
     });
+  });
+
+  test('a reply is no routed message: if mandatory, it is delivered and returned', async () => {
+    const [client, server, address] = await requested();
+    await server.call('confirm.select');
+    server.publish({ routingKey: address, mandatory: true, body: 'pong' });
+    expect((await client.next('basic.deliver')).text).toBe('pong');
+    const returned = await server.next('basic.return');
+    expect([returned.fields['reply-code'], returned.text]).toEqual([312, 'pong']);
+    expect((await server.next()).name).toBe('basic.ack');
+  });
+
+  test('replies take no delivery tag', async () => {
+    const [client, server, address] = await requested();
+    const queue = await declareQueue(server);
+    server.publish({ routingKey: address, body: 'one' });
+    server.publish({ routingKey: address, body: 'two' });
+    server.publish({ routingKey: queue, body: 'other' });
+    expect((await client.next('basic.deliver')).deliveryTag).toBe(1);
+    expect((await client.next('basic.deliver')).deliveryTag).toBe(1);
+    await eventually(async () => {
+      expect((await client.call('basic.get', { queue, 'no-ack': true })).deliveryTag).toBe(1);
+    });
+  });
+
+  test('an address may stand in CC', async () => {
+    const [client, server, address] = await requested();
+    server.publish({ routingKey: 'nowhere', properties: { headers: { CC: [address] } }, body: 'copy' });
+    const reply = await client.next('basic.deliver');
+    expect([reply.fields['routing-key'], reply.text]).toEqual(['nowhere', 'copy']);
+  });
+
+  test('other exchanges do not know the address', async () => {
+    const [client, server, address] = await requested();
+    server.publish({ exchange: 'amq.fanout', routingKey: address, mandatory: true, body: 'lost' });
+    expect((await server.next('basic.return')).text).toBe('lost');
+    expect(client.arrived).toEqual([]);
+  });
+
+  test('a consumer tag in use is not for replies', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel);
+    await consume(channel, queue, { 'consumer-tag': 't' });
+    const again = channel.call('basic.consume', { queue: REPLY_TO, 'no-ack': true, 'consumer-tag': 't' });
+    await expectConnectionError(again, {
+      code: 530,
+      text: "NOT_ALLOWED - attempt to reuse consumer tag 't'",
+      method: 'basic.consume',
+    });
+  });
+
+  test.each([
+    ['queue.bind', { exchange: 'amq.direct' }],
+    ['queue.purge', {}],
+    ['basic.get', {}],
+  ] as const)('%s finds no such queue', async (method, fields) => {
+    const channel = await openChannel();
+    await expectChannelError(channel.call(method, { queue: REPLY_TO, ...fields }), {
+      code: 404,
+      text: `NOT_FOUND - no queue '${REPLY_TO}' in vhost '/'`,
+      method,
+    });
+  });
+
+  test('any declaration of the pseudo-queue is fine, deleting it does nothing', async () => {
+    const channel = await openChannel();
+    const declared = await channel.call('queue.declare', { queue: REPLY_TO, durable: true, exclusive: true });
+    expect(declared.fields).toEqual({ queue: REPLY_TO, 'message-count': 0, 'consumer-count': 1 });
+    expect((await channel.call('queue.delete', { queue: '' })).number('message-count')).toBe(0);
+    await consume(channel, REPLY_TO, { 'no-ack': true });
   });
 });

@@ -167,3 +167,79 @@ scenarios(
   },
   { concurrent: true },
 );
+
+scenarios(
+  '2.2 message TTL beside other features',
+  () => {
+    test('TTL 0 with a consumer that is full: gone at once', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 0 } });
+      await channel.call('basic.qos', { 'prefetch-count': 1 });
+      await consume(channel, queue);
+      publishTexts(channel, queue, 'held', 'gone');
+      const { deliveryTag } = await channel.next('basic.deliver');
+      await barrier(channel);
+      channel.send('basic.ack', { 'delivery-tag': deliveryTag });
+      await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(0));
+      publishTexts(channel, queue, 'next');
+      expect((await channel.next('basic.deliver')).text).toBe('next');
+    });
+
+    test('a message TTL of 0 beside a longer one of the queue', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 60_000 } });
+      publishExpiring(channel, queue, 'never', '0');
+      publishTexts(channel, queue, 'there');
+      expect(await drain(channel, queue)).toEqual(['there']);
+    });
+
+    test('TTL 0 behind a higher priority waits for its turn and is not delivered', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-max-priority': 5 } });
+      channel.publish({ routingKey: queue, properties: { priority: 5 }, body: 'high' });
+      channel.publish({ routingKey: queue, properties: { priority: 1, expiration: '0' }, body: 'never' });
+      expect(await drain(channel, queue)).toEqual(['high']);
+    });
+
+    test('what has expired behind the head counts in get-ok, purge and delete', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel);
+      const other = await declareQueue(channel);
+      for (const name of [queue, other]) {
+        publishTexts(channel, name, 'first', 'second');
+        publishExpiring(channel, name, 'expired', '20');
+      }
+      await delay(100);
+      expect((await channel.call('basic.get', { queue })).number('message-count')).toBe(2);
+      expect((await channel.call('queue.purge', { queue })).number('message-count')).toBe(2);
+      expect((await channel.call('queue.delete', { queue: other })).number('message-count')).toBe(3);
+    });
+
+    test('a queue whose messages have expired is empty for if-empty', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 30 } });
+      publishTexts(channel, queue, 'a', 'b');
+      await delay(150);
+      const ok = await channel.call('queue.delete', { queue, 'if-empty': true });
+      expect(ok.number('message-count')).toBe(0);
+    });
+
+    test('expired by the queue before its own time: the property still leaves', async () => {
+      const channel = await openChannel();
+      const graveyard = await declareQueue(channel);
+      const queue = await declareQueue(channel, {
+        arguments: {
+          'x-message-ttl': 30,
+          'x-dead-letter-exchange': '',
+          'x-dead-letter-routing-key': graveyard,
+        },
+      });
+      publishExpiring(channel, queue, 'a', '60000');
+      await eventually(async () => expect((await queueCounts(channel, graveyard)).messages).toBe(1));
+      const letter = await channel.call('basic.get', { queue: graveyard });
+      expect(letter.properties['expiration']).toBeUndefined();
+      expect(letter.headers?.['x-death']).toMatchObject([{ 'original-expiration': '60000' }]);
+    });
+  },
+  { concurrent: true },
+);

@@ -83,6 +83,55 @@ scenarios('1.12 basic.publish', () => {
     });
   });
 
+  test("the checks come in RabbitMQ's order: reply_to, user_id, expiration, CC", async () => {
+    const wrong = {
+      'reply-to': 'amq.rabbitmq.reply-to',
+      'user-id': 'bob',
+      expiration: 'abc',
+      headers: { CC: 'x' },
+    };
+    const complaints = [
+      'fast reply consumer does not exist',
+      "user_id property set to 'bob' but authenticated user was 'guest'",
+      "invalid expiration 'abc': no_integer",
+      'invalid message: {unacceptable_type_in_header,"CC",longstr}',
+    ];
+    for (const [index, complaint] of complaints.entries()) {
+      const channel = await openChannel();
+      const properties = Object.fromEntries(Object.entries(wrong).slice(index));
+      channel.publish({ routingKey: 'x', properties });
+      await expectChannelError(channel.closedByServer(), {
+        code: 406,
+        text: `PRECONDITION_FAILED - ${complaint}`,
+        method: 'basic.publish',
+      });
+    }
+  });
+
+  test.each([
+    ['CC', true, 'bool'],
+    ['BCC', 1, 'signedint'],
+    ['BCC', {}, 'table'],
+  ])('a %s header of %j is refused', async (header, value, type) => {
+    const channel = await openChannel();
+    channel.publish({ routingKey: 'x', properties: { headers: { [header]: value } } });
+    await expectChannelError(channel.closedByServer(), {
+      code: 406,
+      text: `PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"${header}",${type}}`,
+      method: 'basic.publish',
+    });
+  });
+
+  test('an internal exchange takes no messages', async () => {
+    const channel = await openChannel();
+    channel.publish({ exchange: 'amq.rabbitmq.trace', routingKey: 'x' });
+    await expectChannelError(channel.closedByServer(), {
+      code: 403,
+      text: "ACCESS_REFUSED - cannot publish to internal exchange 'amq.rabbitmq.trace' in vhost '/'",
+      method: 'basic.publish',
+    });
+  });
+
   test('what nobody wants is dropped without a word', async () => {
     const channel = await openChannel();
     channel.publish({ routingKey: 'nowhere' });

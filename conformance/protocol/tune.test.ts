@@ -27,7 +27,7 @@ scenarios(
       [
         'frame_max 0',
         { frameMax: 0 },
-        'negotiated frame_max = 0 (no limit) is higher than the maximum allowed value (131072)',
+        'negotiated frame_max = 0 is higher than the maximum allowed value (131072)',
       ],
       [
         "frame_max above the server's",

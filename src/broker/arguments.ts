@@ -2,13 +2,15 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, integerOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
-import type { QueueSettings } from './queue.ts';
+import type { Overflow, QueueSettings } from './queue.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
 const durationMsMax = 315_360_000_000;
 
 /** Highest priority a queue may ask for. */
 const priorityMax = 255;
+
+const overflows: readonly Overflow[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 
 /** What is wrong with a value, as the Erlang term RabbitMQ prints; `undefined`: nothing. */
 type Fault = string | undefined;
@@ -68,7 +70,7 @@ const classicArguments: ReadonlyMap<string, Validator> = new Map([
   ['x-max-length', integer(negative)],
   ['x-max-length-bytes', integer(negative)],
   ['x-max-priority', maxPriority],
-  ['x-overflow', oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow')],
+  ['x-overflow', oneOf(overflows, () => 'invalid_overflow')],
   ['x-queue-mode', oneOf(['default', 'lazy'], (mode) => `"unsupported queue mode '${mode}'"`)],
   ['x-queue-version', queueVersion],
   ['x-single-active-consumer', bool],
@@ -157,7 +159,21 @@ export function queueSettings(all: FieldTable): QueueSettings {
     expiresMs: numberArgument(all, 'x-expires'),
     deadLetterExchange: textArgument(all, 'x-dead-letter-exchange'),
     deadLetterRoutingKey: textArgument(all, 'x-dead-letter-routing-key'),
+    maxLength: numberArgument(all, 'x-max-length'),
+    maxLengthBytes: numberArgument(all, 'x-max-length-bytes'),
+    overflow: overflows.find((overflow) => overflow === textArgument(all, 'x-overflow')) ?? 'drop-head',
   };
+}
+
+/** The highest priority that a queue tells apart; 0: it has no priorities. */
+export function maxPriorityArgument(all: FieldTable): number {
+  return numberArgument(all, 'x-max-priority') ?? 0;
+}
+
+/** Whether a queue feeds one consumer at a time. */
+export function singleActiveConsumerArgument(all: FieldTable): boolean {
+  const value = all.get('x-single-active-consumer');
+  return value?.tag === 't' && value.value;
 }
 
 export function textArgument(all: FieldTable, key: string): string | undefined {

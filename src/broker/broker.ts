@@ -1,13 +1,18 @@
+import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer } from './committer.ts';
 import type { Queue } from './queue.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
+import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
 import { type BrokerContext, VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
 const slabBytesTarget = 64 * 1024 * 1024;
+
+/** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
+const slabBytesMax = 8 * slabBytesTarget;
 
 /** The virtual host that exists from the start. */
 export const defaultVirtualHost = '/';
@@ -27,6 +32,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly committer: Committer;
   readonly slabs = new SlabPool();
   readonly slabBytesTarget = slabBytesTarget;
+  readonly alarms = new Alarms();
+  readonly replies = new ReplyAddresses();
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();
@@ -68,9 +75,19 @@ export class Broker implements BrokerContext, LogContext {
     }
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) claimed.add(queue.log.id);
+      for (const queue of vhost.queues()) {
+        for (const log of queue.backlog.logs) claimed.add(log.id);
+      }
     }
     return claimed;
+  }
+
+  /**
+   * Publishers are faster than the disk: memory fills with what waits to be written. Once nothing waits any
+   * more memory is full for other reasons, and those are the memory alarm's business.
+   */
+  get isDiskBehind(): boolean {
+    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {
@@ -144,9 +161,7 @@ export class Broker implements BrokerContext, LogContext {
 
   /** Writes everything down and lets go of the store. Connections must be gone by now. */
   async close(): Promise<void> {
-    for (const vhost of this.#vhosts.values()) {
-      for (const queue of vhost.queues()) queue.stop();
-    }
+    for (const vhost of this.#vhosts.values()) vhost.stop();
     await this.committer.close();
     await this.store.close();
   }

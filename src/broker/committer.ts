@@ -72,6 +72,11 @@ export class Committer {
     return this.definitionsAt > this.done;
   }
 
+  /** Messages are on their way to the disk, or wait for that. */
+  get isBehind(): boolean {
+    return this.#isCommitting || this.#unwritten.length > 0;
+  }
+
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */
   request(waiter: CommitWaiter): void {
     this.#waiters.add(waiter);

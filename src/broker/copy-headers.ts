@@ -3,14 +3,14 @@ import { type FieldTable, skipValue } from '../protocol/field-table.ts';
 import { typeName } from '../protocol/field-value.ts';
 import { rewriteProperties } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
-import { framePrefixBytes, Message } from './message.ts';
+import type { Message } from './message.ts';
 
 /**
  * Headers in which a publisher names further routing keys (RabbitMQ page "Sender-selected Distribution").
- * The second is taken off before anybody sees it.
+ * The second stays in the queued record, for dead-lettering, and is taken off before anybody sees it.
  */
 export const copyHeader = 'CC';
-const blindCopyHeader = 'BCC';
+export const blindCopyHeader = 'BCC';
 const [letterB, letterC] = [0x42, 0x43];
 
 /**
@@ -34,16 +34,27 @@ export function hasCopyHeaders({ frames, scan: { headersStart, headersEnd } }: M
 }
 
 /**
- * The routing key of a message and those in CC and BCC; BCC is gone from the message afterwards.
+ * The routing key of a message and those in CC and BCC, whose presence it notes.
  *
  * @throws AmqpError 406 when one of them is no array
  */
-export function takeRoutingKeys(message: Message): readonly string[] {
+export function routingKeysOf(message: Message): readonly string[] {
   const { headers } = message;
   const copies = headerKeys(headers, copyHeader);
   const blindCopies = headerKeys(headers, blindCopyHeader);
-  if (headers?.has(blindCopyHeader)) replaceHeaders(message, headers.without(blindCopyHeader));
+  message.hasBlindCopies = headers?.has(blindCopyHeader) ?? false;
   return [message.routingKey, ...copies, ...blindCopies];
+}
+
+/** The message as everybody else sees it, in memory of its own if it has blind copies. */
+export function withoutBlindCopies(message: Message): Message {
+  const { headers, frames, propertiesStart, propertiesEnd } = message;
+  if (!message.hasBlindCopies || headers === undefined) return message;
+  const seen = message.copy();
+  const changes = { headers: headers.without(blindCopyHeader) };
+  seen.replaceProperties(rewriteProperties(frames, propertiesStart, propertiesEnd, changes));
+  seen.hasBlindCopies = false;
+  return seen;
 }
 
 /** The keys in one of the headers. Only long strings count; what else is in the array is ignored. */
@@ -57,13 +68,4 @@ export function headerKeys(headers: FieldTable | undefined, header: string): rea
   return value.value.flatMap((element) =>
     element.tag === 'S' ? [decodeText(element.value, 0, element.value.length)] : [],
   );
-}
-
-function replaceHeaders(message: Message, headers: FieldTable): void {
-  const { frames, propertiesStart, propertiesEnd, expirationMs } = message;
-  const properties = rewriteProperties(frames, propertiesStart, propertiesEnd, { headers });
-  const copy = Message.of(message.exchange, message.routingKey, properties, message.body);
-  const headerSize = copy.propertiesEnd - copy.framesStart - framePrefixBytes;
-  message.setFrames(copy.frames, copy.framesStart, copy.framesEnd, headerSize, copy.bodySize);
-  message.expirationMs = expirationMs;
 }

@@ -12,7 +12,7 @@ import {
 } from '../protocol/field-value.ts';
 import { rewriteProperties } from '../protocol/properties.ts';
 import { decodeText, encodeText } from '../protocol/text.ts';
-import { copyHeader, headerKeys } from './copy-headers.ts';
+import { blindCopyHeader, copyHeader, headerKeys } from './copy-headers.ts';
 import { Message } from './message.ts';
 import type { DeathReason } from './queue.ts';
 
@@ -57,7 +57,7 @@ export function deadLetter(message: Message, options: DeadLetterOptions): Messag
       scan.expirationEnd === 0 ? undefined : decodeText(frames, scan.expirationStart, scan.expirationEnd),
   };
   let headers = deadLetterHeaders(before, death);
-  if (options.routingKey !== undefined) headers = headers.without(copyHeader);
+  if (options.routingKey !== undefined) headers = headers.without(copyHeader).without(blindCopyHeader);
   // Without its expiration, which is kept in x-death: it would expire a second time.
   const changes = { headers, expiration: undefined };
   const properties = rewriteProperties(frames, propertiesStart, propertiesEnd, changes);

@@ -25,7 +25,8 @@ export interface QueueRow {
   readonly name: string;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
-  readonly logId: number;
+  /** One log for each priority, lowest first. */
+  readonly logIds: readonly number[];
 }
 
 /** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
@@ -52,7 +53,8 @@ export function queueKey(vhost: string, name: string): readonly string[] {
 }
 
 export function queueValue(queue: Queue): JsonValue {
-  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logId: queue.log.id };
+  const logIds = queue.backlog.logs.map((log) => log.id);
+  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
 }
 
 export function bindingKey(
@@ -92,7 +94,7 @@ export function readRow({ key, value }: Definition): ExchangeRow | QueueRow | Bi
         name: fields.name(2),
         autoDelete: fields.bool('autoDelete'),
         arguments: fields.table('arguments'),
-        logId: fields.integer('logId'),
+        logIds: fields.integers('logIds'),
       };
     case 'binding':
       return {
@@ -132,9 +134,13 @@ class RowReader {
     return typeof value === 'boolean' ? value : this.#fail(field);
   }
 
-  integer(field: string): number {
+  /** At least one. */
+  integers(field: string): readonly number[] {
     const value = this.#field(field);
-    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#fail(field);
+    if (!Array.isArray(value) || value.length === 0) return this.#fail(field);
+    return value.map((item) =>
+      typeof item === 'number' && Number.isSafeInteger(item) ? item : this.#fail(field),
+    );
   }
 
   table(field: string): FieldTable {

@@ -45,6 +45,11 @@ export class Exchange {
     this.matcher = options.matcher ?? this.type.createMatcher();
   }
 
+  /** The one with the empty name, which knows the queues by theirs. */
+  get isDefault(): boolean {
+    return this.name === '';
+  }
+
   get bindingCount(): number {
     return this.#bindingCount;
   }

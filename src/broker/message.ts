@@ -8,7 +8,7 @@ import {
   scanProperties,
 } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
-import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './record.ts';
 
 /** Type, channel and size of a frame. */
 export const framePrefixBytes = 7;
@@ -41,6 +41,8 @@ export class Message {
   priority = 0;
   /** Milliseconds from the expiration property, once checked; -1: none. */
   expirationMs = -1;
+  /** There is a BCC header, which nobody outside the broker is to see. */
+  hasBlindCopies = false;
   /** Where the properties lie in {@link frames}. */
   readonly scan = new PropertyScan();
 
@@ -54,6 +56,7 @@ export class Message {
     this.framesEnd = end;
     this.bodySize = bodySize;
     this.expirationMs = -1;
+    this.hasBlindCopies = false;
     this.#headerSize = headerSize;
     this.#headers = undefined;
     scanProperties(buffer, this.propertiesStart, this.propertiesEnd, this.scan);
@@ -114,7 +117,17 @@ export class Message {
     const frames = Buffer.from(this.frames.subarray(this.framesStart, this.framesEnd));
     copy.setFrames(frames, 0, frames.length, this.#headerSize, this.bodySize);
     copy.expirationMs = this.expirationMs;
+    copy.hasBlindCopies = this.hasBlindCopies;
     return copy;
+  }
+
+  /** The message goes on with another property list (flags and values), in memory of its own. */
+  replaceProperties(properties: Buffer): void {
+    const { expirationMs, hasBlindCopies } = this;
+    const { frames, framesEnd, bodySize } = Message.of(this.exchange, this.routingKey, properties, this.body);
+    this.setFrames(frames, 0, framesEnd, propertiesOffset + properties.length, bodySize);
+    this.expirationMs = expirationMs;
+    this.hasBlindCopies = hasBlindCopies;
   }
 
   #encodeAddress(exchange: string, routingKey: string): void {
@@ -141,6 +154,7 @@ export class Message {
     const frames = address + uint16At(buffer, start + RecordOffset.AddressSize);
     const bodySize = uint32At(buffer, start + RecordOffset.BodySize);
     message.setFrames(buffer, frames, end, uint32At(buffer, frames + 3), bodySize);
+    message.hasBlindCopies = ((buffer[start + RecordOffset.Flags] ?? 0) & RecordFlag.BlindCopies) !== 0;
     return message;
   }
 }

@@ -1,8 +1,12 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
+import { checkConsumerArguments } from './arguments.ts';
 import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
 import { Message } from './message.ts';
+import { describe } from './names.ts';
+import { PublishOutcome } from './publish-outcome.ts';
+import type { Backlog } from './queues/backlog.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
@@ -11,7 +15,13 @@ import type { VirtualHost } from './virtual-host.ts';
 /** Deliveries of one queue in a row before other queues and sockets get their turn. */
 const deliveriesPerTurnMax = 2048;
 
-/** What the arguments of a queue ask for. */
+/** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
+const dropsPerTurnMax = 10_000;
+
+/** x-overflow: what happens to a queue that is full. */
+export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+
+/** What the arguments of a queue ask for and may be changed while it lives. */
 export interface QueueSettings {
   /** x-message-ttl */
   readonly messageTtlMs: number | undefined;
@@ -21,6 +31,11 @@ export interface QueueSettings {
   readonly deadLetterExchange: string | undefined;
   /** x-dead-letter-routing-key */
   readonly deadLetterRoutingKey: string | undefined;
+  /** x-max-length: ready messages. */
+  readonly maxLength: number | undefined;
+  /** x-max-length-bytes: bytes of the bodies of ready messages. */
+  readonly maxLengthBytes: number | undefined;
+  readonly overflow: Overflow;
 }
 
 /** Why a message is dead-lettered: the `reason` in its x-death header. */
@@ -35,7 +50,9 @@ export interface QueueOptions {
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
   readonly settings: QueueSettings;
-  readonly log: MessageLog;
+  /** x-single-active-consumer */
+  readonly singleActiveConsumer: boolean;
+  readonly backlog: Backlog;
 }
 
 /** A message taken off the queue by basic.get. */
@@ -53,15 +70,21 @@ export class Queue {
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
-  readonly log: MessageLog;
+  readonly singleActiveConsumer: boolean;
+  readonly backlog: Backlog;
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
   isTouched = false;
 
   readonly #consumers = new Set<Consumer>();
   readonly #ring = new ConsumerRing();
+  /** With x-single-active-consumer: the one that is fed. Nobody else enters the ring. */
+  #activeConsumer: Consumer | undefined;
   #unackedCount = 0;
+  #settings: QueueSettings;
+  #hasLengthLimit: boolean;
+  /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
+  readonly #deliversAtOnce: boolean;
   #expiryTimer: Timer | undefined;
   #expiryDue = 0;
   #idleTimer: Timer | undefined;
@@ -74,19 +97,27 @@ export class Queue {
     this.autoDelete = options.autoDelete;
     this.exclusiveOwner = options.exclusiveOwner;
     this.arguments = options.arguments;
-    this.settings = options.settings;
-    this.log = options.log;
+    this.singleActiveConsumer = options.singleActiveConsumer;
+    this.backlog = options.backlog;
+    this.#settings = options.settings;
+    this.#hasLengthLimit = hasLengthLimit(options.settings);
+    this.#deliversAtOnce = options.backlog.logs.length > 1;
     this.#lastUsedAt = this.#now();
     this.#armIdleTimer();
-    if (this.log.readyCount > 0) this.vhost.broker.touch(this);
+    if (this.readyCount > 0) this.vhost.broker.touch(this);
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
   }
 
   get readyCount(): number {
-    return this.log.readyCount;
+    return this.backlog.readyCount;
   }
 
+  /** Bytes of the bodies of ready messages. */
   get readyBytes(): number {
-    return this.log.readyBytes;
+    return this.backlog.readyBytes;
   }
 
   get unackedCount(): number {
@@ -101,19 +132,77 @@ export class Queue {
     return this.#consumers;
   }
 
-  /** Appends a message; it is delivered when the turn ends. True when a commit is needed to keep it. */
-  publish(message: Message): boolean {
+  /** The consumer that is fed, in a queue with x-single-active-consumer and consumers; else undefined. */
+  get activeConsumer(): Consumer | undefined {
+    return this.#activeConsumer;
+  }
+
+  /**
+   * Other settings hold from now on: surplus messages leave, x-expires starts anew. Messages that are there
+   * keep the time to live they came with.
+   */
+  applySettings(settings: QueueSettings): void {
+    this.#settings = settings;
+    this.#hasLengthLimit = hasLengthLimit(settings);
+    this.#idleTimer?.cancel();
+    this.#idleTimer = undefined;
+    this.touchIdle();
+    this.drain();
+  }
+
+  /**
+   * Appends a message, unless it is too much and the publisher is to know; it is delivered when the turn
+   * ends. Returns a {@link PublishOutcome}.
+   */
+  publish(message: Message): number {
+    if (this.#hasLengthLimit && this.#refuses(message)) return PublishOutcome.Refused;
     const now = this.#now();
     const ttlMs = this.#timeToLiveMs(message);
-    const needsCommit = this.log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
-    if (ttlMs === 0) this.drain();
+    const log = this.backlog.logFor(message.priority);
+    const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
+    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0))) this.drain();
     else if (!this.isTouched) this.vhost.broker.touch(this);
-    return needsCommit;
+    return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
+  }
+
+  /** True when the queue is full and its overflow is to refuse; what consumers can take does not count. */
+  #refuses(message: Message): boolean {
+    const { overflow } = this.#settings;
+    if (overflow === 'drop-head' || !this.#isTooLong(1, message.bodySize)) return false;
+    this.drain();
+    if (!this.#isTooLong(1, message.bodySize)) return false;
+    if (overflow === 'reject-publish-dlx') this.vhost.publishDeadLetter(this, message, 'maxlen');
+    return true;
+  }
+
+  /** True when the ready messages and so much more are over the length limit. */
+  #isTooLong(moreMessages: number, moreBytes: number): boolean {
+    const { maxLength, maxLengthBytes } = this.#settings;
+    if (maxLength !== undefined && this.readyCount + moreMessages > maxLength) return true;
+    return maxLengthBytes !== undefined && this.readyBytes + moreBytes > maxLengthBytes;
+  }
+
+  /** Drops from the head what is over the length limit. */
+  #dropHead(): void {
+    if (this.#settings.overflow !== 'drop-head') return;
+    let left = dropsPerTurnMax;
+    while (this.#isTooLong(0, 0)) {
+      if (left-- === 0) {
+        if (!this.isTouched) this.vhost.broker.touch(this);
+        return;
+      }
+      const log = this.backlog.head;
+      if (!log.seek()) continue;
+      const { segment, index } = log;
+      if (segment === undefined) return;
+      log.take();
+      this.#discard(segment, index, 'maxlen');
+    }
   }
 
   /** The smaller of x-message-ttl and the message's expiration; -1: none. */
   #timeToLiveMs(message: Message): number {
-    const ofQueue = this.settings.messageTtlMs;
+    const ofQueue = this.#settings.messageTtlMs;
     const ofMessage = message.expirationMs;
     if (ofQueue === undefined) return ofMessage;
     return ofMessage < 0 ? ofQueue : Math.min(ofQueue, ofMessage);
@@ -121,25 +210,27 @@ export class Queue {
 
   /** Hands ready messages to consumers as long as both are there, and expires what is due at the head. */
   drain(): void {
-    const { log } = this;
+    const { backlog } = this;
     let left = deliveriesPerTurnMax;
+    let log = backlog.head;
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
-      if (!log.seek()) break;
-      if (log.mayExpire && this.#expireHead(false)) continue;
-      if (left-- === 0) {
-        this.vhost.broker.touch(this);
-        return;
+      if (log.seek() && !(log.mayExpire && this.#expireHead(log, false))) {
+        if (left-- === 0) {
+          this.vhost.broker.touch(this);
+          return;
+        }
+        this.#deliver(consumer, log);
+        this.#ring.rotate(consumer);
       }
-      this.#deliver(consumer);
-      this.#ring.rotate(consumer);
+      log = backlog.head;
     }
-    if (log.mayExpire) this.#expireDue();
+    if (this.#hasLengthLimit) this.#dropHead();
+    if (backlog.head.mayExpire) this.#expireDue();
   }
 
-  #deliver(consumer: Consumer): void {
-    const { log } = this;
+  #deliver(consumer: Consumer, log: MessageLog): void {
     const { segment, index } = log;
     if (segment === undefined) throw new Error('deliver without seek');
     const redelivered = log.take();
@@ -152,7 +243,7 @@ export class Queue {
   get(noAck: boolean): Taken | undefined {
     this.touchIdle();
     this.drain();
-    const { log } = this;
+    const log = this.backlog.head;
     if (!log.seek()) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
@@ -174,6 +265,7 @@ export class Queue {
     if (this.isDeleted) return;
     this.#unackedCount--;
     segment.log.giveBack(segment, index);
+    if (this.#hasLengthLimit) this.#dropHead();
     if (!this.isTouched) this.vhost.broker.touch(this);
   }
 
@@ -188,31 +280,48 @@ export class Queue {
   /**
    * Adds a consumer.
    *
-   * @throws AmqpError 403 when it or the one that is there wants the queue for itself
+   * @throws AmqpError 403 when it or the one that is there wants the queue for itself, 406
    */
   addConsumer(consumer: Consumer): void {
-    for (const other of this.#consumers) {
-      if (other.exclusive || consumer.exclusive) {
-        const text = `queue '${this.name}' in vhost '${this.vhost.name}' in exclusive use`;
-        throw new AmqpError(ReplyCode.AccessRefused, text);
-      }
+    const resource = describe('queue', this.name, this.vhost.name);
+    checkConsumerArguments(resource, consumer.arguments);
+    if (this.#isInConflict(consumer)) {
+      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
     }
     this.#consumers.add(consumer);
+    if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.cancel();
     this.#idleTimer = undefined;
     this.consumerHasCapacity(consumer);
+  }
+
+  #isInConflict(consumer: Consumer): boolean {
+    if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
+    for (const other of this.#consumers) if (other.exclusive) return true;
+    return false;
   }
 
   /** The last consumer to leave an auto-delete queue takes the queue along. */
   removeConsumer(consumer: Consumer): void {
     if (!this.#consumers.delete(consumer)) return;
     this.#ring.remove(consumer);
+    if (consumer === this.#activeConsumer) this.#activateNext();
     if (this.isDeleted || this.#consumers.size > 0) return;
     if (this.autoDelete) {
       this.vhost.queueUnused(this);
     } else {
       this.touchIdle();
     }
+  }
+
+  /** Makes the waiting consumer with the highest priority, among equals the oldest, the active one. */
+  #activateNext(): void {
+    let next: Consumer | undefined;
+    for (const consumer of this.#consumers) {
+      if (next === undefined || consumer.priority > next.priority) next = consumer;
+    }
+    this.#activeConsumer = next;
+    if (next !== undefined) this.consumerHasCapacity(next);
   }
 
   /** The consumer is about to leave and is given nothing more. */
@@ -223,14 +332,15 @@ export class Queue {
   /** A consumer can take messages (again). */
   consumerHasCapacity(consumer: Consumer): void {
     if (consumer.isInRing || !this.#consumers.has(consumer)) return;
+    if (this.singleActiveConsumer && consumer !== this.#activeConsumer) return;
     this.#ring.add(consumer);
-    if (this.log.readyCount > 0 && !this.isTouched) this.vhost.broker.touch(this);
+    if (this.readyCount > 0 && !this.isTouched) this.vhost.broker.touch(this);
   }
 
   /** Drops all ready messages, without dead-lettering. Returns how many there were. */
   purge(): number {
     this.drain();
-    return this.log.purge();
+    return this.backlog.purge();
   }
 
   /** The queue was declared or read: x-expires starts anew. */
@@ -249,6 +359,7 @@ export class Queue {
     this.#idleTimer?.cancel();
     const consumers = [...this.#consumers];
     this.#consumers.clear();
+    this.#activeConsumer = undefined;
     for (const consumer of consumers) {
       this.#ring.remove(consumer);
       consumer.cancelledByServer();
@@ -268,9 +379,8 @@ export class Queue {
 
   /** Expires what is due at the head and wakes up again when the next head is. */
   #expireDue(): void {
-    const { log } = this;
-    while (log.seek()) {
-      if (this.#expireHead(true)) continue;
+    for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
+      if (!log.seek() || this.#expireHead(log, true)) continue;
       const { segment, index } = log;
       if (segment !== undefined) this.#armExpiryTimer(segment.expiresAt(index));
       return;
@@ -281,8 +391,7 @@ export class Queue {
    * Messages leave for their age only at the head, as in RabbitMQ's classic queues. `nobodyWaits`: the
    * head expires in the very millisecond it is due, which a waiting consumer is still given (TTL 0).
    */
-  #expireHead(nobodyWaits: boolean): boolean {
-    const { log } = this;
+  #expireHead(log: MessageLog, nobodyWaits: boolean): boolean {
     const { segment, index } = log;
     if (segment === undefined) return false;
     const expiresAt = segment.expiresAt(index);
@@ -295,7 +404,7 @@ export class Queue {
   }
 
   #discard(segment: Segment, index: number, reason: DeathReason): void {
-    if (this.settings.deadLetterExchange !== undefined) {
+    if (this.#settings.deadLetterExchange !== undefined) {
       const { buffer, offsets } = segment.expectSlab();
       const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
       this.vhost.publishDeadLetter(this, message, reason);
@@ -315,7 +424,7 @@ export class Queue {
 
   /** x-expires: after that long without consumers, declarations and gets the queue goes. */
   #armIdleTimer(): void {
-    const { expiresMs } = this.settings;
+    const { expiresMs } = this.#settings;
     if (expiresMs === undefined || this.#consumers.size > 0) return;
     const due = this.#lastUsedAt + expiresMs;
     this.#idleTimer = this.vhost.broker.clock.setTimer(Math.max(0, due - this.#now()), () => {
@@ -325,4 +434,8 @@ export class Queue {
       else this.vhost.queueUnused(this);
     });
   }
+}
+
+function hasLengthLimit(settings: QueueSettings): boolean {
+  return settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
 }

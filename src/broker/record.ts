@@ -38,4 +38,6 @@ export const RecordOffset = {
 export const RecordFlag = {
   /** The message was published with delivery mode 2. */
   Persistent: 1,
+  /** There is a BCC header: it routes the message if it is dead-lettered, and is taken off on every way out. */
+  BlindCopies: 2,
 } as const;

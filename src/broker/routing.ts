@@ -1,8 +1,9 @@
 import type { Destination } from './binding.ts';
-import { hasCopyHeaders, takeRoutingKeys } from './copy-headers.ts';
+import { hasCopyHeaders, routingKeysOf } from './copy-headers.ts';
 import { Exchange } from './exchange.ts';
 import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
+import type { ReplyAddresses } from './reply-addresses.ts';
 
 const nowhere: readonly Queue[] = [];
 
@@ -11,21 +12,28 @@ const nowhere: readonly Queue[] = [];
  *
  * A hit is one look into the exchange's cache, which knows what depends on the routing key alone. Where
  * headers play a part (a headers exchange on the way, keys in CC and BCC) the way is gone anew each time.
- * A BCC header is not in the message any more afterwards.
+ *
+ * The default exchange also knows the reply addresses. They are no queues: a message that went nowhere else
+ * was not routed.
  *
  * @throws AmqpError 406 when CC or BCC is no array
  */
 export function route(
   exchanges: ReadonlyMap<string, Exchange>,
+  replies: ReplyAddresses,
   topologyVersion: number,
   exchange: Exchange,
   message: Message,
 ): readonly Queue[] {
   if (message.scan.headersEnd !== 0 && hasCopyHeaders(message)) {
-    return findQueues(exchanges, exchange, message, takeRoutingKeys(message)).queues;
+    const routingKeys = routingKeysOf(message);
+    if (exchange.isDefault) replies.deliver(routingKeys, message);
+    return findQueues(exchanges, exchange, message, routingKeys).queues;
   }
   const { routingKey } = message;
   const known = exchange.routes.get(topologyVersion, routingKey);
+  if (known !== undefined && known.length > 0) return known;
+  if (exchange.isDefault) replies.deliver([routingKey], message);
   if (known !== undefined) return known;
   const { queues, readsHeaders } = findQueues(exchanges, exchange, message, [routingKey]);
   if (!readsHeaders) exchange.routes.set(routingKey, queues);
@@ -62,7 +70,8 @@ function findQueues(
     }
     if (destinations.size > 0) continue;
     const alternate = alternateOf(exchange, exchanges);
-    if (alternate !== undefined) reached.add(alternate);
+    // The default exchange routes for those who publish to it only, as in RabbitMQ.
+    if (alternate !== undefined && !alternate.isDefault) reached.add(alternate);
   }
   return { queues: queues.size === 0 ? nowhere : [...queues], readsHeaders };
 }

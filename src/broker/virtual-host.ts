@@ -5,7 +5,9 @@ import {
   checkQueueArguments,
   comparedQueueArguments,
   exchangeNameArgument,
+  maxPriorityArgument,
   queueSettings,
+  singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
@@ -37,13 +39,20 @@ import {
   stripLineBreaks,
 } from './names.ts';
 import { type DeathReason, Queue } from './queue.ts';
+import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import type { ReplyAddresses } from './reply-addresses.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
+
+/** Dead letters published in a row before other queues and sockets get their turn. */
+const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
+  readonly replies: ReplyAddresses;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
@@ -69,6 +78,8 @@ export class VirtualHost {
   readonly broker: BrokerContext;
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
+  /** The firehose is on: publishes and deliveries are copied, see {@link tracePublish}. Not kept on disk. */
+  isTracing = false;
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -76,8 +87,9 @@ export class VirtualHost {
   readonly #bindingsTo = new Map<Destination, Set<Binding>>();
   /** By connection. */
   readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; empty whenever nobody is at work here. */
+  /** On their way; somebody is at work on them whenever there are some. */
   readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
+  #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -240,6 +252,8 @@ export class VirtualHost {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
+    const logs: MessageLog[] = [];
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(durable));
     const queue = new Queue({
       vhost: this,
       name,
@@ -248,7 +262,8 @@ export class VirtualHost {
       exclusiveOwner,
       arguments: all,
       settings: queueSettings(all),
-      log: this.broker.createLog(durable),
+      singleActiveConsumer: singleActiveConsumerArgument(all),
+      backlog: new Backlog(logs),
     });
     this.#queues.set(name, queue);
     this.topologyVersion++;
@@ -312,9 +327,26 @@ export class VirtualHost {
     return exchange;
   }
 
-  /** The queues a message goes to; see {@link route}. @throws AmqpError 406 when CC or BCC is no array */
+  /** The queues a message goes to; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
   route(exchange: Exchange, message: Message): readonly Queue[] {
-    return route(this.#exchanges, this.topologyVersion, exchange, message);
+    return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
+  }
+
+  /** Copies a publish to the firehose. */
+  tracePublish(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
+    if (message.exchange !== traceExchange) this.#publishTrace(publishTrace(message, routed, origin));
+  }
+
+  /** Copies a delivery or a basic.get to the firehose. */
+  traceDelivery(message: Message, queue: Queue, redelivered: boolean, origin: TraceOrigin): void {
+    if (message.exchange === traceExchange) return;
+    this.#publishTrace(deliveryTrace(message, queue.name, redelivered, origin));
+  }
+
+  #publishTrace(copy: Message): void {
+    const exchange = this.#exchanges.get(traceExchange);
+    if (exchange === undefined) return;
+    for (const queue of this.route(exchange, copy)) queue.publish(copy);
   }
 
   /**
@@ -335,10 +367,17 @@ export class VirtualHost {
     if (this.#deadLetters.length === 1) this.#publishDeadLetters();
   }
 
-  /** A letter may expire at once where it goes, and so on: the list keeps a long chain off the stack. */
+  /**
+   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
+   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
+   */
   #publishDeadLetters(): void {
+    const letters = this.#deadLetters;
+    let taken = 0;
     try {
-      for (const { letter, reason } of this.#deadLetters) {
+      for (const { letter, reason } of letters) {
+        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
+        taken++;
         const exchange = this.#exchanges.get(letter.exchange);
         if (exchange === undefined) continue;
         for (const target of this.route(exchange, letter)) {
@@ -346,8 +385,15 @@ export class VirtualHost {
         }
       }
     } finally {
-      this.#deadLetters.length = 0;
+      letters.splice(0, taken);
+      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
     }
+  }
+
+  /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) queue.stop();
   }
 
   /**
@@ -380,7 +426,8 @@ export class VirtualHost {
       exclusiveOwner: undefined,
       arguments: row.arguments,
       settings: queueSettings(row.arguments),
-      log: this.broker.recoverLog(row.logId),
+      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
+      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
     });
     this.#queues.set(row.name, queue);
   }
@@ -434,7 +481,7 @@ export class VirtualHost {
     if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    this.broker.dropLog(queue.log);
+    for (const log of queue.backlog.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {

@@ -78,8 +78,17 @@ export async function runServer(
 }
 
 function brokerOptions(config: Config) {
-  const { configFile: _configFile, logLevel: _logLevel, managementPort, ...options } = config;
-  return managementPort === undefined ? options : { ...options, managementPort };
+  const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
+  const { managementPort, consumerMax, memoryWatermarkShare, memoryWatermarkBytes, ...options } = given;
+  return {
+    ...options,
+    ...(managementPort !== undefined && { managementPort }),
+    ...(consumerMax !== undefined && { consumerMax }),
+    memoryWatermark:
+      memoryWatermarkBytes === undefined
+        ? { relative: memoryWatermarkShare }
+        : { absolute: memoryWatermarkBytes },
+  };
 }
 
 function readyLine(broker: RunningBroker, dataDir: string): string {

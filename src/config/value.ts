@@ -70,6 +70,16 @@ export function size(min: number, max: number): ValueType<number> {
   };
 }
 
+/** A share of a whole: above 0, at most 1. */
+export const share: ValueType<number> = {
+  placeholder: '<share>',
+  expected: 'a share above 0 and not above 1, such as 0.6',
+  parse: (given) => {
+    const value = /^\d*\.?\d+$/.test(given) ? Number(given) : 0;
+    return value > 0 && value <= 1 ? { value } : undefined;
+  },
+};
+
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]): ValueType<T> {
   return {

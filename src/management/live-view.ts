@@ -51,7 +51,11 @@ export class LiveBrokerView implements BrokerView {
   }
 
   health(): HealthView {
-    return { ready: this.#connections.addresses.length > 0, alarms: [], virtualHostsDown: [] };
+    return {
+      ready: this.#connections.addresses.length > 0,
+      alarms: this.#broker.alarms.resources,
+      virtualHostsDown: [],
+    };
   }
 }
 

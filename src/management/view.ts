@@ -1,3 +1,5 @@
+import type { AlarmResource } from '../broker/alarms.ts';
+
 /**
  * What the HTTP API needs to know of a broker: read only, and cheap to ask. The broker implements it; the
  * names here are ours, those on the wire are RabbitMQ's.
@@ -49,7 +51,7 @@ export interface HealthView {
   /** Clients can connect. */
   readonly ready: boolean;
   /** Resources that have run out; publishers are blocked meanwhile. */
-  readonly alarms: readonly ('memory' | 'disk')[];
+  readonly alarms: readonly AlarmResource[];
   /** Virtual hosts that cannot be used. */
   readonly virtualHostsDown: readonly string[];
 }

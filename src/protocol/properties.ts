@@ -2,8 +2,8 @@
  * The content header: class 60, weight, body size, property list (specification, section 4.2.6.1).
  *
  * A message's header travels through the broker undecoded. {@link scanProperties} finds in it the few
- * things routing and queueing want to know; {@link rewriteProperties} changes headers and expiration for
- * dead-lettering and leaves every other byte alone.
+ * things routing and queueing want to know; {@link rewriteProperties} changes a few properties and leaves
+ * every other byte alone.
  */
 
 import { PropertyFlag } from './basic-properties.ts';
@@ -144,12 +144,13 @@ function walk(buffer: Buffer, start: number, end: number, flags: number, into: P
 /** `undefined` removes the property; what is not named stays as it is. */
 export interface PropertyChanges {
   readonly headers?: FieldTable | undefined;
+  readonly replyTo?: string | undefined;
   readonly expiration?: string | undefined;
 }
 
 /**
- * A copy of the property list in buffer[start,end) with other headers or another expiration, all other
- * bytes as they were. Throws AmqpError 501 if the list is malformed.
+ * A copy of the property list in buffer[start,end) with the changes made, all other bytes as they were.
+ * Throws AmqpError 501 if the list is malformed.
  */
 export function rewriteProperties(
   buffer: Buffer,
@@ -163,31 +164,27 @@ export function rewriteProperties(
   let flags = scan.flags;
   let copied = start + 2;
   writer.uint16(0);
+  // Called in the order in which the properties stand in the list.
+  const replace = (flag: number, oldStart: number, oldEnd: number, write: (() => void) | undefined): void => {
+    const isPresent = (scan.flags & flag) !== 0;
+    const at = isPresent ? oldStart : placeFor(flag, buffer, start + 2, end, scan.flags);
+    writer.raw(buffer, copied, at);
+    copied = isPresent ? oldEnd : at;
+    flags = write === undefined ? flags & ~flag : flags | flag;
+    write?.();
+  };
+  const { headers, replyTo, expiration } = changes;
   if ('headers' in changes) {
-    const present = (scan.flags & PropertyFlag.Headers) !== 0;
-    const headersAt = present
-      ? scan.headersStart - 4
-      : placeFor(PropertyFlag.Headers, buffer, start + 2, end, scan.flags);
-    writer.raw(buffer, copied, headersAt);
-    copied = present ? scan.headersEnd : headersAt;
-    flags &= ~PropertyFlag.Headers;
-    if (changes.headers !== undefined) {
-      flags |= PropertyFlag.Headers;
-      writeTable(writer, changes.headers);
-    }
+    const write = headers === undefined ? undefined : () => writeTable(writer, headers);
+    replace(PropertyFlag.Headers, scan.headersStart - 4, scan.headersEnd, write);
+  }
+  if ('replyTo' in changes) {
+    const write = replyTo === undefined ? undefined : () => writer.shortString(replyTo);
+    replace(PropertyFlag.ReplyTo, scan.replyToStart - 1, scan.replyToEnd, write);
   }
   if ('expiration' in changes) {
-    const present = (scan.flags & PropertyFlag.Expiration) !== 0;
-    const expirationAt = present
-      ? scan.expirationStart - 1
-      : placeFor(PropertyFlag.Expiration, buffer, start + 2, end, scan.flags);
-    writer.raw(buffer, copied, expirationAt);
-    copied = present ? scan.expirationEnd : expirationAt;
-    flags &= ~PropertyFlag.Expiration;
-    if (changes.expiration !== undefined) {
-      flags |= PropertyFlag.Expiration;
-      writer.shortString(changes.expiration);
-    }
+    const write = expiration === undefined ? undefined : () => writer.shortString(expiration);
+    replace(PropertyFlag.Expiration, scan.expirationStart - 1, scan.expirationEnd, write);
   }
   writer.raw(buffer, copied, end);
   const result = writer.bytes();

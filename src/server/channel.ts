@@ -1,6 +1,12 @@
 import type { Exchange } from '../broker/exchange.ts';
 import { Message } from '../broker/message.ts';
 import { generatedName } from '../broker/names.ts';
+import { PublishOutcome } from '../broker/publish-outcome.ts';
+import type { Queue } from '../broker/queue.ts';
+import type { Segment } from '../broker/queues/segment.ts';
+import { isReplyName, type ReplyAddresses, replyQueueName } from '../broker/reply-addresses.ts';
+import type { TraceOrigin } from '../broker/trace.ts';
+import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
@@ -24,11 +30,18 @@ import type { Connection } from './connection.ts';
 import { ChannelConsumer } from './consumer.ts';
 import { ContentAssembler } from './content.ts';
 import type { BeforeFlush, Output } from './output.ts';
+import { addressReplies, ReplyConsumer } from './reply-consumer.ts';
 import { type Settlement, Transaction } from './transaction.ts';
 import { Delivery, UnsettledList } from './unsettled.ts';
 
+/** Properties that a publish is checked for. */
+const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyFlag.Expiration;
+
 /** Arguments of basic.ack: delivery tag and one octet of bits. */
 const ackBytes = 9;
+
+/** Users with this tag may publish under any user_id. */
+const impersonatorTag = 'impersonator';
 
 /** Expiration of a message: ten years, as in RabbitMQ. */
 const expirationMsMax = 315_360_000_000;
@@ -45,6 +58,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
   readonly #connection: Connection;
   readonly #content: ContentAssembler;
   readonly #consumers = new Map<string, ChannelConsumer>();
+  #replyConsumer: ReplyConsumer | undefined;
   readonly #unsettled = new UnsettledList();
   #deliveryTag = 0;
   /** Unsettled deliveries to consumers; those of basic.get do not count for qos. */
@@ -139,9 +153,10 @@ export class Channel implements ConfirmSink, BeforeFlush {
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
-    if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
-    if (message.scan.userIdEnd !== 0) this.#checkUserId(message);
-    const queues = this.#connection.vhost.route(exchange, message);
+    if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
+    const { vhost } = this.#connection;
+    const queues = vhost.route(exchange, message);
+    if (vhost.isTracing) vhost.tracePublish(message, queues, this.#traceOrigin);
     if (this.#transaction !== undefined) {
       this.#transaction.publishes.push({
         message: message.copy(),
@@ -151,11 +166,9 @@ export class Channel implements ConfirmSink, BeforeFlush {
       return;
     }
     if (queues.length === 0 && content.mandatory) this.#return(message);
-    let needsCommit = false;
-    for (const queue of queues) {
-      if (queue.publish(message)) needsCommit = true;
-    }
-    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, needsCommit);
+    let outcome: number = PublishOutcome.Accepted;
+    for (const queue of queues) outcome |= queue.publish(message);
+    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
 
   #exchangeFor(name: string): Exchange {
@@ -169,11 +182,18 @@ export class Channel implements ConfirmSink, BeforeFlush {
     return exchange;
   }
 
+  /** In RabbitMQ's order. */
+  #checkProperties(message: Message): void {
+    if (message.scan.replyToEnd !== 0) addressReplies(message, this.#replyConsumer);
+    if (message.scan.userIdEnd !== 0) this.#checkUserId(message);
+    if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
+  }
+
   #checkUserId(message: Message): void {
     const { userIdStart, userIdEnd } = message.scan;
     const userId = message.frames.toString('utf8', userIdStart, userIdEnd);
     const username = this.#connection.actor.username;
-    if (userId === username) return;
+    if (userId === username || this.#connection.user.tags.includes(impersonatorTag)) return;
     const text = `user_id property set to '${userId}' but authenticated user was '${username}'`;
     throw new AmqpError(ReplyCode.PreconditionFailed, text);
   }
@@ -186,13 +206,14 @@ export class Channel implements ConfirmSink, BeforeFlush {
       exchange: message.exchange,
       routingKey: message.routingKey,
     });
-    const { frames, framesStart, framesEnd, bodySize } = message;
-    this.output.content(this.id, this.frameMax, frames, framesStart, framesEnd, bodySize);
+    this.output.message(this.id, this.frameMax, message);
   }
 
-  #confirmLater(confirms: ConfirmLedger, needsCommit: boolean): void {
+  #confirmLater(confirms: ConfirmLedger, outcome: number): void {
     const { committer } = this.#connection.broker;
-    confirms.accepted(needsCommit ? committer.next : 0);
+    const needsCommit = outcome === PublishOutcome.NeedsCommit;
+    if ((outcome & PublishOutcome.Refused) !== 0) confirms.refused();
+    else confirms.accepted(needsCommit ? committer.next : 0);
     if (needsCommit && !this.#isWaitingForCommit) {
       this.#isWaitingForCommit = true;
       committer.request(this);
@@ -229,6 +250,10 @@ export class Channel implements ConfirmSink, BeforeFlush {
 
   // --- deliveries ---
 
+  get lastDeliveryTag(): number {
+    return this.#deliveryTag;
+  }
+
   nextDeliveryTag(): number {
     return ++this.#deliveryTag;
   }
@@ -237,6 +262,28 @@ export class Channel implements ConfirmSink, BeforeFlush {
   hold(delivery: Delivery): void {
     this.#unsettled.add(delivery);
     this.#consumerUnackedCount++;
+  }
+
+  /** Copies a delivery to the firehose. */
+  traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+    const { buffer, offsets } = segment.expectSlab();
+    const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+    queue.vhost.traceDelivery(message, queue, redelivered, this.#traceOrigin);
+  }
+
+  get #traceOrigin(): TraceOrigin {
+    const { nodeName, vhost, name, actor } = this.#connection;
+    return {
+      node: nodeName,
+      vhost: vhost.name,
+      connection: name,
+      channel: this.id,
+      username: actor.username,
+    };
+  }
+
+  get replies(): ReplyAddresses {
+    return this.#connection.broker.replies;
   }
 
   /** basic.qos global=true: one more limit for all consumers of the channel together. */
@@ -413,6 +460,10 @@ export class Channel implements ConfirmSink, BeforeFlush {
 
   #declareQueue(method: QueueDeclare): void {
     const { vhost, actor } = this.#connection;
+    if (isReplyName(method.queue)) {
+      this.#declareReplyQueue(method);
+      return;
+    }
     const queue = vhost.declareQueue(actor, { ...method, name: method.queue });
     this.#lastQueueName = queue.name;
     queue.drain();
@@ -425,6 +476,16 @@ export class Channel implements ConfirmSink, BeforeFlush {
       },
       method.noWait,
     );
+  }
+
+  /** The pseudo-queue is always there, an address as long as its requester is; so they can be asked for. */
+  #declareReplyQueue({ queue, noWait }: QueueDeclare): void {
+    if (queue !== replyQueueName && !this.replies.has(queue)) {
+      const text = `no queue '${queue}' in vhost '${this.#connection.vhost.name}'`;
+      throw new AmqpError(ReplyCode.NotFound, text);
+    }
+    this.#lastQueueName = queue;
+    this.#answer({ id: MethodId.QueueDeclareOk, queue, messageCount: 0, consumerCount: 1 }, noWait);
   }
 
   /** An empty name stands for the queue this channel declared last. */
@@ -470,8 +531,8 @@ export class Channel implements ConfirmSink, BeforeFlush {
       routingKey: message.routingKey,
       messageCount: queue.readyCount,
     });
-    const { framesStart, framesEnd, bodySize } = message;
-    this.output.content(this.id, this.frameMax, buffer, framesStart, framesEnd, bodySize);
+    this.output.message(this.id, this.frameMax, message);
+    if (vhost.isTracing) vhost.traceDelivery(message, queue, redelivered, this.#traceOrigin);
     if (method.noAck) segment.log.settle(segment, index);
   }
 
@@ -481,7 +542,16 @@ export class Channel implements ConfirmSink, BeforeFlush {
     if (this.#consumers.has(tag)) {
       throw new AmqpError(ReplyCode.NotAllowed, `attempt to reuse consumer tag '${tag}'`);
     }
+    const { consumerMax } = this.#connection;
+    if (this.#consumers.size >= consumerMax) {
+      const text = `reached maximum (${consumerMax}) of consumers per channel`;
+      throw new AmqpError(ReplyCode.NotAllowed, text);
+    }
     const name = this.#queueName(method.queue);
+    if (name === replyQueueName) {
+      this.#consumeReplies(tag, method);
+      return;
+    }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
     const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
@@ -490,9 +560,22 @@ export class Channel implements ConfirmSink, BeforeFlush {
     if (!method.noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
   }
 
+  /** The pseudo-queue of direct reply-to: no permission is asked for, nothing can be acknowledged. */
+  #consumeReplies(tag: string, { noAck, noWait }: BasicConsume): void {
+    if (!noAck) throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer cannot acknowledge');
+    if (this.#replyConsumer !== undefined) {
+      throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer already set');
+    }
+    this.#replyConsumer = new ReplyConsumer(this, tag);
+    if (!noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
+  }
+
   #cancel(method: BasicCancel): void {
     const consumer = this.#consumers.get(method.consumerTag);
-    if (consumer !== undefined) {
+    if (this.#replyConsumer?.tag === method.consumerTag) {
+      this.#replyConsumer.close();
+      this.#replyConsumer = undefined;
+    } else if (consumer !== undefined) {
       this.#consumers.delete(method.consumerTag);
       consumer.queue.removeConsumer(consumer);
     }
@@ -555,18 +638,22 @@ export class Channel implements ConfirmSink, BeforeFlush {
     return transaction;
   }
 
-  /** Enqueues, then settles; the answer waits for the disk. */
+  /** Enqueues, then settles; the answer waits for the disk. @throws AmqpError 406 when a queue was full */
   #txCommit(): void {
     const { publishes, settlements } = this.#takeTransaction();
-    let needsCommit = false;
+    let outcome: number = PublishOutcome.Accepted;
     for (const { message, queues, mandatory } of publishes) {
       if (queues.length === 0 && mandatory) this.#return(message);
       for (const queue of queues) {
-        if (!queue.isDeleted && queue.publish(message)) needsCommit = true;
+        if (!queue.isDeleted) outcome |= queue.publish(message);
       }
     }
     for (const { delivery, settlement } of settlements) this.#applySettlement(delivery, settlement);
-    if (needsCommit) this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
+    if ((outcome & PublishOutcome.Refused) !== 0) {
+      throw new AmqpError(ReplyCode.PreconditionFailed, 'partial tx completion');
+    }
+    if (outcome === PublishOutcome.NeedsCommit)
+      this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
     else this.output.method(this.id, { id: MethodId.TxCommitOk });
   }
 
@@ -585,6 +672,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#connection.broker.committer.forget(this);
+    this.#replyConsumer?.close();
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
     if (this.#transaction !== undefined) {

@@ -19,6 +19,7 @@ import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts'
 import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
+import { Throttle, type ThrottleHost } from './throttle.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
@@ -54,7 +55,7 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost {
+export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost {
   readonly output: Output;
   readonly broker: Broker;
   readonly log: Logger;
@@ -66,6 +67,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly #context: ConnectionContext;
   readonly #input: Input;
   readonly #unread: UnreadLimit;
+  readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
   readonly #connectedAt: number;
   #phase: Phase = 'handshake';
@@ -91,6 +93,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(socket, this);
+    this.#throttle = new Throttle(this);
     this.#connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
@@ -125,6 +128,15 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   get maxMessageBytes(): number {
     return this.#context.settings.maxMessageBytes;
+  }
+
+  /** Most consumers on a channel. */
+  get consumerMax(): number {
+    return this.#context.settings.consumerMax;
+  }
+
+  get nodeName(): string {
+    return this.#context.settings.nodeName;
   }
 
   /** The client at work in its virtual host. */
@@ -178,6 +190,15 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     if (this.#unread.isExceeded && this.output.isCongested && this.isRunning) this.#unread.pause();
   }
 
+  blocked(reason: string): void {
+    if (this.clientCapabilities.connectionBlocked) this.send({ id: MethodId.ConnectionBlocked, reason });
+  }
+
+  unblocked(): void {
+    if (!this.isRunning || !this.clientCapabilities.connectionBlocked) return;
+    this.send({ id: MethodId.ConnectionUnblocked });
+  }
+
   stalled(unreadBytes: number): void {
     this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
     this.#socket.destroy();
@@ -216,6 +237,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     } catch (error) {
       this.#methodFailed(number, error);
     }
+    this.#throttle.contentReceived();
   }
 
   body(number: number, buffer: Buffer, start: number, end: number): void {
@@ -224,6 +246,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     } catch (error) {
       this.#methodFailed(number, error);
     }
+    this.#throttle.contentReceived();
   }
 
   /** Whom content is for. None: it is dropped, since the channel or the connection is closing. */
@@ -244,6 +267,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   chunkEnd(): void {
     this.broker.endTurn();
     this.#limitUnread();
+    this.#throttle.chunkEnd();
   }
 
   #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
@@ -416,6 +440,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #socketClosed(): void {
     this.#deadline?.cancel();
     this.#unread.stop();
+    this.#throttle.stop();
     if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
     this.#phase = 'ended';
     this.#release();
@@ -467,6 +492,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.send({ id: MethodId.ConnectionOpenOk });
+    // Written before the first half interval begins, which it would otherwise count for.
+    this.output.flush();
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
     this.#events.opened(session);
   }

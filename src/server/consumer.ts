@@ -60,6 +60,7 @@ export class ChannelConsumer implements Consumer {
       channel.hold(new Delivery(tag, queue, this, segment, index));
     }
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
+    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, redelivered);
   }
 
   cancelledByServer(): void {

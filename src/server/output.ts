@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import { framePrefixBytes } from '../broker/message.ts';
+import { withoutBlindCopies } from '../broker/copy-headers.ts';
+import { framePrefixBytes, Message } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
-import { RECORD_HEADER_BYTES, RecordOffset } from '../broker/record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
 import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
@@ -52,6 +53,11 @@ export class Output {
     if (this.#socket.writableLength <= congestedBytes) return false;
     this.#wasCongested = true;
     return true;
+  }
+
+  /** What was written and the socket has not taken. */
+  get unreadBytes(): number {
+    return this.#socket.writableLength;
   }
 
   method(channel: number, method: Method): void {
@@ -106,8 +112,9 @@ export class Output {
     const start = record + RECORD_HEADER_BYTES;
     const addressSize = uint16At(buffer, record + RecordOffset.AddressSize);
     const bodySize = uint32At(buffer, record + RecordOffset.BodySize);
-    const isCut = frameMax !== 0 && bodySize > frameMax - frameOverhead;
-    const out = this.#reserve(prefix.length + 9 + (isCut ? addressSize : end - start));
+    const hasBlindCopies = ((buffer[record + RecordOffset.Flags] ?? 0) & RecordFlag.BlindCopies) !== 0;
+    const isChanged = hasBlindCopies || (frameMax !== 0 && bodySize > frameMax - frameOverhead);
+    const out = this.#reserve(prefix.length + 9 + (isChanged ? addressSize : end - start));
     let at = copyBytes(prefix, 0, prefix.length, out, this.#at);
     const methodSize = prefix.length - framePrefixBytes + 9 + addressSize - 1;
     out[this.#at + 5] = methodSize >>> 8;
@@ -115,9 +122,10 @@ export class Output {
     at = putUint32(out, at, Math.floor(deliveryTag / 2 ** 32));
     at = putUint32(out, at, deliveryTag >>> 0);
     out[at++] = redelivered ? 1 : 0;
-    if (isCut) {
+    if (isChanged) {
       this.#at = copyBytes(buffer, start, start + addressSize, out, at);
-      this.content(channel, frameMax, buffer, start + addressSize, end, bodySize);
+      if (hasBlindCopies) this.message(channel, frameMax, Message.fromRecord(buffer, record, end));
+      else this.content(channel, frameMax, buffer, start + addressSize, end, bodySize);
       return;
     }
     const header = at + addressSize;
@@ -130,6 +138,12 @@ export class Output {
       out[body + 2] = channel;
     }
     this.#at = at;
+  }
+
+  /** Content header frame and body of a message, without what is for the broker only. */
+  message(channel: number, frameMax: number, message: Message): void {
+    const { frames, framesStart, framesEnd, bodySize } = withoutBlindCopies(message);
+    this.content(channel, frameMax, frames, framesStart, framesEnd, bodySize);
   }
 
   /** Content header frame and body of `buffer[start, end)`, the body cut to the connection's frame size. */

@@ -1,17 +1,17 @@
 import { type FieldTable, tableFrom } from '../protocol/field-table.ts';
 import type { ServerSettings } from './settings.ts';
 
-/**
- * Features a client may rely on: what is not here does not exist yet. Later ones: `connection.blocked`
- * (resource alarms), `consumer_priorities`, `direct_reply_to`.
- */
+/** Features a client may rely on. */
 const capabilities = {
   publisher_confirms: true,
   exchange_exchange_bindings: true,
   'basic.nack': true,
   consumer_cancel_notify: true,
+  'connection.blocked': true,
+  consumer_priorities: true,
   authentication_failure_close: true,
   per_consumer_qos: true,
+  direct_reply_to: true,
 };
 
 /**

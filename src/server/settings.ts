@@ -6,6 +6,8 @@ export interface ServerSettings {
   readonly frameMaxBytes: number;
   /** Most channels open at once on a connection. */
   readonly channelMax: number;
+  /** Most consumers on a channel; one more is refused with 530. */
+  readonly consumerMax: number;
   /** Most open connections; further ones are refused at connection.open with 530. */
   readonly connectionMax: number;
   /** Time from the TCP connection to connection.open. After it the socket is dropped. */
@@ -20,12 +22,15 @@ export interface ServerSettings {
   readonly product: string;
   readonly version: string;
   readonly clusterName: string;
+  /** Such as `leveret@host`. */
+  readonly nodeName: string;
 }
 
 export const defaultServerSettings: ServerSettings = {
   heartbeatSeconds: 60,
   frameMaxBytes: 131_072,
   channelMax: 2047,
+  consumerMax: Number.POSITIVE_INFINITY,
   connectionMax: 65_536,
   handshakeTimeoutMs: 10_000,
   refusalDelayMs: 3_000,
@@ -34,4 +39,5 @@ export const defaultServerSettings: ServerSettings = {
   product: 'RabbitMQ',
   version: '3.10.8',
   clusterName: 'leveret',
+  nodeName: 'leveret@localhost',
 };

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../broker/clock.ts';
  * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
  * waits for its socket. Deliveries to consumers stop long before, see Output.isCongested.
  */
-const unreadBytesMax = 16 * 1024 * 1024;
+export const unreadBytesMax = 16 * 1024 * 1024;
 
 /** One that is not listened to, and takes none of it in this time, is dropped. */
 const checkMs = 30_000;

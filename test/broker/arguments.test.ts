@@ -126,12 +126,17 @@ describe('arguments of a new queue', () => {
       ['x-message-ttl', int64(60_000)],
       ['x-dead-letter-exchange', text('')],
       ['x-dead-letter-routing-key', text('dead')],
+      ['x-max-length', int32(10)],
+      ['x-overflow', text('reject-publish')],
     );
     expect(new TestHost().queue('q', all).settings).toEqual({
       messageTtlMs: 60_000,
       expiresMs: undefined,
       deadLetterExchange: '',
       deadLetterRoutingKey: 'dead',
+      maxLength: 10,
+      maxLengthBytes: undefined,
+      overflow: 'reject-publish',
     });
   });
 });

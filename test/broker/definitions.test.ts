@@ -31,12 +31,12 @@ function topologyOf(vhost: VirtualHost): unknown {
       .sort(byName),
     queues: [...vhost.queues()]
       .filter(({ durable }) => durable)
-      .map(({ name, autoDelete, arguments: all, settings, log }) => ({
+      .map(({ name, autoDelete, arguments: all, settings, backlog }) => ({
         name,
         autoDelete,
         all,
         settings,
-        log: log.id,
+        logs: backlog.logs.map((log) => log.id),
       }))
       .sort(byName),
     bindings: bindings

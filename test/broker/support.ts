@@ -4,6 +4,7 @@ import { Message } from '../../src/broker/message.ts';
 import type { Queue } from '../../src/broker/queue.ts';
 import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
 import { SlabPool } from '../../src/broker/queues/slab.ts';
+import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
 import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/store.ts';
 import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
@@ -41,6 +42,7 @@ export class ManualClock implements Clock {
 
 /** The surroundings of a virtual host in memory: definitions in a map, turns that end when a test says so. */
 export class TestBroker implements BrokerContext, LogContext {
+  readonly replies = new ReplyAddresses();
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();

@@ -298,7 +298,7 @@ describe('queue.delete and queue.purge', () => {
     expect(host.deleteQueue('q\n')).toBe(1);
     expect(host.deleteQueue('q')).toBe(0);
     expect(queue.isDeleted).toBe(true);
-    expect(host.broker.droppedLogs).toEqual([queue.log.id]);
+    expect(host.broker.droppedLogs).toEqual([queue.backlog.logs[0]?.id]);
     expect(refusal(() => host.vhost.purgeQueue(host.actor, 'q'))).toBe("404 no queue 'q' in vhost '/'");
   });
 

@@ -94,10 +94,10 @@ test('a scan finds what decoding finds, and a used one forgets', () => {
   );
 });
 
-test('rewriting changes headers and expiration and nothing else', () => {
+test('rewriting changes what it is told to and nothing else', () => {
   const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
   const changes = fc.record(
-    { headers: optional(fieldTable), expiration: optional(shortString) },
+    { headers: optional(fieldTable), replyTo: optional(shortString), expiration: optional(shortString) },
     { requiredKeys: [] },
   );
   fc.assert(

@@ -89,7 +89,9 @@ export class Segment {
     buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
     buffer[start + RecordOffset.AddressSize + 1] = addressSize;
     writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
-    buffer[start + RecordOffset.Flags] = message.persistent ? RecordFlag.Persistent : 0;
+    buffer[start + RecordOffset.Flags] =
+      (message.persistent ? RecordFlag.Persistent : 0) |
+      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0);
     buffer[start + RecordOffset.Priority] = message.priority;
     putUint32(buffer, start + RecordOffset.BodySize, bodySize);
     offsets[++this.count] = at;
