@@ -9,14 +9,17 @@ import { LiveBrokerView } from './management/live-view.ts';
 import { type ManagementServer, startManagement } from './management/server.ts';
 import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
+import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
+export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { Logger } from './logger.ts';
 export type { BrokerOptions, RunningBroker } from './options.ts';
+export type { NewPolicy, PolicyControl } from './policy-control.ts';
 
 const defaultHost = '127.0.0.1';
 const defaultPort = 5672;
@@ -58,6 +61,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         listener.abort();
         options.onFailure?.(cause);
       },
+      storeFull: (cause) => {
+        if (cause === undefined) log.info({}, 'the store has room again: messages are written and confirmed');
+        else log.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
+      },
       messagesMissing: (logId, count) => {
         log.error({ logId, count }, `${count} messages could not be read from the store`);
       },
@@ -84,6 +91,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const management = await openManagement(options, view, access);
     if (management !== undefined) closers.push(() => management.close());
     return {
+      ...policyControl(broker),
       host,
       port,
       managementPort: management?.port,

@@ -1,5 +1,6 @@
 import type { AlarmResource } from './broker/alarms.ts';
 import type { Logger } from './logger.ts';
+import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
@@ -49,7 +50,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker {
+export interface RunningBroker extends PolicyControl {
   readonly host: string;
   /** The AMQP port, the real one when 0 was asked for. */
   readonly port: number;

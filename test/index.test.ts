@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BrokerOptions, type RunningBroker, startBroker } from '../src/index.ts';
+import { type BrokerOptions, PolicyError, type RunningBroker, startBroker } from '../src/index.ts';
 import { FieldTable } from '../src/protocol/field-table.ts';
 import { type Method, MethodId } from '../src/protocol/methods.ts';
 import { RawClient } from './server/raw-client.ts';
@@ -73,6 +73,26 @@ describe('startBroker', () => {
     client.send(1, declare('orders', true));
     expect(await client.expect(MethodId.QueueDeclareOk, 1)).toMatchObject({ queue: 'orders' });
     client.socket.destroy();
+  });
+
+  it('keeps policies in the data directory', async () => {
+    const before = await start({ dataDir });
+    await before.setPolicy({ name: 'p', pattern: '^orders', definition: { expires: 1000 } });
+    await before.setPolicy({ name: 'gone', pattern: '', definition: { expires: 1000 } });
+    await before.setOperatorPolicy({ name: 'o', pattern: '', definition: { 'max-length': 5 } });
+    expect(await before.clearPolicy('gone')).toBe(true);
+    expect(await before.clearPolicy('gone')).toBe(false);
+    await expect(before.setPolicy({ name: 'p', pattern: '(', definition: {} })).rejects.toThrow(PolicyError);
+    await expect(before.clearOperatorPolicy('o', 'nowhere')).rejects.toThrow(
+      "Virtual host 'nowhere' does not exist",
+    );
+    await before.close();
+
+    const after = await start({ dataDir });
+    expect(after.listPolicies()).toEqual([
+      { name: 'p', pattern: '^orders', applyTo: 'all', priority: 0, definition: { expires: 1000 } },
+    ]);
+    expect(after.listOperatorPolicies().map(({ name }) => name)).toEqual(['o']);
   });
 
   it('has one broker to a data directory', async () => {

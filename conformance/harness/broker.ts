@@ -34,11 +34,23 @@ export const CLIENT_CAPABILITIES = {
   authentication_failure_close: true,
 } as const;
 
+export interface PolicySettings {
+  readonly name: string;
+  readonly pattern: string;
+  readonly applyTo: string;
+  readonly priority: number;
+  readonly definition: Readonly<Record<string, unknown>>;
+}
+
 /** The part of Leveret's embedding API that the harness uses. */
 export interface StartedBroker {
   readonly port: number;
   setMemoryWatermark(watermark: { readonly absolute: number } | { readonly relative: number }): void;
   setTracing(vhost: string, isTracing: boolean): void;
+  setPolicy(policy: PolicySettings): Promise<void>;
+  clearPolicy(name: string): Promise<boolean>;
+  setOperatorPolicy(policy: PolicySettings): Promise<void>;
+  clearOperatorPolicy(name: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

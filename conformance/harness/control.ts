@@ -4,6 +4,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { brokerName, embeddedBroker } from './broker.ts';
 
+/** Time for a scenario that uses these: rabbitmqctl starts a virtual machine each time. */
+export const CONTROL_TIMEOUT_MS = 60_000;
+
 const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
 const run = promisify(execFile);
 const home = process.env['CONFORMANCE_HOME'];
@@ -12,7 +15,8 @@ const home = process.env['CONFORMANCE_HOME'];
 export const controllable =
   brokerName === 'leveret' ? process.env['AMQP_URL'] === undefined : home !== undefined;
 
-async function rabbitmqctl(...args: readonly string[]): Promise<void> {
+/** Calls rabbitmqctl for the private RabbitMQ. */
+export async function rabbitmqctl(...args: readonly string[]): Promise<void> {
   const node = process.env['RABBITMQ_NODENAME'] ?? '';
   await run(RABBITMQCTL, ['-q', '-n', node, ...args], { env: { ...process.env, HOME: home } });
 }

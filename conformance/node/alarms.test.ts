@@ -1,9 +1,11 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { CLIENT_CAPABILITIES, openChannel, openConnection, scenarios } from '../harness/broker.ts';
-import { controllable, setMemoryAlarm } from '../harness/control.ts';
+import { CONTROL_TIMEOUT_MS, controllable, setMemoryAlarm } from '../harness/control.ts';
 import { barrier, queueCounts } from '../harness/expectations.ts';
 import { consume, declareQueue } from '../harness/model.ts';
 import type { RawChannel } from '../raw-client.ts';
+
+vi.setConfig({ testTimeout: CONTROL_TIMEOUT_MS });
 
 /** How long the broker gets to do something that it should not do, in ms. */
 const WRONG_MS = 300;
@@ -70,14 +72,12 @@ scenarios('1.20 resource alarms', () => {
     await setMemoryAlarm(true);
     channel.publish({ routingKey: 'nowhere' });
     await blockedReason(channel);
-    let isClosed = false;
-    const closing = channel.connection.close().then(() => {
-      isClosed = true;
-    });
+    const { connection } = channel;
+    connection.send(0, 'connection.close', { 'reply-code': 200, 'reply-text': 'Goodbye' });
     await nothingMore();
-    expect(isClosed).toBe(false);
+    expect(connection.arrived(0)).toEqual([]);
     await setMemoryAlarm(false);
-    await closing;
+    await connection.next('connection.close-ok');
   });
 
   withAlarm('clients without the capability are blocked in silence (trap 43)', async () => {

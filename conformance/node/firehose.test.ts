@@ -1,9 +1,11 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { openChannel, queueName, scenarios } from '../harness/broker.ts';
-import { controllable, setTracing } from '../harness/control.ts';
+import { CONTROL_TIMEOUT_MS, controllable, setTracing } from '../harness/control.ts';
 import { barrier } from '../harness/expectations.ts';
 import { boundQueue, consume, declareExchange, declareQueue } from '../harness/model.ts';
 import type { RawChannel } from '../raw-client.ts';
+
+vi.setConfig({ testTimeout: CONTROL_TIMEOUT_MS });
 
 const TRACE = 'amq.rabbitmq.trace';
 

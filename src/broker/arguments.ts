@@ -2,6 +2,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, integerOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
+import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
@@ -152,16 +153,19 @@ function invalid(explanation: string): AmqpError {
   return new AmqpError(ReplyCode.PreconditionFailed, explanation);
 }
 
-/** What the arguments of a queue, which have been checked, ask for. */
-export function queueSettings(all: FieldTable): QueueSettings {
+/**
+ * What the arguments of a queue and the policies for it, all of which have been checked, ask for: of two numbers
+ * the smaller one holds, for the rest the argument wins.
+ */
+export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueSettings {
   return {
-    messageTtlMs: numberArgument(all, 'x-message-ttl'),
-    expiresMs: numberArgument(all, 'x-expires'),
-    deadLetterExchange: textArgument(all, 'x-dead-letter-exchange'),
-    deadLetterRoutingKey: textArgument(all, 'x-dead-letter-routing-key'),
-    maxLength: numberArgument(all, 'x-max-length'),
-    maxLengthBytes: numberArgument(all, 'x-max-length-bytes'),
-    overflow: overflows.find((overflow) => overflow === textArgument(all, 'x-overflow')) ?? 'drop-head',
+    messageTtlMs: durationSetting(all, policy, 'message-ttl'),
+    expiresMs: durationSetting(all, policy, 'expires'),
+    deadLetterExchange: textSetting(all, policy, 'dead-letter-exchange'),
+    deadLetterRoutingKey: textSetting(all, policy, 'dead-letter-routing-key'),
+    maxLength: numberSetting(all, policy, 'max-length'),
+    maxLengthBytes: numberSetting(all, policy, 'max-length-bytes'),
+    overflow: overflows.find((known) => known === textSetting(all, policy, 'overflow')) ?? 'drop-head',
   };
 }
 
@@ -184,4 +188,22 @@ export function textArgument(all: FieldTable, key: string): string | undefined {
 function numberArgument(all: FieldTable, key: string): number | undefined {
   const value = integerOf(all.get(key));
   return value === undefined ? undefined : Number(value);
+}
+
+/** A policy may ask for more than an argument: no time is longer than the longest one here. */
+function durationSetting(all: FieldTable, policy: PolicyDefinition, key: string): number | undefined {
+  const setting = numberSetting(all, policy, key);
+  return setting === undefined ? undefined : Math.min(setting, durationMsMax);
+}
+
+function numberSetting(all: FieldTable, policy: PolicyDefinition, key: string): number | undefined {
+  const argument = numberArgument(all, `x-${key}`);
+  const ofPolicy = policy[key];
+  if (typeof ofPolicy !== 'number') return argument;
+  return argument === undefined ? ofPolicy : Math.min(argument, ofPolicy);
+}
+
+function textSetting(all: FieldTable, policy: PolicyDefinition, key: string): string | undefined {
+  const ofPolicy = policy[key];
+  return textArgument(all, `x-${key}`) ?? (typeof ofPolicy === 'string' ? ofPolicy : undefined);
 }

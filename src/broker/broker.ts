@@ -1,6 +1,7 @@
 import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
-import { Committer } from './committer.ts';
+import { Committer, type CommitterEvents } from './committer.ts';
+import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
 import type { Queue } from './queue.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
@@ -18,9 +19,7 @@ const slabBytesMax = 8 * slabBytesTarget;
 export const defaultVirtualHost = '/';
 
 /** What the broker has to say to whoever runs it. */
-export interface BrokerEvents {
-  /** The store can no longer be trusted: nothing is confirmed any more and the process should end. */
-  storeFailed(cause: unknown): void;
+export interface BrokerEvents extends CommitterEvents {
   /** Messages that should be in the store could not be read. */
   messagesMissing(logId: number, count: number): void;
 }
@@ -41,12 +40,19 @@ export class Broker implements BrokerContext, LogContext {
   #isTurnEndScheduled = false;
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
+  #doubtful: DoubtfulDeliveries | undefined;
 
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
     this.clock = clock;
     this.#events = events;
-    this.committer = new Committer(store, (cause) => events.storeFailed(cause));
+    this.committer = new Committer(store, {
+      storeFailed: (cause) => events.storeFailed(cause),
+      storeFull: (cause) => {
+        this.alarms.set('disk', cause !== undefined, 'store');
+        events.storeFull(cause);
+      },
+    });
   }
 
   /** Builds the model from what the store has kept; a new store gets the default virtual host. */
@@ -54,13 +60,17 @@ export class Broker implements BrokerContext, LogContext {
     const broker = new Broker(store, clock, events);
     const recovered = store.recover();
     broker.#recovered = recovered.logs;
+    const doubtful = new DoubtfulDeliveries(recovered);
+    broker.#doubtful = doubtful;
     const claimed = broker.#recoverVirtualHosts(recovered.definitions);
     broker.#nextLogId = recovered.nextLogId;
     for (const logId of claimed) broker.#nextLogId = Math.max(broker.#nextLogId, logId + 1);
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
     }
+    for (const { key, value } of doubtful.changes(claimed)) broker.define(key, value);
     broker.#recovered = new Map();
+    broker.#doubtful = undefined;
     if (broker.#vhosts.size === 0) broker.createVirtualHost(defaultVirtualHost);
     return broker;
   }
@@ -139,12 +149,16 @@ export class Broker implements BrokerContext, LogContext {
   recoverLog(logId: number): MessageLog {
     const recovered = this.#recovered.get(logId);
     if (recovered === undefined) return new MessageLog(this, logId, true);
-    return MessageLog.recover(this, recovered);
+    return MessageLog.recover(this, recovered, this.#doubtful?.below(recovered));
   }
 
   dropLog(log: MessageLog): void {
     log.drop();
     this.committer.logDropped(log.id);
+  }
+
+  moved(): void {
+    this.committer.moved();
   }
 
   logUnwritten(log: MessageLog): void {

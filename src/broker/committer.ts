@@ -1,8 +1,27 @@
 import type { MessageLog } from './queues/message-log.ts';
-import type { Commit, Definition, JsonValue, LogEntry, LogState, Store } from './store.ts';
+import {
+  type Commit,
+  type Definition,
+  type JsonValue,
+  type LogEntry,
+  type LogState,
+  type Store,
+  StoreFullError,
+} from './store.ts';
 
 /** How long what nobody waits for may stay unwritten: settled records, messages without confirms. */
 export const lazyCommitMs = 20;
+
+/** How often a store that had no room is asked again. */
+export const fullRetryMs = 500;
+
+/** What the committer has to say about its store. */
+export interface CommitterEvents {
+  /** The store can no longer be trusted: nothing is confirmed after that. Called once at most. */
+  storeFailed(cause: unknown): void;
+  /** The store has no room (`cause` says why), or has room again (`undefined`). */
+  storeFull(cause: StoreFullError | undefined): void;
+}
 
 /** Somebody to be told that commits are done: `committed` is the number of the last one. */
 export interface CommitWaiter {
@@ -15,6 +34,9 @@ export interface CommitWaiter {
  *
  * Commits are numbered. Whoever depends on what was just noted remembers {@link next} and may go on
  * once {@link done} has reached it.
+ *
+ * A store without room is no failure: what it refused is kept and tried again, confirms wait. Meanwhile
+ * everything but messages goes on being written, so that consumers and deleted queues can make room.
  */
 export class Committer {
   /** Number of the last commit that is on disk. */
@@ -25,23 +47,33 @@ export class Committer {
   definitionsAt = 0;
 
   readonly #store: Store;
-  readonly #fail: (cause: unknown) => void;
+  readonly #events: CommitterEvents;
   #unwritten: MessageLog[] = [];
   #used: MessageLog[] = [];
+  /** Logs whose states the commit under way carries. */
+  #stateLogs: readonly MessageLog[] = [];
   #definitions = new Map<string, Definition>();
   #droppedLogs: number[] = [];
   readonly #waiters = new Set<CommitWaiter>();
-  #isCommitting = false;
   #isScheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
   #failed = false;
   #isClosing = false;
+  #isFull = false;
+  #fullTimer: NodeJS.Timeout | undefined;
+  #underway: Promise<void> | undefined;
+  /** Number of the commit that carries the newest message that came out of another log. */
+  #movedAt = 0;
 
-  /** `fail` is called once, when the store can no longer be trusted; nothing is confirmed after that. */
-  constructor(store: Store, fail: (cause: unknown) => void) {
+  constructor(store: Store, events: CommitterEvents) {
     this.#store = store;
-    this.#fail = fail;
+    this.#events = events;
+  }
+
+  /** The store has no room for messages: what comes now waits in memory. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   logUnwritten(log: MessageLog): void {
@@ -61,6 +93,14 @@ export class Committer {
     this.#commitLazily();
   }
 
+  /**
+   * A message leaves one log for another (dead-lettering), or because another one came (a transaction): the
+   * state of the first must not be written before the entry of the second.
+   */
+  moved(): void {
+    this.#movedAt = this.next;
+  }
+
   define(key: readonly string[], value: JsonValue): void {
     this.definitionsAt = this.next;
     this.#definitions.set(JSON.stringify(key), { key, value });
@@ -74,7 +114,7 @@ export class Committer {
 
   /** Messages are on their way to the disk, or wait for that. */
   get isBehind(): boolean {
-    return this.#isCommitting || this.#unwritten.length > 0;
+    return this.#underway !== undefined || this.#unwritten.length > 0;
   }
 
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */
@@ -87,28 +127,29 @@ export class Committer {
     this.#waiters.delete(waiter);
   }
 
-  /** Resolves when everything noted so far is on disk. */
-  async flush(): Promise<void> {
+  /** Resolves when everything noted so far is on disk, and never if the store fails. */
+  flush(): Promise<void> {
     const target = this.next;
-    while (this.done < target && !this.#failed) {
-      await new Promise<void>((resolve) => {
-        const waiter: CommitWaiter = {
-          committed: () => {
-            this.#waiters.delete(waiter);
-            resolve();
-          },
-        };
-        this.request(waiter);
-      });
-    }
+    return new Promise((resolve) => {
+      const waiter: CommitWaiter = {
+        committed: () => {
+          if (this.done < target) return;
+          this.#waiters.delete(waiter);
+          resolve();
+        },
+      };
+      this.request(waiter);
+    });
   }
 
-  /** Writes everything, the states of all logs included, and stops. */
+  /** Writes everything, the states of all logs included, and stops. What a full store refuses is given up. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#lazyTimer);
+    await this.#underway;
+    clearTimeout(this.#fullTimer);
     this.#statesDue = true;
-    await this.flush();
+    await this.#commit();
   }
 
   #commitLazily(): void {
@@ -121,7 +162,8 @@ export class Committer {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isCommitting || this.#failed) return;
+    if (this.#isScheduled || this.#underway !== undefined || this.#failed) return;
+    if (this.#isFull || this.#isClosing) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -129,9 +171,37 @@ export class Committer {
     });
   }
 
-  async #commit(): Promise<void> {
-    if (this.#isCommitting || this.#failed) return;
-    this.#isCommitting = true;
+  #commit(): Promise<void> {
+    if (this.#failed) return Promise.resolve();
+    this.#underway ??= this.#carryOut().finally(() => {
+      this.#underway = undefined;
+      // A timer that ran out during the commit has only left its mark.
+      if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
+    });
+    return this.#underway;
+  }
+
+  async #carryOut(): Promise<void> {
+    const logs = this.#unwritten;
+    const commit = this.#take();
+    const number = this.next++;
+    try {
+      if (!isEmpty(commit)) await this.#store.commit(commit);
+    } catch (cause) {
+      await this.#refused(cause, commit, logs);
+      return;
+    }
+    this.done = number;
+    for (const log of logs) log.flushed();
+    if (this.#isFull) {
+      this.#isFull = false;
+      this.#events.storeFull(undefined);
+    }
+    for (const waiter of this.#waiters) waiter.committed();
+  }
+
+  /** Everything that was noted. */
+  #take(): Commit {
     const logs = this.#unwritten;
     this.#unwritten = [];
     const entries: LogEntry[] = [];
@@ -139,7 +209,7 @@ export class Committer {
       log.isUnwritten = false;
       log.collect(entries);
     }
-    const commit: Commit = {
+    const commit = {
       entries,
       definitions: [...this.#definitions.values()],
       logStates: this.#statesDue ? this.#takeStates() : [],
@@ -148,31 +218,62 @@ export class Committer {
     this.#definitions.clear();
     this.#droppedLogs = [];
     this.#statesDue = false;
-    const number = this.next++;
-    const isEmpty =
-      entries.length === 0 &&
-      commit.definitions.length === 0 &&
-      commit.logStates.length === 0 &&
-      commit.droppedLogs.length === 0;
-    try {
-      if (!isEmpty) await this.#store.commit(commit);
-    } catch (cause) {
-      this.#failed = true;
-      this.#fail(cause);
+    return commit;
+  }
+
+  async #refused(cause: unknown, commit: Commit, logs: readonly MessageLog[]): Promise<void> {
+    if (!(cause instanceof StoreFullError)) {
+      this.#failNow(cause);
       return;
-    } finally {
-      this.#isCommitting = false;
     }
-    this.done = number;
-    for (const log of logs) log.flushed();
-    for (const waiter of this.#waiters) waiter.committed();
-    // A timer that ran out during the commit has only left its mark.
-    if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
+    if (!this.#isFull) {
+      this.#isFull = true;
+      this.#events.storeFull(cause);
+    }
+    for (const log of logs) log.refused();
+    const rest = { ...commit, entries: [] };
+    let isWritten = false;
+    if (this.#movedAt <= this.done && !isEmpty(rest)) isWritten = await this.#tryCommit(rest);
+    if (!isWritten) this.#putBack(rest);
+    if (!this.#failed && !this.#isClosing) {
+      this.#fullTimer = setTimeout(() => {
+        this.#statesDue = true;
+        void this.#commit();
+      }, fullRetryMs);
+    }
+  }
+
+  async #tryCommit(commit: Commit): Promise<boolean> {
+    try {
+      await this.#store.commit(commit);
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof StoreFullError)) this.#failNow(cause);
+      return false;
+    }
+  }
+
+  #putBack(commit: Commit): void {
+    const newer = this.#definitions;
+    this.#definitions = new Map(
+      commit.definitions.map((definition) => [JSON.stringify(definition.key), definition]),
+    );
+    for (const [key, definition] of newer) this.#definitions.set(key, definition);
+    this.#droppedLogs = [...commit.droppedLogs, ...this.#droppedLogs];
+    for (const log of this.#stateLogs) {
+      if (!log.isUsed) this.logUsed(log);
+    }
+  }
+
+  #failNow(cause: unknown): void {
+    this.#failed = true;
+    this.#events.storeFailed(cause);
   }
 
   #takeStates(): LogState[] {
     const states: LogState[] = [];
     const stillUsed: MessageLog[] = [];
+    this.#stateLogs = this.#used;
     for (const log of this.#used) {
       const state = log.state();
       if (state !== undefined) states.push(state);
@@ -183,4 +284,8 @@ export class Committer {
     if (stillUsed.length > 0) this.#commitLazily();
     return states;
   }
+}
+
+function isEmpty({ entries, definitions, logStates, droppedLogs }: Commit): boolean {
+  return entries.length + definitions.length + logStates.length + droppedLogs.length === 0;
 }

@@ -3,6 +3,7 @@ import { decodeTable, type FieldTable, writeTable } from '../protocol/field-tabl
 import type { Destination } from './binding.ts';
 import { type Exchange, kindOf } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
+import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
 import type { Definition, JsonValue } from './store.ts';
 
@@ -37,6 +38,23 @@ export interface BindingRow {
   readonly destination: string;
   readonly routingKey: string;
   readonly arguments: readonly FieldTable[];
+}
+
+export interface PolicyRow {
+  readonly kind: PolicyKind;
+  /** As it was written: checked again when it is used. */
+  readonly policy: PolicyRequest;
+}
+
+export function policyKey(kind: PolicyKind, vhost: string, name: string): readonly string[] {
+  return [kind, vhost, name];
+}
+
+/** `null`, which removes the row, when there is no such policy any more. */
+export function policyValue(policy: Policy | undefined): JsonValue {
+  if (policy === undefined) return null;
+  const { pattern, applyTo, priority, definition } = policy;
+  return { pattern, applyTo, priority, definition };
 }
 
 export function exchangeKey(vhost: string, name: string): readonly string[] {
@@ -76,7 +94,10 @@ export function bindingValue(all: readonly FieldTable[]): JsonValue {
  *
  * @throws Error when the row is damaged
  */
-export function readRow({ key, value }: Definition): ExchangeRow | QueueRow | BindingRow | undefined {
+export function readRow({
+  key,
+  value,
+}: Definition): ExchangeRow | QueueRow | BindingRow | PolicyRow | undefined {
   const fields = new RowReader(key, value);
   switch (key[0]) {
     case 'exchange':
@@ -104,6 +125,18 @@ export function readRow({ key, value }: Definition): ExchangeRow | QueueRow | Bi
         destination: fields.name(4),
         routingKey: fields.name(5),
         arguments: fields.tables(),
+      };
+    case 'policy':
+    case 'operator_policy':
+      return {
+        kind: key[0],
+        policy: {
+          name: fields.name(2),
+          pattern: fields.json('pattern'),
+          applyTo: fields.json('applyTo'),
+          priority: fields.json('priority'),
+          definition: fields.json('definition'),
+        },
       };
     default:
       return undefined;
@@ -141,6 +174,10 @@ class RowReader {
     return value.map((item) =>
       typeof item === 'number' && Number.isSafeInteger(item) ? item : this.#fail(field),
     );
+  }
+
+  json(field: string): JsonValue {
+    return this.#field(field) ?? this.#fail(field);
   }
 
   table(field: string): FieldTable {

@@ -1,6 +1,7 @@
 import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
+import type { JsonValue } from './store.ts';
 
 /**
  * A value the way RabbitMQ's error texts print it, which is Erlang's `~p`. Clients and operators search
@@ -32,6 +33,30 @@ function erlangTable(table: FieldTable): string {
     ([key, value]) => `{${erlangBinary(Buffer.from(key))},${typeName(value)},${erlangTerm(value)}}`,
   );
   return `[${entries.join(',')}]`;
+}
+
+/** A JSON value the way RabbitMQ prints what it read. */
+export function erlangJson(value: JsonValue): string {
+  if (typeof value === 'string') return erlangBinary(Buffer.from(value));
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? BigInt(value).toString() : erlangFloat(value);
+  }
+  if (Array.isArray(value))
+    return isErlangString(value) ? `"${String.fromCharCode(...value)}"` : erlangList(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const entries = Object.entries(value).map(([key, entry]) => `${erlangJson(key)} => ${erlangJson(entry)}`);
+  return `#{${entries.join(',')}}`;
+}
+
+function erlangList(values: readonly JsonValue[]): string {
+  return `[${values.map(erlangJson).join(',')}]`;
+}
+
+/** To Erlang, a list of printable characters is a string. */
+function isErlangString(values: readonly JsonValue[]): values is readonly number[] {
+  const isPrintable = (value: JsonValue): boolean =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 32 && value <= 126;
+  return values.length > 0 && values.every(isPrintable);
 }
 
 /** `<<"text">>`, or `<<1,2>>` for bytes that are no printable ASCII. */

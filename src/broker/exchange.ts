@@ -3,6 +3,7 @@ import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { ResourceKind } from './names.ts';
+import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
 
 export interface ExchangeOptions {
@@ -26,13 +27,13 @@ export class Exchange {
   /** Takes messages from other exchanges only. */
   readonly internal: boolean;
   readonly arguments: FieldTable;
-  /** Where messages go that no binding wants. */
-  readonly alternateExchange: string | undefined;
   readonly matcher: BindingMatcher;
   readonly routes = new RouteCache();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */
   readonly #bindings = new Map<string, Binding[]>();
   #bindingCount = 0;
+  #policies = AppliedPolicies.none;
+  #alternateExchange: string | undefined;
 
   constructor(options: ExchangeOptions) {
     this.name = options.name;
@@ -41,13 +42,33 @@ export class Exchange {
     this.autoDelete = options.autoDelete ?? false;
     this.internal = options.internal ?? false;
     this.arguments = options.arguments ?? FieldTable.empty;
-    this.alternateExchange = textArgument(this.arguments, 'alternate-exchange');
+    this.#alternateExchange = textArgument(this.arguments, 'alternate-exchange');
     this.matcher = options.matcher ?? this.type.createMatcher();
   }
 
   /** The one with the empty name, which knows the queues by theirs. */
   get isDefault(): boolean {
     return this.name === '';
+  }
+
+  /** Where messages go that no binding wants. */
+  get alternateExchange(): string | undefined {
+    return this.#alternateExchange;
+  }
+
+  get policies(): AppliedPolicies {
+    return this.#policies;
+  }
+
+  /** From now on. Whoever calls this sees to it that remembered routes are forgotten. */
+  applyPolicies(policies: AppliedPolicies): void {
+    this.#policies = policies;
+    // The default exchange is matched like any other, but knows no alternate exchange.
+    if (this.isDefault) return;
+    const ofPolicy = policies.definition['alternate-exchange'];
+    this.#alternateExchange =
+      textArgument(this.arguments, 'alternate-exchange') ??
+      (typeof ofPolicy === 'string' ? ofPolicy : undefined);
   }
 
   get bindingCount(): number {

@@ -1,10 +1,11 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
-import { checkConsumerArguments } from './arguments.ts';
+import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
 import { Message } from './message.ts';
 import { describe } from './names.ts';
+import type { AppliedPolicies } from './policies/policy.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import type { Backlog } from './queues/backlog.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
@@ -21,7 +22,7 @@ const dropsPerTurnMax = 10_000;
 /** x-overflow: what happens to a queue that is full. */
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
 
-/** What the arguments of a queue ask for and may be changed while it lives. */
+/** What the arguments of a queue and the policies for it ask for; changes with the policies. */
 export interface QueueSettings {
   /** x-message-ttl */
   readonly messageTtlMs: number | undefined;
@@ -49,7 +50,7 @@ export interface QueueOptions {
   /** Connection that declared it exclusive. */
   readonly exclusiveOwner: object | undefined;
   readonly arguments: FieldTable;
-  readonly settings: QueueSettings;
+  readonly policies: AppliedPolicies;
   /** x-single-active-consumer */
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
@@ -81,6 +82,7 @@ export class Queue {
   /** With x-single-active-consumer: the one that is fed. Nobody else enters the ring. */
   #activeConsumer: Consumer | undefined;
   #unackedCount = 0;
+  #policies: AppliedPolicies;
   #settings: QueueSettings;
   #hasLengthLimit: boolean;
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
@@ -99,12 +101,17 @@ export class Queue {
     this.arguments = options.arguments;
     this.singleActiveConsumer = options.singleActiveConsumer;
     this.backlog = options.backlog;
-    this.#settings = options.settings;
-    this.#hasLengthLimit = hasLengthLimit(options.settings);
+    this.#policies = options.policies;
+    this.#settings = queueSettings(options.arguments, options.policies.definition);
+    this.#hasLengthLimit = hasLengthLimit(this.#settings);
     this.#deliversAtOnce = options.backlog.logs.length > 1;
     this.#lastUsedAt = this.#now();
     this.#armIdleTimer();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
+  }
+
+  get policies(): AppliedPolicies {
+    return this.#policies;
   }
 
   get settings(): QueueSettings {
@@ -135,6 +142,12 @@ export class Queue {
   /** The consumer that is fed, in a queue with x-single-active-consumer and consumers; else undefined. */
   get activeConsumer(): Consumer | undefined {
     return this.#activeConsumer;
+  }
+
+  /** From now on these policies hold. */
+  applyPolicies(policies: AppliedPolicies): void {
+    this.#policies = policies;
+    this.applySettings(queueSettings(this.arguments, policies.definition));
   }
 
   /**
@@ -407,6 +420,7 @@ export class Queue {
     if (this.#settings.deadLetterExchange !== undefined) {
       const { buffer, offsets } = segment.expectSlab();
       const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+      this.vhost.broker.moved();
       this.vhost.publishDeadLetter(this, message, reason);
     }
     segment.log.settle(segment, index);

@@ -6,7 +6,6 @@ import {
   comparedQueueArguments,
   exchangeNameArgument,
   maxPriorityArgument,
-  queueSettings,
   singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
@@ -20,6 +19,8 @@ import {
   type ExchangeRow,
   exchangeKey,
   exchangeValue,
+  policyKey,
+  policyValue,
   type QueueRow,
   queueKey,
   queueValue,
@@ -38,6 +39,8 @@ import {
   type ResourceKind,
   stripLineBreaks,
 } from './names.ts';
+import type { Policy, PolicyKind } from './policies/policy.ts';
+import { Policies, type PolicyScope } from './policies.ts';
 import { type DeathReason, Queue } from './queue.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
@@ -58,6 +61,8 @@ export interface BrokerContext {
   /** A log with an id that was never used before. */
   createLog(durable: boolean): MessageLog;
   recoverLog(logId: number): MessageLog;
+  /** A message leaves one log for another: see {@link Committer.moved}. */
+  moved(): void;
   dropLog(log: MessageLog): void;
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
@@ -73,9 +78,10 @@ interface BindingEnds {
  * Exchanges, queues and bindings of one virtual host. The operations check what RabbitMQ checks, in its
  * order and with its texts, and throw {@link AmqpError}; CR and LF are dropped from the names they are given.
  */
-export class VirtualHost {
+export class VirtualHost implements PolicyScope {
   readonly name: string;
   readonly broker: BrokerContext;
+  readonly policies: Policies = new Policies(this);
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   /** The firehose is on: publishes and deliveries are copied, see {@link tracePublish}. Not kept on disk. */
@@ -153,6 +159,7 @@ export class VirtualHost {
       actor.require('write', 'exchange', alternate);
     }
     const exchange = new Exchange({ name, type, durable, autoDelete, internal, arguments: all });
+    exchange.applyPolicies(this.policies.match('exchange', name));
     this.#exchanges.set(name, exchange);
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
@@ -261,7 +268,7 @@ export class VirtualHost {
       autoDelete,
       exclusiveOwner,
       arguments: all,
-      settings: queueSettings(all),
+      policies: this.policies.match('queue', name),
       singleActiveConsumer: singleActiveConsumerArgument(all),
       backlog: new Backlog(logs),
     });
@@ -390,6 +397,12 @@ export class VirtualHost {
     }
   }
 
+  definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void {
+    this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
+    // Unbound messages may go elsewhere now.
+    this.topologyVersion++;
+  }
+
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
     this.#isStopped = true;
@@ -403,6 +416,12 @@ export class VirtualHost {
    */
   recover(definitions: readonly Definition[]): void {
     const rows = definitions.map(readRow);
+    for (const row of rows) {
+      if (row?.kind === 'policy' || row?.kind === 'operator_policy')
+        this.policies.recover(row.kind, row.policy);
+    }
+    // So far there are only the exchanges of every virtual host.
+    this.policies.apply();
     for (const row of rows) if (row?.kind === 'exchange') this.#recoverExchange(row);
     for (const row of rows) if (row?.kind === 'queue') this.#recoverQueue(row);
     for (const row of rows) if (row?.kind === 'binding') this.#recoverBindings(row);
@@ -414,7 +433,9 @@ export class VirtualHost {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#exchanges.set(row.name, new Exchange({ ...row, type, durable: true }));
+    const exchange = new Exchange({ ...row, type, durable: true });
+    exchange.applyPolicies(this.policies.match('exchange', row.name));
+    this.#exchanges.set(row.name, exchange);
   }
 
   #recoverQueue(row: QueueRow): void {
@@ -425,7 +446,7 @@ export class VirtualHost {
       autoDelete: row.autoDelete,
       exclusiveOwner: undefined,
       arguments: row.arguments,
-      settings: queueSettings(row.arguments),
+      policies: this.policies.match('queue', row.name),
       singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
       backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
     });

@@ -41,6 +41,11 @@ export interface QueueView {
   readonly exclusive: boolean;
   /** The arguments it was declared with, as plain JSON. */
   readonly arguments: Readonly<Record<string, unknown>>;
+  /** Names of the policies that apply. */
+  readonly policy: string | undefined;
+  readonly operatorPolicy: string | undefined;
+  /** What the two amount to. */
+  readonly effectivePolicyDefinition: Readonly<Record<string, unknown>>;
   readonly messagesReady: number;
   readonly messagesUnacknowledged: number;
   readonly consumers: number;

@@ -648,6 +648,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
         if (!queue.isDeleted) outcome |= queue.publish(message);
       }
     }
+    if (settlements.length > 0) this.#connection.broker.moved();
     for (const { delivery, settlement } of settlements) this.#applySettlement(delivery, settlement);
     if ((outcome & PublishOutcome.Refused) !== 0) {
       throw new AmqpError(ReplyCode.PreconditionFailed, 'partial tx completion');

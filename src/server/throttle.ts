@@ -1,3 +1,4 @@
+import type { Alarms } from '../broker/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 
@@ -18,33 +19,29 @@ export interface ThrottleHost {
  */
 export class Throttle implements CommitWaiter {
   readonly #host: ThrottleHost;
+  readonly #alarms: Alarms;
   #hasPublished = false;
   #isBlocked = false;
   #isWaitingForDisk = false;
 
   constructor(host: ThrottleHost) {
     this.#host = host;
-  }
-
-  /** A resource alarm holds the connection back. */
-  get isBlocked(): boolean {
-    return this.#isBlocked;
+    this.#alarms = host.broker.alarms;
   }
 
   /** A frame of content arrived. What follows it is not read while an alarm is in effect. */
   contentReceived(): void {
     this.#hasPublished = true;
-    if (this.#host.broker.alarms.isInEffect) this.#block();
+    if (this.#alarms.isInEffect) this.#block();
   }
 
   #block(): void {
     const host = this.#host;
-    const { alarms } = host.broker;
     if (this.#isBlocked || !host.isRunning) return;
     this.#isBlocked = true;
-    alarms.whenCleared(this.#unblock);
+    this.#alarms.whenCleared(this.#unblock);
     host.pauseInput();
-    host.blocked(alarms.reason);
+    host.blocked(this.#alarms.reason);
   }
 
   readonly #unblock = (): void => {
@@ -72,8 +69,7 @@ export class Throttle implements CommitWaiter {
 
   /** The connection is gone. */
   stop(): void {
-    const { broker } = this.#host;
-    broker.alarms.forget(this.#unblock);
-    broker.committer.forget(this);
+    this.#alarms.forget(this.#unblock);
+    this.#host.broker.committer.forget(this);
   }
 }

@@ -8,11 +8,14 @@ import type { StoreLog } from './store-log.ts';
 /** Part of a generation that is filled before the next one is made ready. */
 const PREPARE_AT = 0.5;
 
+/** A generation smaller than that is not worth replacing when the disk is full. */
+const MAKE_ROOM_BYTES_MIN = 2 ** 20;
+
 export interface GenerationsOptions {
   readonly directory: string;
   /** Bytes after which the next generation takes over. */
   readonly generationBytes: number;
-  /** Free disk space below which no generation is created: LMDB dies by signal on a full disk. */
+  /** Below half of this free disk space no generation is created: LMDB dies by signal on a full disk. */
   readonly freeBytesMin: number;
   readonly log: StoreLog;
   readonly index: LogIndex;
@@ -60,17 +63,35 @@ export class Generations {
    */
   roll(): void {
     if (this.#newest.bytesWritten < this.#options.generationBytes || this.#spare === undefined) return;
-    this.#newest = this.#spare;
-    this.#row.push(this.#spare);
+    this.#takeOver(this.#spare);
+  }
+
+  #takeOver(next: Generation): void {
+    this.#newest = next;
+    this.#row.push(next);
     this.#spare = undefined;
     this.#prepareAtBytes = this.#firstPrepareAtBytes();
     this.retireDead();
   }
 
+  /**
+   * The disk is full: when nothing in the newest generation is owed any more, its space comes back early. The next
+   * one has to be there first, which takes two calls as a rule. Must not be called while entries are being written.
+   */
+  makeRoom(): void {
+    if (this.#newest.liveSpans > 0 || this.#newest.bytesWritten < MAKE_ROOM_BYTES_MIN) return;
+    if (this.#spare === undefined) this.#prepareNext();
+    else this.#takeOver(this.#spare);
+  }
+
   /** Counts what was written to the newest, and has the next one made ready in time. */
   noteWritten(bytes: number): void {
     this.#newest.bytesWritten += bytes;
-    if (this.#newest.bytesWritten < this.#prepareAtBytes || this.#spare || this.#preparing) return;
+    if (this.#newest.bytesWritten >= this.#prepareAtBytes && this.#spare === undefined) this.#prepareNext();
+  }
+
+  #prepareNext(): void {
+    if (this.#preparing) return;
     this.#preparing = true;
     this.#enqueue(() => this.#prepare());
   }
@@ -123,7 +144,8 @@ export class Generations {
     const { directory, generationBytes, freeBytesMin } = this.#options;
     const number = this.#newest.number + 1;
     try {
-      if (freeBytes(directory) < freeBytesMin) throw new StoreFullError('too little free disk space');
+      // Less than for messages: a new generation is small, and the old one may be what has to go.
+      if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
       const spare = await Generation.create(directory, number, generationMapBytes(generationBytes));
       await flushDirectory(directory);
       this.#spare = spare;

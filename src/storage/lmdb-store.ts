@@ -242,8 +242,17 @@ class LmdbStore implements Store {
       logStates: commit.logStates.map(prepareLogState),
       droppedLogs: commit.droppedLogs,
     };
-    if (commit.entries.length > 0) this.#parts.freeSpace.require(commit.entries);
+    if (commit.entries.length > 0) this.#requireSpace(commit.entries);
     return prepared;
+  }
+
+  #requireSpace(entries: readonly LogEntry[]): void {
+    try {
+      this.#parts.freeSpace.require(entries);
+    } catch (error) {
+      this.#parts.generations.makeRoom();
+      throw error;
+    }
   }
 
   async #write({ entries, definitions, logStates, droppedLogs }: PreparedCommit): Promise<void> {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Committer, lazyCommitMs } from '../../src/broker/committer.ts';
+import { Committer, type CommitterEvents, lazyCommitMs } from '../../src/broker/committer.ts';
 import { Message } from '../../src/broker/message.ts';
 import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
 import { SlabPool } from '../../src/broker/queues/slab.ts';
-import { type Commit, MemoryStore } from '../../src/broker/store.ts';
+import { type Commit, MemoryStore, StoreFullError } from '../../src/broker/store.ts';
 
 const properties = Buffer.from([0x10, 0x00, 2]);
 
@@ -32,9 +32,26 @@ class SlowStore extends MemoryStore {
   }
 }
 
-function logOver(store: SlowStore): { log: MessageLog; committer: Committer } {
-  const committer = new Committer(store, (cause) => {
-    throw cause;
+/** Has room for definitions and states only, until it is told otherwise. */
+class FullStore extends MemoryStore {
+  isFull = true;
+  readonly commits: Commit[] = [];
+
+  override async commit(commit: Commit): Promise<void> {
+    if (this.isFull && commit.entries.length > 0) throw new StoreFullError('no room');
+    this.commits.push(commit);
+  }
+}
+
+function logOver(
+  store: MemoryStore,
+  storeFull: CommitterEvents['storeFull'] = () => expect.unreachable(),
+): { log: MessageLog; committer: Committer } {
+  const committer = new Committer(store, {
+    storeFailed(cause) {
+      throw cause;
+    },
+    storeFull,
   });
   const context: LogContext = {
     store,
@@ -70,5 +87,38 @@ describe('committer', () => {
     await second;
     expect(store.commits[1]?.logStates).toEqual([{ logId: 1, readPosition: 5, unsettled: [] }]);
     store.finish();
+  });
+
+  test('what a full store refuses waits for room, and definitions do not', async () => {
+    const store = new FullStore();
+    let refused: () => void = () => {};
+    const isRefused = new Promise<void>((resolve) => {
+      refused = resolve;
+    });
+    const events: boolean[] = [];
+    const { log, committer } = logOver(store, (cause) => {
+      events.push(cause !== undefined);
+      refused();
+    });
+    const append = (body: string) =>
+      log.append(Message.of('', 'q', properties, Buffer.from(body)), Date.now(), 0);
+    append('first');
+    committer.define(['vhost', 'v'], {});
+    let isFlushed = false;
+    const flushed = committer.flush().then(() => {
+      isFlushed = true;
+    });
+    await isRefused;
+    append('second');
+    await new Promise(setImmediate);
+    expect(store.commits.map(({ entries, definitions }) => [entries.length, definitions.length])).toEqual([
+      [0, 1],
+    ]);
+    expect([isFlushed, committer.isFull]).toEqual([false, true]);
+    store.isFull = false;
+    await flushed;
+    expect(store.commits.at(-1)?.entries).toMatchObject([{ logId: 1, firstSequence: 0, count: 2 }]);
+    expect([committer.isFull, events]).toEqual([false, [true, false]]);
+    await committer.close();
   });
 });

@@ -30,6 +30,9 @@ async function start(): Promise<void> {
     storeFailed: (cause) => {
       throw cause;
     },
+    storeFull: (cause) => {
+      throw cause;
+    },
     messagesMissing: (logId, count) => {
       throw new Error(`${count} messages of log ${logId} are missing`);
     },

@@ -62,6 +62,8 @@ export class TestBroker implements BrokerContext, LogContext {
     return JSON.parse(JSON.stringify([...this.#rows.values()]));
   }
 
+  moved(): void {}
+
   createLog(durable: boolean): MessageLog {
     return new MessageLog(this, this.#nextLogId++, durable);
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -83,5 +83,14 @@ it('starts in one line or not at all: data directory and port are taken', async 
   expect(third).toMatchObject({
     code: 69,
     stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port and --management-port\n`,
+  });
+});
+
+it('says that the data directory is none', async () => {
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  expect(await runCli('leveret', [...anyPorts, '--data-dir', file])).toMatchObject({
+    code: 73,
+    stderr: `leveret: cannot write to the data directory ${file} (EEXIST): choose another with --data-dir\n`,
   });
 });

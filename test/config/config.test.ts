@@ -42,6 +42,11 @@ describe('sources', () => {
       heartbeatSeconds: 60,
       frameMaxBytes: 131_072,
       channelMax: 2047,
+      consumerMax: undefined,
+      connectionMax: 65_536,
+      memoryWatermarkShare: 0.6,
+      memoryWatermarkBytes: undefined,
+      diskFreeLimitBytes: 50_000_000,
       handshakeTimeoutMs: 10_000,
       maxMessageBytes: 134_217_728,
       generationBytes: 1_073_741_824,
@@ -106,6 +111,24 @@ max_message_size = 64MB
       dataDir: '/var/lib/leveret # 1',
       maxMessageBytes: 64_000_000,
     });
+  });
+
+  it("reads RabbitMQ's watermarks and limits", () => {
+    const file = `
+vm_memory_high_watermark.relative = 0.4
+vm_memory_high_watermark.absolute = 2GB
+disk_free_limit.absolute = 1GB
+consumer_max_per_channel = 100
+connection_max = 1000
+`;
+    expect(config({ file })).toMatchObject({
+      memoryWatermarkShare: 0.4,
+      memoryWatermarkBytes: 2_000_000_000,
+      diskFreeLimitBytes: 1_000_000_000,
+      consumerMax: 100,
+      connectionMax: 1000,
+    });
+    expect(() => config({ file: 'vm_memory_high_watermark.relative = 1.5' })).toThrow(ConfigError);
   });
 
   it('takes an IPv6 listener, and the last of two values', () => {

@@ -206,25 +206,35 @@ export class LockstepClient {
   private async rest(): Promise<unknown[]> {
     let queues: unknown[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      for (const index of CHANNELS) await this.barrier(index);
+      await this.barriers();
       queues = await Promise.all(QUEUES.map((_, index) => this.probeQueue(index)));
     }
-    for (const index of CHANNELS) await this.barrier(index);
+    await this.barriers();
     return queues;
+  }
+
+  private async barriers(): Promise<void> {
+    const closes = await Promise.all(CHANNELS.map((index) => this.barrier(index)));
+    for (const [index, close] of closes.entries()) {
+      if (close === undefined) continue;
+      this.refusals[index]?.push(describeClose(close));
+      // One connection error closes all channels, and opening them again once is enough.
+      if (close.connection === this.connection) await this.recover(close, index);
+    }
   }
 
   private readonly refusals: unknown[][] = CHANNELS.map(() => []);
 
-  /** Returns when the channel has handled all it was sent; what it refused late is noted. */
-  private async barrier(index: number): Promise<void> {
+  /** Returns when the channel has handled all it was sent, or how it was closed over it. */
+  private async barrier(index: number): Promise<ClosedByServer | undefined> {
     try {
       const { raw } = this.state(index);
       ensureOpen(raw);
       await raw.call('channel.flow', { active: true });
+      return undefined;
     } catch (error) {
-      if (!(error instanceof ClosedByServer)) throw error;
-      this.refusals[index]?.push(describeClose(error));
-      await this.recover(error, index);
+      if (error instanceof ClosedByServer) return error;
+      throw error;
     }
   }
 

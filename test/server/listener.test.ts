@@ -12,7 +12,11 @@ import { RawClient } from './raw-client.ts';
 const listeners: Listener[] = [];
 
 async function listen(settings: Partial<ServerSettings> = {}) {
-  const broker = Broker.open(new MemoryStore(), systemClock, { storeFailed() {}, messagesMissing() {} });
+  const broker = Broker.open(new MemoryStore(), systemClock, {
+    storeFailed() {},
+    storeFull() {},
+    messagesMissing() {},
+  });
   const access = new AccessControl();
   access.addDefaultUser();
   const listener = new Listener({

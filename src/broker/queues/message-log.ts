@@ -71,6 +71,8 @@ export class MessageLog {
   /** The store may hold records of this log, so its state matters. */
   #isStored = false;
   #isDropped = false;
+  /** Records with lower sequences are marked redelivered, even when no state says that they were delivered. */
+  #deliveredBelow = 0;
   /** Next sequence at the last {@link rest}. */
   #restedAt = -1;
 
@@ -85,9 +87,14 @@ export class MessageLog {
     this.#nextSequence = nextSequence;
   }
 
-  /** Rebuilds a log from what the store found; everything that was owed is ready again. */
-  static recover(context: LogContext, recovered: RecoveredLog): MessageLog {
+  /**
+   * Rebuilds a log from what the store found; everything that was owed is ready again.
+   *
+   * @param deliveredBelow records with lower sequences may have been delivered without a trace.
+   */
+  static recover(context: LogContext, recovered: RecoveredLog, deliveredBelow = 0): MessageLog {
     const log = new MessageLog(context, recovered.logId, true, recovered.nextSequence);
+    log.#deliveredBelow = deliveredBelow;
     log.#isStored = true;
     log.mayExpire = true;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
@@ -255,7 +262,7 @@ export class MessageLog {
     this.#miss(segment.settledCount - before);
   }
 
-  /** The record under {@link seek} goes to a consumer. True when it was given back before. */
+  /** The record under {@link seek} goes to a consumer. True when it was, or may have been, given to one before. */
   take(): boolean {
     const { segment, index } = this;
     if (segment === undefined) throw new Error('take without seek');
@@ -266,7 +273,7 @@ export class MessageLog {
     this.readyCount--;
     this.readyBytes -= segment.bodySize(index);
     if (!this.isUsed) this.#context.logUsed(this);
-    return returned;
+    return returned || segment.firstSequence + index < this.#deliveredBelow;
   }
 
   /** A delivered record is done with. */
@@ -346,6 +353,21 @@ export class MessageLog {
       else this.#letGoIfSettled(segment);
     }
     this.#shrink();
+  }
+
+  /** The store refused the commit that {@link collect} added to: all of it goes along with the next one. */
+  refused(): void {
+    const refused = this.#writing;
+    this.#writing = [];
+    const again: Segment[] = [];
+    for (const segment of refused) {
+      segment.writing--;
+      if (this.#isDropped) segment.evict(this.#context.slabs);
+      else if (segment.putBackUnwritten() && !this.#unwritten.includes(segment)) again.push(segment);
+    }
+    this.#unwritten.unshift(...again);
+    for (const segment of refused) this.#letGoIfSettled(segment);
+    if (this.#unwritten.length > 0 && !this.isUnwritten) this.#context.logUnwritten(this);
   }
 
   /** Forgets a segment that nobody needs any more. */

@@ -41,6 +41,8 @@ export class Segment {
   slab: Slab | undefined;
   readonly #states: Uint8Array;
   #spill = false;
+  /** {@link stored} before the commit under way. */
+  #storedBefore = 0;
 
   constructor(log: MessageLog, firstSequence: number, slab: Slab) {
     this.log = log;
@@ -184,6 +186,7 @@ export class Segment {
       persistentBodyBytes += uint32At(buffer, at + RecordOffset.BodySize);
     }
     if (persistentCount === 0 && !this.#spill) return undefined;
+    this.#storedBefore = this.stored;
     this.stored = this.count;
     return {
       logId,
@@ -193,6 +196,13 @@ export class Segment {
       persistentBodyBytes,
       bytes: buffer.subarray(offsets[from], offsets[to]),
     };
+  }
+
+  /** What {@link takeUnwritten} gave out last was not stored. False when nothing of it is needed any more. */
+  putBackUnwritten(): boolean {
+    if (this.isSettled) return false;
+    this.stored = this.#storedBefore;
+    return true;
   }
 
   /** What is still owed of the first `count` records, or undefined when nothing is. */

@@ -43,8 +43,11 @@ class Bench implements LogContext {
 
   constructor(store: Store) {
     this.store = store;
-    this.committer = new Committer(store, (cause) => {
-      throw cause;
+    this.committer = new Committer(store, {
+      storeFailed(cause) {
+        throw cause;
+      },
+      storeFull: () => expect.unreachable(),
     });
     const recovered = store.recover().logs.get(logId);
     this.log =

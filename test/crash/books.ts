@@ -1,0 +1,54 @@
+import { QueueLedger, Tally } from './ledger.ts';
+
+/** What is known of a durable definition: its request was answered, or it was sent and the broker died. */
+export type Existence = 'there' | 'gone' | 'unknown';
+
+/** Messages that were sent in one transaction. */
+export interface Group {
+  readonly numbers: readonly number[];
+}
+
+/** All that clients know about one broker across its crashes. */
+export class Books {
+  /** The queues of the workload have been declared. */
+  hasTopology = false;
+  readonly tally = new Tally();
+  readonly plain = new QueueLedger('plain');
+  readonly fanA = new QueueLedger('fan-a');
+  readonly fanB = new QueueLedger('fan-b');
+  readonly ttl = new QueueLedger('ttl');
+  readonly dead = new QueueLedger('dead', 'rising at first');
+  readonly work = new QueueLedger('work');
+  readonly rejects = new QueueLedger('rejects', 'any');
+  readonly tx = new QueueLedger('tx');
+  /** Rejected in `work`, and whether confirmed: in `rejects` by now, or still in `work`. */
+  readonly rejected = new Map<number, boolean>();
+  /** The transaction whose tx.commit has not been answered. */
+  openGroup: Group | undefined;
+  /** Durable queues, each bound to an exchange of its own name. */
+  readonly definitions = new Map<string, Existence>();
+  #lastNumber = 0;
+  #lastName = 0;
+
+  nextNumber(): number {
+    this.tally.published++;
+    return ++this.#lastNumber;
+  }
+
+  nextName(): string {
+    return `definition-${++this.#lastName}`;
+  }
+}
+
+/** Long bodies now and then; the same for a number whoever writes it. */
+export function bodyOf(number: number): Buffer {
+  const bytes = number % 97 === 0 ? 60_000 : 20 + ((number * 7) % 300);
+  return Buffer.alloc(bytes, `${number}:`);
+}
+
+/** @throws Error when the body is not what was published. */
+export function numberOf(body: Buffer): number {
+  const number = Number(body.toString('latin1', 0, 20).split(':', 1)[0]);
+  if (!body.equals(bodyOf(number))) throw new Error(`message ${number} has a wrong body`);
+  return number;
+}

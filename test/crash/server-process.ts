@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export interface ServerProcessOptions {
+  readonly dataDir: string;
+  /** More flags of `leveret server`. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The lines of standard output that are kept for error messages. */
+const keptLinesMax = 200;
+
+interface Waiting {
+  readonly text: string;
+  readonly times: number;
+  readonly resolve: (line: string) => void;
+}
+
+/** `leveret server` as a process of its own on free ports: to be killed. */
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  readonly #lines: string[] = [];
+  readonly #waiting: Waiting[] = [];
+
+  constructor({ dataDir, flags = [], env = {} }: ServerProcessOptions) {
+    const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
+    const address = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none'];
+    const args = ['--import', 'tsx', program, 'server', ...address, '--data-dir', dataDir, ...flags];
+    this.#child = spawn(process.execPath, args, {
+      env: { ...environment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#closed = once(this.#child, 'close');
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));
+    }
+  }
+
+  /** Starts a broker and resolves when it accepts clients. */
+  static async start(options: ServerProcessOptions): Promise<{ server: ServerProcess; url: string }> {
+    const server = new ServerProcess(options);
+    return { server, url: await server.ready() };
+  }
+
+  /** Resolves with the URL to connect to, login included. */
+  async ready(): Promise<string> {
+    const line: { url?: string } = JSON.parse(await this.logged(' ready at '));
+    return `${line.url}`.replace('amqp://', 'amqp://guest:guest@');
+  }
+
+  /** Resolves with the first line of the log with that text. Rejects when the process ends without one. */
+  logged(text: string): Promise<string> {
+    return this.loggedTimes(text, 1);
+  }
+
+  /** The same for the line that is so many of its kind. */
+  async loggedTimes(text: string, times: number): Promise<string> {
+    const known = this.#lines.filter((line) => line.includes(text))[times - 1];
+    if (known !== undefined) return known;
+    const found = new Promise<string>((resolve) => this.#waiting.push({ text, times, resolve }));
+    const ended = this.#closed.then(() => {
+      throw new Error(`the server ended without "${text}":\n${this.log}`);
+    });
+    return Promise.race([found, ended]);
+  }
+
+  get log(): string {
+    return this.#lines.join('\n');
+  }
+
+  /** Memory that is not backed by files, in bytes. */
+  get anonymousBytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#closed;
+  }
+
+  /** Asks it to stop and resolves with its exit code. */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM');
+    return this.ended();
+  }
+
+  /** @throws Error when a signal ended it that nobody sent. */
+  async ended(): Promise<number | null> {
+    await this.#closed;
+    const { exitCode, signalCode } = this.#child;
+    if (signalCode !== null && signalCode !== 'SIGKILL') {
+      throw new Error(`the server died of ${signalCode}:\n${this.log}`);
+    }
+    return exitCode;
+  }
+
+  #take(line: string): void {
+    if (this.#lines.push(line) > keptLinesMax) this.#lines.shift();
+    for (const { text, times, resolve } of this.#waiting) {
+      if (this.#lines.filter((known) => known.includes(text)).length >= times) resolve(line);
+    }
+  }
+}
+
+/** Without the settings of this test run. */
+function environment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LEVERET_')));
+}

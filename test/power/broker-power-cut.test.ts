@@ -1,0 +1,134 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AMQPClient } from '@cloudamqp/amqp-client';
+import amqplib, { type ConfirmChannel } from 'amqplib';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { Books } from '../crash/books.ts';
+import { killRepeatedly } from '../crash/crash-loop.ts';
+import { ServerProcess } from '../crash/server-process.ts';
+import { randomNumbers } from '../storage/crash/random.ts';
+import { newDirectory, removeDirectories } from '../storage/support.ts';
+import { type CutMode, hasCompiler, PowerMachine } from './power-machine.ts';
+
+/** `npm run test:power` cuts as often as this says, half of the times in each mode. LEVERET_SEED repeats a run. */
+const wantedCuts = process.env['LEVERET_POWER_CUTS'];
+const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
+const cutsPerMode = Math.ceil(Number(wantedCuts ?? 2) / 2);
+
+const servers: ServerProcess[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.kill();
+});
+afterAll(removeDirectories);
+
+async function start(options: { dataDir: string; env: Record<string, string> }) {
+  const started = await ServerProcess.start(options);
+  servers.push(started.server);
+  return started;
+}
+
+describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => {
+  for (const mode of ['drop', 'random'] as const) {
+    it.skipIf(wantedCuts === undefined)(
+      `loses nothing it has confirmed, ${cutsPerMode} times (${mode})`,
+      {
+        timeout: 20_000 + cutsPerMode * 15_000,
+      },
+      () => cutRepeatedly(mode),
+    );
+  }
+
+  it('says nothing before the flush', { timeout: 30_000 }, async () => {
+    const syncMs = 100;
+    const machine = new PowerMachine(newDirectory());
+    const env = machine.environment({ syncMs, dsyncMs: 0 });
+    const { url } = await start({ dataDir: newDirectory(), env });
+    const connection = await amqplib.connect(url);
+    const channel = await connection.createConfirmChannel();
+    const slowerThanAFlush = async (act: () => Promise<unknown>) => {
+      const startedAt = performance.now();
+      await act();
+      expect(performance.now() - startedAt).toBeGreaterThanOrEqual(syncMs - 1);
+    };
+    await slowerThanAFlush(() => channel.assertQueue('q'));
+    await slowerThanAFlush(() => channel.assertExchange('x', 'direct'));
+    await slowerThanAFlush(() => channel.bindQueue('q', 'x', 'k'));
+    await slowerThanAFlush(() => confirmed(channel, 'x', 'k'));
+    const client = new AMQPClient(url);
+    await client.connect();
+    const tx = await client.channel();
+    await tx.txSelect();
+    await tx.basicPublish('x', 'k', 'x', { deliveryMode: 2 });
+    await slowerThanAFlush(() => tx.txCommit());
+    await client.close();
+    await slowerThanAFlush(() => channel.unbindQueue('q', 'x', 'k'));
+    await slowerThanAFlush(() => channel.deleteExchange('x'));
+    await slowerThanAFlush(() => channel.deleteQueue('q'));
+    await connection.close();
+  });
+
+  it.each(wantedCuts === undefined ? ['sync:1-1000000:5'] : ['sync:1-1000000:5', 'write:1-1000000:5'])(
+    'confirms nothing after an I/O error (%s) and exits',
+    async (fault) => {
+      const directory = newDirectory();
+      const machine = new PowerMachine(directory);
+      const faultFile = join(directory, 'faults-on');
+      const dataDir = newDirectory();
+      const env = machine.environment({ syncMs: 0, dsyncMs: 0 });
+      const faulty = { ...env, POWERLOSS_FAIL: fault, POWERLOSS_FAIL_IF: faultFile };
+      const { server, url } = await start({ dataDir, env: faulty });
+      const connection = await amqplib.connect(url);
+      connection.on('error', () => {});
+      const channel = await connection.createConfirmChannel();
+      channel.on('error', () => {});
+      await channel.assertQueue('q');
+      await confirmed(channel, '', 'q');
+      writeFileSync(faultFile, '');
+      await expect(confirmed(channel, '', 'q')).rejects.toThrow();
+      expect(await server.ended()).toBe(1);
+      expect(server.log).toContain('the store failed; the next start recovers what is on disk');
+
+      rmSync(faultFile);
+      machine.cut('drop', seed, 0.5);
+      const again = await start({ dataDir, env });
+      const next = await amqplib.connect(again.url);
+      const { messageCount } = await (await next.createChannel()).checkQueue('q');
+      expect(messageCount).toBe(1);
+      await next.close();
+    },
+  );
+});
+
+function confirmed(channel: ConfirmChannel, exchange: string, routingKey: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.publish(exchange, routingKey, Buffer.from('x'), { persistent: true }, (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+}
+
+async function cutRepeatedly(mode: CutMode): Promise<void> {
+  const books = new Books();
+  const random = randomNumbers(seed);
+  const machine = new PowerMachine(newDirectory());
+  const startedAt = performance.now();
+  let withPending = 0;
+  const cut = () => {
+    const survival = [0.1, 0.5, 0.9][Math.floor(random() * 3)] ?? 0.5;
+    // Now and then only the process dies, and the power goes when the next one runs.
+    if (random() < 0.15) return;
+    if (machine.cut(mode, seed + books.tally.kills, survival) > 0) withPending++;
+  };
+  try {
+    const env = machine.environment({ syncMs: 4, dsyncMs: 2 });
+    await killRepeatedly({ dataDir: newDirectory(), books, random, kills: cutsPerMode, env, afterKill: cut });
+  } catch (error) {
+    const command = `LEVERET_SEED=${seed} LEVERET_POWER_CUTS=${2 * cutsPerMode} npx vitest run test/power -t ${mode}`;
+    throw new Error(`to repeat: ${command}`, { cause: error });
+  }
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  process.stderr.write(
+    `${mode}, seed ${seed}: ${seconds} s, ${withPending} with pending blocks, ${books.tally}\n`,
+  );
+  expect(books.tally.confirmed).toBeGreaterThan(cutsPerMode);
+}

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AccessControl } from '../../src/access/access-control.ts';
+import { Broker } from '../../src/broker/broker.ts';
+import { systemClock } from '../../src/broker/clock.ts';
+import { MemoryStore } from '../../src/broker/store.ts';
+import { silentLogger } from '../../src/logger.ts';
+import { writeProperties } from '../../src/protocol/basic-properties.ts';
+import { ByteWriter } from '../../src/protocol/byte-writer.ts';
+import { FieldTable } from '../../src/protocol/field-table.ts';
+import { type Method, MethodId } from '../../src/protocol/methods.ts';
+import { writeContentHeaderStart } from '../../src/protocol/properties.ts';
+import { Listener } from '../../src/server/listener.ts';
+import { defaultServerSettings } from '../../src/server/settings.ts';
+import { frame, methodFrame, RawClient } from './raw-client.ts';
+
+let broker: Broker;
+let listener: Listener;
+let port: number;
+
+beforeEach(async () => {
+  const access = new AccessControl();
+  access.addDefaultUser();
+  access.users.putWithPassword('proxy', 'proxy', ['impersonator']);
+  access.permissions.put({ vhost: '/', user: 'proxy', configure: '.*', write: '.*', read: '.*' });
+  broker = Broker.open(new MemoryStore(), systemClock, {
+    storeFailed() {},
+    messagesMissing() {},
+    storeFull() {},
+  });
+  const settings = { ...defaultServerSettings, consumerMax: 1, connectionMax: 1, maxMessageBytes: 10 };
+  listener = new Listener({ broker, access, settings, log: silentLogger });
+  ({ port } = await listener.listen('127.0.0.1', 0));
+});
+
+afterEach(async () => {
+  await listener.close();
+  await broker.close();
+});
+
+/** basic.publish to nowhere with a user_id and a body of that size. */
+function publication(userId: string, bodySize: number): Buffer {
+  const method: Method = {
+    id: MethodId.BasicPublish,
+    exchange: '',
+    routingKey: 'nowhere',
+    mandatory: true,
+    immediate: false,
+  };
+  const writer = new ByteWriter();
+  writeContentHeaderStart(writer, bodySize);
+  writeProperties(writer, { userId });
+  const body = frame(3, 1, Buffer.alloc(bodySize));
+  return Buffer.concat([methodFrame(1, method), frame(2, 1, Buffer.from(writer.bytes())), body]);
+}
+
+async function open(response: string): Promise<RawClient> {
+  const client = await RawClient.open(port, { response: Buffer.from(response) });
+  await client.openChannel(1);
+  return client;
+}
+
+describe('limits', () => {
+  it('of consumers on a channel', async () => {
+    const client = await open('\0guest\0guest');
+    const vhost = broker.vhost('/');
+    const actor = { owner: {}, username: 'guest', require() {} };
+    const declaration = { passive: false, durable: false, exclusive: false, autoDelete: false };
+    vhost?.declareQueue(actor, { ...declaration, name: 'q', arguments: FieldTable.empty });
+    const consume: Method = {
+      id: MethodId.BasicConsume,
+      queue: 'q',
+      consumerTag: '',
+      noLocal: false,
+      noAck: true,
+      exclusive: false,
+      noWait: false,
+      arguments: FieldTable.empty,
+    };
+    client.send(1, consume);
+    await client.expect(MethodId.BasicConsumeOk, 1);
+    client.send(1, consume);
+    expect(await client.expect(MethodId.ConnectionClose)).toMatchObject({
+      replyCode: 530,
+      replyText: 'NOT_ALLOWED - reached maximum (1) of consumers per channel',
+    });
+    client.socket.destroy();
+  });
+
+  it('of connections on the node', async () => {
+    const first = await open('\0guest\0guest');
+    const second = await RawClient.connect(port);
+    await second.tune();
+    second.send(0, { id: MethodId.ConnectionOpen, virtualHost: '/' });
+    expect((await second.expect(MethodId.ConnectionClose)).replyText).toBe(
+      'NOT_ALLOWED - connection refused: node connection limit (1) is reached',
+    );
+    for (const client of [first, second]) client.socket.destroy();
+  });
+
+  it('of the size of a message', async () => {
+    const client = await open('\0guest\0guest');
+    client.write(publication('guest', 11));
+    expect((await client.expect(MethodId.ChannelClose, 1)).replyText).toBe(
+      'PRECONDITION_FAILED - message size 11 is larger than configured max size 10',
+    );
+    client.socket.destroy();
+  });
+});
+
+it('who has the tag impersonator may publish as somebody else', async () => {
+  const client = await open('\0proxy\0proxy');
+  client.write(publication('guest', 1));
+  await client.expect(MethodId.BasicReturn, 1);
+  client.socket.destroy();
+});
