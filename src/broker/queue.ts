@@ -262,6 +262,8 @@ export class Queue {
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
+    // What has come to the head may be too old already, and the answer counts what is left.
+    if (log.mayExpire) this.#expireDue();
     if (!this.isTouched) this.vhost.broker.touch(this);
     return { segment, index, redelivered };
   }
