@@ -11,7 +11,7 @@ import { LockstepClient } from './client.ts';
 import { beginning, type Step, step } from './step.ts';
 
 const RUNS = 30;
-const STEPS_MAX = 40;
+const STEPS_MAX = 60;
 const TIMEOUT_MS = 600_000;
 
 const { AMQP_URL: rabbitmq, CONFORMANCE_BROKER, LOCKSTEP_RUNS, LOCKSTEP_SEED, LOCKSTEP_PATH } = process.env;

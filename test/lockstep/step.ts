@@ -76,6 +76,17 @@ const queueArguments: fc.Arbitrary<Table> = fc.oneof(
     weight: 1,
     arbitrary: exchange.map((name) => ({ 'x-message-ttl': 0, 'x-dead-letter-exchange': name })),
   },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<Table[]>(
+      { 'x-max-length': 2 },
+      { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+      { 'x-max-length-bytes': 7 },
+      { 'x-max-length': 1, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': QUEUES[2] },
+      { 'x-max-priority': 5 },
+      { 'x-single-active-consumer': true },
+    ),
+  },
   // Refused: no such number, no such type, a key without its exchange.
   {
     weight: 1,
