@@ -231,24 +231,19 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen' as const), channel }) },
 );
 
-/** Enough of a topology that the first messages arrive somewhere. */
-export const beginning: readonly Step[] = [
-  ...EXCHANGES.map((name, index) => ({
-    type: 'call' as const,
-    channel: 0,
-    method: 'exchange.declare' as const,
-    fields: { exchange: name, type: TYPES[index] ?? '' },
-  })),
-  ...QUEUES.slice(0, 2).map((name) => ({
-    type: 'call' as const,
-    channel: 0,
-    method: 'queue.declare' as const,
-    fields: { queue: name },
-  })),
-  ...EXCHANGES.slice(0, 3).map((name) => ({
-    type: 'call' as const,
-    channel: 0,
-    method: 'queue.bind' as const,
-    fields: { queue: QUEUES[0], exchange: name, 'routing-key': 'a' },
-  })),
-];
+function always(method: MethodName, fields: Fields): CallStep {
+  return { type: 'call', channel: 0, method, fields };
+}
+
+/** Enough of a topology that the first messages arrive somewhere; the queues have any arguments. */
+export const beginning: fc.Arbitrary<readonly Step[]> = fc
+  .tuple(queueArguments, queueArguments)
+  .map((chosen) => [
+    ...EXCHANGES.map((name, index) =>
+      always('exchange.declare', { exchange: name, type: TYPES[index] ?? '' }),
+    ),
+    ...chosen.map((args, index) => always('queue.declare', { queue: QUEUES[index] ?? '', arguments: args })),
+    ...EXCHANGES.slice(0, 3).map((name) =>
+      always('queue.bind', { queue: QUEUES[0], exchange: name, 'routing-key': 'a' }),
+    ),
+  ]);
