@@ -1,5 +1,5 @@
 /**
- * Runs the conformance suites against a RabbitMQ of its own: free ports, its own node name, everything in a
+ * Runs the conformance suites, and a little of test/lockstep, against a RabbitMQ of its own: free ports, its own node name, everything in a
  * temporary directory that is gone afterwards. `npm run conformance:rabbitmq [-- vitest arguments]`;
  * `--table` also fills the RabbitMQ column of README.md; `--serve` only starts the broker, prints its URL and waits
  * for Ctrl-C.
@@ -150,13 +150,14 @@ async function runScenarios(broker: Running, args: readonly string[]): Promise<n
     ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     : [];
   const chosen = args.filter((arg) => arg !== '--table');
+  const suites = fillsTable ? ['conformance/'] : ['conformance/', 'test/lockstep/'];
   // One file at a time: alarms and the firehose concern the whole broker.
   const vitest = [
     'vitest',
     'run',
     '--no-file-parallelism',
     ...reporters,
-    ...(chosen.length > 0 ? chosen : ['conformance/']),
+    ...(chosen.length > 0 ? chosen : suites),
   ];
   const code = await run('npx', vitest, {
     ...Object.fromEntries(CONTROL_VARIABLES.map((name) => [name, broker.environment[name]])),

@@ -284,6 +284,8 @@ export class Queue {
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
+    // What has come to the head may be too old already, and the answer counts what is left.
+    if (log.mayExpire) this.#expireDue();
     if (!this.isTouched) this.vhost.broker.touch(this);
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
