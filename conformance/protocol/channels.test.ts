@@ -191,6 +191,16 @@ scenarios('1.9 channel life-cycle', () => {
     await connection.ended;
   });
 
+  test('after close-ok it is the client that closes the socket; connection.close is answered again', async () => {
+    const connection = await openConnection();
+    const channel = await connection.channel();
+    await connection.call(0, 'connection.close', { 'reply-code': 200 });
+    channel.send('queue.declare', { queue: 'ignored' });
+    await connection.call(0, 'connection.close', { 'reply-code': 200 });
+    expect(channel.arrived).toEqual([]);
+    connection.destroy();
+  });
+
   test('after close-ok the server drops a socket that the client keeps', async () => {
     const connection = await openConnection({ heartbeat: 1 });
     await connection.channel();

@@ -296,7 +296,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       case MethodId.ConnectionClose:
         this.#release();
         this.send({ id: MethodId.ConnectionCloseOk });
-        this.#endSocket();
+        this.#awaitClient();
         return;
       case MethodId.ConnectionUpdateSecret:
         // Passwords do not run out. A back end whose tokens do has to check the new one here.
@@ -394,6 +394,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = replyText;
     this.#release();
     this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId });
+    this.#awaitClient();
+  }
+
+  /**
+   * The last word has been said, and the client closes the socket. Were it closed here, a client might see the end of
+   * the socket before it has acted on connection.close-ok, and report a connection lost that it closed itself.
+   */
+  #awaitClient(): void {
     this.#phase = 'closing';
     const heartbeat = this.#session?.tuning.heartbeat ?? 0;
     const seconds = heartbeat > 0 ? Math.min(heartbeat, closeTimeoutSecondsMax) : closeTimeoutSecondsMax;

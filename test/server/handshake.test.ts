@@ -240,6 +240,7 @@ describe('connection.open', () => {
     const client = await RawClient.open(broker.port, { properties: capable() });
     client.send(0, { id: MethodId.ConnectionClose, replyCode: 200, replyText: '', classId: 0, methodId: 0 });
     await client.expect(MethodId.ConnectionCloseOk);
+    client.socket.end();
     await client.expectEnd();
     await expect.poll(() => linesAbout(client).length).toBe(2);
     const address = `127.0.0.1:${client.localPort} -> 127.0.0.1:${broker.port}`;
