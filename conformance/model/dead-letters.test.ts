@@ -300,6 +300,29 @@ scenarios('2.4 dead-lettering', () => {
     expect(await drain(channel, witness)).toEqual([]);
   });
 
+  test('entries of one queue and reason without a count, as before 3.6, become one and are counted', async () => {
+    const { channel, graveyard, queue } = await setting();
+    const death = (name: string) => ({ queue: name, reason: 'rejected', exchange: 'x' });
+    const deaths = [
+      death('other'),
+      death(queue),
+      death('other'),
+      death(queue),
+      death('once'),
+      death('other'),
+    ];
+    channel.publish({ routingKey: queue, properties: { headers: { 'x-death': deaths } } });
+    await rejectNext(channel, queue);
+    const entries = deathsOf(await arrival(channel, graveyard));
+    expect(new Set(Array.isArray(entries) ? entries : [])).toEqual(
+      new Set([
+        { ...death(queue), count: 3 },
+        { ...death('other'), count: 3 },
+        { ...death('once'), count: 1 },
+      ]),
+    );
+  });
+
   test('counts go on from an x-death header that a client published', async () => {
     const { channel, graveyard, queue } = await setting();
     publishTexts(channel, queue, 'x');

@@ -104,7 +104,13 @@ function deadLetterHeaders(headers: FieldTable | undefined, death: Death): Field
 }
 
 function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldValue[] {
-  const seen = new Set<string>();
+  const repetitions = new Map<string, number>();
+  for (const entry of deaths) {
+    if (entry.tag !== 'F') continue;
+    const identity = identityOf(entry.value);
+    repetitions.set(identity, (repetitions.get(identity) ?? 0) + 1);
+  }
+  const newest = JSON.stringify([death.queue, death.reason]);
   const others: FieldValue[] = [];
   let counted: FieldTable | undefined;
   for (const entry of deaths) {
@@ -112,14 +118,22 @@ function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldV
       others.push(entry);
       continue;
     }
-    const [queue, reason] = [textOf(entry.value.get('queue')), textOf(entry.value.get('reason'))];
-    const identity = JSON.stringify([queue, reason]);
-    if (seen.has(identity)) continue;
-    seen.add(identity);
-    if (queue === death.queue && reason === death.reason) counted = countedAgain(entry.value);
-    else others.push(entry);
+    const identity = identityOf(entry.value);
+    const count = repetitions.get(identity);
+    if (count === undefined) continue;
+    repetitions.delete(identity);
+    // Before 3.6 RabbitMQ did not count, but wrote an entry for each death.
+    const isUncounted = deaths.length > 1 && entry.value.get('count') === undefined;
+    const known = isUncounted ? entry.value.with('count', int64(BigInt(count))) : entry.value;
+    if (identity === newest) counted = countedAgain(known);
+    else others.push(isUncounted ? table(known) : entry);
   }
   return [table(sorted(counted ?? firstDeath(death))), ...others.slice(0, deathsMax - 1)];
+}
+
+/** Queue and reason in one string. */
+function identityOf(entry: FieldTable): string {
+  return JSON.stringify([textOf(entry.get('queue')), textOf(entry.get('reason'))]);
 }
 
 function firstDeath(death: Death): FieldTable {
