@@ -182,6 +182,24 @@ scenarios('1.14 transactions', () => {
     expect(await drain(other, queue)).toEqual(['a', 'b']);
   });
 
+  test('a mandatory message whose queue was deleted before the commit comes back', async () => {
+    const [tx, , queue] = await transactional();
+    tx.publish({ routingKey: queue, mandatory: true, body: 'late' });
+    await tx.call('queue.delete', { queue });
+    tx.send('tx.commit');
+    expect([(await tx.next()).name, (await tx.next()).name]).toEqual(['basic.return', 'tx.commit-ok']);
+  });
+
+  test('a queue that was deleted and declared again before the commit gets the message', async () => {
+    const [tx, other, queue] = await transactional();
+    tx.publish({ routingKey: queue, mandatory: true, body: 'late' });
+    await tx.call('queue.delete', { queue });
+    await tx.call('queue.declare', { queue });
+    await tx.call('tx.commit');
+    expect(await drain(other, queue)).toEqual(['late']);
+    expect(tx.arrived).toEqual([]);
+  });
+
   test('rollback forgets publishes', async () => {
     const [tx, other, queue] = await transactional();
     publishTexts(tx, queue, 'a');

@@ -54,6 +54,26 @@ scenarios('1.15 basic.consume', () => {
     expect((await channel.next()).name).toBe('basic.deliver');
   });
 
+  test('what was published before a consumer came or went is for those who were there', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel);
+    const first = await consume(channel, queue, { 'no-ack': true });
+    publishTexts(channel, queue, 'a', 'b');
+    const second = { queue, 'no-ack': true, 'consumer-tag': 'second', arguments: { 'x-priority': 1 } };
+    channel.send('basic.consume', second);
+    publishTexts(channel, queue, 'c', 'd');
+    channel.send('basic.cancel', { 'consumer-tag': 'second' });
+    publishTexts(channel, queue, 'e');
+    const arrived = await deliveries(channel, 5);
+    expect(arrived.map(({ text, fields }) => [text, fields['consumer-tag']])).toEqual([
+      ['a', first],
+      ['b', first],
+      ['c', 'second'],
+      ['d', 'second'],
+      ['e', first],
+    ]);
+  });
+
   test('a tag used twice on a channel ends the connection (trap 4)', async () => {
     const channel = await openChannel();
     const queue = await declareQueue(channel);
@@ -355,6 +375,55 @@ scenarios('1.16 basic.qos', () => {
     await consume(channel, queue, { 'no-ack': true });
     publishTexts(channel, queue, 'a', 'b', 'c');
     expect(textsOf(await deliveries(channel, 3))).toEqual(['a', 'b', 'c']);
+  });
+
+  test('global: a consumer without acknowledgements waits when the others have reached the limit', async () => {
+    const connection = await openConnection();
+    const [channel, other] = [await connection.channel(), await connection.channel()];
+    const [held, free] = [await declareQueue(channel), await declareQueue(channel)];
+    await channel.call('basic.qos', { 'prefetch-count': 1, global: true });
+    await consume(channel, held);
+    await consume(channel, free, { 'no-ack': true });
+    publishTexts(channel, free, 'a', 'b');
+    expect(textsOf(await deliveries(channel, 2))).toEqual(['a', 'b']);
+    publishTexts(channel, held, 'c');
+    expect((await channel.next('basic.deliver')).text).toBe('c');
+    publishTexts(channel, free, 'd');
+    await eventually(async () => expect((await queueCounts(other, free)).messages).toBe(1));
+    expect(channel.arrived).toEqual([]);
+    ack(channel, 3);
+    expect((await channel.next('basic.deliver')).text).toBe('d');
+  });
+
+  test('global: every queue of the channel is consumed from', async () => {
+    const channel = await openChannel();
+    const queues = [await declareQueue(channel), await declareQueue(channel), await declareQueue(channel)];
+    for (const queue of queues) publishTexts(channel, queue, ...Array<string>(100).fill(queue));
+    await channel.call('basic.qos', { 'prefetch-count': 1, global: true });
+    for (const queue of queues) await consume(channel, queue);
+    const served = new Set<string>();
+    for (let count = 0; count < 99; count++) {
+      const { text, deliveryTag } = await channel.next('basic.deliver');
+      served.add(text);
+      ack(channel, deliveryTag);
+    }
+    expect(served).toEqual(new Set(queues));
+  });
+
+  test('global: consumers of one queue take turns', async () => {
+    const channel = await openChannel();
+    const queue = await declareQueue(channel);
+    await channel.call('basic.qos', { 'prefetch-count': 1, global: true });
+    await consume(channel, queue, { 'consumer-tag': 'one' });
+    await consume(channel, queue, { 'consumer-tag': 'two' });
+    publishTexts(channel, queue, 'a', 'b', 'c', 'd');
+    const tags: unknown[] = [];
+    for (let count = 0; count < 4; count++) {
+      const delivery = await channel.next('basic.deliver');
+      tags.push(delivery.fields['consumer-tag']);
+      ack(channel, delivery.deliveryTag);
+    }
+    expect(tags).toEqual(['one', 'two', 'one', 'two']);
   });
 
   test('a raised global limit lets waiting messages go', async () => {

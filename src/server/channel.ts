@@ -341,8 +341,14 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     if (consumer === undefined) return;
     consumer.unackedCount--;
     this.#consumerUnackedCount--;
-    if (this.#globalPrefetch !== 0) this.resumeConsumers();
+    if (this.#globalPrefetch !== 0) this.#shareGlobalCapacity(consumer);
     else if (!consumer.isInRing) delivery.queue.consumerHasCapacity(consumer);
+  }
+
+  /** The consumer that was served last comes last, or the first one would be given every message. */
+  #shareGlobalCapacity(servedLast: ChannelConsumer): void {
+    if (this.#consumers.delete(servedLast.tag)) this.#consumers.set(servedLast.tag, servedLast);
+    this.resumeConsumers();
   }
 
   // --- deliveries that nobody settles ---
@@ -653,6 +659,8 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       throw new AmqpError(ReplyCode.NotImplemented, text);
     }
     const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
+    // What was published before goes to the consumers there were.
+    queue.drain();
     queue.addConsumer(consumer);
     this.#connection.deliveryTimeouts.expect(consumer.timeoutMs ?? queue.settings.consumerTimeoutMs);
     this.#consumers.set(tag, consumer);
@@ -675,6 +683,8 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
       this.#replyConsumer.close();
       this.#replyConsumer = undefined;
     } else if (consumer !== undefined) {
+      // What was published before goes to the consumers there were.
+      consumer.queue.drain();
       this.#consumers.delete(method.consumerTag);
       consumer.queue.removeConsumer(consumer);
     }
@@ -742,10 +752,9 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     const { publishes, settlements } = this.#takeTransaction();
     let outcome: number = PublishOutcome.Accepted;
     for (const { message, queues, mandatory } of publishes) {
-      if (queues.length === 0 && mandatory) this.#return(message);
-      for (const queue of queues) {
-        if (!queue.isDeleted) outcome |= queue.publish(message);
-      }
+      const found = queues.some(isDeleted) ? this.#stillThere(queues) : queues;
+      if (found.length === 0 && mandatory) this.#return(message);
+      for (const queue of found) outcome |= queue.publish(message);
     }
     if (settlements.length > 0) this.#connection.broker.moved();
     for (const { delivery, settlement } of settlements) this.#applySettlement(delivery, settlement);
@@ -755,6 +764,12 @@ export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
     if (outcome === PublishOutcome.NeedsCommit)
       this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
     else this.output.method(this.id, { id: MethodId.TxCommitOk });
+  }
+
+  /** A queue that was deleted since the publish is replaced by the one that now has its name, if any. */
+  #stillThere(queues: readonly Queue[]): readonly Queue[] {
+    const { vhost } = this.#connection;
+    return queues.map(({ name }) => vhost.findQueue(name)).filter((queue) => queue !== undefined);
   }
 
   /** Publishes are forgotten; what was settled is outstanding again. */
@@ -827,4 +842,8 @@ function expirationOf(message: Message): number {
   else if (Number(digits) > expirationMsMax) problem = `{value_too_large,${BigInt(digits)}}`;
   if (problem === undefined) return Number(digits);
   throw new AmqpError(ReplyCode.PreconditionFailed, `invalid expiration '${text}': ${problem}`);
+}
+
+function isDeleted(queue: Queue): boolean {
+  return queue.isDeleted;
 }

@@ -55,7 +55,8 @@ export class ChannelConsumer implements Consumer {
 
   get hasCapacity(): boolean {
     if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-    return (this.noAck || this.#channel.hasGlobalCapacity) && !this.#output.isCongested;
+    // A consumer without acknowledgements uses up nothing of the channel's limit, but waits when it is reached.
+    return this.#channel.hasGlobalCapacity && !this.#output.isCongested;
   }
 
   deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
