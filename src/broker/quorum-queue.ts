@@ -68,8 +68,8 @@ export class QuorumQueue extends Queue {
     const message = segment.wasReturned(index) ? withoutDeliveryCount(queued) : queued;
     this.vhost.broker.moved();
     if (!this.settings.deadLettersAtLeastOnce) {
-      this.vhost.publishDeadLetter(this, message, reason);
-    } else if (!this.vhost.forwardDeadLetter(this, message, reason)) {
+      this.vhost.deadLetters.publish(this, message, reason);
+    } else if (!this.vhost.deadLetters.forward(this, message, reason)) {
       this.#held.push({ segment, index, reason });
       this.#armRetryTimer();
       return;

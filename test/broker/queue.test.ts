@@ -77,7 +77,7 @@ describe('settings that change', () => {
     const host = new TestHost();
     const queue = host.queue('q');
     const message = messageOf('', 'q', {}, 'x');
-    for (let i = 0; i < 25_000; i++) queue.publish(message);
+    for (let i = 0; i < 25_000; i++) queue.publish(message, host.broker.clock.now());
     changed(queue, { maxLength: 10 });
     expect(queue.readyCount).toBeGreaterThan(10);
     host.broker.endTurn();
