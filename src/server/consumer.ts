@@ -63,26 +63,28 @@ export class ChannelConsumer implements Consumer {
 
   deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
     const channel = this.#channel;
-    const tag = this.#deliveries.nextTag();
-    if (!this.noAck) {
-      this.unackedCount++;
-      this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
-    }
+    const tag = this.#take(queue, segment, index);
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
     if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
   }
 
   deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
     const channel = this.#channel;
+    const tag = this.#take(queue, segment, index);
+    const message = withoutBlindCopies(segment.message(index));
+    const properties = propertiesWithDeliveryCount(message, deliveryCount);
+    this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
+    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, true);
+  }
+
+  /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
+  #take(queue: Queue, segment: Segment, index: number): number {
     const tag = this.#deliveries.nextTag();
     if (!this.noAck) {
       this.unackedCount++;
       this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
     }
-    const message = withoutBlindCopies(segment.message(index));
-    const properties = propertiesWithDeliveryCount(message, deliveryCount);
-    this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
-    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, true);
+    return tag;
   }
 
   cancelledByServer(): void {

@@ -114,6 +114,65 @@ describe('settings that change', () => {
   });
 });
 
+describe('a TTL of 0', () => {
+  /** A consumer that takes everything. */
+  function eagerConsumer(taken: string[]): Consumer {
+    return {
+      ...idleConsumer(),
+      hasCapacity: true,
+      deliver: (_queue, segment, index) => {
+        taken.push(segment.message(index).body.toString());
+      },
+    };
+  }
+
+  /** A queue in a broker whose clock goes on by a millisecond whenever somebody looks at it. */
+  function queueInHaste(host: TestHost): Queue {
+    const queue = host.queue('q', of(['x-message-ttl', int32(0)]));
+    const { clock } = host.broker;
+    const now = clock.now.bind(clock);
+    clock.now = () => {
+      clock.advance(1);
+      return now();
+    };
+    return queue;
+  }
+
+  it('does not run out while a consumer waits', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    for (const body of ['a', 'b', 'c']) host.publish('', 'q', {}, body);
+    expect(taken).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not run out for dead letters either', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    const letters = of(
+      ['x-message-ttl', int32(0)],
+      ['x-dead-letter-exchange', longString('')],
+      ['x-dead-letter-routing-key', longString('q')],
+    );
+    host.queue('first', letters);
+    host.publish('', 'first', {}, 'letter');
+    expect(taken).toEqual(['letter']);
+  });
+
+  it('has run out when nobody waits', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    host.publish('', 'q', {}, 'a');
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    host.broker.endTurn();
+    expect(taken).toEqual([]);
+  });
+});
+
 describe('circles of dead letters', () => {
   /** A message that a consumer rejected once may go round for ever. */
   function rejectedInto(host: TestHost, queue: Queue): void {
