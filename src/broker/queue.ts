@@ -428,7 +428,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#unackedCount = 0;
   }
 
-  /** Stops timers; for the end of the broker, when everything stays as it is. */
+  /** Stops timers; for the end of the queue, and of the broker, when everything stays as it is. */
   stop(): void {
     this.#headTimer.stop();
     this.#idleTimer?.stop();

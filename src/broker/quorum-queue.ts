@@ -93,19 +93,10 @@ export class QuorumQueue extends Queue {
     if (this.#held.length > 0) this.#armRetryTimer();
   }
 
-  override close(): void {
-    this.#stopRetrying();
-    super.close();
-  }
-
   override stop(): void {
-    this.#stopRetrying();
-    super.stop();
-  }
-
-  #stopRetrying(): void {
     this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
     this.#held = [];
+    super.stop();
   }
 }
