@@ -12,7 +12,7 @@ import {
 import { checkCommit } from './commit-check.ts';
 import { CopyForward } from './copy-forward.ts';
 import { DamageReport } from './damage-report.ts';
-import { prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import { flushDataFiles, prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { DataDirectoryLock } from './data-directory-lock.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
@@ -71,6 +71,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
+    await flushDataFiles(directory);
     await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
     try {

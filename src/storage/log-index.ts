@@ -161,12 +161,12 @@ export class LogIndex {
       span.generation.liveBytes += liveBytes - span.liveBytes;
       span.liveBytes = liveBytes;
       if (owed > 0) log.spans[kept++] = span;
-      else this.#let(span);
+      else this.#release(span);
     }
     log.spans.length = kept;
   }
 
-  #let(span: Span): void {
+  #release(span: Span): void {
     span.isLive = false;
     span.generation.liveSpans--;
   }
@@ -178,7 +178,7 @@ export class LogIndex {
       const log = this.log(span.logId);
       log.spans.splice(log.spans.indexOf(span), 1);
       generation.liveBytes -= span.liveBytes;
-      this.#let(span);
+      this.#release(span);
     }
   }
 
