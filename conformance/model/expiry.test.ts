@@ -63,6 +63,16 @@ scenarios(
       expect(await drain(channel, queue)).toEqual(['head', 'tail']);
     });
 
+    test('basic.get counts no message that expired behind the one it takes', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel);
+      publishTexts(channel, queue, 'head');
+      publishExpiring(channel, queue, 'short', '0');
+      await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(2));
+      const message = await channel.call('basic.get', { queue });
+      expect([message.text, message.number('message-count')]).toEqual(['head', 0]);
+    });
+
     test('TTL 0 without a consumer: gone at once', async () => {
       const channel = await openChannel();
       const queue = await declareQueue(channel);

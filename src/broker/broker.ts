@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
 import type { Queue } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
@@ -142,14 +143,14 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.define(key, value);
   }
 
-  createLog(durable: boolean): MessageLog {
-    return new MessageLog(this, this.#nextLogId++, durable);
+  createLog(type: QueueType, durable: boolean): MessageLog {
+    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
   }
 
-  recoverLog(logId: number): MessageLog {
+  recoverLog(type: QueueType, logId: number): MessageLog {
     const recovered = this.#recovered.get(logId);
-    if (recovered === undefined) return new MessageLog(this, logId, true);
-    return MessageLog.recover(this, recovered, this.#doubtful?.below(recovered));
+    if (recovered === undefined) return new MessageLog(this, { id: logId, durable: true, type });
+    return MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
   }
 
   dropLog(log: MessageLog): void {

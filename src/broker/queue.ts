@@ -3,10 +3,11 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
-import { Message } from './message.ts';
+import type { Message } from './message.ts';
 import { describe } from './names.ts';
 import type { AppliedPolicies } from './policies/policy.ts';
 import { PublishOutcome } from './publish-outcome.ts';
+import type { QueueType } from './queue-type.ts';
 import type { Backlog } from './queues/backlog.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
 import type { MessageLog } from './queues/message-log.ts';
@@ -37,6 +38,12 @@ export interface QueueSettings {
   /** x-max-length-bytes: bytes of the bodies of ready messages. */
   readonly maxLengthBytes: number | undefined;
   readonly overflow: Overflow;
+  /** x-delivery-limit: a message may be given back this often. Quorum queues only. */
+  readonly deliveryLimit: number | undefined;
+  /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
+  readonly deadLettersAtLeastOnce: boolean;
+  /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
+  readonly consumerTimeoutMs: number | undefined;
 }
 
 /** Why a message is dead-lettered: the `reason` in its x-death header. */
@@ -45,6 +52,7 @@ export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 export interface QueueOptions {
   readonly vhost: VirtualHost;
   readonly name: string;
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   /** Connection that declared it exclusive. */
@@ -61,12 +69,15 @@ export interface Taken {
   readonly segment: Segment;
   readonly index: number;
   readonly redelivered: boolean;
+  /** How often it was given back; undefined in a queue that does not count. */
+  readonly deliveryCount: number | undefined;
 }
 
-/** A classic queue: messages in order, consumers in turn, time limits at the head. */
+/** A queue: messages in order, consumers in turn, time limits at the head. Classic queues are just that. */
 export class Queue {
   readonly vhost: VirtualHost;
   readonly name: string;
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
@@ -95,6 +106,7 @@ export class Queue {
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
     this.name = options.name;
+    this.type = options.type;
     this.durable = options.durable;
     this.autoDelete = options.autoDelete;
     this.exclusiveOwner = options.exclusiveOwner;
@@ -129,6 +141,11 @@ export class Queue {
 
   get unackedCount(): number {
     return this.#unackedCount;
+  }
+
+  /** Messages that wait for their dead letters to reach a queue; none in a classic queue. */
+  get heldCount(): number {
+    return 0;
   }
 
   get consumerCount(): number {
@@ -191,7 +208,7 @@ export class Queue {
   /** True when the ready messages and so much more are over the length limit. */
   #isTooLong(moreMessages: number, moreBytes: number): boolean {
     const { maxLength, maxLengthBytes } = this.#settings;
-    if (maxLength !== undefined && this.readyCount + moreMessages > maxLength) return true;
+    if (maxLength !== undefined && this.readyCount + this.heldCount + moreMessages > maxLength) return true;
     return maxLengthBytes !== undefined && this.readyBytes + moreBytes > maxLengthBytes;
   }
 
@@ -209,7 +226,7 @@ export class Queue {
       const { segment, index } = log;
       if (segment === undefined) return;
       log.take();
-      this.#discard(segment, index, 'maxlen');
+      this.discard(segment, index, 'maxlen');
     }
   }
 
@@ -248,7 +265,12 @@ export class Queue {
     if (segment === undefined) throw new Error('deliver without seek');
     const redelivered = log.take();
     if (!consumer.noAck) this.#unackedCount++;
-    consumer.deliver(this, segment, index, redelivered);
+    const deliveryCount = redelivered && log.countsDeliveries ? log.deliveryCount(segment, index) : 0;
+    if (deliveryCount > 0) {
+      consumer.deliverAgain(this, segment, index, deliveryCount);
+    } else {
+      consumer.deliver(this, segment, index, redelivered);
+    }
     if (consumer.noAck) log.settle(segment, index);
   }
 
@@ -262,8 +284,11 @@ export class Queue {
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
+    // What has come to the head may be too old already, and the answer counts what is left.
+    if (log.mayExpire) this.#expireDue();
     if (!this.isTouched) this.vhost.broker.touch(this);
-    return { segment, index, redelivered };
+    const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
+    return { segment, index, redelivered, deliveryCount };
   }
 
   /** A delivered message is done with. */
@@ -282,12 +307,23 @@ export class Queue {
     if (!this.isTouched) this.vhost.broker.touch(this);
   }
 
+  /** A delivered message was settled or moved by a queue of another type. */
+  protected settledByQueue(): void {
+    this.#unackedCount--;
+    if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
+  abandon(segment: Segment, index: number): void {
+    this.requeue(segment, index);
+  }
+
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
-  reject(segment: Segment, index: number): void {
+  reject(segment: Segment, index: number, reason: DeathReason = 'rejected'): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
     segment.log.load(segment);
-    this.#discard(segment, index, 'rejected');
+    this.discard(segment, index, reason);
   }
 
   /**
@@ -297,7 +333,7 @@ export class Queue {
    */
   addConsumer(consumer: Consumer): void {
     const resource = describe('queue', this.name, this.vhost.name);
-    checkConsumerArguments(resource, consumer.arguments);
+    checkConsumerArguments(resource, this.type, consumer.arguments);
     if (this.#isInConflict(consumer)) {
       throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
     }
@@ -309,6 +345,8 @@ export class Queue {
   }
 
   #isInConflict(consumer: Consumer): boolean {
+    // RabbitMQ 3.10's quorum queues know no exclusive consumers and do not say so.
+    if (this.type === 'quorum') return false;
     if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
     for (const other of this.#consumers) if (other.exclusive) return true;
     return false;
@@ -412,16 +450,15 @@ export class Queue {
     const now = this.#now();
     if (nobodyWaits ? now < expiresAt : now <= expiresAt) return false;
     log.take();
-    this.#discard(segment, index, 'expired');
+    this.discard(segment, index, 'expired');
     return true;
   }
 
-  #discard(segment: Segment, index: number, reason: DeathReason): void {
+  /** A message leaves the queue unread, in memory and no longer ready. */
+  protected discard(segment: Segment, index: number, reason: DeathReason): void {
     if (this.#settings.deadLetterExchange !== undefined) {
-      const { buffer, offsets } = segment.expectSlab();
-      const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
       this.vhost.broker.moved();
-      this.vhost.publishDeadLetter(this, message, reason);
+      this.vhost.publishDeadLetter(this, segment.message(index), reason);
     }
     segment.log.settle(segment, index);
   }

@@ -26,7 +26,10 @@ export interface UnsettledRange {
   readonly count: number;
   /** Bit i (least significant first) is 1 when sequence `firstSequence + i` is settled; absent: none is. */
   readonly settled?: Uint8Array;
-  /** Delivery counts above zero, as pairs [offset in the range, count]. */
+  /**
+   * How often records were given back, once those that are with a consumer now have come back, as pairs
+   * [offset in the range, count]. Once, for all that are not named. Quorum queues only.
+   */
   readonly deliveryCounts?: readonly (readonly [number, number])[];
 }
 

@@ -6,6 +6,7 @@ import {
   comparedQueueArguments,
   exchangeNameArgument,
   maxPriorityArgument,
+  queueTypeArgument,
   singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
@@ -41,9 +42,13 @@ import {
 } from './names.ts';
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
-import { type DeathReason, Queue } from './queue.ts';
+import { PublishOutcome } from './publish-outcome.ts';
+import { type DeathReason, Queue, type QueueOptions } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import { QuorumQueue } from './quorum-queue.ts';
+import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { route } from './routing.ts';
 import type { Definition, JsonValue } from './store.ts';
@@ -59,8 +64,8 @@ export interface BrokerContext {
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
-  createLog(durable: boolean): MessageLog;
-  recoverLog(logId: number): MessageLog;
+  createLog(type: QueueType, durable: boolean): MessageLog;
+  recoverLog(type: QueueType, logId: number): MessageLog;
   /** A message leaves one log for another: see {@link Committer.moved}. */
   moved(): void;
   dropLog(log: MessageLog): void;
@@ -229,6 +234,7 @@ export class VirtualHost implements PolicyScope {
     const { exclusive, autoDelete, arguments: all } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
     if (given !== '') checkNotReserved('queue', name);
@@ -239,7 +245,7 @@ export class VirtualHost implements PolicyScope {
       if (!isSameOwner) throw this.#locked(existing);
       checkSameProperty(resource, 'durable', durable, existing.durable);
       checkSameProperty(resource, 'auto_delete', autoDelete, existing.autoDelete);
-      checkSameArguments(resource, comparedQueueArguments, all, existing.arguments);
+      checkSameArguments(resource, comparedQueueArguments(existing.type), all, existing.arguments);
       existing.touchIdle();
       return existing;
     }
@@ -249,6 +255,7 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
+    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -259,16 +266,18 @@ export class VirtualHost implements PolicyScope {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
+    const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
-    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(durable));
-    const queue = new Queue({
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
+    const queue = newQueue({
       vhost: this,
       name,
+      type,
       durable,
       autoDelete,
       exclusiveOwner,
       arguments: all,
-      policies: this.policies.match('queue', name),
+      policies: this.policies.match('queue', name, type),
       singleActiveConsumer: singleActiveConsumerArgument(all),
       backlog: new Backlog(logs),
     });
@@ -299,6 +308,7 @@ export class VirtualHost implements PolicyScope {
     if (queue === undefined) return 0;
     this.#checkOwner(actor, queue);
     const resource = this.#describe('queue', name);
+    if (queue.type === 'quorum') checkQuorumDelete(resource, options);
     if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
     if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
     const { readyCount } = queue;
@@ -361,17 +371,43 @@ export class VirtualHost implements PolicyScope {
    * At most once: nobody waits for it to be on disk.
    */
   publishDeadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    const letter = this.#deadLetter(queue, message, reason);
+    if (letter === undefined) return;
+    this.#deadLetters.push({ letter, reason });
+    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
+  }
+
+  /**
+   * Publishes a dead letter for which its message stays in `queue` until this succeeds. The store writes down
+   * that a message has left its queue only when what was published before is on disk, so its letter survives
+   * with as much as it would have if a client had published it. False when the letter reached no queue, or
+   * one that is full refused it.
+   */
+  forwardDeadLetter(queue: Queue, message: Message, reason: DeathReason): boolean {
+    const letter = this.#deadLetter(queue, message, reason);
+    const exchange = letter && this.#exchanges.get(letter.exchange);
+    if (letter === undefined || exchange === undefined) return false;
+    let outcome: number = PublishOutcome.Accepted;
+    let reached = 0;
+    for (const target of this.route(exchange, letter)) {
+      if (reason !== 'rejected' && isAutomaticCycle(letter, target.name)) continue;
+      outcome |= target.publish(letter);
+      reached++;
+    }
+    return reached > 0 && (outcome & PublishOutcome.Refused) === 0;
+  }
+
+  /** The message as it goes to the queue's dead-letter exchange; undefined when there is none. */
+  #deadLetter(queue: Queue, message: Message, reason: DeathReason): Message | undefined {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
-    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return;
-    const letter = deadLetter(message, {
+    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return undefined;
+    return deadLetter(message, {
       exchange: deadLetterExchange,
       routingKey: deadLetterRoutingKey,
       queue: queue.name,
       reason,
       time: this.broker.clock.now(),
     });
-    this.#deadLetters.push({ letter, reason });
-    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
   }
 
   /**
@@ -439,16 +475,18 @@ export class VirtualHost implements PolicyScope {
   }
 
   #recoverQueue(row: QueueRow): void {
-    const queue = new Queue({
+    const type = queueTypeArgument(row.arguments);
+    const queue = newQueue({
       vhost: this,
       name: row.name,
+      type,
       durable: true,
       autoDelete: row.autoDelete,
       exclusiveOwner: undefined,
       arguments: row.arguments,
-      policies: this.policies.match('queue', row.name),
+      policies: this.policies.match('queue', row.name, type),
       singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
-      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
+      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(type, logId))),
     });
     this.#queues.set(row.name, queue);
   }
@@ -560,4 +598,8 @@ function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   const set = sets.get(key);
   set?.delete(value);
   if (set?.size === 0) sets.delete(key);
+}
+
+function newQueue(options: QueueOptions): Queue {
+  return options.type === 'quorum' ? new QuorumQueue(options) : new Queue(options);
 }

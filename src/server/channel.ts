@@ -1,6 +1,8 @@
+import { withoutBlindCopies } from '../broker/copy-headers.ts';
+import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Exchange } from '../broker/exchange.ts';
-import { Message } from '../broker/message.ts';
-import { generatedName } from '../broker/names.ts';
+import type { Message } from '../broker/message.ts';
+import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
@@ -29,6 +31,8 @@ import { ConfirmLedger } from './confirms.ts';
 import type { Connection } from './connection.ts';
 import { ChannelConsumer } from './consumer.ts';
 import { ContentAssembler } from './content.ts';
+import { DeliveryAges } from './delivery-ages.ts';
+import type { DeliveryHolder } from './delivery-timeouts.ts';
 import type { BeforeFlush, Output } from './output.ts';
 import { addressReplies, ReplyConsumer } from './reply-consumer.ts';
 import { type Settlement, Transaction } from './transaction.ts';
@@ -40,6 +44,8 @@ const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyF
 /** Arguments of basic.ack: delivery tag and one octet of bits. */
 const ackBytes = 9;
 
+/** Taken-back deliveries whose late settling is forgiven; for the oldest beyond it is an unknown delivery tag. */
+const lateTagsMax = 65_536;
 /** Users with this tag may publish under any user_id. */
 const impersonatorTag = 'impersonator';
 
@@ -50,7 +56,7 @@ const expirationMsMax = 315_360_000_000;
  * One channel: turns its methods into calls on the model and what comes of them into frames. Publishing,
  * delivering and settling are the data path; everything else is plain request and answer.
  */
-export class Channel implements ConfirmSink, BeforeFlush {
+export class Channel implements ConfirmSink, BeforeFlush, DeliveryHolder {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
@@ -60,6 +66,9 @@ export class Channel implements ConfirmSink, BeforeFlush {
   readonly #consumers = new Map<string, ChannelConsumer>();
   #replyConsumer: ReplyConsumer | undefined;
   readonly #unsettled = new UnsettledList();
+  readonly #ages = new DeliveryAges();
+  /** Deliveries that were taken back because nobody settled them in time: settling them now means nothing. */
+  readonly #lateTags = new Set<number>();
   #deliveryTag = 0;
   /** Unsettled deliveries to consumers; those of basic.get do not count for qos. */
   #consumerUnackedCount = 0;
@@ -81,6 +90,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
     this.frameMax = connection.frameMax;
     this.#connection = connection;
     this.#content = new ContentAssembler(connection.maxMessageBytes);
+    connection.deliveryTimeouts.watch(this);
   }
 
   get consumerCount(): number {
@@ -266,9 +276,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
 
   /** Copies a delivery to the firehose. */
   traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
-    const { buffer, offsets } = segment.expectSlab();
-    const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
-    queue.vhost.traceDelivery(message, queue, redelivered, this.#traceOrigin);
+    queue.vhost.traceDelivery(segment.message(index), queue, redelivered, this.#traceOrigin);
   }
 
   get #traceOrigin(): TraceOrigin {
@@ -301,12 +309,14 @@ export class Channel implements ConfirmSink, BeforeFlush {
     const unsettled = this.#unsettled;
     if (!multiple) {
       const delivery = unsettled.take(deliveryTag);
-      if (delivery === undefined) throw unknownDeliveryTag(deliveryTag);
-      this.#settleOne(delivery, settlement);
+      if (delivery !== undefined) this.#settleOne(delivery, settlement);
+      else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
       return;
     }
-    if (deliveryTag !== 0 && !unsettled.has(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+    const isKnown = deliveryTag === 0 || unsettled.has(deliveryTag) || this.#lateTags.has(deliveryTag);
+    if (!isKnown) throw unknownDeliveryTag(deliveryTag);
     const upTo = deliveryTag === 0 ? Number.MAX_SAFE_INTEGER : deliveryTag;
+    for (const tag of this.#lateTags) if (tag <= upTo) this.#lateTags.delete(tag);
     unsettled.takeUpTo(upTo, (delivery) => this.#settleOne(delivery, settlement));
   }
 
@@ -333,6 +343,83 @@ export class Channel implements ConfirmSink, BeforeFlush {
     this.#consumerUnackedCount--;
     if (this.#globalPrefetch !== 0) this.resumeConsumers();
     else if (!consumer.isInRing) delivery.queue.consumerHasCapacity(consumer);
+  }
+
+  // --- deliveries that nobody settles ---
+
+  checkDeliveries(now: number): void {
+    const oldest = this.#unsettled.first;
+    if (oldest === undefined) {
+      this.#ages.clear();
+      return;
+    }
+    this.#ages.note(this.#deliveryTag, oldest.tag, now);
+    const { shortestMs } = this.#connection.deliveryTimeouts;
+    const late: Delivery[] = [];
+    for (const delivery of this.#unsettled) {
+      const ageMs = this.#ages.ageOf(delivery.tag, now);
+      if (ageMs < shortestMs) break;
+      if (ageMs >= this.#timeoutMsOf(delivery)) late.push(delivery);
+    }
+    if (late.length > 0) this.#takeBack(late);
+  }
+
+  #timeoutMsOf({ consumer, queue }: Delivery): number {
+    const { defaultMs } = this.#connection.deliveryTimeouts;
+    return consumer?.timeoutMs ?? queue.settings.consumerTimeoutMs ?? defaultMs;
+  }
+
+  /**
+   * Consumers that kept messages for too long are cancelled and lose these messages, no others; whether they
+   * settle them later does not matter. Where there is no consumer to cancel, or the client would not
+   * understand, the channel is closed.
+   */
+  #takeBack(late: readonly Delivery[]): void {
+    const isCancellable = this.#connection.clientCapabilities.consumerCancelNotify;
+    for (const delivery of late) {
+      if (isCancellable && delivery.consumer !== undefined) continue;
+      this.#connection.closeChannelWithError(this.id, deliveryTimeout(this.id, this.#timeoutMsOf(delivery)));
+      return;
+    }
+    for (const { consumer, queue } of late) {
+      if (consumer === undefined || this.#consumers.get(consumer.tag) !== consumer) continue;
+      queue.removeConsumer(consumer);
+      this.consumerCancelled(consumer);
+    }
+    for (const delivery of late) {
+      this.#unsettled.take(delivery.tag);
+      this.#rememberLate(delivery.tag);
+      this.#freeCapacity(delivery);
+      delivery.queue.abandon(delivery.segment, delivery.index);
+    }
+    this.#reportLate(late);
+  }
+
+  #rememberLate(tag: number): void {
+    this.#lateTags.add(tag);
+    if (this.#lateTags.size <= lateTagsMax) return;
+    for (const oldest of this.#lateTags) {
+      this.#lateTags.delete(oldest);
+      break;
+    }
+  }
+
+  #reportLate(late: readonly Delivery[]): void {
+    const counts = new Map<ChannelConsumer | undefined, number>();
+    for (const { consumer } of late) counts.set(consumer, (counts.get(consumer) ?? 0) + 1);
+    for (const delivery of late) {
+      const { consumer, queue } = delivery;
+      const count = counts.get(consumer);
+      if (consumer === undefined || count === undefined) continue;
+      counts.delete(consumer);
+      const timeoutMs = this.#timeoutMsOf(delivery);
+      this.#connection.deliveriesLate(this.id, {
+        consumerTag: consumer.tag,
+        queue: queue.name,
+        count,
+        timeoutMs,
+      });
+    }
   }
 
   // --- control ---
@@ -513,16 +600,17 @@ export class Channel implements ConfirmSink, BeforeFlush {
     const name = this.#queueName(method.queue);
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
+    if (queue.type === 'quorum' && queue.singleActiveConsumer) throw getNotSupported(queue);
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
       this.output.method(this.id, { id: MethodId.BasicGetEmpty });
       return;
     }
-    const { segment, index, redelivered } = taken;
+    const { segment, index, redelivered, deliveryCount } = taken;
+    this.#connection.deliveryTimeouts.expect(queue.settings.consumerTimeoutMs);
     const deliveryTag = this.nextDeliveryTag();
     if (!method.noAck) this.#unsettled.add(new Delivery(deliveryTag, queue, undefined, segment, index));
-    const { buffer, offsets } = segment.expectSlab();
-    const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+    const message = segment.message(index);
     this.output.method(this.id, {
       id: MethodId.BasicGetOk,
       deliveryTag,
@@ -531,7 +619,13 @@ export class Channel implements ConfirmSink, BeforeFlush {
       routingKey: message.routingKey,
       messageCount: queue.readyCount,
     });
-    this.output.message(this.id, this.frameMax, message);
+    if (deliveryCount === undefined) {
+      this.output.message(this.id, this.frameMax, message);
+    } else {
+      const shown = withoutBlindCopies(message);
+      const properties = propertiesWithDeliveryCount(shown, deliveryCount);
+      this.output.contentWith(this.id, this.frameMax, shown, properties);
+    }
     if (vhost.isTracing) vhost.traceDelivery(message, queue, redelivered, this.#traceOrigin);
     if (method.noAck) segment.log.settle(segment, index);
   }
@@ -554,8 +648,13 @@ export class Channel implements ConfirmSink, BeforeFlush {
     }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
+    if (queue.type === 'quorum' && this.#globalPrefetch !== 0) {
+      const text = `${describe('queue', queue.name, vhost.name)} does not support global qos`;
+      throw new AmqpError(ReplyCode.NotImplemented, text);
+    }
     const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
     queue.addConsumer(consumer);
+    this.#connection.deliveryTimeouts.expect(consumer.timeoutMs ?? queue.settings.consumerTimeoutMs);
     this.#consumers.set(tag, consumer);
     if (!method.noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
   }
@@ -673,6 +772,7 @@ export class Channel implements ConfirmSink, BeforeFlush {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#connection.broker.committer.forget(this);
+    this.#connection.deliveryTimeouts.unwatch(this);
     this.#replyConsumer?.close();
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
@@ -681,9 +781,24 @@ export class Channel implements ConfirmSink, BeforeFlush {
     }
     // Off the ring first, so that nothing comes back to a consumer that is about to go.
     for (const consumer of consumers) consumer.queue.pauseConsumer(consumer);
-    for (const { queue, segment, index } of this.#unsettled) queue.requeue(segment, index);
+    for (const { queue, segment, index } of this.#unsettled) queue.abandon(segment, index);
     for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
   }
+}
+
+/** With 3.10's text; it blames no method. */
+function deliveryTimeout(channel: number, timeoutMs: number): AmqpError {
+  const text =
+    `delivery acknowledgement on channel ${channel} timed out. Timeout value used: ${timeoutMs} ms. ` +
+    'This timeout value can be configured, see consumers doc guide to learn more';
+  return new AmqpError(ReplyCode.PreconditionFailed, text);
+}
+
+function getNotSupported(queue: Queue): AmqpError {
+  const text =
+    `cannot obtain access to locked ${describe('queue', queue.name, queue.vhost.name)}. ` +
+    'basic.get operations are not supported by quorum queues with single active consumer';
+  return new AmqpError(ReplyCode.ResourceLocked, text);
 }
 
 function unknownDeliveryTag(tag: number): AmqpError {

@@ -13,7 +13,8 @@ import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
-import { ConnectionLog } from './connection-log.ts';
+import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import type { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
 import { Input, type InputHandler } from './input.ts';
@@ -27,6 +28,7 @@ export interface ConnectionContext extends HandshakeContext {
   readonly broker: Broker;
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
+  readonly deliveryTimeouts: DeliveryTimeouts;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -124,6 +126,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Largest frame either side may send, in bytes, overhead included. */
   get frameMax(): number {
     return this.#opened.tuning.frameMax;
+  }
+
+  get deliveryTimeouts(): DeliveryTimeouts {
+    return this.#context.deliveryTimeouts;
   }
 
   get maxMessageBytes(): number {
@@ -356,6 +362,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       classId: error.classId,
       methodId: error.methodId,
     });
+  }
+
+  /** Messages were taken back from a consumer of a channel, and the consumer was cancelled. */
+  deliveriesLate(channel: number, late: LateDeliveries): void {
+    this.#events.deliveriesLate(channel, late);
   }
 
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */

@@ -1,4 +1,7 @@
+import { consumerTimeoutArgument } from '../broker/arguments.ts';
 import type { Consumer } from '../broker/consumer.ts';
+import { withoutBlindCopies } from '../broker/copy-headers.ts';
+import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
@@ -27,6 +30,8 @@ export class ChannelConsumer implements Consumer {
   readonly priority: number;
   readonly arguments: FieldTable;
   readonly prefetch: number;
+  /** x-consumer-timeout, in milliseconds. */
+  readonly timeoutMs: number | undefined;
   unackedCount = 0;
   isInRing = false;
 
@@ -42,6 +47,7 @@ export class ChannelConsumer implements Consumer {
     this.arguments = options.arguments;
     this.prefetch = options.noAck ? 0 : options.prefetch;
     this.priority = Number(integerOf(options.arguments.get('x-priority')) ?? 0);
+    this.timeoutMs = consumerTimeoutArgument(options.arguments);
     this.#channel = channel;
     this.#output = channel.output;
     this.#prefix = deliverPrefix(channel.id, options.tag);
@@ -61,6 +67,19 @@ export class ChannelConsumer implements Consumer {
     }
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
     if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, redelivered);
+  }
+
+  deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
+    const channel = this.#channel;
+    const tag = channel.nextDeliveryTag();
+    if (!this.noAck) {
+      this.unackedCount++;
+      channel.hold(new Delivery(tag, queue, this, segment, index));
+    }
+    const message = withoutBlindCopies(segment.message(index));
+    const properties = propertiesWithDeliveryCount(message, deliveryCount);
+    this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
+    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, true);
   }
 
   cancelledByServer(): void {

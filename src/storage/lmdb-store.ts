@@ -154,6 +154,7 @@ class LmdbStore implements Store {
   #underway: Promise<void> | undefined;
   #failure: StoreBrokenError | undefined;
   #stateTimer: NodeJS.Timeout | undefined;
+  #statesFlushedAt = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -292,11 +293,17 @@ class LmdbStore implements Store {
     });
   }
 
+  /** At once if the last time is long enough ago, else when it is. */
   #flushStatesSoon(): void {
-    this.#stateTimer ??= setTimeout(() => {
-      this.#stateTimer = undefined;
-      this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
-    }, STATE_FLUSH_DELAY_MS);
+    const dueMs = this.#statesFlushedAt + STATE_FLUSH_DELAY_MS - performance.now();
+    this.#stateTimer ??= setTimeout(
+      () => {
+        this.#stateTimer = undefined;
+        this.#statesFlushedAt = performance.now();
+        this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
+      },
+      Math.max(0, dueMs),
+    );
   }
 
   /** Without room the states wait for the next commit: what they settle is only delivered again after a crash. */

@@ -61,6 +61,10 @@ class KeepingConsumer implements Consumer {
     this.#log.push({ consumer: this, delivered });
   }
 
+  deliverAgain(queue: Queue, segment: Segment, index: number): void {
+    this.deliver(queue, segment, index, true);
+  }
+
   cancelledByServer(): void {}
 }
 

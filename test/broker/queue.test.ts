@@ -30,6 +30,9 @@ function idleConsumer(priority = 0, exclusive = false): Consumer {
     deliver: () => {
       throw new Error('has no capacity');
     },
+    deliverAgain: () => {
+      throw new Error('has no capacity');
+    },
     cancelledByServer: () => {},
   };
 }

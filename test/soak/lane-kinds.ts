@@ -28,6 +28,7 @@ export const laneKinds: readonly LaneKind[] = [
   { name: 'durable' },
   { name: 'durable-2' },
   { name: 'gets', take: 'get' },
+  { name: 'quorum', arguments: { 'x-queue-type': 'quorum' } },
   { name: 'lazy', arguments: { 'x-queue-mode': 'lazy' } },
   { name: 'priority', arguments: { 'x-max-priority': 5 }, priorities: 5 },
   { name: 'transactions', publish: 'transaction' },

@@ -188,6 +188,8 @@ export class Lane {
         continue;
       }
       const confirmed = this.#publishBatch(channel);
+      // Whoever does not wait notices with the next batch.
+      confirmed.catch(() => {});
       if (random() < 0.5) await Promise.race([confirmed, client.closed]);
       else await delay(random() * 20);
       if (random() < publisherBreaks) {
