@@ -14,8 +14,8 @@ import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
-/** Deliveries of one queue in a row before other queues and sockets get their turn. */
-const deliveriesPerTurnMax = 2048;
+/** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
+const messagesPerTurnMax = 2048;
 
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
@@ -241,23 +241,23 @@ export class Queue {
   /** Hands ready messages to consumers as long as both are there, and expires what is due at the head. */
   drain(): void {
     const { backlog } = this;
-    let left = deliveriesPerTurnMax;
+    let left = messagesPerTurnMax;
     let log = backlog.head;
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
+      if (left-- === 0) {
+        this.vhost.broker.touch(this);
+        return;
+      }
       if (log.seek() && !(log.mayExpire && this.#expireHead(log, false))) {
-        if (left-- === 0) {
-          this.vhost.broker.touch(this);
-          return;
-        }
         this.#deliver(consumer, log);
         this.#ring.rotate(consumer);
       }
       log = backlog.head;
     }
     if (this.#hasLengthLimit) this.#dropHead();
-    if (backlog.head.mayExpire) this.#expireDue();
+    if (backlog.head.mayExpire) this.#expireDue(left);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
@@ -274,18 +274,21 @@ export class Queue {
     if (consumer.noAck) log.settle(segment, index);
   }
 
-  /** Takes the next message for basic.get; without `noAck` it stays owed. */
+  /**
+   * Takes the next message for basic.get; without `noAck` it stays owed. Undefined: there is none, or none yet,
+   * see {@link isExpiring}.
+   */
   get(noAck: boolean): Taken | undefined {
     this.touchIdle();
     this.drain();
     const log = this.backlog.head;
-    if (!log.seek()) return undefined;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log))) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
     // What has come to the head may be too old already, and the answer counts what is left.
-    if (log.mayExpire) this.#expireDue();
+    if (log.mayExpire) this.#expireDue(messagesPerTurnMax);
     if (!this.isTouched) this.vhost.broker.touch(this);
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
@@ -428,14 +431,31 @@ export class Queue {
     return this.vhost.broker.clock.now();
   }
 
-  /** Expires what is due at the head and wakes up again when the next head is. */
-  #expireDue(): void {
+  /** Expires what is due at the head, and wakes up again when there is more or the next head is due. */
+  #expireDue(max: number): void {
+    let left = max;
     for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
+      if (left-- <= 0) {
+        this.vhost.broker.touch(this);
+        return;
+      }
       if (!log.seek() || this.#expireHead(log, true)) continue;
       const { segment, index } = log;
       if (segment !== undefined) this.#armExpiryTimer(segment.expiresAt(index));
       return;
     }
+  }
+
+  /** More messages are too old than could leave in this turn; what is behind them is not known yet. */
+  get isExpiring(): boolean {
+    const log = this.backlog.head;
+    return log.mayExpire && log.seek() && this.#isDue(log);
+  }
+
+  /** The head is to go for its age. */
+  #isDue({ segment, index }: MessageLog): boolean {
+    const expiresAt = segment?.expiresAt(index) ?? 0;
+    return expiresAt !== 0 && this.#now() >= expiresAt;
   }
 
   /**

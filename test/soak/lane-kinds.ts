@@ -36,7 +36,7 @@ export const laneKinds: readonly LaneKind[] = [
   { name: 'ring', arguments: { 'x-max-length': 100 }, mayDrop: true },
   { name: 'expiring', arguments: { 'x-message-ttl': 50 }, mayDrop: true },
   { name: 'dead-letters', entrance: { 'x-message-ttl': 80 }, isUnordered: true },
-  { name: 'overflow', entrance: { 'x-max-length': 10 }, isUnordered: true },
+  { name: 'overflow', entrance: { 'x-max-length': 10, 'x-message-ttl': 1_000 }, isUnordered: true },
   {
     name: 'rejects',
     arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': ownQueue },

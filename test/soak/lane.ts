@@ -52,6 +52,7 @@ export class Lane {
   /** By publisher and priority: the highest number that came for the first time. */
   #highest = new Map<string, number>();
   #lastNumber = 0;
+  #received = 0;
   #publisher = 0;
   #isOpen = false;
   #isPublishing = false;
@@ -85,13 +86,15 @@ export class Lane {
   /** Takes out all that is there. @throws Error when something confirmed does not come */
   async drain(noProgressMs: number): Promise<void> {
     this.#isPublishing = false;
-    let before = this.#tally.received;
+    let before = this.#received;
     let deadline = performance.now() + noProgressMs;
     while (!(await this.#isDrained())) {
       await delay(20);
-      if (this.#tally.received !== before) deadline = performance.now() + noProgressMs;
-      before = this.#tally.received;
-      if (performance.now() > deadline) throw this.#error(`has lost ${some(this.#owed)}`);
+      if (this.#received !== before) deadline = performance.now() + noProgressMs;
+      before = this.#received;
+      if (performance.now() > deadline) {
+        throw this.#error(`is not empty, or ${some(this.#owed)} are missing`);
+      }
     }
     this.#possible.clear();
     this.#early.clear();
@@ -194,7 +197,7 @@ export class Lane {
       else await delay(random() * 20);
       if (random() < publisherBreaks) {
         this.#tally.breaks++;
-        if (random() < 0.5) await channel.close();
+        if (this.#kind.session === undefined && random() < 0.5) await channel.close();
         else client.tear();
         return;
       }
@@ -328,6 +331,7 @@ export class Lane {
 
   #receive(taker: Taker, client: Client, message: Message): void {
     const number = this.#check(message);
+    this.#received++;
     this.#tally.received++;
     const { random } = this.#host;
     const dice = this.#isPublishing ? random() : 1;
@@ -347,7 +351,7 @@ export class Lane {
     if (this.#isPublishing && random() < consumerBreaks) {
       this.#tally.breaks++;
       taker.isOver = true;
-      if (random() < 0.5) client.tear();
+      if (this.#kind.session !== undefined || random() < 0.5) client.tear();
     }
   }
 
@@ -394,5 +398,5 @@ function isBroken(error: unknown): boolean {
 }
 
 function some(numbers: ReadonlySet<number>): string {
-  return `${numbers.size} messages: ${[...numbers].slice(0, 10).join(' ')}`;
+  return `${numbers.size} messages (${[...numbers].slice(0, 10).join(' ')})`;
 }

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerProcess } from '../crash/server-process.ts';
+import { collectGarbage } from './garbage.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -43,17 +44,6 @@ export async function measure(server: ServerProcess, dataDir: string): Promise<M
   }
   if (lowest === undefined) throw new Error('nothing was measured');
   return lowest;
-}
-
-/** How often each process was asked; see collect-garbage.ts. */
-const collections = new WeakMap<ServerProcess, number>();
-
-async function collectGarbage(server: ServerProcess): Promise<void> {
-  const times = (collections.get(server) ?? 0) + 1;
-  collections.set(server, times);
-  const collected = server.logged(`collected garbage (${times})`);
-  server.signal('SIGUSR2');
-  await collected;
 }
 
 /** Blocks that files in a directory take. */

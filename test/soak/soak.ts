@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { ServerProcess } from '../crash/server-process.ts';
 import { randomNumbers } from '../storage/crash/random.ts';
 import { newDirectory, removeDirectories } from '../storage/support.ts';
 import { Client } from './client.ts';
 import { churnDefinitions } from './definitions-churn.ts';
+import { withCollector } from './garbage.ts';
 import { Lane, type LaneHost, type LaneTally } from './lane.ts';
 import { laneKinds } from './lane-kinds.ts';
 import { compare, describe, type Measurement, measure } from './measurement.ts';
@@ -100,7 +100,6 @@ class Soak implements LaneHost {
       await this.#end(false);
     } finally {
       await this.#server?.kill();
-      await this.#stopWork();
     }
   }
 
@@ -136,9 +135,7 @@ class Soak implements LaneHost {
   }
 
   async #start(): Promise<ServerProcess> {
-    const preload = fileURLToPath(new URL('collect-garbage.ts', import.meta.url));
-    const env = { NODE_OPTIONS: `--import tsx --import ${preload}` };
-    const { server, url } = await ServerProcess.start({ dataDir: this.#dataDir, flags, env });
+    const { server, url } = await ServerProcess.start({ dataDir: this.#dataDir, flags, env: withCollector });
     this.#server = server;
     this.url = url;
     return server;
@@ -219,3 +216,5 @@ try {
   clearInterval(reporter);
   removeDirectories();
 }
+// After a failure clients may still be at it.
+process.exit();
