@@ -17,6 +17,9 @@ import type { VirtualHost } from './virtual-host.ts';
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
 const messagesPerTurnMax = 2048;
 
+/** One that expires counts as so many: its dead letter may have to be made and published. */
+const expiryWeight = 8;
+
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
 
@@ -246,13 +249,17 @@ export class Queue {
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
-      if (left-- === 0) {
+      if (left-- <= 0) {
         this.vhost.broker.touch(this);
         return;
       }
-      if (log.seek() && !(log.mayExpire && this.#expireHead(log, false))) {
-        this.#deliver(consumer, log);
-        this.#ring.rotate(consumer);
+      if (log.seek()) {
+        if (log.mayExpire && this.#expireHead(log, false)) {
+          left -= expiryWeight - 1;
+        } else {
+          this.#deliver(consumer, log);
+          this.#ring.rotate(consumer);
+        }
       }
       log = backlog.head;
     }
@@ -431,14 +438,18 @@ export class Queue {
     return this.vhost.broker.clock.now();
   }
 
-  /** Expires what is due at the head, and wakes up again when there is more or the next head is due. */
-  #expireDue(max: number): void {
-    let left = max;
+  /**
+   * Expires what is due at the head, and wakes up again when there is more than `budget`, of deliveries, allows,
+   * or the next head is due.
+   */
+  #expireDue(budget: number): void {
+    let left = budget;
     for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
-      if (left-- <= 0) {
+      if (left <= 0) {
         this.vhost.broker.touch(this);
         return;
       }
+      left -= expiryWeight;
       if (!log.seek() || this.#expireHead(log, true)) continue;
       const { segment, index } = log;
       if (segment !== undefined) this.#armExpiryTimer(segment.expiresAt(index));

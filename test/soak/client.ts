@@ -22,8 +22,14 @@ export class Client {
     return new Client(await amqplib.connect(`${url}?heartbeat=0`, { timeout: 10_000 }));
   }
 
+  /** Nobody answers connection.close or channel.close any more once the connection is torn. */
+  async close(what: { close(): Promise<void> } = this.connection): Promise<void> {
+    if (!this.isClosed) await Promise.race([what.close(), this.closed]);
+  }
+
   /** The end without connection.close. */
   tear(): void {
+    this.isClosed = true;
     const inner: object = this.connection.connection;
     if (!('stream' in inner) || !(inner.stream instanceof Socket)) throw new Error('no socket');
     inner.stream.destroy(new Error('connection closed by the test'));

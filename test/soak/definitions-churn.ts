@@ -13,8 +13,8 @@ export async function churnDefinitions(
 ): Promise<void> {
   while (isOpen()) {
     try {
-      const { connection } = await connect();
-      const channel = await connection.createChannel();
+      const client = await connect();
+      const channel = await client.connection.createChannel();
       channel.on('error', () => {});
       while (isOpen()) {
         await churnOnce(channel, random);
@@ -22,7 +22,7 @@ export async function churnDefinitions(
       }
       for (let i = 0; i < queuesMax; i++) await channel.deleteQueue(`churn-${i}`);
       for (const type of ['topic', 'fanout']) await channel.deleteExchange(`churn-${type}`);
-      await connection.close();
+      await client.close();
     } catch {
       // The broker was killed: whatever is there is there.
       await delay(20);

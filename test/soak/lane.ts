@@ -10,6 +10,9 @@ const backlogMax = 1_500;
 
 const batchMax = 60;
 
+/** Requests that are sent without waiting for an answer. */
+const getsMax = 50;
+
 /** Unacknowledged messages that a consumer keeps before it gives them all back. */
 const keptMax = 25;
 
@@ -104,11 +107,11 @@ export class Lane {
   async #isDrained(): Promise<boolean> {
     if (this.#kind.session !== undefined) return this.#owed.size === 0;
     if (this.#owed.size > 0) return false;
-    const { connection } = await this.#host.connect();
-    const channel = await connection.createChannel();
+    const client = await this.#host.connect();
+    const channel = await client.connection.createChannel();
     let count = 0;
     for (const name of this.#queueNames) count += (await channel.checkQueue(name)).messageCount;
-    await connection.close();
+    await client.close();
     return count === 0;
   }
 
@@ -136,7 +139,7 @@ export class Lane {
       try {
         client = await this.#host.connect();
         await run(client);
-        await client.connection.close();
+        await client.close();
       } catch (error) {
         if (client?.isClosed === false) client.tear();
         if (!isBroken(error)) this.#host.failed(this.#error(String(error)));
@@ -170,7 +173,7 @@ export class Lane {
       const deadLetters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': this.name };
       await channel.assertQueue(`${this.name}-entrance`, { arguments: { ...entrance, ...deadLetters } });
     }
-    await channel.close();
+    await client.close(channel);
   }
 
   // ---- publishing
@@ -197,7 +200,7 @@ export class Lane {
       else await delay(random() * 20);
       if (random() < publisherBreaks) {
         this.#tally.breaks++;
-        if (this.#kind.session === undefined && random() < 0.5) await channel.close();
+        if (this.#kind.session === undefined && random() < 0.5) await client.close(channel);
         else client.tear();
         return;
       }
@@ -299,17 +302,18 @@ export class Lane {
       if (this.#kind.take === 'get') await this.#get(taker, client);
       else await this.#consume(taker, client);
       client.check();
-      await channel.close();
+      await client.close(channel);
     }
   }
 
   async #get(taker: Taker, client: Client): Promise<void> {
     while (this.#isOpen && !taker.isOver) {
-      const message = await taker.channel.get(this.name);
-      if (message === false) {
-        taker.giveBack();
-        await this.#waitForMessages(client);
-      } else this.#receive(taker, client, message);
+      const gets = Array.from({ length: getsMax }, () => taker.channel.get(this.name));
+      for (const message of await Promise.all(gets)) {
+        if (message !== false && !taker.isOver) this.#receive(taker, client, message);
+        else if (message === false && !this.#isPublishing) taker.giveBack();
+      }
+      await this.#waitForMessages(client);
     }
   }
 

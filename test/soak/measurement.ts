@@ -20,7 +20,7 @@ export const margin: Measurement = { memoryMiB: 32, files: 8, diskMiB: 64 };
 const diskMiBMax = 128;
 
 /** What has to be settled in the background gets this many looks. */
-const looksMax = 20;
+const looksMax = 10;
 const lookMs = 250;
 
 /** Measures a broker that has nothing to do; the lowest of several looks, after its garbage was collected. */
