@@ -1,5 +1,5 @@
 /**
- * Runs the conformance suites against a RabbitMQ of its own: free ports, its own node name, everything in a
+ * Runs the conformance suites, and a little of test/lockstep, against a RabbitMQ of its own: free ports, its own node name, everything in a
  * temporary directory that is gone afterwards. `npm run conformance:rabbitmq [-- vitest arguments]`;
  * `--table` also fills the RabbitMQ column of README.md; `--serve` only starts the broker, prints its URL and waits
  * for Ctrl-C.
@@ -19,6 +19,10 @@ const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/
 /** What `harness/control.ts` needs to call rabbitmqctl. */
 const CONTROL_VARIABLES = ['RABBITMQ_NODENAME', 'ERL_EPMD_PORT', 'RABBITMQ_CONF_ENV_FILE'];
 const START_TIMEOUT_MS = 60_000;
+/** consumer_timeout: longer than any scenario but those about it keeps a message. */
+const CONSUMER_TIMEOUT_MS = 5_000;
+/** RabbitMQ looks for deliveries that timed out once a minute unless it is told otherwise. */
+const CHANNEL_TICK_MS = 250;
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -68,7 +72,12 @@ async function startRabbitMQ(script: string): Promise<Running> {
   await writeFile(join(home, 'enabled_plugins'), '[].\n');
   await writeFile(
     join(home, 'rabbitmq.conf'),
-    `listeners.tcp.1 = 127.0.0.1:${port}\nload_definitions = ${join(home, 'definitions.json')}\n`,
+    [
+      `listeners.tcp.1 = 127.0.0.1:${port}`,
+      `load_definitions = ${join(home, 'definitions.json')}`,
+      `consumer_timeout = ${CONSUMER_TIMEOUT_MS}`,
+      '',
+    ].join('\n'),
   );
   const environment = {
     ...process.env,
@@ -80,6 +89,7 @@ async function startRabbitMQ(script: string): Promise<Running> {
     RABBITMQ_LOG_BASE: join(home, 'log'),
     RABBITMQ_LOGS: log,
     RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-rabbit channel_tick_interval ${CHANNEL_TICK_MS}`,
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
   };
@@ -140,19 +150,21 @@ async function runScenarios(broker: Running, args: readonly string[]): Promise<n
     ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     : [];
   const chosen = args.filter((arg) => arg !== '--table');
+  const suites = fillsTable ? ['conformance/'] : ['conformance/', 'test/lockstep/'];
   // One file at a time: alarms and the firehose concern the whole broker.
   const vitest = [
     'vitest',
     'run',
     '--no-file-parallelism',
     ...reporters,
-    ...(chosen.length > 0 ? chosen : ['conformance/']),
+    ...(chosen.length > 0 ? chosen : suites),
   ];
   const code = await run('npx', vitest, {
     ...Object.fromEntries(CONTROL_VARIABLES.map((name) => [name, broker.environment[name]])),
     AMQP_URL: broker.url,
     CONFORMANCE_BROKER: 'rabbitmq',
     CONFORMANCE_HOME: broker.home,
+    CONFORMANCE_CONSUMER_TIMEOUT: String(CONSUMER_TIMEOUT_MS),
   });
   if (fillsTable) await run('npx', ['tsx', 'conformance/table.ts', 'rabbitmq', report]);
   return code;

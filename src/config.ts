@@ -10,7 +10,18 @@ import { basename, isAbsolute, join } from 'node:path';
 import { ConfigError } from './config/error.ts';
 import { type FileEntry, parseConfigFile } from './config/file.ts';
 import { suggestion } from './config/nearest.ts';
-import { integer, oneOf, path, port, portOrNone, share, size, text, type ValueType } from './config/value.ts';
+import {
+  integer,
+  millisecondsOrNone,
+  oneOf,
+  path,
+  port,
+  portOrNone,
+  share,
+  size,
+  text,
+  type ValueType,
+} from './config/value.ts';
 import { logLevels } from './logging.ts';
 
 /** One setting. */
@@ -133,6 +144,14 @@ export const settings = {
     defaultText: '10000',
     doc: 'Time a client has to log in and open its virtual host, in milliseconds.',
   },
+  consumerTimeoutMs: {
+    flag: 'consumer-timeout',
+    fileKeys: ['consumer_timeout'],
+    type: millisecondsOrNone,
+    defaultValue: 1_800_000,
+    defaultText: '1800000',
+    doc: 'Time a consumer has to settle a message, in milliseconds; then the message goes back. none sets no limit.',
+  },
   maxMessageBytes: {
     flag: 'max-message-size',
     fileKeys: ['max_message_size'],
@@ -193,6 +212,8 @@ export interface Config {
   readonly consumerMax: number | undefined;
   readonly connectionMax: number;
   readonly handshakeTimeoutMs: number;
+  /** `Infinity`: no limit. */
+  readonly consumerTimeoutMs: number;
   readonly memoryWatermarkShare: number;
   /** `undefined`: the share counts. */
   readonly memoryWatermarkBytes: number | undefined;
@@ -275,6 +296,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
       consumerMax: settled<number | undefined>(settings.consumerMax),
       connectionMax: settled(settings.connectionMax),
       handshakeTimeoutMs: settled(settings.handshakeTimeoutMs),
+      consumerTimeoutMs: settled(settings.consumerTimeoutMs),
       memoryWatermarkShare: settled(settings.memoryWatermarkShare),
       memoryWatermarkBytes: settled<number | undefined>(settings.memoryWatermarkBytes),
       diskFreeLimitBytes: settled(settings.diskFreeLimitBytes),

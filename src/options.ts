@@ -32,6 +32,11 @@ export interface BrokerOptions {
    * so that guessing passwords takes time. Default 3000.
    */
   readonly refusalDelayMs?: number;
+  /**
+   * A consumer has to settle a message within this many milliseconds, else it is cancelled and the message
+   * goes back; `Infinity` sets no limit. Default 1800000 (30 minutes).
+   */
+  readonly consumerTimeoutMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
   /** Memory in use above which publishers are blocked. Default: 0.6 of what the machine or container has. */

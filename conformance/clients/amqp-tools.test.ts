@@ -3,8 +3,8 @@ import { brokerUrl, queueName, scenarios } from '../harness/broker.ts';
 import { run, runs } from '../harness/programs.ts';
 
 /** Runs one of the amqp-tools against the broker; its output. */
-async function tool(name: string, args: readonly string[], input?: string): Promise<string> {
-  const { code, stdout, stderr } = await run(name, ['--url', brokerUrl(), ...args], input);
+async function tool(name: string, args: readonly string[], input = ''): Promise<string> {
+  const { code, stdout, stderr } = await run(name, ['--url', brokerUrl(), ...args], { input });
   expect([code, stderr]).toEqual([0, '']);
   return stdout;
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { brokerUrl, queueName, scenarios } from '../harness/broker.ts';
 import { run, runs } from '../harness/programs.ts';
 
-const script = fileURLToPath(new URL('pika_tutorials.py', import.meta.url));
+const script = fileURLToPath(new URL('programs/pika_tutorials.py', import.meta.url));
 const python = ['/usr/bin/python3', 'python3'].find((program) => runs(program, '-c', 'import pika'));
 
 if (python === undefined) {

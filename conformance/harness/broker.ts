@@ -2,6 +2,7 @@
  * Where the broker under test comes from: AMQP_URL, else Leveret inside this process.
  *
  * - AMQP_URL: the broker to speak to; CONFORMANCE_BROKER says which it is (rabbitmq, the default, or leveret).
+ *   CONFORMANCE_CONSUMER_TIMEOUT tells its consumer_timeout in milliseconds, if that is short enough to wait for.
  * - otherwise Leveret is started on a free port, in memory, once per test file.
  */
 
@@ -54,13 +55,24 @@ export interface StartedBroker {
   close(): Promise<void>;
 }
 
+interface LeveretOptions {
+  readonly consumerTimeoutMs?: number;
+}
+
 interface LeveretModule {
-  startBroker(options: { readonly port: number }): Promise<StartedBroker>;
+  startBroker(options: LeveretOptions & { readonly port: number }): Promise<StartedBroker>;
+}
+
+let leveretOptions: LeveretOptions = {};
+
+/** For the Leveret that is started inside this process; called at the top of a test file. */
+export function configureLeveret(options: LeveretOptions): void {
+  leveretOptions = options;
 }
 
 async function startLeveret(): Promise<StartedBroker> {
   const leveret: LeveretModule = await import(/* @vite-ignore */ leveretEntry.href);
-  return leveret.startBroker({ port: 0 });
+  return leveret.startBroker({ port: 0, ...leveretOptions });
 }
 
 let url = givenUrl ?? '';

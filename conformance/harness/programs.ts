@@ -13,20 +13,33 @@ export interface Finished {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly input?: string;
+  /** Added to this process's own environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A program that hangs is killed after this time, in ms; its exit code is then null. */
+const PATIENCE_MS = 45_000;
+
 /** Runs a program to its end. */
-export function run(program: string, args: readonly string[], input = ''): Promise<Finished> {
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'pipe' });
+    const child = spawn(program, args, {
+      stdio: 'pipe',
+      timeout: PATIENCE_MS,
+      env: { ...process.env, ...options.env },
+    });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
     });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
     });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
-    child.stdin.end(input);
+    child.stdin.end(options.input ?? '');
   });
 }

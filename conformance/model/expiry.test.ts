@@ -63,6 +63,16 @@ scenarios(
       expect(await drain(channel, queue)).toEqual(['head', 'tail']);
     });
 
+    test('basic.get counts no message that expired behind the one it takes', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel);
+      publishTexts(channel, queue, 'head');
+      publishExpiring(channel, queue, 'short', '0');
+      await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(2));
+      const message = await channel.call('basic.get', { queue });
+      expect([message.text, message.number('message-count')]).toEqual(['head', 0]);
+    });
+
     test('TTL 0 without a consumer: gone at once', async () => {
       const channel = await openChannel();
       const queue = await declareQueue(channel);
@@ -76,6 +86,17 @@ scenarios(
       await consume(channel, queue);
       publishTexts(channel, queue, 'now');
       expect((await channel.next('basic.deliver')).text).toBe('now');
+    });
+
+    test('TTL 0 with a consumer that can take all of a burst: none is lost', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 0 } });
+      await consume(channel, queue, { 'no-ack': true });
+      for (let burst = 0; burst < 20; burst++) {
+        const texts = Array.from({ length: 50 }, (_, i) => `${burst}.${i}`);
+        publishTexts(channel, queue, ...texts);
+        for (const text of texts) expect((await channel.next('basic.deliver')).text).toBe(text);
+      }
     });
 
     test('a requeued message keeps its time', async () => {

@@ -4,6 +4,7 @@ import { type FieldValue, integerOf, typeName } from '../protocol/field-value.ts
 import { decodeText } from '../protocol/text.ts';
 import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
+import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
 const durationMsMax = 315_360_000_000;
@@ -12,6 +13,7 @@ const durationMsMax = 315_360_000_000;
 const priorityMax = 255;
 
 const overflows: readonly Overflow[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
+const deadLetterStrategies = ['at-most-once', 'at-least-once'];
 
 /** What is wrong with a value, as the Erlang term RabbitMQ prints; `undefined`: nothing. */
 type Fault = string | undefined;
@@ -59,46 +61,72 @@ const maxPriority = integer((value) =>
 const deadLetterRoutingKey: Validator = (value, all) =>
   text(value, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined');
 
-/**
- * The arguments of a classic queue (RabbitMQ page "Optional Queue Arguments") and what they must look like,
- * in the order RabbitMQ checks and compares them.
- */
-const classicArguments: ReadonlyMap<string, Validator> = new Map([
-  ['x-expires', integer((value) => (value === 0 || value === 0n ? '{value_zero,0}' : duration(value)))],
-  ['x-message-ttl', integer(duration)],
-  ['x-dead-letter-exchange', text],
-  ['x-dead-letter-routing-key', deadLetterRoutingKey],
-  ['x-max-length', integer(negative)],
-  ['x-max-length-bytes', integer(negative)],
-  ['x-max-priority', maxPriority],
-  ['x-overflow', oneOf(overflows, () => 'invalid_overflow')],
-  ['x-queue-mode', oneOf(['default', 'lazy'], (mode) => `"unsupported queue mode '${mode}'"`)],
-  ['x-queue-version', queueVersion],
-  ['x-single-active-consumer', bool],
-  [
-    'x-queue-master-locator',
-    oneOf(['min-masters', 'client-local', 'random'], () => 'invalid_queue_locator_arg'),
-  ],
-]);
+const positive = integer((value) => (value === 0 || value === 0n ? '{value_zero,0}' : negative(value)));
 
-/** Arguments of quorum queues and streams only. An argument that nobody knows is taken and kept. */
-const foreignArguments: ReadonlySet<string> = new Set([
-  'x-dead-letter-strategy',
-  'x-delivery-limit',
-  'x-initial-cluster-size',
-  'x-max-age',
-  'x-max-in-memory-bytes',
-  'x-max-in-memory-length',
-  'x-queue-leader-locator',
-  'x-quorum-initial-group-size',
-  'x-stream-max-segment-size-bytes',
+const leaderLocators = ['client-local', 'balanced', 'random', 'least-leaders'];
+const masterLocators = ['min-masters', 'client-local', 'random'];
+const badLocator = () => 'invalid_queue_locator_arg';
+const anything: Validator = () => undefined;
+
+/** What an argument must look like, and which types of queue have it. */
+interface ArgumentRule {
+  readonly check: Validator;
+  readonly types: readonly (QueueType | 'stream')[];
+}
+
+const classic: readonly QueueType[] = ['classic'];
+const quorum: readonly QueueType[] = ['quorum'];
+const both: readonly QueueType[] = queueTypes;
+const streams = ['stream'] as const;
+
+/**
+ * The arguments of queues (RabbitMQ pages "Optional Queue Arguments" and "Quorum Queues") in the order RabbitMQ
+ * checks and compares them. An argument that stands nowhere here is taken and kept.
+ */
+const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, ArgumentRule>([
+  [
+    'x-expires',
+    {
+      check: integer((value) => (value === 0 || value === 0n ? '{value_zero,0}' : duration(value))),
+      types: both,
+    },
+  ],
+  ['x-message-ttl', { check: integer(duration), types: both }],
+  ['x-dead-letter-exchange', { check: text, types: both }],
+  ['x-dead-letter-routing-key', { check: deadLetterRoutingKey, types: both }],
+  [
+    'x-dead-letter-strategy',
+    { check: oneOf(deadLetterStrategies, () => 'invalid_dlx_strategy'), types: quorum },
+  ],
+  ['x-max-length', { check: integer(negative), types: both }],
+  ['x-max-length-bytes', { check: integer(negative), types: both }],
+  ['x-max-in-memory-length', { check: integer(negative), types: quorum }],
+  ['x-max-in-memory-bytes', { check: integer(negative), types: quorum }],
+  ['x-max-priority', { check: maxPriority, types: classic }],
+  ['x-overflow', { check: oneOf(overflows, () => 'invalid_overflow'), types: both }],
+  [
+    'x-queue-mode',
+    { check: oneOf(['default', 'lazy'], (mode) => `"unsupported queue mode '${mode}'"`), types: classic },
+  ],
+  ['x-queue-version', { check: queueVersion, types: classic }],
+  ['x-single-active-consumer', { check: bool, types: both }],
+  ['x-quorum-initial-group-size', { check: positive, types: quorum }],
+  ['x-max-age', { check: anything, types: streams }],
+  ['x-stream-max-segment-size-bytes', { check: anything, types: streams }],
+  ['x-initial-cluster-size', { check: anything, types: streams }],
+  ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: quorum }],
+  ['x-delivery-limit', { check: anything, types: quorum }],
+  ['x-queue-master-locator', { check: oneOf(masterLocators, badLocator), types: classic }],
 ]);
 
 /** '' and 'undefined' are what management tools send for "not chosen". */
-const queueType = oneOf(['classic', '', 'undefined'], (type) => `"unsupported queue type '${type}'"`);
+const queueType = oneOf([...queueTypes, '', 'undefined'], (type) => `"unsupported queue type '${type}'"`);
 
-/** The arguments that a second declaration has to repeat. */
-export const comparedQueueArguments: readonly string[] = [...classicArguments.keys(), 'x-queue-type'];
+/** The arguments that a second declaration of a queue of that type has to repeat. */
+export function comparedQueueArguments(type: QueueType): readonly string[] {
+  const keys = [...queueArguments].filter(([, rule]) => rule.types.includes(type)).map(([key]) => key);
+  return [...keys, 'x-queue-type'];
+}
 
 /**
  * Checks the arguments of a new queue; `queue` is its description for the error text.
@@ -107,10 +135,18 @@ export const comparedQueueArguments: readonly string[] = [...classicArguments.ke
  */
 export function checkQueueArguments(queue: string, all: FieldTable): void {
   check(queue, 'x-queue-type', queueType, all);
-  for (const [key, validator] of classicArguments) check(queue, key, validator, all);
-  for (const [key] of all.entries) {
-    if (foreignArguments.has(key)) throw foreignArgument(queue, key);
+  const type = queueTypeArgument(all);
+  for (const [key, rule] of queueArguments) {
+    if (rule.types.includes(type)) check(queue, key, rule.check, all);
   }
+  for (const [key] of all.entries) {
+    if (queueArguments.get(key)?.types.includes(type) === false) throw foreignArgument(queue, key, type);
+  }
+}
+
+/** The type of queue that is asked for; one that does not exist is refused elsewhere. */
+export function queueTypeArgument(all: FieldTable): QueueType {
+  return textArgument(all, 'x-queue-type') === 'quorum' ? 'quorum' : 'classic';
 }
 
 /**
@@ -119,14 +155,14 @@ export function checkQueueArguments(queue: string, all: FieldTable): void {
  *
  * @throws AmqpError 406
  */
-export function checkConsumerArguments(queue: string, all: FieldTable): void {
+export function checkConsumerArguments(queue: string, type: QueueType, all: FieldTable): void {
   check(queue, 'x-priority', anyInteger, all);
   check(queue, 'x-cancel-on-ha-failover', bool, all);
-  if (all.has('x-stream-offset')) throw foreignArgument(queue, 'x-stream-offset');
+  if (all.has('x-stream-offset')) throw foreignArgument(queue, 'x-stream-offset', type);
 }
 
-function foreignArgument(queue: string, key: string): AmqpError {
-  return invalid(`invalid arg '${key}' for ${queue} of queue type rabbit_classic_queue`);
+function foreignArgument(queue: string, key: string, type: QueueType): AmqpError {
+  return invalid(`invalid arg '${key}' for ${queue} of queue type ${queueTypeLabel(type)}`);
 }
 
 function check(queue: string, key: string, validator: Validator, all: FieldTable): void {
@@ -158,15 +194,42 @@ function invalid(explanation: string): AmqpError {
  * the smaller one holds, for the rest the argument wins.
  */
 export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueSettings {
+  const isQuorum = queueTypeArgument(all) === 'quorum';
+  const overflow = overflows.find((known) => known === textSetting(all, policy, 'overflow')) ?? 'drop-head';
+  const deadLetterExchange = textSetting(all, policy, 'dead-letter-exchange');
+  const isAtLeastOnce = textSetting(all, policy, 'dead-letter-strategy') === 'at-least-once';
   return {
     messageTtlMs: durationSetting(all, policy, 'message-ttl'),
     expiresMs: durationSetting(all, policy, 'expires'),
-    deadLetterExchange: textSetting(all, policy, 'dead-letter-exchange'),
+    deadLetterExchange,
     deadLetterRoutingKey: textSetting(all, policy, 'dead-letter-routing-key'),
     maxLength: numberSetting(all, policy, 'max-length'),
     maxLengthBytes: numberSetting(all, policy, 'max-length-bytes'),
-    overflow: overflows.find((known) => known === textSetting(all, policy, 'overflow')) ?? 'drop-head',
+    // Quorum queues take the third one and do the first.
+    overflow: isQuorum && overflow === 'reject-publish-dlx' ? 'drop-head' : overflow,
+    deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
+    deadLettersAtLeastOnce:
+      isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
+    consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
   };
+}
+
+/** Anything may stand in x-delivery-limit. What is no number sets no limit, nor does (as in RabbitMQ 4) a negative one. */
+function deliveryLimit(all: FieldTable, policy: PolicyDefinition): number | undefined {
+  const ofPolicy = policy['delivery-limit'];
+  const limits = [numberArgument(all, 'x-delivery-limit'), ofPolicy].filter(
+    (limit) => typeof limit === 'number' && limit >= 0,
+  );
+  return limits.length === 0 ? undefined : Math.min(...limits.map(Number));
+}
+
+/** x-consumer-timeout of a queue or a consumer, in milliseconds; what is no positive number does not count. */
+export function consumerTimeoutArgument(all: FieldTable): number | undefined {
+  return positiveNumber(numberArgument(all, 'x-consumer-timeout'));
+}
+
+function positiveNumber(value: number | undefined): number | undefined {
+  return value === undefined || value <= 0 ? undefined : value;
 }
 
 /** The highest priority that a queue tells apart; 0: it has no priorities. */

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
 import type { Queue } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
@@ -115,14 +116,17 @@ export class Broker implements BrokerContext, LogContext {
     return vhost;
   }
 
-  /** Hands out what is ready in the queues that were touched. Called when a chunk of input is done with. */
-  endTurn(): void {
+  /**
+   * Hands out what is ready in the queues that were touched. Called when a chunk of input is done with; `now`
+   * is the time its messages were published at, so that none of them expires before its consumer's turn.
+   */
+  endTurn(now: number): void {
     const queues = this.#touched;
     if (queues.length === 0) return;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
     for (const queue of queues) {
-      if (!queue.isDeleted) queue.drain();
+      if (!queue.isDeleted) queue.drain(now);
     }
   }
 
@@ -134,7 +138,7 @@ export class Broker implements BrokerContext, LogContext {
     this.#isTurnEndScheduled = true;
     setImmediate(() => {
       this.#isTurnEndScheduled = false;
-      this.endTurn();
+      this.endTurn(this.clock.now());
     });
   }
 
@@ -142,14 +146,14 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.define(key, value);
   }
 
-  createLog(durable: boolean): MessageLog {
-    return new MessageLog(this, this.#nextLogId++, durable);
+  createLog(type: QueueType, durable: boolean): MessageLog {
+    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
   }
 
-  recoverLog(logId: number): MessageLog {
+  recoverLog(type: QueueType, logId: number): MessageLog {
     const recovered = this.#recovered.get(logId);
-    if (recovered === undefined) return new MessageLog(this, logId, true);
-    return MessageLog.recover(this, recovered, this.#doubtful?.below(recovered));
+    if (recovered === undefined) return new MessageLog(this, { id: logId, durable: true, type });
+    return MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
   }
 
   dropLog(log: MessageLog): void {

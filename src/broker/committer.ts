@@ -58,6 +58,7 @@ export class Committer {
   #isScheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
+  #statesTakenAt = 0;
   #failed = false;
   #isClosing = false;
   #isFull = false;
@@ -85,6 +86,11 @@ export class Committer {
   logUsed(log: MessageLog): void {
     log.isUsed = true;
     this.#used.push(log);
+    // After a quiet time what is delivered is written down at once: a crash would deliver it as new again.
+    if (this.#lazyTimer === undefined && performance.now() - this.#statesTakenAt > lazyCommitMs) {
+      this.#statesDue = true;
+      this.#schedule();
+    }
     this.#commitLazily();
   }
 
@@ -173,8 +179,10 @@ export class Committer {
 
   #commit(): Promise<void> {
     if (this.#failed) return Promise.resolve();
-    this.#underway ??= this.#carryOut().finally(() => {
+    this.#underway ??= this.#carryOut().then(() => {
       this.#underway = undefined;
+      if (this.#failed) return;
+      for (const waiter of this.#waiters) waiter.committed();
       // A timer that ran out during the commit has only left its mark.
       if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
     });
@@ -197,7 +205,6 @@ export class Committer {
       this.#isFull = false;
       this.#events.storeFull(undefined);
     }
-    for (const waiter of this.#waiters) waiter.committed();
   }
 
   /** Everything that was noted. */
@@ -271,6 +278,7 @@ export class Committer {
   }
 
   #takeStates(): LogState[] {
+    this.#statesTakenAt = performance.now();
     const states: LogState[] = [];
     const stillUsed: MessageLog[] = [];
     this.#stateLogs = this.#used;

@@ -16,6 +16,8 @@ export interface Consumer {
   /** Stands in the queue's ring of consumers with capacity; kept by the ring. */
   isInRing: boolean;
   deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void;
+  /** A message that was given back `deliveryCount` times comes again, and says so in x-delivery-count. */
+  deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void;
   /** The queue is gone: no further delivery will come. */
   cancelledByServer(): void;
 }

@@ -46,7 +46,7 @@ interface Death {
 export function deadLetter(message: Message, options: DeadLetterOptions): Message {
   const { frames, propertiesStart, propertiesEnd, scan } = message;
   const { queue, reason, time } = options;
-  const before = headersOf(message);
+  const before = decodedHeaders(message);
   const death: Death = {
     queue,
     reason,
@@ -76,7 +76,7 @@ export const deathsMax = 128;
  * A publisher whose headers nobody had to decode may have written nonsense. By now it is too late to refuse
  * the message, so it goes on without them.
  */
-function headersOf(message: Message): FieldTable | undefined {
+export function decodedHeaders(message: Message): FieldTable | undefined {
   try {
     return message.headers;
   } catch (error) {

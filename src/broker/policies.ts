@@ -121,7 +121,7 @@ export class Policies {
     }
     // A limit that comes into force may make queues dead-letter, and an expiry may delete them.
     for (const queue of [...this.#scope.queues()]) {
-      const applied = this.match('queue', queue.name);
+      const applied = this.match('queue', queue.name, queue.type);
       if (!queue.isDeleted && !isSame(applied, queue.policies)) queue.applyPolicies(applied);
     }
   }

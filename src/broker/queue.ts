@@ -1,14 +1,16 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
-import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
-import { Message } from './message.ts';
+import type { Message } from './message.ts';
 import { describe } from './names.ts';
 import type { AppliedPolicies } from './policies/policy.ts';
 import { PublishOutcome } from './publish-outcome.ts';
+import type { QueueType } from './queue-type.ts';
 import type { Backlog } from './queues/backlog.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
+import { HeadTimer, type HeadWatcher } from './queues/head-timer.ts';
+import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
@@ -37,6 +39,12 @@ export interface QueueSettings {
   /** x-max-length-bytes: bytes of the bodies of ready messages. */
   readonly maxLengthBytes: number | undefined;
   readonly overflow: Overflow;
+  /** x-delivery-limit: a message may be given back this often. Quorum queues only. */
+  readonly deliveryLimit: number | undefined;
+  /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
+  readonly deadLettersAtLeastOnce: boolean;
+  /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
+  readonly consumerTimeoutMs: number | undefined;
 }
 
 /** Why a message is dead-lettered: the `reason` in its x-death header. */
@@ -45,6 +53,7 @@ export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 export interface QueueOptions {
   readonly vhost: VirtualHost;
   readonly name: string;
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   /** Connection that declared it exclusive. */
@@ -61,12 +70,15 @@ export interface Taken {
   readonly segment: Segment;
   readonly index: number;
   readonly redelivered: boolean;
+  /** How often it was given back; undefined in a queue that does not count. */
+  readonly deliveryCount: number | undefined;
 }
 
-/** A classic queue: messages in order, consumers in turn, time limits at the head. */
-export class Queue {
+/** A queue: messages in order, consumers in turn, time limits at the head. Classic queues are just that. */
+export class Queue implements HeadWatcher, IdleQueue {
   readonly vhost: VirtualHost;
   readonly name: string;
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
@@ -87,14 +99,14 @@ export class Queue {
   #hasLengthLimit: boolean;
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
   readonly #deliversAtOnce: boolean;
-  #expiryTimer: Timer | undefined;
-  #expiryDue = 0;
-  #idleTimer: Timer | undefined;
-  #lastUsedAt: number;
+  readonly #headTimer: HeadTimer;
+  /** With x-expires. */
+  #idleTimer: IdleTimer | undefined;
 
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
     this.name = options.name;
+    this.type = options.type;
     this.durable = options.durable;
     this.autoDelete = options.autoDelete;
     this.exclusiveOwner = options.exclusiveOwner;
@@ -105,8 +117,8 @@ export class Queue {
     this.#settings = queueSettings(options.arguments, options.policies.definition);
     this.#hasLengthLimit = hasLengthLimit(this.#settings);
     this.#deliversAtOnce = options.backlog.logs.length > 1;
-    this.#lastUsedAt = this.#now();
-    this.#armIdleTimer();
+    this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
+    this.#idleTimer = this.#newIdleTimer();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
   }
 
@@ -129,6 +141,11 @@ export class Queue {
 
   get unackedCount(): number {
     return this.#unackedCount;
+  }
+
+  /** Messages that wait for their dead letters to reach a queue; none in a classic queue. */
+  get heldCount(): number {
+    return 0;
   }
 
   get consumerCount(): number {
@@ -157,41 +174,41 @@ export class Queue {
   applySettings(settings: QueueSettings): void {
     this.#settings = settings;
     this.#hasLengthLimit = hasLengthLimit(settings);
-    this.#idleTimer?.cancel();
-    this.#idleTimer = undefined;
-    this.touchIdle();
-    this.drain();
+    this.#idleTimer?.stop();
+    this.#idleTimer = this.#newIdleTimer();
+    this.drain(this.#now());
   }
 
   /**
    * Appends a message, unless it is too much and the publisher is to know; it is delivered when the turn
-   * ends. Returns a {@link PublishOutcome}.
+   * ends. Returns a {@link PublishOutcome}. `now` is in milliseconds since the epoch and counts for
+   * delivering too, where the message cannot wait: a consumer that is there gets it even with a TTL of 0.
    */
-  publish(message: Message): number {
-    if (this.#hasLengthLimit && this.#refuses(message)) return PublishOutcome.Refused;
-    const now = this.#now();
+  publish(message: Message, now: number): number {
+    if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
-    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0))) this.drain();
+    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
+      this.drain(now);
     else if (!this.isTouched) this.vhost.broker.touch(this);
     return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
   }
 
   /** True when the queue is full and its overflow is to refuse; what consumers can take does not count. */
-  #refuses(message: Message): boolean {
+  #refuses(message: Message, now: number): boolean {
     const { overflow } = this.#settings;
     if (overflow === 'drop-head' || !this.#isTooLong(1, message.bodySize)) return false;
-    this.drain();
+    this.drain(now);
     if (!this.#isTooLong(1, message.bodySize)) return false;
-    if (overflow === 'reject-publish-dlx') this.vhost.publishDeadLetter(this, message, 'maxlen');
+    if (overflow === 'reject-publish-dlx') this.vhost.deadLetters.publish(this, message, 'maxlen');
     return true;
   }
 
   /** True when the ready messages and so much more are over the length limit. */
   #isTooLong(moreMessages: number, moreBytes: number): boolean {
     const { maxLength, maxLengthBytes } = this.#settings;
-    if (maxLength !== undefined && this.readyCount + moreMessages > maxLength) return true;
+    if (maxLength !== undefined && this.readyCount + this.heldCount + moreMessages > maxLength) return true;
     return maxLengthBytes !== undefined && this.readyBytes + moreBytes > maxLengthBytes;
   }
 
@@ -209,7 +226,7 @@ export class Queue {
       const { segment, index } = log;
       if (segment === undefined) return;
       log.take();
-      this.#discard(segment, index, 'maxlen');
+      this.discard(segment, index, 'maxlen');
     }
   }
 
@@ -221,15 +238,18 @@ export class Queue {
     return ofMessage < 0 ? ofQueue : Math.min(ofQueue, ofMessage);
   }
 
-  /** Hands ready messages to consumers as long as both are there, and expires what is due at the head. */
-  drain(): void {
+  /**
+   * Hands ready messages to consumers as long as both are there, and expires what is due at the head: `now`,
+   * in milliseconds since the epoch.
+   */
+  drain(now: number): void {
     const { backlog } = this;
     let left = deliveriesPerTurnMax;
     let log = backlog.head;
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
-      if (log.seek() && !(log.mayExpire && this.#expireHead(log, false))) {
+      if (log.seek() && !(log.mayExpire && this.#expireHead(log, now, false))) {
         if (left-- === 0) {
           this.vhost.broker.touch(this);
           return;
@@ -240,7 +260,7 @@ export class Queue {
       log = backlog.head;
     }
     if (this.#hasLengthLimit) this.#dropHead();
-    if (backlog.head.mayExpire) this.#expireDue();
+    if (backlog.head.mayExpire) this.#expireDue(now);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
@@ -248,22 +268,31 @@ export class Queue {
     if (segment === undefined) throw new Error('deliver without seek');
     const redelivered = log.take();
     if (!consumer.noAck) this.#unackedCount++;
-    consumer.deliver(this, segment, index, redelivered);
+    const deliveryCount = redelivered && log.countsDeliveries ? log.deliveryCount(segment, index) : 0;
+    if (deliveryCount > 0) {
+      consumer.deliverAgain(this, segment, index, deliveryCount);
+    } else {
+      consumer.deliver(this, segment, index, redelivered);
+    }
     if (consumer.noAck) log.settle(segment, index);
   }
 
   /** Takes the next message for basic.get; without `noAck` it stays owed. */
   get(noAck: boolean): Taken | undefined {
     this.touchIdle();
-    this.drain();
+    const now = this.#now();
+    this.drain(now);
     const log = this.backlog.head;
     if (!log.seek()) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
+    // What has come to the head may be too old already, and the answer counts what is left.
+    if (log.mayExpire) this.#expireDue(now);
     if (!this.isTouched) this.vhost.broker.touch(this);
-    return { segment, index, redelivered };
+    const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
+    return { segment, index, redelivered, deliveryCount };
   }
 
   /** A delivered message is done with. */
@@ -282,12 +311,23 @@ export class Queue {
     if (!this.isTouched) this.vhost.broker.touch(this);
   }
 
+  /** A delivered message was settled or moved by a queue of another type. */
+  protected settledByQueue(): void {
+    this.#unackedCount--;
+    if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
+  abandon(segment: Segment, index: number): void {
+    this.requeue(segment, index);
+  }
+
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
-  reject(segment: Segment, index: number): void {
+  reject(segment: Segment, index: number, reason: DeathReason = 'rejected'): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
     segment.log.load(segment);
-    this.#discard(segment, index, 'rejected');
+    this.discard(segment, index, reason);
   }
 
   /**
@@ -297,18 +337,19 @@ export class Queue {
    */
   addConsumer(consumer: Consumer): void {
     const resource = describe('queue', this.name, this.vhost.name);
-    checkConsumerArguments(resource, consumer.arguments);
+    checkConsumerArguments(resource, this.type, consumer.arguments);
     if (this.#isInConflict(consumer)) {
       throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
     }
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
-    this.#idleTimer?.cancel();
-    this.#idleTimer = undefined;
+    this.#idleTimer?.stop();
     this.consumerHasCapacity(consumer);
   }
 
   #isInConflict(consumer: Consumer): boolean {
+    // RabbitMQ 3.10's quorum queues know no exclusive consumers and do not say so.
+    if (this.type === 'quorum') return false;
     if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
     for (const other of this.#consumers) if (other.exclusive) return true;
     return false;
@@ -352,14 +393,22 @@ export class Queue {
 
   /** Drops all ready messages, without dead-lettering. Returns how many there were. */
   purge(): number {
-    this.drain();
+    this.drain(this.#now());
     return this.backlog.purge();
   }
 
   /** The queue was declared or read: x-expires starts anew. */
   touchIdle(): void {
-    this.#lastUsedAt = this.#now();
-    if (this.#idleTimer === undefined) this.#armIdleTimer();
+    this.#idleTimer?.used();
+  }
+
+  #newIdleTimer(): IdleTimer | undefined {
+    const { expiresMs } = this.#settings;
+    return expiresMs === undefined ? undefined : new IdleTimer(this, this.vhost.broker.clock, expiresMs);
+  }
+
+  idleExpired(): void {
+    this.vhost.queueUnused(this);
   }
 
   /**
@@ -368,8 +417,7 @@ export class Queue {
    */
   close(): void {
     this.isDeleted = true;
-    this.#expiryTimer?.cancel();
-    this.#idleTimer?.cancel();
+    this.stop();
     const consumers = [...this.#consumers];
     this.#consumers.clear();
     this.#activeConsumer = undefined;
@@ -380,10 +428,10 @@ export class Queue {
     this.#unackedCount = 0;
   }
 
-  /** Stops timers; for the end of the broker, when everything stays as it is. */
+  /** Stops timers; for the end of the queue, and of the broker, when everything stays as it is. */
   stop(): void {
-    this.#expiryTimer?.cancel();
-    this.#idleTimer?.cancel();
+    this.#headTimer.stop();
+    this.#idleTimer?.stop();
   }
 
   #now(): number {
@@ -391,62 +439,41 @@ export class Queue {
   }
 
   /** Expires what is due at the head and wakes up again when the next head is. */
-  #expireDue(): void {
+  #expireDue(now: number): void {
     for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
-      if (!log.seek() || this.#expireHead(log, true)) continue;
+      if (!log.seek() || this.#expireHead(log, now, true)) continue;
       const { segment, index } = log;
-      if (segment !== undefined) this.#armExpiryTimer(segment.expiresAt(index));
+      if (segment !== undefined) this.#headTimer.arm(segment.expiresAt(index));
       return;
     }
+  }
+
+  headDue(): void {
+    this.vhost.broker.touch(this);
   }
 
   /**
    * Messages leave for their age only at the head, as in RabbitMQ's classic queues. `nobodyWaits`: the
    * head expires in the very millisecond it is due, which a waiting consumer is still given (TTL 0).
    */
-  #expireHead(log: MessageLog, nobodyWaits: boolean): boolean {
+  #expireHead(log: MessageLog, now: number, nobodyWaits: boolean): boolean {
     const { segment, index } = log;
     if (segment === undefined) return false;
     const expiresAt = segment.expiresAt(index);
     if (expiresAt === 0) return false;
-    const now = this.#now();
     if (nobodyWaits ? now < expiresAt : now <= expiresAt) return false;
     log.take();
-    this.#discard(segment, index, 'expired');
+    this.discard(segment, index, 'expired');
     return true;
   }
 
-  #discard(segment: Segment, index: number, reason: DeathReason): void {
+  /** A message leaves the queue unread, in memory and no longer ready. */
+  protected discard(segment: Segment, index: number, reason: DeathReason): void {
     if (this.#settings.deadLetterExchange !== undefined) {
-      const { buffer, offsets } = segment.expectSlab();
-      const message = Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
       this.vhost.broker.moved();
-      this.vhost.publishDeadLetter(this, message, reason);
+      this.vhost.deadLetters.publish(this, segment.message(index), reason);
     }
     segment.log.settle(segment, index);
-  }
-
-  #armExpiryTimer(due: number): void {
-    if (due === 0 || (this.#expiryTimer !== undefined && this.#expiryDue === due)) return;
-    this.#expiryTimer?.cancel();
-    this.#expiryDue = due;
-    this.#expiryTimer = this.vhost.broker.clock.setTimer(Math.max(0, due - this.#now()), () => {
-      this.#expiryTimer = undefined;
-      this.vhost.broker.touch(this);
-    });
-  }
-
-  /** x-expires: after that long without consumers, declarations and gets the queue goes. */
-  #armIdleTimer(): void {
-    const { expiresMs } = this.#settings;
-    if (expiresMs === undefined || this.#consumers.size > 0) return;
-    const due = this.#lastUsedAt + expiresMs;
-    this.#idleTimer = this.vhost.broker.clock.setTimer(Math.max(0, due - this.#now()), () => {
-      this.#idleTimer = undefined;
-      if (this.#consumers.size > 0) return;
-      if (this.#now() < this.#lastUsedAt + expiresMs) this.#armIdleTimer();
-      else this.vhost.queueUnused(this);
-    });
   }
 }
 

@@ -36,8 +36,10 @@ export const RecordOffset = {
 
 /** Bits of the flags byte. */
 export const RecordFlag = {
-  /** The message was published with delivery mode 2. */
+  /** The message was published with delivery mode 2, or its queue keeps every message. */
   Persistent: 1,
   /** There is a BCC header: it routes the message if it is dead-lettered, and is taken off on every way out. */
   BlindCopies: 2,
+  /** A quorum queue put the message here, behind all others, because a consumer gave it back. */
+  Returned: 4,
 } as const;

@@ -26,7 +26,10 @@ export interface UnsettledRange {
   readonly count: number;
   /** Bit i (least significant first) is 1 when sequence `firstSequence + i` is settled; absent: none is. */
   readonly settled?: Uint8Array;
-  /** Delivery counts above zero, as pairs [offset in the range, count]. */
+  /**
+   * How often records were given back, once those that are with a consumer now have come back, as pairs
+   * [offset in the range, count]. Once, for all that are not named. Quorum queues only.
+   */
   readonly deliveryCounts?: readonly (readonly [number, number])[];
 }
 
@@ -110,6 +113,11 @@ export interface Store {
    * (at least one, if there is one). Synchronous: the pages are mapped.
    */
   read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[];
+  /**
+   * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
+   * anybody waiting. Only a hint.
+   */
+  prefetch(logId: number, fromSequence: number, toSequence: number): void;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
 }
@@ -127,6 +135,8 @@ export class MemoryStore implements Store {
   read(): StoredEntry[] {
     return [];
   }
+
+  prefetch(): void {}
 
   async close(): Promise<void> {}
 }

@@ -6,11 +6,12 @@ import {
   comparedQueueArguments,
   exchangeNameArgument,
   maxPriorityArgument,
+  queueTypeArgument,
   singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
-import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
+import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import {
   type BindingRow,
@@ -30,6 +31,7 @@ import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { Exchange } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
+import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
 import {
   checkNotReserved,
@@ -41,16 +43,16 @@ import {
 } from './names.ts';
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
-import { type DeathReason, Queue } from './queue.ts';
+import { Queue, type QueueOptions } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import { QuorumQueue } from './quorum-queue.ts';
+import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { route } from './routing.ts';
+import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
-import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
-
-/** Dead letters published in a row before other queues and sockets get their turn. */
-const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
@@ -59,14 +61,17 @@ export interface BrokerContext {
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
-  createLog(durable: boolean): MessageLog;
-  recoverLog(logId: number): MessageLog;
+  createLog(type: QueueType, durable: boolean): MessageLog;
+  recoverLog(type: QueueType, logId: number): MessageLog;
   /** A message leaves one log for another: see {@link Committer.moved}. */
   moved(): void;
   dropLog(log: MessageLog): void;
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
 }
+
+/** What a declaration says of a queue; the rest follows from it and the policies. */
+type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
 
 /** The ends of a binding, if they are there. */
 interface BindingEnds {
@@ -82,20 +87,17 @@ export class VirtualHost implements PolicyScope {
   readonly name: string;
   readonly broker: BrokerContext;
   readonly policies: Policies = new Policies(this);
+  readonly deadLetters: DeadLetters = new DeadLetters(this);
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
-  /** The firehose is on: publishes and deliveries are copied, see {@link tracePublish}. Not kept on disk. */
-  isTracing = false;
+  readonly firehose: Firehose = new Firehose(this);
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
   /** The bindings that lead to a queue or exchange, if there are any. */
-  readonly #bindingsTo = new Map<Destination, Set<Binding>>();
+  readonly #bindingsTo = new SetMap<Destination, Binding>();
   /** By connection. */
-  readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; somebody is at work on them whenever there are some. */
-  readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
-  #isStopped = false;
+  readonly #exclusiveQueues = new SetMap<object, Queue>();
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -118,7 +120,7 @@ export class VirtualHost implements PolicyScope {
 
   /** The bindings that lead to a queue or exchange. */
   bindingsTo(destination: Destination): Iterable<Binding> {
-    return this.#bindingsTo.get(destination) ?? [];
+    return this.#bindingsTo.get(destination);
   }
 
   findExchange(name: string): Exchange | undefined {
@@ -229,6 +231,7 @@ export class VirtualHost implements PolicyScope {
     const { exclusive, autoDelete, arguments: all } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
     if (given !== '') checkNotReserved('queue', name);
@@ -239,7 +242,7 @@ export class VirtualHost implements PolicyScope {
       if (!isSameOwner) throw this.#locked(existing);
       checkSameProperty(resource, 'durable', durable, existing.durable);
       checkSameProperty(resource, 'auto_delete', autoDelete, existing.autoDelete);
-      checkSameArguments(resource, comparedQueueArguments, all, existing.arguments);
+      checkSameArguments(resource, comparedQueueArguments(existing.type), all, existing.arguments);
       existing.touchIdle();
       return existing;
     }
@@ -249,6 +252,7 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
+    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -259,23 +263,27 @@ export class VirtualHost implements PolicyScope {
     exclusiveOwner: object | undefined,
     all: FieldTable,
   ): Queue {
+    const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
-    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(durable));
-    const queue = new Queue({
-      vhost: this,
-      name,
-      durable,
-      autoDelete,
-      exclusiveOwner,
-      arguments: all,
-      policies: this.policies.match('queue', name),
-      singleActiveConsumer: singleActiveConsumerArgument(all),
-      backlog: new Backlog(logs),
-    });
-    this.#queues.set(name, queue);
+    while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
+    const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
     this.topologyVersion++;
-    if (exclusiveOwner !== undefined) addTo(this.#exclusiveQueues, exclusiveOwner, queue);
+    if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
     if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
+    return queue;
+  }
+
+  #addQueue(options: DeclaredQueue, logs: readonly MessageLog[]): Queue {
+    const { name, type } = options;
+    const all: QueueOptions = {
+      ...options,
+      vhost: this,
+      policies: this.policies.match('queue', name, type),
+      singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
+      backlog: new Backlog(logs),
+    };
+    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    this.#queues.set(name, queue);
     return queue;
   }
 
@@ -299,6 +307,7 @@ export class VirtualHost implements PolicyScope {
     if (queue === undefined) return 0;
     this.#checkOwner(actor, queue);
     const resource = this.#describe('queue', name);
+    if (queue.type === 'quorum') checkQuorumDelete(resource, options);
     if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
     if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
     const { readyCount } = queue;
@@ -315,7 +324,7 @@ export class VirtualHost implements PolicyScope {
 
   /** The connection is gone, and its exclusive queues with it. */
   deleteExclusiveQueues(owner: object): void {
-    for (const queue of this.#exclusiveQueues.get(owner) ?? []) this.#removeQueue(queue);
+    for (const queue of [...this.#exclusiveQueues.get(owner)]) this.#removeQueue(queue);
   }
 
   /** An auto-delete queue lost its last consumer, or x-expires ran out. */
@@ -339,64 +348,6 @@ export class VirtualHost implements PolicyScope {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
   }
 
-  /** Copies a publish to the firehose. */
-  tracePublish(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
-    if (message.exchange !== traceExchange) this.#publishTrace(publishTrace(message, routed, origin));
-  }
-
-  /** Copies a delivery or a basic.get to the firehose. */
-  traceDelivery(message: Message, queue: Queue, redelivered: boolean, origin: TraceOrigin): void {
-    if (message.exchange === traceExchange) return;
-    this.#publishTrace(deliveryTrace(message, queue.name, redelivered, origin));
-  }
-
-  #publishTrace(copy: Message): void {
-    const exchange = this.#exchanges.get(traceExchange);
-    if (exchange === undefined) return;
-    for (const queue of this.route(exchange, copy)) queue.publish(copy);
-  }
-
-  /**
-   * Publishes a message that leaves a queue to the queue's dead-letter exchange, if it has one that exists.
-   * At most once: nobody waits for it to be on disk.
-   */
-  publishDeadLetter(queue: Queue, message: Message, reason: DeathReason): void {
-    const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
-    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return;
-    const letter = deadLetter(message, {
-      exchange: deadLetterExchange,
-      routingKey: deadLetterRoutingKey,
-      queue: queue.name,
-      reason,
-      time: this.broker.clock.now(),
-    });
-    this.#deadLetters.push({ letter, reason });
-    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
-  }
-
-  /**
-   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
-   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
-   */
-  #publishDeadLetters(): void {
-    const letters = this.#deadLetters;
-    let taken = 0;
-    try {
-      for (const { letter, reason } of letters) {
-        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
-        taken++;
-        const exchange = this.#exchanges.get(letter.exchange);
-        if (exchange === undefined) continue;
-        for (const target of this.route(exchange, letter)) {
-          if (reason === 'rejected' || !isAutomaticCycle(letter, target.name)) target.publish(letter);
-        }
-      }
-    } finally {
-      letters.splice(0, taken);
-      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
-    }
-  }
-
   definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void {
     this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
     // Unbound messages may go elsewhere now.
@@ -405,7 +356,7 @@ export class VirtualHost implements PolicyScope {
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
-    this.#isStopped = true;
+    this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
   }
 
@@ -439,18 +390,9 @@ export class VirtualHost implements PolicyScope {
   }
 
   #recoverQueue(row: QueueRow): void {
-    const queue = new Queue({
-      vhost: this,
-      name: row.name,
-      durable: true,
-      autoDelete: row.autoDelete,
-      exclusiveOwner: undefined,
-      arguments: row.arguments,
-      policies: this.policies.match('queue', row.name),
-      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
-      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(logId))),
-    });
-    this.#queues.set(row.name, queue);
+    const type = queueTypeArgument(row.arguments);
+    const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
+    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined }, logs);
   }
 
   #recoverBindings(row: BindingRow): void {
@@ -467,14 +409,14 @@ export class VirtualHost implements PolicyScope {
 
   #addBinding(binding: Binding): void {
     binding.source.addBinding(binding);
-    addTo(this.#bindingsTo, binding.destination, binding);
+    this.#bindingsTo.add(binding.destination, binding);
     this.topologyVersion++;
   }
 
   #removeBinding(binding: Binding): void {
     const { source, destination, routingKey } = binding;
     source.removeBinding(binding);
-    removeFrom(this.#bindingsTo, destination, binding);
+    this.#bindingsTo.remove(destination, binding);
     this.topologyVersion++;
     this.#defineBindings(source, destination, routingKey);
     if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source);
@@ -499,7 +441,7 @@ export class VirtualHost implements PolicyScope {
     this.#queues.delete(queue.name);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
-    if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
+    if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
     for (const log of queue.backlog.logs) this.broker.dropLog(log);
@@ -548,16 +490,4 @@ function checkNotDefault(name: string): void {
 
 function preconditionFailed(explanation: string): AmqpError {
   return new AmqpError(ReplyCode.PreconditionFailed, explanation);
-}
-
-function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
 }

@@ -40,6 +40,19 @@ export const portOrNone: ValueType<number | undefined> = {
   parse: (given) => (given === 'none' ? { value: undefined } : port.parse(given)),
 };
 
+/** Ten years: longer than anybody waits. */
+const millisecondsMax = 315_360_000_000;
+
+/** A time in milliseconds, at least 1, or `none`; rabbitmq.conf and its documentation also write 0 or `undefined`. */
+export const millisecondsOrNone: ValueType<number> = {
+  placeholder: '<ms>|none',
+  expected: `a number of milliseconds from 1 to ${millisecondsMax}, or none`,
+  parse: (given) =>
+    ['none', 'undefined', '0'].includes(given)
+      ? { value: Number.POSITIVE_INFINITY }
+      : integer(1, millisecondsMax).parse(given),
+};
+
 /** Units as in rabbitmq.conf: one letter and `iB` count in powers of 1024, `kB`, `MB` and `GB` in powers of 1000. */
 const bytesPerUnit: ReadonlyMap<string, number> = new Map([
   ['', 1],

@@ -66,6 +66,7 @@ function queueView(queue: Queue): QueueView {
     durable: queue.durable,
     autoDelete: queue.autoDelete,
     exclusive: queue.exclusiveOwner !== undefined,
+    type: queue.type,
     arguments: queue.arguments.toJSON(),
     policy: queue.policies.policy?.name,
     operatorPolicy: queue.policies.operatorPolicy?.name,

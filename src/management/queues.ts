@@ -22,7 +22,7 @@ function queueBody(queue: QueueView, node: string): QueueBody {
   return {
     name: queue.name,
     vhost: queue.vhost,
-    type: 'classic',
+    type: queue.type,
     durable: queue.durable,
     auto_delete: queue.autoDelete,
     exclusive: queue.exclusive,

@@ -1,4 +1,5 @@
 import type { AlarmResource } from '../broker/alarms.ts';
+import type { QueueType } from '../broker/queue-type.ts';
 
 /**
  * What the HTTP API needs to know of a broker: read only, and cheap to ask. The broker implements it; the
@@ -39,6 +40,7 @@ export interface QueueView {
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly exclusive: boolean;
+  readonly type: QueueType;
   /** The arguments it was declared with, as plain JSON. */
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Names of the policies that apply. */

@@ -6,6 +6,14 @@ import type { Session } from './handshake.ts';
 /** How much of a text of the client's choosing is logged. */
 const clientTextMax = 128;
 
+/** What was taken back from a consumer that did not settle it in time. */
+export interface LateDeliveries {
+  readonly consumerTag: string;
+  readonly queue: string;
+  readonly count: number;
+  readonly timeoutMs: number;
+}
+
 /**
  * What the log says about one connection, in RabbitMQ's words, which people search for: a line when it
  * opens, a line when it ends, and a line for each error in between.
@@ -37,6 +45,14 @@ export class ConnectionLog {
     const cause = `operation ${operation(error)} caused a channel exception ${explanation(error)}`;
     const fields = { ...this.#fields, channel };
     this.#log.error(fields, `Channel error on connection ${this.#client}, channel ${channel}: ${cause}`);
+  }
+
+  deliveriesLate(channel: number, { consumerTag, queue, count, timeoutMs }: LateDeliveries): void {
+    const fields = { ...this.#fields, channel, consumerTag, queue, count, timeoutMs };
+    const who = `Consumer ${printable(consumerTag)} of queue '${printable(queue)}' on channel ${channel}`;
+    const cause = `has timed out waiting for delivery acknowledgement. Timeout used: ${timeoutMs} ms`;
+    const effect = `it was cancelled and ${count} messages were requeued`;
+    this.#log.warn(fields, `${who} of connection ${this.#client} ${cause}: ${effect}`);
   }
 
   connectionFailed(error: AmqpError): void {

@@ -13,7 +13,8 @@ import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
-import { ConnectionLog } from './connection-log.ts';
+import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import type { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
 import { Input, type InputHandler } from './input.ts';
@@ -27,6 +28,7 @@ export interface ConnectionContext extends HandshakeContext {
   readonly broker: Broker;
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
+  readonly deliveryTimeouts: DeliveryTimeouts;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -78,6 +80,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #heartbeat: HeartbeatWatch | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
+  /** 0: not read since the last chunk. */
+  #chunkTime = 0;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -124,6 +128,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Largest frame either side may send, in bytes, overhead included. */
   get frameMax(): number {
     return this.#opened.tuning.frameMax;
+  }
+
+  get deliveryTimeouts(): DeliveryTimeouts {
+    return this.#context.deliveryTimeouts;
   }
 
   get maxMessageBytes(): number {
@@ -263,9 +271,19 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
   heartbeat(): void {}
 
+  /**
+   * The time the chunk being handed out counts from, in milliseconds since the epoch: one reading of the clock
+   * for all its messages, and for delivering them. To be asked for while frames are handled only.
+   */
+  get chunkTime(): number {
+    if (this.#chunkTime === 0) this.#chunkTime = this.broker.clock.now();
+    return this.#chunkTime;
+  }
+
   /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
-    this.broker.endTurn();
+    this.broker.endTurn(this.chunkTime);
+    this.#chunkTime = 0;
     this.#limitUnread();
     this.#throttle.chunkEnd();
   }
@@ -358,8 +376,15 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     });
   }
 
+  /** Messages were taken back from a consumer of a channel, and the consumer was cancelled. */
+  deliveriesLate(channel: number, late: LateDeliveries): void {
+    this.#events.deliveriesLate(channel, late);
+  }
+
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
   failed(error: unknown): void {
+    // Broken off, the chunk may go on at any time.
+    this.#chunkTime = 0;
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
     const amqpError = error instanceof AmqpError ? error : undefined;
     if (amqpError === undefined) this.#events.internalError(error);

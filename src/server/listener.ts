@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
+import { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -27,6 +28,7 @@ export class Listener implements ConnectionContext {
   readonly settings: ServerSettings;
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
+  readonly deliveryTimeouts: DeliveryTimeouts;
   readonly #servers: Server[] = [];
   readonly #addresses: ListenerAddress[] = [];
   readonly #connections = new Set<Connection>();
@@ -38,6 +40,7 @@ export class Listener implements ConnectionContext {
     this.settings = settings;
     this.log = log;
     this.heartbeats = new Heartbeats(broker.clock);
+    this.deliveryTimeouts = new DeliveryTimeouts(broker.clock, settings.consumerTimeoutMs);
   }
 
   /** All connections, those in the middle of their handshake included. */

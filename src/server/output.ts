@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
-import { framePrefixBytes, Message } from '../broker/message.ts';
+import { Message } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
-import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
+import { FrameType, frameEnd, frameOverhead, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../protocol/methods.ts';
+import { propertiesOffset } from '../protocol/properties.ts';
 
 /** Written to the socket in one go at most, but for larger messages. */
 const bufferBytes = 256 * 1024;
@@ -162,8 +163,50 @@ export class Output {
     out[this.#at + 1] = channel >>> 8;
     out[this.#at + 2] = channel;
     this.#at += headerEnd - start;
+    this.#body(channel, frameMax, buffer, end - 1, bodySize);
+  }
+
+  /** A basic.deliver of a message that comes again, with other properties than those it is queued with. */
+  deliverAgain(
+    prefix: Buffer,
+    channel: number,
+    deliveryTag: number,
+    message: Message,
+    properties: Buffer,
+    frameMax: number,
+  ): void {
+    const { address, addressStart, addressEnd } = message;
+    const methodSize = prefix.length - framePrefixBytes + 9 + addressEnd - addressStart;
+    const out = this.#reserve(methodSize + frameOverhead);
+    let at = copyBytes(prefix, 0, prefix.length, out, this.#at);
+    out[this.#at + 5] = methodSize >>> 8;
+    out[this.#at + 6] = methodSize;
+    at = putUint32(out, at, Math.floor(deliveryTag / 2 ** 32));
+    at = putUint32(out, at, deliveryTag >>> 0);
+    out[at++] = 1;
+    at = copyBytes(address, addressStart, addressEnd, out, at);
+    out[at++] = frameEnd;
+    this.#at = at;
+    this.contentWith(channel, frameMax, message, properties);
+  }
+
+  /** Content header frame and body of a message, with other properties than its own. */
+  contentWith(channel: number, frameMax: number, message: Message, properties: Buffer): void {
+    const { frames, framesStart, framesEnd, bodySize } = message;
+    const headerSize = propertiesOffset + properties.length;
+    const out = this.#reserve(headerSize + frameOverhead);
+    let at = startFrame(out, this.#at, FrameType.Header, channel, headerSize);
+    const header = framesStart + framePrefixBytes;
+    at = copyBytes(frames, header, header + propertiesOffset, out, at);
+    at = copyBytes(properties, 0, properties.length, out, at);
+    out[at++] = frameEnd;
+    this.#at = at;
+    this.#body(channel, frameMax, frames, framesEnd - 1, bodySize);
+  }
+
+  /** The `bodySize` bytes of `buffer` before `bodyEnd`, in frames of the connection's size. */
+  #body(channel: number, frameMax: number, buffer: Buffer, bodyEnd: number, bodySize: number): void {
     const pieceMax = frameMax === 0 ? bodySize : frameMax - frameOverhead;
-    const bodyEnd = end - 1;
     for (let from = bodyEnd - bodySize; from < bodyEnd; from += pieceMax) {
       const to = Math.min(bodyEnd, from + pieceMax);
       const piece = this.#reserve(to - from + frameOverhead);

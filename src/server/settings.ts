@@ -16,6 +16,8 @@ export interface ServerSettings {
   readonly refusalDelayMs: number;
   /** Time clients get to answer connection.close when the broker shuts down. */
   readonly shutdownGraceMs: number;
+  /** A delivery has to be settled within this time (`Infinity`: some time). Queues and consumers may say otherwise. */
+  readonly consumerTimeoutMs: number;
   /** Largest message body. */
   readonly maxMessageBytes: number;
   /** What connection.start says about the broker: clients choose features by these two. */
@@ -35,6 +37,7 @@ export const defaultServerSettings: ServerSettings = {
   handshakeTimeoutMs: 10_000,
   refusalDelayMs: 3_000,
   shutdownGraceMs: 3_000,
+  consumerTimeoutMs: 1_800_000,
   maxMessageBytes: 128 * 1024 * 1024,
   product: 'RabbitMQ',
   version: '3.10.8',

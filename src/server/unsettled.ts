@@ -44,6 +44,12 @@ export class UnsettledList {
     return this.#size;
   }
 
+  /** The oldest one that is outstanding. */
+  get first(): Delivery | undefined {
+    // Whatever is taken out, the head is moved on to one that is not settled.
+    return this.#deliveries[this.#head];
+  }
+
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
     this.#size++;

@@ -137,6 +137,9 @@ describe('arguments of a new queue', () => {
       maxLength: 10,
       maxLengthBytes: undefined,
       overflow: 'reject-publish',
+      deliveryLimit: undefined,
+      deadLettersAtLeastOnce: false,
+      consumerTimeoutMs: undefined,
     });
   });
 });
@@ -211,7 +214,7 @@ describe('arguments of a queue declared again', () => {
 
 describe('arguments of a consumer', () => {
   const check = (key: string, value: FieldValue) =>
-    refusal(() => checkConsumerArguments("queue 'q' in vhost '/'", of([key, value])));
+    refusal(() => checkConsumerArguments("queue 'q' in vhost '/'", 'classic', of([key, value])));
 
   it('are checked as far as they are known', () => {
     expect(check('x-priority', int8(-5))).toBe('accepted');

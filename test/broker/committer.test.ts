@@ -61,7 +61,7 @@ function logOver(
     logUsed: (log) => committer.logUsed(log),
     reportMissing: () => expect.unreachable(),
   };
-  return { log: new MessageLog(context, 1, true), committer };
+  return { log: new MessageLog(context, { id: 1, durable: true, type: 'classic' }), committer };
 }
 
 describe('committer', () => {

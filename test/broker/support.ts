@@ -2,6 +2,7 @@ import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Message } from '../../src/broker/message.ts';
 import type { Queue } from '../../src/broker/queue.ts';
+import type { QueueType } from '../../src/broker/queue-type.ts';
 import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
 import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
@@ -64,12 +65,12 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
-  createLog(durable: boolean): MessageLog {
-    return new MessageLog(this, this.#nextLogId++, durable);
+  createLog(type: QueueType, durable: boolean): MessageLog {
+    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
   }
 
-  recoverLog(logId: number): MessageLog {
-    return new MessageLog(this, logId, true);
+  recoverLog(type: QueueType, logId: number): MessageLog {
+    return new MessageLog(this, { id: logId, durable: true, type });
   }
 
   dropLog(log: MessageLog): void {
@@ -87,7 +88,7 @@ export class TestBroker implements BrokerContext, LogContext {
       const queues = this.#touched;
       this.#touched = [];
       for (const queue of queues) queue.isTouched = false;
-      for (const queue of queues) if (!queue.isDeleted) queue.drain();
+      for (const queue of queues) if (!queue.isDeleted) queue.drain(this.clock.now());
     }
   }
 
@@ -165,7 +166,7 @@ export class TestHost {
     const message = messageOf(exchange, routingKey, properties, body);
     if (properties.expiration !== undefined) message.expirationMs = Number(properties.expiration);
     const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
-    for (const queue of queues) queue.publish(message);
+    for (const queue of queues) queue.publish(message, this.broker.clock.now());
     this.broker.endTurn();
   }
 }

@@ -48,6 +48,7 @@ describe('sources', () => {
       memoryWatermarkBytes: undefined,
       diskFreeLimitBytes: 50_000_000,
       handshakeTimeoutMs: 10_000,
+      consumerTimeoutMs: 1_800_000,
       maxMessageBytes: 134_217_728,
       generationBytes: 1_073_741_824,
     });

@@ -7,6 +7,7 @@ const queue: QueueView = {
   durable: true,
   autoDelete: false,
   exclusive: false,
+  type: 'classic',
   arguments: { 'x-max-length': 5, 'x-dead-letter-exchange': 'dead' },
   policy: undefined,
   operatorPolicy: undefined,

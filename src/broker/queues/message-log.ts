@@ -1,6 +1,9 @@
+import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
-import { RECORD_HEADER_BYTES } from '../record.ts';
+import type { QueueType } from '../queue-type.ts';
+import { RECORD_HEADER_BYTES, RecordFlag } from '../record.ts';
 import type { LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { ReturnedRecords } from './returned-records.ts';
 import { RecordState, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
 
@@ -12,6 +15,9 @@ const holeRecordsMax = 4096;
 
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
+
+/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
+const readAheadSegments = 4;
 
 /** What a log needs of the broker around it. */
 export interface LogContext {
@@ -27,6 +33,17 @@ export interface LogContext {
   reportMissing(log: MessageLog, count: number): void;
 }
 
+export interface LogOptions {
+  readonly id: number;
+  /** False: persistent messages are treated as transient (the queue does not survive a restart). */
+  readonly durable: boolean;
+  /**
+   * The log of a quorum queue keeps every message, persistent or not, counts how often each was given back,
+   * and hands returned ones out in the order in which they came back.
+   */
+  readonly type: QueueType;
+}
+
 /**
  * The messages of a queue (or of one priority of it) in order: a row of segments, read from the front
  * and appended at the back.
@@ -40,8 +57,9 @@ export interface LogContext {
  */
 export class MessageLog {
   readonly id: number;
-  /** False: persistent messages are treated as transient (the queue does not survive a restart). */
   readonly durable: boolean;
+  /** How often a record was given back is known: {@link deliveryCount}. */
+  readonly countsDeliveries: boolean;
   /** Ready records, returned ones included, and the bytes of their bodies. */
   readyCount = 0;
   readyBytes = 0;
@@ -61,7 +79,13 @@ export class MessageLog {
   #gapFrom = 0;
   #gapTo = 0;
   #gapCount = 0;
+  /** The store has been told that sequences of the gap below will be read. */
+  #announcedTo = 0;
   #returnedCount = 0;
+  /** Only where deliveries are counted. */
+  readonly #returned: ReturnedRecords | undefined;
+  /** Set for every record, whatever the message says. */
+  readonly #flagsOfAll: number;
   #nextSequence: number;
   /** Segments with records that are not written yet, in order. */
   readonly #unwritten: Segment[] = [];
@@ -80,10 +104,13 @@ export class MessageLog {
   segment: Segment | undefined;
   index = 0;
 
-  constructor(context: LogContext, id: number, durable: boolean, nextSequence = 0) {
+  constructor(context: LogContext, { id, durable, type }: LogOptions, nextSequence = 0) {
     this.#context = context;
     this.id = id;
     this.durable = durable;
+    this.countsDeliveries = type === 'quorum';
+    this.#returned = this.countsDeliveries ? new ReturnedRecords() : undefined;
+    this.#flagsOfAll = type === 'quorum' ? RecordFlag.Persistent : 0;
     this.#nextSequence = nextSequence;
   }
 
@@ -92,8 +119,14 @@ export class MessageLog {
    *
    * @param deliveredBelow records with lower sequences may have been delivered without a trace.
    */
-  static recover(context: LogContext, recovered: RecoveredLog, deliveredBelow = 0): MessageLog {
-    const log = new MessageLog(context, recovered.logId, true, recovered.nextSequence);
+  static recover(
+    context: LogContext,
+    recovered: RecoveredLog,
+    type: QueueType,
+    deliveredBelow = 0,
+  ): MessageLog {
+    const options = { id: recovered.logId, durable: true, type };
+    const log = new MessageLog(context, options, recovered.nextSequence);
     log.#deliveredBelow = deliveredBelow;
     log.#isStored = true;
     log.mayExpire = true;
@@ -114,10 +147,12 @@ export class MessageLog {
     const entries = store.read(this.id, range.firstSequence, end, Number.MAX_SAFE_INTEGER);
     if (entries.length === 0) return;
     const segment = Segment.fromEntries(this, range.firstSequence, range.count, entries, slabs);
+    const deliveryCounts = new Map(range.deliveryCounts);
     for (let i = 0; i < segment.count; i++) {
       if (((range.settled?.[i >>> 3] ?? 0) & (1 << (i & 7))) !== 0) segment.markSettled(i);
       if (segment.state(i) === RecordState.Settled) continue;
       segment.markReturned(i);
+      this.#returned?.restore(segment, i, deliveryCounts.get(i) ?? 1);
       this.readyCount++;
       this.readyBytes += segment.bodySize(i);
     }
@@ -136,6 +171,25 @@ export class MessageLog {
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
   append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
+    const flags =
+      (message.persistent ? RecordFlag.Persistent : 0) |
+      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
+      this.#flagsOfAll;
+    return this.#append(message, enqueuedAt, expiresAt, flags);
+  }
+
+  /**
+   * Appends a message that was given back, a delivered record of this log, behind all others. How often that
+   * was stands in its headers: see {@link withDeliveryCount}.
+   */
+  appendReturned(message: Message, segment: Segment, index: number): void {
+    const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
+    const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
+    this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
+    this.settle(segment, index);
+  }
+
+  #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
     const bytes =
       RECORD_HEADER_BYTES +
       (message.addressEnd - message.addressStart) +
@@ -143,12 +197,12 @@ export class MessageLog {
       (message.framesEnd - message.framesStart);
     let segment = this.#open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
-    segment.append(message, enqueuedAt, expiresAt);
+    segment.append(message, enqueuedAt, expiresAt, flags);
     this.#nextSequence++;
     this.readyCount++;
     this.readyBytes += message.bodySize;
     if (expiresAt !== 0) this.mayExpire = true;
-    if (!message.persistent || !this.durable) return false;
+    if ((flags & RecordFlag.Persistent) === 0 || !this.durable) return false;
     if (!this.isUnwritten) this.#context.logUnwritten(this);
     if (this.#unwritten.at(-1) !== segment) this.#unwritten.push(segment);
     return true;
@@ -180,6 +234,7 @@ export class MessageLog {
   seek(): boolean {
     if (this.readyCount === 0) return false;
     if (this.#returnedCount > 0) {
+      if (this.#returned !== undefined) return this.#seekReturned(this.#returned);
       const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
       if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
       this.load(segment);
@@ -201,6 +256,16 @@ export class MessageLog {
       }
       if (!this.#reachNext()) return false;
     }
+  }
+
+  #seekReturned(returned: ReturnedRecords): boolean {
+    const record = returned.first();
+    if (record === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
+    this.load(record.segment);
+    this.segment = record.segment;
+    this.index = record.index;
+    // Reading it back may have shown that it is gone.
+    return record.segment.state(record.index) === RecordState.Returned || this.seek();
   }
 
   /** Moves the read position to the next segment; false when there is none. */
@@ -240,7 +305,18 @@ export class MessageLog {
     const segment = Segment.fromEntries(this, start, end - start, entries.slice(0, taken), slabs);
     this.#gapFrom = end;
     this.#gapCount -= segment.count - segment.settledCount;
+    this.#readAhead(segment.count);
     return segment;
+  }
+
+  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
+  #readAhead(segmentRecords: number): void {
+    const from = Math.max(this.#announcedTo, this.#gapFrom);
+    const to = Math.min(this.#gapFrom + readAheadSegments * segmentRecords, this.#gapTo);
+    // In halves, so that not every segment costs a call.
+    if (from >= to || (to < this.#gapTo && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
+    this.#announcedTo = to;
+    this.#context.store.prefetch(this.id, from, to);
   }
 
   #miss(count: number): void {
@@ -266,9 +342,14 @@ export class MessageLog {
   take(): boolean {
     const { segment, index } = this;
     if (segment === undefined) throw new Error('take without seek');
-    const returned = segment.state(index) === RecordState.Returned;
-    if (returned) this.#returnedCount--;
-    else this.#readIndex = index + 1;
+    let returned = segment.state(index) === RecordState.Returned;
+    if (returned) {
+      this.#returnedCount--;
+      this.#returned?.shift();
+    } else {
+      this.#readIndex = index + 1;
+      if (this.countsDeliveries) returned = segment.wasReturned(index);
+    }
     segment.markDelivered(index);
     this.readyCount--;
     this.readyBytes -= segment.bodySize(index);
@@ -279,6 +360,7 @@ export class MessageLog {
   /** A delivered record is done with. */
   settle(segment: Segment, index: number): void {
     if (!segment.markSettled(index)) return;
+    if (this.#returned !== undefined) this.#returned.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
     if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
   }
@@ -291,6 +373,16 @@ export class MessageLog {
     this.#returnedCount++;
     this.readyCount++;
     this.readyBytes += segment.bodySize(index);
+    if (this.#returned === undefined) return;
+    this.#returned.add(segment, index);
+    if (!this.isUsed) this.#context.logUsed(this);
+  }
+
+  /** How often a record was given back; it is in memory. Always 0 where that is not counted. */
+  deliveryCount(segment: Segment, index: number): number {
+    if (this.#returned === undefined) return 0;
+    const before = segment.wasReturned(index) ? writtenDeliveryCount(segment.message(index)) : 0;
+    return before + this.#returned.count(segment, index);
   }
 
   /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
@@ -299,7 +391,9 @@ export class MessageLog {
     const segments = [...this.#reached, ...this.#tail];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
-        if (segment.state(i) !== RecordState.Delivered) segment.markSettled(i);
+        if (segment.state(i) === RecordState.Delivered) continue;
+        segment.markSettled(i);
+        this.#returned?.forget(segment, i);
       }
     }
     this.#readIndex = this.#reached.at(-1)?.count ?? 0;
@@ -327,6 +421,7 @@ export class MessageLog {
     this.#tail.length = 0;
     this.#unwritten.length = 0;
     this.#open = undefined;
+    this.#returned?.clear();
   }
 
   /** Adds what is not written yet to a commit. Its slabs are held until {@link flushed} is called. */
@@ -435,7 +530,9 @@ export class MessageLog {
     for (const segment of this.#reached) {
       const count = segment === reading ? this.#readIndex : segment.count;
       const range = segment.unsettledRange(count);
-      if (range !== undefined) unsettled.push(range);
+      if (range === undefined) continue;
+      const deliveryCounts = this.#returned?.countsOf(segment, count) ?? [];
+      unsettled.push(deliveryCounts.length === 0 ? range : { ...range, deliveryCounts });
     }
     return { logId: this.id, readPosition: this.#readPosition(), unsettled };
   }

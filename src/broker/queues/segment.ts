@@ -1,5 +1,6 @@
 import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
-import type { Message } from '../message.ts';
+import { frameEnd } from '../../protocol/frame-reader.ts';
+import { Message } from '../message.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
 import type { MessageLog } from './message-log.ts';
@@ -16,8 +17,6 @@ export const RecordState = {
   /** Acknowledged, dropped, expired or purged. */
   Settled: 3,
 } as const;
-
-const frameEnd = 0xce;
 
 /**
  * Consecutive records of one log: record i has sequence `firstSequence + i`. Its slab may be let go
@@ -76,7 +75,7 @@ export class Segment {
   }
 
   /** Copies a message behind the last record; the caller has checked that it fits. */
-  append(message: Message, enqueuedAt: number, expiresAt: number): void {
+  append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): void {
     const { buffer, offsets } = this.expectSlab();
     const start = offsets[this.count] ?? 0;
     const bodySize = message.bodySize;
@@ -91,9 +90,7 @@ export class Segment {
     buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
     buffer[start + RecordOffset.AddressSize + 1] = addressSize;
     writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
-    buffer[start + RecordOffset.Flags] =
-      (message.persistent ? RecordFlag.Persistent : 0) |
-      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0);
+    buffer[start + RecordOffset.Flags] = flags;
     buffer[start + RecordOffset.Priority] = message.priority;
     putUint32(buffer, start + RecordOffset.BodySize, bodySize);
     offsets[++this.count] = at;
@@ -116,8 +113,23 @@ export class Segment {
   }
 
   isPersistent(index: number): boolean {
+    return (this.#flags(index) & RecordFlag.Persistent) !== 0;
+  }
+
+  /** The record was appended by a consumer's giving it back. */
+  wasReturned(index: number): boolean {
+    return (this.#flags(index) & RecordFlag.Returned) !== 0;
+  }
+
+  #flags(index: number): number {
     const { buffer, offsets } = this.expectSlab();
-    return ((buffer[(offsets[index] ?? 0) + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) !== 0;
+    return buffer[(offsets[index] ?? 0) + RecordOffset.Flags] ?? 0;
+  }
+
+  /** A view of a record, valid while the segment stays in memory. */
+  message(index: number): Message {
+    const { buffer, offsets } = this.expectSlab();
+    return Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
   }
 
   /** The record was ready or returned and goes to a consumer. */

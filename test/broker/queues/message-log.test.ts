@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Committer } from '../../../src/broker/committer.ts';
 import { Message } from '../../../src/broker/message.ts';
+import type { QueueType } from '../../../src/broker/queue-type.ts';
 import { type LogContext, MessageLog } from '../../../src/broker/queues/message-log.ts';
 import type { Segment } from '../../../src/broker/queues/segment.ts';
 import { SlabPool } from '../../../src/broker/queues/slab.ts';
@@ -41,7 +42,7 @@ class Bench implements LogContext {
   missing = 0;
   log: MessageLog;
 
-  constructor(store: Store) {
+  constructor(store: Store, type: QueueType) {
     this.store = store;
     this.committer = new Committer(store, {
       storeFailed(cause) {
@@ -51,7 +52,9 @@ class Bench implements LogContext {
     });
     const recovered = store.recover().logs.get(logId);
     this.log =
-      recovered === undefined ? new MessageLog(this, logId, true) : MessageLog.recover(this, recovered);
+      recovered === undefined
+        ? new MessageLog(this, { id: logId, durable: true, type })
+        : MessageLog.recover(this, recovered, type);
   }
 
   logUnwritten(log: MessageLog): void {
@@ -76,25 +79,52 @@ interface Expected {
   readonly id: number;
   readonly persistent: boolean;
   readonly bodyBytes: number;
-  redelivered: boolean;
+  /** How often it was given back. */
+  returns: number;
 }
 
 /** What a queue is, said as plainly as possible. */
 class NaiveLog {
-  ready: Expected[] = [];
+  readonly type: QueueType;
+  returned: Expected[] = [];
+  unread: Expected[] = [];
   held: (Expected & { segment: Segment; index: number })[] = [];
+
+  constructor(type: QueueType) {
+    this.type = type;
+  }
+
+  get ready(): readonly Expected[] {
+    return [...this.returned, ...this.unread];
+  }
+
+  next(): Expected | undefined {
+    return this.returned.shift() ?? this.unread.shift();
+  }
 
   giveBack(at: number): void {
     const [message] = this.held.splice(at, 1);
     if (message === undefined) return;
-    const { id, persistent, bodyBytes } = message;
-    this.ready.push({ id, persistent, bodyBytes, redelivered: true });
-    this.ready.sort((left, right) => left.id - right.id);
+    const { id, persistent, bodyBytes, returns } = message;
+    this.returned.push({ id, persistent, bodyBytes, returns: returns + 1 });
+    if (this.type === 'classic') this.#sort();
+  }
+
+  #sort(): void {
+    this.returned.sort((left, right) => left.id - right.id);
   }
 
   restart(): void {
     while (this.held.length > 0) this.giveBack(0);
-    this.ready = this.ready.filter(({ persistent }) => persistent);
+    this.#sort();
+    if (this.type === 'quorum') return;
+    this.returned = this.returned.filter(({ persistent }) => persistent);
+    this.unread = this.unread.filter(({ persistent }) => persistent);
+  }
+
+  purge(): void {
+    this.returned = [];
+    this.unread = [];
   }
 }
 
@@ -135,18 +165,24 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 function takeOne(bench: Bench, naive: NaiveLog): void {
   const { log } = bench;
-  const expected = naive.ready.shift();
+  const expected = naive.next();
   expect(log.seek()).toBe(expected !== undefined);
   if (expected === undefined || log.segment === undefined) return;
   const { segment, index } = log;
   expect(idAt(log, segment, index)).toBe(expected.id);
-  expect(log.take()).toBe(expected.redelivered);
+  expect(log.take()).toBe(expected.returns > 0);
+  expect(log.deliveryCount(segment, index)).toBe(naive.type === 'quorum' ? expected.returns : 0);
   naive.held.push({ ...expected, segment, index });
 }
 
-async function run(commands: readonly Command[], reopen: () => Promise<Bench>): Promise<void> {
+async function run(
+  commands: readonly Command[],
+  type: QueueType,
+  openStore: () => Promise<Store>,
+): Promise<void> {
+  const reopen = async () => new Bench(await openStore(), type);
   let bench = await reopen();
-  const naive = new NaiveLog();
+  const naive = new NaiveLog(type);
   let nextId = 0;
   for (const step of commands) {
     const { log } = bench;
@@ -156,7 +192,7 @@ async function run(commands: readonly Command[], reopen: () => Promise<Bench>): 
           const { persistent, bodyBytes } = step;
           const id = nextId++;
           log.append(messageOf(id, persistent, bodyBytes), Date.now(), 0);
-          naive.ready.push({ id, persistent, bodyBytes, redelivered: false });
+          naive.unread.push({ id, persistent, bodyBytes, returns: 0 });
         }
         break;
       case 'take':
@@ -185,7 +221,7 @@ async function run(commands: readonly Command[], reopen: () => Promise<Bench>): 
         break;
       case 'purge':
         expect(log.purge()).toBe(naive.ready.length);
-        naive.ready = [];
+        naive.purge();
         break;
       case 'restart':
         await bench.close();
@@ -209,11 +245,11 @@ async function run(commands: readonly Command[], reopen: () => Promise<Bench>): 
   await bench.close();
 }
 
-describe('a message log behaves like a list', () => {
+describe.each(['classic', 'quorum'] as const)('the message log of a %s queue behaves like a list', (type) => {
   test('in memory', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 60 }), (commands) =>
-        run(commands, async () => new Bench(new MemoryStore())),
+        run(commands, type, async () => new MemoryStore()),
       ),
       { numRuns: 60 },
     );
@@ -224,7 +260,7 @@ describe('a message log behaves like a list', () => {
       fc.asyncProperty(fc.array(command, { maxLength: 60 }), (commands) => {
         const dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
         directories.push(dataDir);
-        return run(commands, async () => new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0 })));
+        return run(commands, type, () => openLmdbStore({ dataDir, freeBytesMin: 0 }));
       }),
       { numRuns: 40 },
     );
