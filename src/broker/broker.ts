@@ -132,6 +132,7 @@ export class Broker implements BrokerContext, LogContext {
 
   /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
   touch(queue: Queue): void {
+    if (queue.isTouched) return;
     queue.isTouched = true;
     this.#touched.push(queue);
     if (this.#isTurnEndScheduled) return;

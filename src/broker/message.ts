@@ -70,6 +70,13 @@ export class Message {
     this.routingKey = routingKey;
   }
 
+  /** Forgets the bytes: a channel that publishes nothing more must not hold on to them, which may be 128 MiB. */
+  letGo(): void {
+    this.address = nothing;
+    this.frames = nothing;
+    this.#headers = undefined;
+  }
+
   /** Where the property list (flags and values) starts and ends in {@link frames}. */
   get propertiesStart(): number {
     return this.framesStart + framePrefixBytes + propertiesOffset;

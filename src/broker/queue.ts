@@ -15,8 +15,11 @@ import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
-/** Deliveries of one queue in a row before other queues and sockets get their turn. */
-const deliveriesPerTurnMax = 2048;
+/** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
+const messagesPerTurnMax = 2048;
+
+/** One that expires counts as so many: its dead letter may have to be made and published. */
+const expiryWeight = 8;
 
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
@@ -244,23 +247,27 @@ export class Queue implements HeadWatcher, IdleQueue {
    */
   drain(now: number): void {
     const { backlog } = this;
-    let left = deliveriesPerTurnMax;
+    let left = messagesPerTurnMax;
     let log = backlog.head;
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
-      if (log.seek() && !(log.mayExpire && this.#expireHead(log, now, false))) {
-        if (left-- === 0) {
-          this.vhost.broker.touch(this);
-          return;
+      if (left-- <= 0) {
+        this.vhost.broker.touch(this);
+        return;
+      }
+      if (log.seek()) {
+        if (log.mayExpire && this.#expireHead(log, now, false)) {
+          left -= expiryWeight - 1;
+        } else {
+          this.#deliver(consumer, log);
+          this.#ring.rotate(consumer);
         }
-        this.#deliver(consumer, log);
-        this.#ring.rotate(consumer);
       }
       log = backlog.head;
     }
     if (this.#hasLengthLimit) this.#dropHead();
-    if (backlog.head.mayExpire) this.#expireDue(now);
+    if (backlog.head.mayExpire) this.#expireDue(now, left);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
@@ -277,19 +284,22 @@ export class Queue implements HeadWatcher, IdleQueue {
     if (consumer.noAck) log.settle(segment, index);
   }
 
-  /** Takes the next message for basic.get; without `noAck` it stays owed. */
+  /**
+   * Takes the next message for basic.get; without `noAck` it stays owed. Undefined: there is none, or none yet,
+   * see {@link isExpiring}.
+   */
   get(noAck: boolean): Taken | undefined {
     this.touchIdle();
     const now = this.#now();
     this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek()) return undefined;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
     // What has come to the head may be too old already, and the answer counts what is left.
-    if (log.mayExpire) this.#expireDue(now);
+    if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
     if (!this.isTouched) this.vhost.broker.touch(this);
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
@@ -438,9 +448,18 @@ export class Queue implements HeadWatcher, IdleQueue {
     return this.vhost.broker.clock.now();
   }
 
-  /** Expires what is due at the head and wakes up again when the next head is. */
-  #expireDue(now: number): void {
+  /**
+   * Expires what is due at the head, and wakes up again when there is more than `budget`, of deliveries, allows,
+   * or the next head is due.
+   */
+  #expireDue(now: number, budget: number): void {
+    let left = budget;
     for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
+      if (left <= 0) {
+        this.vhost.broker.touch(this);
+        return;
+      }
+      left -= expiryWeight;
       if (!log.seek() || this.#expireHead(log, now, true)) continue;
       const { segment, index } = log;
       if (segment !== undefined) this.#headTimer.arm(segment.expiresAt(index));
@@ -450,6 +469,18 @@ export class Queue implements HeadWatcher, IdleQueue {
 
   headDue(): void {
     this.vhost.broker.touch(this);
+  }
+
+  /** More messages are too old than could leave in this turn; what is behind them is not known yet. */
+  get isExpiring(): boolean {
+    const log = this.backlog.head;
+    return log.mayExpire && log.seek() && this.#isDue(log, this.#now());
+  }
+
+  /** The head is to go for its age. */
+  #isDue({ segment, index }: MessageLog, now: number): boolean {
+    const expiresAt = segment?.expiresAt(index) ?? 0;
+    return expiresAt !== 0 && now >= expiresAt;
   }
 
   /**

@@ -222,7 +222,8 @@ export class Channel implements DeliveriesHost {
     if (queue.type === 'quorum' && queue.singleActiveConsumer) throw getNotSupported(queue);
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
-      this.output.method(this.id, { id: MethodId.BasicGetEmpty });
+      if (queue.isExpiring) this.#getLater(method);
+      else this.output.method(this.id, { id: MethodId.BasicGetEmpty });
       return;
     }
     const { segment, index, redelivered, deliveryCount } = taken;
@@ -247,6 +248,20 @@ export class Channel implements DeliveriesHost {
     }
     if (vhost.firehose.isOn) vhost.firehose.delivered(message, queue, redelivered, this.traceOrigin);
     if (method.noAck) segment.log.settle(segment, index);
+  }
+
+  /** Tries again in the next turn; meanwhile nothing more is read from the connection. */
+  #getLater(method: BasicGet): void {
+    const connection = this.#connection;
+    connection.pauseInput();
+    setImmediate(() => {
+      try {
+        if (!this.#isReleased) this.#get(method);
+      } catch (error) {
+        connection.methodFailed(this.id, error instanceof AmqpError ? error.during(method.id) : error);
+      }
+      connection.resumeInput();
+    });
   }
 
   #consume(method: BasicConsume): void {

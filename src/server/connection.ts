@@ -235,7 +235,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       }
     } catch (error) {
       // Channels name the failing method themselves, where RabbitMQ names one.
-      this.#methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
+      this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
   }
 
@@ -243,7 +243,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     try {
       this.#contentChannel(number)?.header(buffer, start, end);
     } catch (error) {
-      this.#methodFailed(number, error);
+      this.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
   }
@@ -252,7 +252,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     try {
       this.#contentChannel(number)?.body(buffer, start, end);
     } catch (error) {
-      this.#methodFailed(number, error);
+      this.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
   }
@@ -356,7 +356,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   // ---- errors and the end
 
-  #methodFailed(number: number, error: unknown): void {
+  /** Closes the channel or, if it is a matter of the connection, that. */
+  methodFailed(number: number, error: unknown): void {
     if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
     else this.failed(error);
   }

@@ -89,6 +89,8 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#publishChecked();
     } catch (error) {
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
+    } finally {
+      this.#content.message.letGo();
     }
   }
 

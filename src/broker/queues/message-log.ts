@@ -322,6 +322,8 @@ export class MessageLog {
   #miss(count: number): void {
     if (count <= 0) return;
     this.readyCount -= count;
+    // Their sizes are lost with them; without this an empty log would count as too long for ever.
+    if (this.readyCount === 0) this.readyBytes = 0;
     this.#context.reportMissing(this, count);
   }
 
