@@ -12,6 +12,7 @@ import type { BrokerOptions, RunningBroker } from './options.ts';
 import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
+import { listenableHost } from './server/any-address.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
@@ -86,7 +87,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     access.addDefaultUser();
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
     closers.push(() => listener.close());
-    const { host, port } = await listener.listen(options.host ?? defaultHost, options.port ?? defaultPort);
+    const { host, port } = await listener.listen(
+      listenableHost(options.host ?? defaultHost),
+      options.port ?? defaultPort,
+    );
     const view = new LiveBrokerView(nodeName, broker, listener);
     const management = await openManagement(options, view, access);
     if (management !== undefined) closers.push(() => management.close());
@@ -104,7 +108,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       setTracing: (vhostName, isTracing) => {
         const vhost = broker.vhost(vhostName);
         if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
-        vhost.isTracing = isTracing;
+        vhost.firehose.isOn = isTracing;
         log.info({ vhost: vhostName }, `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`);
       },
       close: () => {
@@ -140,7 +144,7 @@ async function openManagement(
   if (options.managementPort === undefined) return undefined;
   return startManagement({
     port: options.managementPort,
-    host: options.managementHost ?? options.host ?? defaultHost,
+    host: listenableHost(options.managementHost ?? options.host ?? defaultHost),
     view,
     authenticate: managementLogin(access),
     logger: options.logger ?? silentLogger,

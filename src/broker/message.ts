@@ -1,6 +1,7 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { uint16At, uint32At } from '../protocol/bytes.ts';
 import { decodeTable, type FieldTable } from '../protocol/field-table.ts';
+import { frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import {
   PropertyScan,
   persistentDeliveryMode,
@@ -10,9 +11,6 @@ import {
 import { decodeText } from '../protocol/text.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './record.ts';
 
-/** Type, channel and size of a frame. */
-export const framePrefixBytes = 7;
-const frameEnd = 0xce;
 const nothing = Buffer.alloc(0);
 
 /**
@@ -70,6 +68,13 @@ export class Message {
     this.addressEnd = end;
     this.exchange = exchange;
     this.routingKey = routingKey;
+  }
+
+  /** Forgets the bytes: a channel that publishes nothing more must not hold on to them, which may be 128 MiB. */
+  letGo(): void {
+    this.address = nothing;
+    this.frames = nothing;
+    this.#headers = undefined;
   }
 
   /** Where the property list (flags and values) starts and ends in {@link frames}. */

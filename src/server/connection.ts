@@ -80,6 +80,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #heartbeat: HeartbeatWatch | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
+  /** 0: not read since the last chunk. */
+  #chunkTime = 0;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -233,7 +235,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       }
     } catch (error) {
       // Channels name the failing method themselves, where RabbitMQ names one.
-      this.#methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
+      this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
   }
 
@@ -241,7 +243,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     try {
       this.#contentChannel(number)?.header(buffer, start, end);
     } catch (error) {
-      this.#methodFailed(number, error);
+      this.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
   }
@@ -250,7 +252,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     try {
       this.#contentChannel(number)?.body(buffer, start, end);
     } catch (error) {
-      this.#methodFailed(number, error);
+      this.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
   }
@@ -269,9 +271,19 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
   heartbeat(): void {}
 
+  /**
+   * The time the chunk being handed out counts from, in milliseconds since the epoch: one reading of the clock
+   * for all its messages, and for delivering them. To be asked for while frames are handled only.
+   */
+  get chunkTime(): number {
+    if (this.#chunkTime === 0) this.#chunkTime = this.broker.clock.now();
+    return this.#chunkTime;
+  }
+
   /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
-    this.broker.endTurn();
+    this.broker.endTurn(this.chunkTime);
+    this.#chunkTime = 0;
     this.#limitUnread();
     this.#throttle.chunkEnd();
   }
@@ -344,7 +356,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   // ---- errors and the end
 
-  #methodFailed(number: number, error: unknown): void {
+  /** Closes the channel or, if it is a matter of the connection, that. */
+  methodFailed(number: number, error: unknown): void {
     if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
     else this.failed(error);
   }
@@ -371,6 +384,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
   failed(error: unknown): void {
+    // Broken off, the chunk may go on at any time.
+    this.#chunkTime = 0;
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
     const amqpError = error instanceof AmqpError ? error : undefined;
     if (amqpError === undefined) this.#events.internalError(error);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -25,7 +25,10 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
   readonly #lines: string[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #complaints: string[] = [];
+  #waiting: Waiting[] = [];
+  /** Files of the store that were done with and removed. */
+  generationsRemoved = 0;
 
   constructor({ dataDir, flags = [], env = {} }: ServerProcessOptions) {
     const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
@@ -36,9 +39,13 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#closed = once(this.#child, 'close');
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));
-    }
+    const { stdout, stderr } = this.#child;
+    if (stdout === null || stderr === null) throw new Error('the server has no output');
+    createInterface({ input: stdout }).on('line', (line) => this.#take(line));
+    createInterface({ input: stderr }).on('line', (line) => {
+      this.#complaints.push(line);
+      this.#take(line);
+    });
   }
 
   /** Starts a broker and resolves when it accepts clients. */
@@ -73,6 +80,20 @@ export class ServerProcess {
     return this.#lines.join('\n');
   }
 
+  /** Standard error. The broker writes nothing there; LMDB does when it is in trouble. */
+  get complaints(): readonly string[] {
+    return this.#complaints;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Files, sockets and whatever else has a descriptor. */
+  get openFiles(): number {
+    return readdirSync(`/proc/${this.#child.pid}/fd`).length;
+  }
+
   /** Memory that is not backed by files, in bytes. */
   get anonymousBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
@@ -101,10 +122,13 @@ export class ServerProcess {
   }
 
   #take(line: string): void {
+    if (line.includes('removed generation')) this.generationsRemoved++;
     if (this.#lines.push(line) > keptLinesMax) this.#lines.shift();
-    for (const { text, times, resolve } of this.#waiting) {
-      if (this.#lines.filter((known) => known.includes(text)).length >= times) resolve(line);
-    }
+    this.#waiting = this.#waiting.filter(({ text, times, resolve }) => {
+      if (this.#lines.filter((known) => known.includes(text)).length < times) return true;
+      resolve(line);
+      return false;
+    });
   }
 }
 

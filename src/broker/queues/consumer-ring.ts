@@ -6,7 +6,7 @@ import type { Consumer } from '../consumer.ts';
  * back when it has some again, so finding the next one does not depend on how many there are.
  */
 export class ConsumerRing {
-  readonly #levels: Level[] = [];
+  #levels: Level[] = [];
 
   add(consumer: Consumer): void {
     if (consumer.isInRing) return;
@@ -47,6 +47,8 @@ export class ConsumerRing {
     if (first?.priority === priority) return first;
     let level = this.#levels.find((candidate) => candidate.priority === priority);
     if (level === undefined) {
+      // A priority that nobody waits with any more is forgotten, so that their number does not grow.
+      this.#levels = this.#levels.filter(({ consumers }) => consumers.length > 0);
       level = { priority, consumers: [] };
       this.#levels.push(level);
       this.#levels.sort((left, right) => right.priority - left.priority);
