@@ -57,7 +57,10 @@ export class ChannelConsumer implements Consumer {
   }
 
   get hasCapacity(): boolean {
-    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) {
+      this.queue.vhost.broker.awaitsAcks = true;
+      return false;
+    }
     return (this.noAck || this.#deliveries.hasGlobalCapacity) && !this.#output.isCongested;
   }
 
