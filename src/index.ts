@@ -108,7 +108,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       setTracing: (vhostName, isTracing) => {
         const vhost = broker.vhost(vhostName);
         if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
-        vhost.isTracing = isTracing;
+        vhost.firehose.isOn = isTracing;
         log.info({ vhost: vhostName }, `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`);
       },
       close: () => {

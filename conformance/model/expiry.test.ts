@@ -88,6 +88,17 @@ scenarios(
       expect((await channel.next('basic.deliver')).text).toBe('now');
     });
 
+    test('TTL 0 with a consumer that can take all of a burst: none is lost', async () => {
+      const channel = await openChannel();
+      const queue = await declareQueue(channel, { arguments: { 'x-message-ttl': 0 } });
+      await consume(channel, queue, { 'no-ack': true });
+      for (let burst = 0; burst < 20; burst++) {
+        const texts = Array.from({ length: 50 }, (_, i) => `${burst}.${i}`);
+        publishTexts(channel, queue, ...texts);
+        for (const text of texts) expect((await channel.next('basic.deliver')).text).toBe(text);
+      }
+    });
+
     test('a requeued message keeps its time', async () => {
       const channel = await openChannel();
       const queue = await declareQueue(channel);

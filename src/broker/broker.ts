@@ -116,14 +116,17 @@ export class Broker implements BrokerContext, LogContext {
     return vhost;
   }
 
-  /** Hands out what is ready in the queues that were touched. Called when a chunk of input is done with. */
-  endTurn(): void {
+  /**
+   * Hands out what is ready in the queues that were touched. Called when a chunk of input is done with; `now`
+   * is the time its messages were published at, so that none of them expires before its consumer's turn.
+   */
+  endTurn(now: number): void {
     const queues = this.#touched;
     if (queues.length === 0) return;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
     for (const queue of queues) {
-      if (!queue.isDeleted) queue.drain();
+      if (!queue.isDeleted) queue.drain(now);
     }
   }
 
@@ -136,7 +139,7 @@ export class Broker implements BrokerContext, LogContext {
     this.#isTurnEndScheduled = true;
     setImmediate(() => {
       this.#isTurnEndScheduled = false;
-      this.endTurn();
+      this.endTurn(this.clock.now());
     });
   }
 

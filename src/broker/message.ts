@@ -1,6 +1,7 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { uint16At, uint32At } from '../protocol/bytes.ts';
 import { decodeTable, type FieldTable } from '../protocol/field-table.ts';
+import { frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import {
   PropertyScan,
   persistentDeliveryMode,
@@ -10,9 +11,6 @@ import {
 import { decodeText } from '../protocol/text.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './record.ts';
 
-/** Type, channel and size of a frame. */
-export const framePrefixBytes = 7;
-const frameEnd = 0xce;
 const nothing = Buffer.alloc(0);
 
 /**

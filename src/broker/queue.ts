@@ -1,7 +1,6 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
-import type { Timer } from './clock.ts';
 import type { Consumer } from './consumer.ts';
 import type { Message } from './message.ts';
 import { describe } from './names.ts';
@@ -10,6 +9,8 @@ import { PublishOutcome } from './publish-outcome.ts';
 import type { QueueType } from './queue-type.ts';
 import type { Backlog } from './queues/backlog.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
+import { HeadTimer, type HeadWatcher } from './queues/head-timer.ts';
+import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
@@ -77,7 +78,7 @@ export interface Taken {
 }
 
 /** A queue: messages in order, consumers in turn, time limits at the head. Classic queues are just that. */
-export class Queue {
+export class Queue implements HeadWatcher, IdleQueue {
   readonly vhost: VirtualHost;
   readonly name: string;
   readonly type: QueueType;
@@ -101,10 +102,9 @@ export class Queue {
   #hasLengthLimit: boolean;
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
   readonly #deliversAtOnce: boolean;
-  #expiryTimer: Timer | undefined;
-  #expiryDue = 0;
-  #idleTimer: Timer | undefined;
-  #lastUsedAt: number;
+  readonly #headTimer: HeadTimer;
+  /** With x-expires. */
+  #idleTimer: IdleTimer | undefined;
 
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
@@ -120,8 +120,8 @@ export class Queue {
     this.#settings = queueSettings(options.arguments, options.policies.definition);
     this.#hasLengthLimit = hasLengthLimit(this.#settings);
     this.#deliversAtOnce = options.backlog.logs.length > 1;
-    this.#lastUsedAt = this.#now();
-    this.#armIdleTimer();
+    this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
+    this.#idleTimer = this.#newIdleTimer();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
   }
 
@@ -177,34 +177,34 @@ export class Queue {
   applySettings(settings: QueueSettings): void {
     this.#settings = settings;
     this.#hasLengthLimit = hasLengthLimit(settings);
-    this.#idleTimer?.cancel();
-    this.#idleTimer = undefined;
-    this.touchIdle();
-    this.drain();
+    this.#idleTimer?.stop();
+    this.#idleTimer = this.#newIdleTimer();
+    this.drain(this.#now());
   }
 
   /**
    * Appends a message, unless it is too much and the publisher is to know; it is delivered when the turn
-   * ends. Returns a {@link PublishOutcome}.
+   * ends. Returns a {@link PublishOutcome}. `now` is in milliseconds since the epoch and counts for
+   * delivering too, where the message cannot wait: a consumer that is there gets it even with a TTL of 0.
    */
-  publish(message: Message): number {
-    if (this.#hasLengthLimit && this.#refuses(message)) return PublishOutcome.Refused;
-    const now = this.#now();
+  publish(message: Message, now: number): number {
+    if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
-    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0))) this.drain();
+    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
+      this.drain(now);
     else if (!this.isTouched) this.vhost.broker.touch(this);
     return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
   }
 
   /** True when the queue is full and its overflow is to refuse; what consumers can take does not count. */
-  #refuses(message: Message): boolean {
+  #refuses(message: Message, now: number): boolean {
     const { overflow } = this.#settings;
     if (overflow === 'drop-head' || !this.#isTooLong(1, message.bodySize)) return false;
-    this.drain();
+    this.drain(now);
     if (!this.#isTooLong(1, message.bodySize)) return false;
-    if (overflow === 'reject-publish-dlx') this.vhost.publishDeadLetter(this, message, 'maxlen');
+    if (overflow === 'reject-publish-dlx') this.vhost.deadLetters.publish(this, message, 'maxlen');
     return true;
   }
 
@@ -241,8 +241,11 @@ export class Queue {
     return ofMessage < 0 ? ofQueue : Math.min(ofQueue, ofMessage);
   }
 
-  /** Hands ready messages to consumers as long as both are there, and expires what is due at the head. */
-  drain(): void {
+  /**
+   * Hands ready messages to consumers as long as both are there, and expires what is due at the head: `now`,
+   * in milliseconds since the epoch.
+   */
+  drain(now: number): void {
     const { backlog } = this;
     let left = messagesPerTurnMax;
     let log = backlog.head;
@@ -254,7 +257,7 @@ export class Queue {
         return;
       }
       if (log.seek()) {
-        if (log.mayExpire && this.#expireHead(log, false)) {
+        if (log.mayExpire && this.#expireHead(log, now, false)) {
           left -= expiryWeight - 1;
         } else {
           this.#deliver(consumer, log);
@@ -264,7 +267,7 @@ export class Queue {
       log = backlog.head;
     }
     if (this.#hasLengthLimit) this.#dropHead();
-    if (backlog.head.mayExpire) this.#expireDue(left);
+    if (backlog.head.mayExpire) this.#expireDue(now, left);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
@@ -287,15 +290,16 @@ export class Queue {
    */
   get(noAck: boolean): Taken | undefined {
     this.touchIdle();
-    this.drain();
+    const now = this.#now();
+    this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek() || (log.mayExpire && this.#isDue(log))) return undefined;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
     if (!noAck) this.#unackedCount++;
     // What has come to the head may be too old already, and the answer counts what is left.
-    if (log.mayExpire) this.#expireDue(messagesPerTurnMax);
+    if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
     if (!this.isTouched) this.vhost.broker.touch(this);
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
@@ -349,8 +353,7 @@ export class Queue {
     }
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
-    this.#idleTimer?.cancel();
-    this.#idleTimer = undefined;
+    this.#idleTimer?.stop();
     this.consumerHasCapacity(consumer);
   }
 
@@ -400,14 +403,22 @@ export class Queue {
 
   /** Drops all ready messages, without dead-lettering. Returns how many there were. */
   purge(): number {
-    this.drain();
+    this.drain(this.#now());
     return this.backlog.purge();
   }
 
   /** The queue was declared or read: x-expires starts anew. */
   touchIdle(): void {
-    this.#lastUsedAt = this.#now();
-    if (this.#idleTimer === undefined) this.#armIdleTimer();
+    this.#idleTimer?.used();
+  }
+
+  #newIdleTimer(): IdleTimer | undefined {
+    const { expiresMs } = this.#settings;
+    return expiresMs === undefined ? undefined : new IdleTimer(this, this.vhost.broker.clock, expiresMs);
+  }
+
+  idleExpired(): void {
+    this.vhost.queueUnused(this);
   }
 
   /**
@@ -416,8 +427,7 @@ export class Queue {
    */
   close(): void {
     this.isDeleted = true;
-    this.#expiryTimer?.cancel();
-    this.#idleTimer?.cancel();
+    this.stop();
     const consumers = [...this.#consumers];
     this.#consumers.clear();
     this.#activeConsumer = undefined;
@@ -428,10 +438,10 @@ export class Queue {
     this.#unackedCount = 0;
   }
 
-  /** Stops timers; for the end of the broker, when everything stays as it is. */
+  /** Stops timers; for the end of the queue, and of the broker, when everything stays as it is. */
   stop(): void {
-    this.#expiryTimer?.cancel();
-    this.#idleTimer?.cancel();
+    this.#headTimer.stop();
+    this.#idleTimer?.stop();
   }
 
   #now(): number {
@@ -442,7 +452,7 @@ export class Queue {
    * Expires what is due at the head, and wakes up again when there is more than `budget`, of deliveries, allows,
    * or the next head is due.
    */
-  #expireDue(budget: number): void {
+  #expireDue(now: number, budget: number): void {
     let left = budget;
     for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
       if (left <= 0) {
@@ -450,9 +460,9 @@ export class Queue {
         return;
       }
       left -= expiryWeight;
-      if (!log.seek() || this.#expireHead(log, true)) continue;
+      if (!log.seek() || this.#expireHead(log, now, true)) continue;
       const { segment, index } = log;
-      if (segment !== undefined) this.#armExpiryTimer(segment.expiresAt(index));
+      if (segment !== undefined) this.#headTimer.arm(segment.expiresAt(index));
       return;
     }
   }
@@ -460,25 +470,28 @@ export class Queue {
   /** More messages are too old than could leave in this turn; what is behind them is not known yet. */
   get isExpiring(): boolean {
     const log = this.backlog.head;
-    return log.mayExpire && log.seek() && this.#isDue(log);
+    return log.mayExpire && log.seek() && this.#isDue(log, this.#now());
   }
 
   /** The head is to go for its age. */
-  #isDue({ segment, index }: MessageLog): boolean {
+  #isDue({ segment, index }: MessageLog, now: number): boolean {
     const expiresAt = segment?.expiresAt(index) ?? 0;
-    return expiresAt !== 0 && this.#now() >= expiresAt;
+    return expiresAt !== 0 && now >= expiresAt;
+  }
+
+  headDue(): void {
+    this.vhost.broker.touch(this);
   }
 
   /**
    * Messages leave for their age only at the head, as in RabbitMQ's classic queues. `nobodyWaits`: the
    * head expires in the very millisecond it is due, which a waiting consumer is still given (TTL 0).
    */
-  #expireHead(log: MessageLog, nobodyWaits: boolean): boolean {
+  #expireHead(log: MessageLog, now: number, nobodyWaits: boolean): boolean {
     const { segment, index } = log;
     if (segment === undefined) return false;
     const expiresAt = segment.expiresAt(index);
     if (expiresAt === 0) return false;
-    const now = this.#now();
     if (nobodyWaits ? now < expiresAt : now <= expiresAt) return false;
     log.take();
     this.discard(segment, index, 'expired');
@@ -489,32 +502,9 @@ export class Queue {
   protected discard(segment: Segment, index: number, reason: DeathReason): void {
     if (this.#settings.deadLetterExchange !== undefined) {
       this.vhost.broker.moved();
-      this.vhost.publishDeadLetter(this, segment.message(index), reason);
+      this.vhost.deadLetters.publish(this, segment.message(index), reason);
     }
     segment.log.settle(segment, index);
-  }
-
-  #armExpiryTimer(due: number): void {
-    if (due === 0 || (this.#expiryTimer !== undefined && this.#expiryDue === due)) return;
-    this.#expiryTimer?.cancel();
-    this.#expiryDue = due;
-    this.#expiryTimer = this.vhost.broker.clock.setTimer(Math.max(0, due - this.#now()), () => {
-      this.#expiryTimer = undefined;
-      this.vhost.broker.touch(this);
-    });
-  }
-
-  /** x-expires: after that long without consumers, declarations and gets the queue goes. */
-  #armIdleTimer(): void {
-    const { expiresMs } = this.#settings;
-    if (expiresMs === undefined || this.#consumers.size > 0) return;
-    const due = this.#lastUsedAt + expiresMs;
-    this.#idleTimer = this.vhost.broker.clock.setTimer(Math.max(0, due - this.#now()), () => {
-      this.#idleTimer = undefined;
-      if (this.#consumers.size > 0) return;
-      if (this.#now() < this.#lastUsedAt + expiresMs) this.#armIdleTimer();
-      else this.vhost.queueUnused(this);
-    });
   }
 }
 

@@ -68,8 +68,8 @@ export class QuorumQueue extends Queue {
     const message = segment.wasReturned(index) ? withoutDeliveryCount(queued) : queued;
     this.vhost.broker.moved();
     if (!this.settings.deadLettersAtLeastOnce) {
-      this.vhost.publishDeadLetter(this, message, reason);
-    } else if (!this.vhost.forwardDeadLetter(this, message, reason)) {
+      this.vhost.deadLetters.publish(this, message, reason);
+    } else if (!this.vhost.deadLetters.forward(this, message, reason)) {
       this.#held.push({ segment, index, reason });
       this.#armRetryTimer();
       return;
@@ -93,19 +93,10 @@ export class QuorumQueue extends Queue {
     if (this.#held.length > 0) this.#armRetryTimer();
   }
 
-  override close(): void {
-    this.#stopRetrying();
-    super.close();
-  }
-
   override stop(): void {
-    this.#stopRetrying();
-    super.stop();
-  }
-
-  #stopRetrying(): void {
     this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
     this.#held = [];
+    super.stop();
   }
 }

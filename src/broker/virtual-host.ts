@@ -11,7 +11,7 @@ import {
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
-import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
+import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import {
   type BindingRow,
@@ -31,6 +31,7 @@ import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { Exchange } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
+import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
 import {
   checkNotReserved,
@@ -42,8 +43,7 @@ import {
 } from './names.ts';
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
-import { PublishOutcome } from './publish-outcome.ts';
-import { type DeathReason, Queue, type QueueOptions } from './queue.ts';
+import { Queue, type QueueOptions } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
@@ -51,11 +51,8 @@ import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { route } from './routing.ts';
+import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
-import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
-
-/** Dead letters published in a row before other queues and sockets get their turn. */
-const deadLettersPerTurnMax = 1000;
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
@@ -73,6 +70,9 @@ export interface BrokerContext {
   touch(queue: Queue): void;
 }
 
+/** What a declaration says of a queue; the rest follows from it and the policies. */
+type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
+
 /** The ends of a binding, if they are there. */
 interface BindingEnds {
   readonly source: Exchange | undefined;
@@ -87,20 +87,17 @@ export class VirtualHost implements PolicyScope {
   readonly name: string;
   readonly broker: BrokerContext;
   readonly policies: Policies = new Policies(this);
+  readonly deadLetters: DeadLetters = new DeadLetters(this);
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
-  /** The firehose is on: publishes and deliveries are copied, see {@link tracePublish}. Not kept on disk. */
-  isTracing = false;
+  readonly firehose: Firehose = new Firehose(this);
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
   /** The bindings that lead to a queue or exchange, if there are any. */
-  readonly #bindingsTo = new Map<Destination, Set<Binding>>();
+  readonly #bindingsTo = new SetMap<Destination, Binding>();
   /** By connection. */
-  readonly #exclusiveQueues = new Map<object, Set<Queue>>();
-  /** On their way; somebody is at work on them whenever there are some. */
-  readonly #deadLetters: { letter: Message; reason: DeathReason }[] = [];
-  #isStopped = false;
+  readonly #exclusiveQueues = new SetMap<object, Queue>();
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -123,7 +120,7 @@ export class VirtualHost implements PolicyScope {
 
   /** The bindings that lead to a queue or exchange. */
   bindingsTo(destination: Destination): Iterable<Binding> {
-    return this.#bindingsTo.get(destination) ?? [];
+    return this.#bindingsTo.get(destination);
   }
 
   findExchange(name: string): Exchange | undefined {
@@ -269,22 +266,24 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const queue = newQueue({
-      vhost: this,
-      name,
-      type,
-      durable,
-      autoDelete,
-      exclusiveOwner,
-      arguments: all,
-      policies: this.policies.match('queue', name, type),
-      singleActiveConsumer: singleActiveConsumerArgument(all),
-      backlog: new Backlog(logs),
-    });
-    this.#queues.set(name, queue);
+    const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
     this.topologyVersion++;
-    if (exclusiveOwner !== undefined) addTo(this.#exclusiveQueues, exclusiveOwner, queue);
+    if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
     if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
+    return queue;
+  }
+
+  #addQueue(options: DeclaredQueue, logs: readonly MessageLog[]): Queue {
+    const { name, type } = options;
+    const all: QueueOptions = {
+      ...options,
+      vhost: this,
+      policies: this.policies.match('queue', name, type),
+      singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
+      backlog: new Backlog(logs),
+    };
+    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    this.#queues.set(name, queue);
     return queue;
   }
 
@@ -325,7 +324,7 @@ export class VirtualHost implements PolicyScope {
 
   /** The connection is gone, and its exclusive queues with it. */
   deleteExclusiveQueues(owner: object): void {
-    for (const queue of this.#exclusiveQueues.get(owner) ?? []) this.#removeQueue(queue);
+    for (const queue of [...this.#exclusiveQueues.get(owner)]) this.#removeQueue(queue);
   }
 
   /** An auto-delete queue lost its last consumer, or x-expires ran out. */
@@ -349,90 +348,6 @@ export class VirtualHost implements PolicyScope {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
   }
 
-  /** Copies a publish to the firehose. */
-  tracePublish(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
-    if (message.exchange !== traceExchange) this.#publishTrace(publishTrace(message, routed, origin));
-  }
-
-  /** Copies a delivery or a basic.get to the firehose. */
-  traceDelivery(message: Message, queue: Queue, redelivered: boolean, origin: TraceOrigin): void {
-    if (message.exchange === traceExchange) return;
-    this.#publishTrace(deliveryTrace(message, queue.name, redelivered, origin));
-  }
-
-  #publishTrace(copy: Message): void {
-    const exchange = this.#exchanges.get(traceExchange);
-    if (exchange === undefined) return;
-    for (const queue of this.route(exchange, copy)) queue.publish(copy);
-  }
-
-  /**
-   * Publishes a message that leaves a queue to the queue's dead-letter exchange, if it has one that exists.
-   * At most once: nobody waits for it to be on disk.
-   */
-  publishDeadLetter(queue: Queue, message: Message, reason: DeathReason): void {
-    const letter = this.#deadLetter(queue, message, reason);
-    if (letter === undefined) return;
-    this.#deadLetters.push({ letter, reason });
-    if (this.#deadLetters.length === 1) this.#publishDeadLetters();
-  }
-
-  /**
-   * Publishes a dead letter for which its message stays in `queue` until this succeeds. The store writes down
-   * that a message has left its queue only when what was published before is on disk, so its letter survives
-   * with as much as it would have if a client had published it. False when the letter reached no queue, or
-   * one that is full refused it.
-   */
-  forwardDeadLetter(queue: Queue, message: Message, reason: DeathReason): boolean {
-    const letter = this.#deadLetter(queue, message, reason);
-    const exchange = letter && this.#exchanges.get(letter.exchange);
-    if (letter === undefined || exchange === undefined) return false;
-    let outcome: number = PublishOutcome.Accepted;
-    let reached = 0;
-    for (const target of this.route(exchange, letter)) {
-      if (reason !== 'rejected' && isAutomaticCycle(letter, target.name)) continue;
-      outcome |= target.publish(letter);
-      reached++;
-    }
-    return reached > 0 && (outcome & PublishOutcome.Refused) === 0;
-  }
-
-  /** The message as it goes to the queue's dead-letter exchange; undefined when there is none. */
-  #deadLetter(queue: Queue, message: Message, reason: DeathReason): Message | undefined {
-    const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
-    if (deadLetterExchange === undefined || !this.#exchanges.has(deadLetterExchange)) return undefined;
-    return deadLetter(message, {
-      exchange: deadLetterExchange,
-      routingKey: deadLetterRoutingKey,
-      queue: queue.name,
-      reason,
-      time: this.broker.clock.now(),
-    });
-  }
-
-  /**
-   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
-   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
-   */
-  #publishDeadLetters(): void {
-    const letters = this.#deadLetters;
-    let taken = 0;
-    try {
-      for (const { letter, reason } of letters) {
-        if (taken === deadLettersPerTurnMax || this.#isStopped) break;
-        taken++;
-        const exchange = this.#exchanges.get(letter.exchange);
-        if (exchange === undefined) continue;
-        for (const target of this.route(exchange, letter)) {
-          if (reason === 'rejected' || !isAutomaticCycle(letter, target.name)) target.publish(letter);
-        }
-      }
-    } finally {
-      letters.splice(0, taken);
-      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishDeadLetters());
-    }
-  }
-
   definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void {
     this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
     // Unbound messages may go elsewhere now.
@@ -441,7 +356,7 @@ export class VirtualHost implements PolicyScope {
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
-    this.#isStopped = true;
+    this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
   }
 
@@ -476,19 +391,8 @@ export class VirtualHost implements PolicyScope {
 
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
-    const queue = newQueue({
-      vhost: this,
-      name: row.name,
-      type,
-      durable: true,
-      autoDelete: row.autoDelete,
-      exclusiveOwner: undefined,
-      arguments: row.arguments,
-      policies: this.policies.match('queue', row.name, type),
-      singleActiveConsumer: singleActiveConsumerArgument(row.arguments),
-      backlog: new Backlog(row.logIds.map((logId) => this.broker.recoverLog(type, logId))),
-    });
-    this.#queues.set(row.name, queue);
+    const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
+    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined }, logs);
   }
 
   #recoverBindings(row: BindingRow): void {
@@ -505,14 +409,14 @@ export class VirtualHost implements PolicyScope {
 
   #addBinding(binding: Binding): void {
     binding.source.addBinding(binding);
-    addTo(this.#bindingsTo, binding.destination, binding);
+    this.#bindingsTo.add(binding.destination, binding);
     this.topologyVersion++;
   }
 
   #removeBinding(binding: Binding): void {
     const { source, destination, routingKey } = binding;
     source.removeBinding(binding);
-    removeFrom(this.#bindingsTo, destination, binding);
+    this.#bindingsTo.remove(destination, binding);
     this.topologyVersion++;
     this.#defineBindings(source, destination, routingKey);
     if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source);
@@ -537,7 +441,7 @@ export class VirtualHost implements PolicyScope {
     this.#queues.delete(queue.name);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
-    if (queue.exclusiveOwner !== undefined) removeFrom(this.#exclusiveQueues, queue.exclusiveOwner, queue);
+    if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
     for (const log of queue.backlog.logs) this.broker.dropLog(log);
@@ -586,20 +490,4 @@ function checkNotDefault(name: string): void {
 
 function preconditionFailed(explanation: string): AmqpError {
   return new AmqpError(ReplyCode.PreconditionFailed, explanation);
-}
-
-function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
-}
-
-function newQueue(options: QueueOptions): Queue {
-  return options.type === 'quorum' ? new QuorumQueue(options) : new Queue(options);
 }

@@ -14,8 +14,8 @@ export const frameEnd = 0xce;
 /** Octets of a frame around its payload: type, channel, size; end octet. */
 export const frameOverhead = 8;
 
-/** Type, channel and size. */
-const prefixLength = 7;
+/** Octets before the payload: type, channel and size. */
+export const framePrefixBytes = 7;
 
 /** RabbitMQ forgives a payload that is this much too large: clients disagree on whether frame_max includes the frame's own octets. */
 const frameSizeSlack = 8;
@@ -64,7 +64,7 @@ export class FrameReader {
   #done = 0;
 
   // The frame that the last chunk ended in.
-  readonly #prefix = Buffer.alloc(prefixLength);
+  readonly #prefix = Buffer.alloc(framePrefixBytes);
   #prefixBytes = 0;
   /** Payload and end octet of a frame that is not a body frame. */
   #assembly: Buffer | undefined;
@@ -169,7 +169,7 @@ export class FrameReader {
       const type = chunk[at] ?? 0;
       const channel = ((chunk[at + 1] ?? 0) << 8) | (chunk[at + 2] ?? 0);
       const size = uint32At(chunk, at + 3);
-      const start = at + prefixLength;
+      const start = at + framePrefixBytes;
       const last = start + size;
       if (size > this.#payloadMax) throw this.#tooLarge(type, size);
       if (last >= end) break;
@@ -209,12 +209,12 @@ export class FrameReader {
 
   /** Whether type, channel and size are known by now. */
   #takePrefix(chunk: Buffer): boolean {
-    const taken = Math.min(prefixLength - this.#prefixBytes, chunk.length - this.#done);
-    if (taken === 0) return this.#prefixBytes === prefixLength;
+    const taken = Math.min(framePrefixBytes - this.#prefixBytes, chunk.length - this.#done);
+    if (taken === 0) return this.#prefixBytes === framePrefixBytes;
     chunk.copy(this.#prefix, this.#prefixBytes, this.#done, this.#done + taken);
     this.#done += taken;
     this.#prefixBytes += taken;
-    if (this.#prefixBytes < prefixLength) return false;
+    if (this.#prefixBytes < framePrefixBytes) return false;
 
     const type = this.#prefix.readUInt8(0);
     const channel = this.#prefix.readUInt16BE(1);

@@ -80,6 +80,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #heartbeat: HeartbeatWatch | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
+  /** 0: not read since the last chunk. */
+  #chunkTime = 0;
   #isReleased = false;
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
@@ -269,9 +271,19 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
   heartbeat(): void {}
 
+  /**
+   * The time the chunk being handed out counts from, in milliseconds since the epoch: one reading of the clock
+   * for all its messages, and for delivering them. To be asked for while frames are handled only.
+   */
+  get chunkTime(): number {
+    if (this.#chunkTime === 0) this.#chunkTime = this.broker.clock.now();
+    return this.#chunkTime;
+  }
+
   /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
-    this.broker.endTurn();
+    this.broker.endTurn(this.chunkTime);
+    this.#chunkTime = 0;
     this.#limitUnread();
     this.#throttle.chunkEnd();
   }
@@ -372,6 +384,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
   failed(error: unknown): void {
+    // Broken off, the chunk may go on at any time.
+    this.#chunkTime = 0;
     if (this.#phase === 'closing' || this.#phase === 'ended') return;
     const amqpError = error instanceof AmqpError ? error : undefined;
     if (amqpError === undefined) this.#events.internalError(error);

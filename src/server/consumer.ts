@@ -7,6 +7,7 @@ import type { Segment } from '../broker/queues/segment.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { integerOf } from '../protocol/field-value.ts';
 import type { Channel } from './channel.ts';
+import type { Deliveries } from './deliveries.ts';
 import { deliverPrefix, type Output } from './output.ts';
 import { Delivery } from './unsettled.ts';
 
@@ -36,6 +37,7 @@ export class ChannelConsumer implements Consumer {
   isInRing = false;
 
   readonly #channel: Channel;
+  readonly #deliveries: Deliveries;
   readonly #output: Output;
   readonly #prefix: Buffer;
 
@@ -49,37 +51,40 @@ export class ChannelConsumer implements Consumer {
     this.priority = Number(integerOf(options.arguments.get('x-priority')) ?? 0);
     this.timeoutMs = consumerTimeoutArgument(options.arguments);
     this.#channel = channel;
+    this.#deliveries = channel.deliveries;
     this.#output = channel.output;
     this.#prefix = deliverPrefix(channel.id, options.tag);
   }
 
   get hasCapacity(): boolean {
     if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
-    return (this.noAck || this.#channel.hasGlobalCapacity) && !this.#output.isCongested;
+    return (this.noAck || this.#deliveries.hasGlobalCapacity) && !this.#output.isCongested;
   }
 
   deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
     const channel = this.#channel;
-    const tag = channel.nextDeliveryTag();
-    if (!this.noAck) {
-      this.unackedCount++;
-      channel.hold(new Delivery(tag, queue, this, segment, index));
-    }
+    const tag = this.#take(queue, segment, index);
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
-    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, redelivered);
+    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
   }
 
   deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
     const channel = this.#channel;
-    const tag = channel.nextDeliveryTag();
-    if (!this.noAck) {
-      this.unackedCount++;
-      channel.hold(new Delivery(tag, queue, this, segment, index));
-    }
+    const tag = this.#take(queue, segment, index);
     const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
-    if (queue.vhost.isTracing) channel.traceDelivery(queue, segment, index, true);
+    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, true);
+  }
+
+  /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
+  #take(queue: Queue, segment: Segment, index: number): number {
+    const tag = this.#deliveries.nextTag();
+    if (!this.noAck) {
+      this.unackedCount++;
+      this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
+    }
+    return tag;
   }
 
   cancelledByServer(): void {

@@ -1,7 +1,7 @@
-import { contentBytes, framePrefixBytes, Message, startBodyFrame } from '../broker/message.ts';
+import { contentBytes, Message, startBodyFrame } from '../broker/message.ts';
 import { copyBytes } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import { FrameType, frameEnd } from '../protocol/frame-reader.ts';
+import { FrameType, frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId } from '../protocol/methods.ts';
 import { basicClassId, decodeContentHeader } from '../protocol/properties.ts';
 

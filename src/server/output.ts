@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
-import { framePrefixBytes, Message } from '../broker/message.ts';
+import { Message } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
-import { FrameType, frameEnd, frameOverhead } from '../protocol/frame-reader.ts';
+import { FrameType, frameEnd, frameOverhead, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../protocol/methods.ts';
 import { propertiesOffset } from '../protocol/properties.ts';
 

@@ -31,7 +31,7 @@ export class ReplyConsumer implements ReplyReceiver {
       id: MethodId.BasicDeliver,
       consumerTag: this.tag,
       // Replies do not count, as in RabbitMQ: the next delivery that does has the same tag.
-      deliveryTag: this.#channel.lastDeliveryTag + 1,
+      deliveryTag: this.#channel.deliveries.lastTag + 1,
       redelivered: false,
       exchange: reply.exchange,
       routingKey: reply.routingKey,
@@ -47,15 +47,14 @@ export class ReplyConsumer implements ReplyReceiver {
 /**
  * Writes the requester's address into a request that names the pseudo-queue in its reply_to.
  *
- * @throws AmqpError 406 when the channel does not consume from the pseudo-queue
+ * @throws AmqpError 406 when there is no address, since the channel does not consume from the pseudo-queue
  */
-export function addressReplies(request: Message, consumer: ReplyConsumer | undefined): void {
+export function addressReplies(request: Message, replyTo: string | undefined): void {
   const { frames, propertiesStart, propertiesEnd, scan } = request;
   const { replyToStart: start, replyToEnd: end } = scan;
   if (end - start !== replyQueueName.length || decodeText(frames, start, end) !== replyQueueName) return;
-  if (consumer === undefined) {
+  if (replyTo === undefined) {
     throw new AmqpError(ReplyCode.PreconditionFailed, 'fast reply consumer does not exist');
   }
-  const changes = { replyTo: consumer.address };
-  request.replaceProperties(rewriteProperties(frames, propertiesStart, propertiesEnd, changes));
+  request.replaceProperties(rewriteProperties(frames, propertiesStart, propertiesEnd, { replyTo }));
 }

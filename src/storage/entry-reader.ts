@@ -1,17 +1,11 @@
-import type { StoredEntry } from '../broker/store.ts';
+import type { LogEntry, StoredEntry } from '../broker/store.ts';
 import { decodeEntryKey, type EntryKey, entryIsIntact, entryPosition } from './entry-key.ts';
 import type { Generation } from './generation.ts';
 import type { Log, Span } from './log-index.ts';
 
 /** An entry that fails its checksum. Its bytes are kept in no queue; the broker goes on without them. */
-export interface DamagedEntry {
+export interface DamagedEntry extends LogEntry {
   readonly path: string;
-  readonly logId: number;
-  readonly firstSequence: number;
-  readonly count: number;
-  readonly persistentCount: number;
-  readonly persistentBodyBytes: number;
-  readonly bytes: Buffer;
 }
 
 /** Keys fetched at once. No snapshot stays open between pages. */

@@ -181,7 +181,7 @@ describe('a dead letter', () => {
     const properties = Buffer.from([0x20, 0, 0, 0, 0, 8, 1, 0x61, 0x46, 0, 0, 0, 1, 9]);
     const message = Message.of('', 'source', properties, Buffer.from('body'));
     for (const queue of host.vhost.route(host.vhost.exchangeForPublish(host.actor, ''), message)) {
-      queue.publish(message);
+      queue.publish(message, host.broker.clock.now());
     }
     expect(queuesIn(headersOf(host.queue('dead')))).toEqual(['source']);
   });

@@ -52,7 +52,7 @@ function declare(name: string, all = FieldTable.empty): Queue {
 }
 
 function publish(queue: Queue, priority: number, body: string, deliveryMode = 2): void {
-  queue.publish(messageOf('', queue.name, { priority, deliveryMode }, body));
+  queue.publish(messageOf('', queue.name, { priority, deliveryMode }, body), Date.now());
 }
 
 function bodies(queue: Queue): string[] {

@@ -322,7 +322,9 @@ class Twins {
       redelivered: false,
     };
     const accepted = this.naive.publish(entry, this.#now);
-    expect(this.queue.publish(published)).toBe(accepted ? PublishOutcome.Accepted : PublishOutcome.Refused);
+    expect(this.queue.publish(published, this.#now)).toBe(
+      accepted ? PublishOutcome.Accepted : PublishOutcome.Refused,
+    );
   }
 
   #cancel(index: number): void {

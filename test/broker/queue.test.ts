@@ -77,7 +77,7 @@ describe('settings that change', () => {
     const host = new TestHost();
     const queue = host.queue('q');
     const message = messageOf('', 'q', {}, 'x');
-    for (let i = 0; i < 25_000; i++) queue.publish(message);
+    for (let i = 0; i < 25_000; i++) queue.publish(message, host.broker.clock.now());
     changed(queue, { maxLength: 10 });
     expect(queue.readyCount).toBeGreaterThan(10);
     host.broker.endTurn();
@@ -111,6 +111,65 @@ describe('settings that change', () => {
     host.publish('', 'q', {}, 'new');
     host.broker.clock.advance(20);
     expect(bodies(queue)).toEqual(['old']);
+  });
+});
+
+describe('a TTL of 0', () => {
+  /** A consumer that takes everything. */
+  function eagerConsumer(taken: string[]): Consumer {
+    return {
+      ...idleConsumer(),
+      hasCapacity: true,
+      deliver: (_queue, segment, index) => {
+        taken.push(segment.message(index).body.toString());
+      },
+    };
+  }
+
+  /** A queue in a broker whose clock goes on by a millisecond whenever somebody looks at it. */
+  function queueInHaste(host: TestHost): Queue {
+    const queue = host.queue('q', of(['x-message-ttl', int32(0)]));
+    const { clock } = host.broker;
+    const now = clock.now.bind(clock);
+    clock.now = () => {
+      clock.advance(1);
+      return now();
+    };
+    return queue;
+  }
+
+  it('does not run out while a consumer waits', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    for (const body of ['a', 'b', 'c']) host.publish('', 'q', {}, body);
+    expect(taken).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not run out for dead letters either', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    const letters = of(
+      ['x-message-ttl', int32(0)],
+      ['x-dead-letter-exchange', longString('')],
+      ['x-dead-letter-routing-key', longString('q')],
+    );
+    host.queue('first', letters);
+    host.publish('', 'first', {}, 'letter');
+    expect(taken).toEqual(['letter']);
+  });
+
+  it('has run out when nobody waits', () => {
+    const host = new TestHost();
+    const queue = queueInHaste(host);
+    host.publish('', 'q', {}, 'a');
+    const taken: string[] = [];
+    queue.addConsumer(eagerConsumer(taken));
+    host.broker.endTurn();
+    expect(taken).toEqual([]);
   });
 });
 

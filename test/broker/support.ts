@@ -88,7 +88,7 @@ export class TestBroker implements BrokerContext, LogContext {
       const queues = this.#touched;
       this.#touched = [];
       for (const queue of queues) queue.isTouched = false;
-      for (const queue of queues) if (!queue.isDeleted) queue.drain();
+      for (const queue of queues) if (!queue.isDeleted) queue.drain(this.clock.now());
     }
   }
 
@@ -166,7 +166,7 @@ export class TestHost {
     const message = messageOf(exchange, routingKey, properties, body);
     if (properties.expiration !== undefined) message.expirationMs = Number(properties.expiration);
     const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
-    for (const queue of queues) queue.publish(message);
+    for (const queue of queues) queue.publish(message, this.broker.clock.now());
     this.broker.endTurn();
   }
 }

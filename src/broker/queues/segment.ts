@@ -1,4 +1,5 @@
 import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
+import { frameEnd } from '../../protocol/frame-reader.ts';
 import { Message } from '../message.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
@@ -16,8 +17,6 @@ export const RecordState = {
   /** Acknowledged, dropped, expired or purged. */
   Settled: 3,
 } as const;
-
-const frameEnd = 0xce;
 
 /**
  * Consecutive records of one log: record i has sequence `firstSequence + i`. Its slab may be let go

@@ -1,0 +1,103 @@
+import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
+import type { Message } from './message.ts';
+import { PublishOutcome } from './publish-outcome.ts';
+import type { DeathReason, Queue } from './queue.ts';
+import type { VirtualHost } from './virtual-host.ts';
+
+/** Dead letters published in a row before other queues and sockets get their turn. */
+const lettersPerTurnMax = 1000;
+
+interface DeadLetter {
+  readonly letter: Message;
+  readonly reason: DeathReason;
+}
+
+/** The dead letters of a virtual host on their way from queue to exchange. */
+export class DeadLetters {
+  readonly #vhost: VirtualHost;
+  /** On their way; somebody is at work on them whenever there are some. */
+  readonly #letters: DeadLetter[] = [];
+  #isStopped = false;
+
+  constructor(vhost: VirtualHost) {
+    this.#vhost = vhost;
+  }
+
+  /**
+   * Publishes a message that leaves a queue to the queue's dead-letter exchange, if it has one that exists.
+   * At most once: nobody waits for it to be on disk.
+   */
+  publish(queue: Queue, message: Message, reason: DeathReason): void {
+    const letter = this.#letterOf(queue, message, reason);
+    if (letter === undefined) return;
+    this.#letters.push({ letter, reason });
+    if (this.#letters.length === 1) this.#publishAll();
+  }
+
+  /**
+   * Publishes a dead letter for which its message stays in `queue` until this succeeds. The store writes down
+   * that a message has left its queue only when what was published before is on disk, so its letter survives
+   * with as much as it would have if a client had published it. False when the letter reached no queue, or
+   * one that is full refused it.
+   */
+  forward(queue: Queue, message: Message, reason: DeathReason): boolean {
+    const letter = this.#letterOf(queue, message, reason);
+    if (letter === undefined) return false;
+    const targets = this.#targets({ letter, reason });
+    let outcome: number = PublishOutcome.Accepted;
+    for (const target of targets) outcome |= target.publish(letter, this.#now());
+    return targets.length > 0 && (outcome & PublishOutcome.Refused) === 0;
+  }
+
+  /** The rest is forgotten: for the end of the broker. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** The message as it goes to the queue's dead-letter exchange; undefined when there is none. */
+  #letterOf(queue: Queue, message: Message, reason: DeathReason): Message | undefined {
+    const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
+    if (deadLetterExchange === undefined) return undefined;
+    if (this.#vhost.findExchange(deadLetterExchange) === undefined) return undefined;
+    return deadLetter(message, {
+      exchange: deadLetterExchange,
+      routingKey: deadLetterRoutingKey,
+      queue: queue.name,
+      reason,
+      time: this.#now(),
+    });
+  }
+
+  /**
+   * A letter may expire at once, or be one too many, where it goes, and so on: the list keeps a long chain
+   * off the stack, and one without an end (a circle that a consumer's reject allows) leaves others their turn.
+   */
+  #publishAll(): void {
+    const letters = this.#letters;
+    let taken = 0;
+    try {
+      for (const entry of letters) {
+        if (taken === lettersPerTurnMax || this.#isStopped) break;
+        taken++;
+        for (const target of this.#targets(entry)) target.publish(entry.letter, this.#now());
+      }
+    } finally {
+      letters.splice(0, taken);
+      if (letters.length > 0 && !this.#isStopped) setImmediate(() => this.#publishAll());
+    }
+  }
+
+  /** The queues a letter goes to, but for those it would come back to without end. */
+  #targets({ letter, reason }: DeadLetter): readonly Queue[] {
+    const exchange = this.#vhost.findExchange(letter.exchange);
+    if (exchange === undefined) return [];
+    const routed = this.#vhost.route(exchange, letter);
+    if (reason === 'rejected') return routed;
+    return routed.filter((target) => !isAutomaticCycle(letter, target.name));
+  }
+
+  /** Between turns too, so never the time of a chunk. */
+  #now(): number {
+    return this.#vhost.broker.clock.now();
+  }
+}

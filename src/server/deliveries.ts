@@ -1,0 +1,185 @@
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import { type Delivery, UnsettledList } from './unsettled.ts';
+
+/** Taken-back deliveries whose late settling is forgiven; for the oldest beyond it is an unknown delivery tag. */
+const lateTagsMax = 65_536;
+
+/** What becomes of a delivery: basic.ack, basic.nack and basic.reject. */
+export type Settlement = 'acknowledge' | 'requeue' | 'reject';
+
+/** Inside a transaction settling waits for the commit. */
+interface PendingSettlement {
+  readonly delivery: Delivery;
+  readonly settlement: Settlement;
+}
+
+/** The channel around the deliveries. */
+export interface DeliveriesHost {
+  /** A limit was lifted: consumers may take messages again. */
+  resumeConsumers(): void;
+}
+
+/**
+ * What a channel has been given: numbers deliveries, keeps those that nobody has settled yet, and knows how
+ * many the client may have at a time (RabbitMQ pages "Consumer Acknowledgements", "Consumer Prefetch").
+ */
+export class Deliveries {
+  readonly #host: DeliveriesHost;
+  readonly #unsettled = new UnsettledList();
+  /** Deliveries that were taken back because nobody settled them in time: settling them now means nothing. */
+  readonly #lateTags = new Set<number>();
+  #lastTag = 0;
+  /** Unsettled deliveries to consumers; those of basic.get do not count for qos. */
+  #consumerUnackedCount = 0;
+  /** basic.qos global=true; 0: no limit. */
+  #globalPrefetch = 0;
+  /** In transaction mode: since the last commit or rollback. */
+  #pending: PendingSettlement[] | undefined;
+
+  constructor(host: DeliveriesHost) {
+    this.#host = host;
+  }
+
+  get unsettledCount(): number {
+    return this.#unsettled.size;
+  }
+
+  /** The oldest one that nobody has settled. */
+  get oldest(): Delivery | undefined {
+    return this.#unsettled.first;
+  }
+
+  /** Those that nobody has settled, oldest first. */
+  unsettled(): Iterable<Delivery> {
+    return this.#unsettled;
+  }
+
+  get lastTag(): number {
+    return this.#lastTag;
+  }
+
+  nextTag(): number {
+    return ++this.#lastTag;
+  }
+
+  /** The client was given a message that it has to settle. */
+  hold(delivery: Delivery): void {
+    this.#unsettled.add(delivery);
+    if (delivery.consumer !== undefined) this.#consumerUnackedCount++;
+  }
+
+  // ---- qos
+
+  get globalPrefetch(): number {
+    return this.#globalPrefetch;
+  }
+
+  /** basic.qos global=true: one more limit for all consumers of the channel together. */
+  set globalPrefetch(count: number) {
+    this.#globalPrefetch = count;
+    this.#host.resumeConsumers();
+  }
+
+  get hasGlobalCapacity(): boolean {
+    return this.#globalPrefetch === 0 || this.#consumerUnackedCount < this.#globalPrefetch;
+  }
+
+  #freeCapacity(delivery: Delivery): void {
+    const consumer = delivery.consumer;
+    if (consumer === undefined) return;
+    consumer.unackedCount--;
+    this.#consumerUnackedCount--;
+    if (this.#globalPrefetch !== 0) this.#host.resumeConsumers();
+    else if (!consumer.isInRing) delivery.queue.consumerHasCapacity(consumer);
+  }
+
+  // ---- settling
+
+  /** `multiple`: all up to that tag; tag 0 stands for the last one. @throws AmqpError 406 unknown delivery tag */
+  settle(deliveryTag: number, multiple: boolean, settlement: Settlement): void {
+    const unsettled = this.#unsettled;
+    if (!multiple) {
+      const delivery = unsettled.take(deliveryTag);
+      if (delivery !== undefined) this.#settleOne(delivery, settlement);
+      else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+      return;
+    }
+    const isKnown = deliveryTag === 0 || unsettled.has(deliveryTag) || this.#lateTags.has(deliveryTag);
+    if (!isKnown) throw unknownDeliveryTag(deliveryTag);
+    const upTo = deliveryTag === 0 ? Number.MAX_SAFE_INTEGER : deliveryTag;
+    for (const tag of this.#lateTags) if (tag <= upTo) this.#lateTags.delete(tag);
+    unsettled.takeUpTo(upTo, (delivery) => this.#settleOne(delivery, settlement));
+  }
+
+  #settleOne(delivery: Delivery, settlement: Settlement): void {
+    if (this.#pending === undefined) this.#apply(delivery, settlement);
+    else this.#pending.push({ delivery, settlement });
+  }
+
+  #apply(delivery: Delivery, settlement: Settlement): void {
+    const { queue, segment, index } = delivery;
+    this.#freeCapacity(delivery);
+    if (settlement === 'acknowledge') queue.acknowledge(segment, index);
+    else if (settlement === 'requeue') queue.requeue(segment, index);
+    else queue.reject(segment, index);
+  }
+
+  /** basic.recover: all go back to their queues, in a transaction too. */
+  recover(): void {
+    this.#unsettled.takeUpTo(Number.MAX_SAFE_INTEGER, (delivery) => this.#apply(delivery, 'requeue'));
+  }
+
+  /** The client kept it for too long: back to its queue, whether or not the client settles it later. */
+  takeBack(delivery: Delivery): void {
+    this.#unsettled.take(delivery.tag);
+    this.#rememberLate(delivery.tag);
+    this.#freeCapacity(delivery);
+    delivery.queue.abandon(delivery.segment, delivery.index);
+  }
+
+  #rememberLate(tag: number): void {
+    this.#lateTags.add(tag);
+    if (this.#lateTags.size <= lateTagsMax) return;
+    for (const oldest of this.#lateTags) {
+      this.#lateTags.delete(oldest);
+      break;
+    }
+  }
+
+  // ---- transactions
+
+  /** tx.select: from now on settling waits for {@link commit}. */
+  selectTransactions(): void {
+    this.#pending ??= [];
+  }
+
+  get hasPending(): boolean {
+    return this.#pending !== undefined && this.#pending.length > 0;
+  }
+
+  /** Settles what was gathered. */
+  commit(): void {
+    for (const { delivery, settlement } of this.#takePending()) this.#apply(delivery, settlement);
+  }
+
+  /** What was settled since the last commit is outstanding again. */
+  rollback(): void {
+    this.#unsettled.restore(this.#takePending().map(({ delivery }) => delivery));
+  }
+
+  #takePending(): readonly PendingSettlement[] {
+    const pending = this.#pending ?? [];
+    if (this.#pending !== undefined) this.#pending = [];
+    return pending;
+  }
+
+  /** The channel is gone: what is unsettled goes back to its place, what a transaction gathered is forgotten. */
+  release(): void {
+    if (this.hasPending) this.rollback();
+    for (const { queue, segment, index } of this.#unsettled) queue.abandon(segment, index);
+  }
+}
+
+function unknownDeliveryTag(tag: number): AmqpError {
+  return new AmqpError(ReplyCode.PreconditionFailed, `unknown delivery tag ${tag}`);
+}

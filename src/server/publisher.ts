@@ -1,0 +1,241 @@
+import type { CommitWaiter } from '../broker/committer.ts';
+import type { Exchange } from '../broker/exchange.ts';
+import { expirationOf } from '../broker/expiration.ts';
+import type { Message } from '../broker/message.ts';
+import { PublishOutcome } from '../broker/publish-outcome.ts';
+import type { Queue } from '../broker/queue.ts';
+import { PropertyFlag } from '../protocol/basic-properties.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import { MethodId } from '../protocol/methods.ts';
+import type { Channel } from './channel.ts';
+import { ConfirmLedger, type ConfirmSink } from './confirms.ts';
+import type { Connection } from './connection.ts';
+import { ContentAssembler } from './content.ts';
+import type { BeforeFlush } from './output.ts';
+import { addressReplies } from './reply-consumer.ts';
+
+/** Properties that a publish is checked for. */
+const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyFlag.Expiration;
+
+/** Users with this tag may publish under any user_id. */
+const impersonatorTag = 'impersonator';
+
+/** A publish inside a transaction: checked and routed when it came, enqueued at commit. */
+interface PendingPublish {
+  /** A copy of its own. */
+  readonly message: Message;
+  readonly queues: readonly Queue[];
+  readonly mandatory: boolean;
+}
+
+/**
+ * The publishing half of a channel: puts a message together, checks and routes it, hands it to its queues, and
+ * tells the client what became of it (basic.return, publisher confirms). In a transaction it gathers instead.
+ */
+export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
+  /** What requests carry that ask for replies without a queue, once the channel consumes them. */
+  replyAddress: string | undefined;
+
+  readonly #channel: Channel;
+  readonly #connection: Connection;
+  readonly #content: ContentAssembler;
+  /** The exchange of the last publish, as long as the topology has not changed. */
+  #exchange: Exchange | undefined;
+  #exchangeVersion = -1;
+  #confirms: ConfirmLedger | undefined;
+  #isFlushPending = false;
+  #isWaitingForCommit = false;
+  /** In transaction mode: since the last commit or rollback. */
+  #pending: PendingPublish[] | undefined;
+  #isReleased = false;
+
+  constructor(channel: Channel, connection: Connection) {
+    this.#channel = channel;
+    this.#connection = connection;
+    this.#content = new ContentAssembler(connection.maxMessageBytes);
+  }
+
+  // ---- content
+
+  /** A publish has begun and its content is not complete: no method may come, not even one that closes. */
+  get isExpectingContent(): boolean {
+    return this.#content.isExpectingContent;
+  }
+
+  /** What a method in the middle of a publish gets. */
+  unexpectedMethod(): AmqpError {
+    return this.#content.unexpectedMethod();
+  }
+
+  /** Arguments of basic.publish in buffer[start,end); header and body follow. @throws AmqpError */
+  begin(buffer: Buffer, start: number, end: number): void {
+    this.#content.publish(buffer, start, end);
+  }
+
+  /** @throws AmqpError */
+  header(buffer: Buffer, start: number, end: number): void {
+    if (this.#content.header(buffer, start, end)) this.#publish();
+  }
+
+  /** @throws AmqpError */
+  body(buffer: Buffer, start: number, end: number): void {
+    if (this.#content.body(buffer, start, end)) this.#publish();
+  }
+
+  // ---- publishing
+
+  #publish(): void {
+    try {
+      this.#publishChecked();
+    } catch (error) {
+      throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
+    } finally {
+      this.#content.message.letGo();
+    }
+  }
+
+  #publishChecked(): void {
+    const content = this.#content;
+    const connection = this.#connection;
+    const message = content.message;
+    if (content.immediate) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true');
+    if (content.isTooLarge) {
+      const text = `message size ${content.bodySize} is larger than configured max size ${connection.maxMessageBytes}`;
+      throw new AmqpError(ReplyCode.PreconditionFailed, text);
+    }
+    const exchange = this.#exchangeFor(message.exchange);
+    if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
+    const { vhost } = connection;
+    const queues = vhost.route(exchange, message);
+    if (vhost.firehose.isOn) vhost.firehose.published(message, queues, this.#channel.traceOrigin);
+    if (this.#pending !== undefined) {
+      this.#pending.push({ message: message.copy(), queues: [...queues], mandatory: content.mandatory });
+      return;
+    }
+    if (queues.length === 0 && content.mandatory) this.#return(message);
+    let outcome: number = PublishOutcome.Accepted;
+    for (const queue of queues) outcome |= queue.publish(message, connection.chunkTime);
+    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
+  }
+
+  #exchangeFor(name: string): Exchange {
+    const { vhost, actor } = this.#connection;
+    const known = this.#exchange;
+    if (known !== undefined && known.name === name && this.#exchangeVersion === vhost.topologyVersion)
+      return known;
+    const exchange = vhost.exchangeForPublish(actor, name);
+    this.#exchange = exchange;
+    this.#exchangeVersion = vhost.topologyVersion;
+    return exchange;
+  }
+
+  /** In RabbitMQ's order. */
+  #checkProperties(message: Message): void {
+    if (message.scan.replyToEnd !== 0) addressReplies(message, this.replyAddress);
+    if (message.scan.userIdEnd !== 0) this.#checkUserId(message);
+    if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
+  }
+
+  #checkUserId(message: Message): void {
+    const { userIdStart, userIdEnd } = message.scan;
+    const userId = message.frames.toString('utf8', userIdStart, userIdEnd);
+    const username = this.#connection.actor.username;
+    if (userId === username || this.#connection.user.tags.includes(impersonatorTag)) return;
+    const text = `user_id property set to '${userId}' but authenticated user was '${username}'`;
+    throw new AmqpError(ReplyCode.PreconditionFailed, text);
+  }
+
+  #return(message: Message): void {
+    const { id, output, frameMax } = this.#channel;
+    output.method(id, {
+      id: MethodId.BasicReturn,
+      replyCode: ReplyCode.NoRoute,
+      replyText: 'NO_ROUTE',
+      exchange: message.exchange,
+      routingKey: message.routingKey,
+    });
+    output.message(id, frameMax, message);
+  }
+
+  // ---- confirms
+
+  /** confirm.select: from now on every publish is answered. */
+  selectConfirms(): void {
+    this.#confirms ??= new ConfirmLedger();
+  }
+
+  get isConfirming(): boolean {
+    return this.#confirms !== undefined;
+  }
+
+  #confirmLater(confirms: ConfirmLedger, outcome: number): void {
+    const { committer } = this.#connection.broker;
+    const needsCommit = outcome === PublishOutcome.NeedsCommit;
+    if ((outcome & PublishOutcome.Refused) !== 0) confirms.refused();
+    else confirms.accepted(needsCommit ? committer.next : 0);
+    if (needsCommit && !this.#isWaitingForCommit) {
+      this.#isWaitingForCommit = true;
+      committer.request(this);
+    }
+    if (!this.#isFlushPending) {
+      this.#isFlushPending = true;
+      this.#channel.output.callBeforeFlush(this);
+    }
+  }
+
+  /** A commit is done: confirms that depended on it go out now. */
+  committed(): void {
+    const { committer } = this.#connection.broker;
+    const isWaiting = this.#confirms?.answer(committer.done, this) ?? false;
+    if (!isWaiting) {
+      this.#isWaitingForCommit = false;
+      committer.forget(this);
+    }
+    this.#channel.output.flushSoon();
+  }
+
+  beforeFlush(): void {
+    this.#isFlushPending = false;
+    if (!this.#isReleased) this.#confirms?.answer(this.#connection.broker.committer.done, this);
+  }
+
+  ack(deliveryTag: number, multiple: boolean): void {
+    this.#channel.output.ack(this.#channel.id, deliveryTag, multiple);
+  }
+
+  nack(deliveryTag: number): void {
+    this.#channel.output.nack(this.#channel.id, deliveryTag, false);
+  }
+
+  // ---- transactions
+
+  /** tx.select: from now on publishes wait for {@link commit}. */
+  selectTransactions(): void {
+    this.#pending ??= [];
+  }
+
+  /** Enqueues what was gathered. Returns a {@link PublishOutcome}. */
+  commit(): number {
+    const pending = this.#pending ?? [];
+    this.#pending = [];
+    let outcome: number = PublishOutcome.Accepted;
+    for (const { message, queues, mandatory } of pending) {
+      if (queues.length === 0 && mandatory) this.#return(message);
+      for (const queue of queues) {
+        if (!queue.isDeleted) outcome |= queue.publish(message, this.#connection.chunkTime);
+      }
+    }
+    return outcome;
+  }
+
+  /** Forgets what was gathered. */
+  rollback(): void {
+    this.#pending = [];
+  }
+
+  /** The channel is gone: nobody waits for confirms any more. */
+  release(): void {
+    this.#isReleased = true;
+    this.#connection.broker.committer.forget(this);
+  }
+}
