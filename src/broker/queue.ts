@@ -467,6 +467,10 @@ export class Queue implements HeadWatcher, IdleQueue {
     }
   }
 
+  headDue(): void {
+    this.vhost.broker.touch(this);
+  }
+
   /** More messages are too old than could leave in this turn; what is behind them is not known yet. */
   get isExpiring(): boolean {
     const log = this.backlog.head;
@@ -477,10 +481,6 @@ export class Queue implements HeadWatcher, IdleQueue {
   #isDue({ segment, index }: MessageLog, now: number): boolean {
     const expiresAt = segment?.expiresAt(index) ?? 0;
     return expiresAt !== 0 && now >= expiresAt;
-  }
-
-  headDue(): void {
-    this.vhost.broker.touch(this);
   }
 
   /**

@@ -113,6 +113,11 @@ export interface Store {
    * (at least one, if there is one). Synchronous: the pages are mapped.
    */
   read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[];
+  /**
+   * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
+   * anybody waiting. Only a hint.
+   */
+  prefetch(logId: number, fromSequence: number, toSequence: number): void;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
 }
@@ -130,6 +135,8 @@ export class MemoryStore implements Store {
   read(): StoredEntry[] {
     return [];
   }
+
+  prefetch(): void {}
 
   async close(): Promise<void> {}
 }

@@ -75,9 +75,24 @@ function readFormat(text: string): number | undefined {
   }
 }
 
+/**
+ * Makes what is found durable before anything depends on it: a process that was killed may have left changes
+ * behind that nobody flushed, and that a power cut would still undo.
+ */
+export async function flushDataFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name.endsWith('.mdb')) await flush(join(directory, name), 'r+');
+  }
+  await flushDirectory(directory);
+}
+
 /** Makes created and deleted names durable. */
 export async function flushDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+  await flush(directory, 'r');
+}
+
+async function flush(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags);
   try {
     await handle.sync();
   } finally {

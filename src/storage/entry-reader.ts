@@ -23,78 +23,101 @@ export function readEntries(
   onDamage: (damage: DamagedEntry) => void,
 ): StoredEntry[] {
   const entries: StoredEntry[] = [];
-  const cursors = log.spans
-    .filter((span) => span.lastSequence >= from && span.firstSequence < to)
-    .map((span) => new EntryCursor(log.logId, span, from, to));
-  let position = from;
+  const walk = new EntryWalk(log.spans, from, to);
   let bytes = 0;
   while (bytes < bytesMax || entries.length === 0) {
-    const cursor = nearest(cursors, position);
-    const key = cursor?.key;
-    if (cursor === undefined || key === undefined) break;
-    const value = cursor.value();
-    cursor.advance();
+    const found = walk.next();
+    if (found === undefined) break;
+    const value = found.intactValue(onDamage);
     if (value === undefined) continue;
-    if (!entryIsIntact(key.raw, value)) {
-      onDamage({ ...key.decoded, path: cursor.generation.path, bytes: value });
-      continue;
-    }
-    const { firstSequence, count } = key.decoded;
-    position = firstSequence + count;
+    const { firstSequence, count } = found.key;
+    walk.position = firstSequence + count;
     bytes += value.length;
     entries.push({ firstSequence, count, bytes: value, recovered: firstSequence < log.recoveredEnd });
   }
   return entries;
 }
 
-/** The cursor whose entry comes first; of equal ones that of the newest generation. */
-function nearest(cursors: readonly EntryCursor[], position: number): EntryCursor | undefined {
-  let best: EntryCursor | undefined;
-  let bestSequence = Number.POSITIVE_INFINITY;
-  for (const cursor of cursors) {
-    cursor.skipTo(position);
-    const sequence = cursor.key?.decoded.firstSequence;
-    if (sequence !== undefined && sequence <= bestSequence) {
-      best = cursor;
-      bestSequence = sequence;
-    }
+/** Walks the entries in spans of one log by sequence, each sequence once. */
+export class EntryWalk {
+  /** Entries that end at or below are passed over: the caller moves it behind what it has taken. */
+  position: number;
+  readonly #cursors: readonly EntryCursor[];
+
+  /** @param spans of one log, ascending by generation. Where they hold the same, the newest wins. */
+  constructor(spans: readonly Span[], from: number, to: number) {
+    this.position = from;
+    this.#cursors = spans
+      .filter((span) => span.lastSequence >= from && span.firstSequence < to)
+      .map((span) => new EntryCursor(span, from, to));
   }
-  return best;
+
+  /** The next entry; one that is not taken is not found again. */
+  next(): FoundEntry | undefined {
+    let nearest: EntryCursor | undefined;
+    let sequence = Number.POSITIVE_INFINITY;
+    for (const cursor of this.#cursors) {
+      cursor.skipTo(this.position);
+      const first = cursor.found?.key.firstSequence;
+      if (first !== undefined && first <= sequence) {
+        nearest = cursor;
+        sequence = first;
+      }
+    }
+    const found = nearest?.found;
+    nearest?.advance();
+    return found;
+  }
 }
 
-interface CursorKey {
-  readonly raw: Uint8Array;
-  readonly decoded: EntryKey;
+/** An entry that was come across: its key is read, its value is not. */
+export class FoundEntry {
+  readonly generation: Generation;
+  readonly rawKey: Uint8Array;
+  readonly key: EntryKey;
+
+  constructor(generation: Generation, rawKey: Uint8Array) {
+    this.generation = generation;
+    this.rawKey = rawKey;
+    this.key = decodeEntryKey(rawKey);
+  }
+
+  get end(): number {
+    return this.key.firstSequence + this.key.count;
+  }
+
+  /** The records, or undefined when they are damaged. */
+  intactValue(onDamage: (damage: DamagedEntry) => void): Buffer | undefined {
+    const bytes = this.generation.environment.getBinary(this.rawKey);
+    if (bytes === undefined) return undefined;
+    if (entryIsIntact(this.rawKey, bytes)) return bytes;
+    onDamage({ ...this.key, path: this.generation.path, bytes });
+    return undefined;
+  }
 }
 
 /** Walks the keys of one log in one generation, page by page. */
 class EntryCursor {
-  readonly generation: Generation;
-  readonly #logId: number;
+  readonly #span: Span;
   readonly #end: Buffer;
   #page: Uint8Array[];
   #at = 0;
-  #key: CursorKey | undefined;
+  #found: FoundEntry | undefined;
 
-  constructor(logId: number, span: Span, from: number, to: number) {
-    this.generation = span.generation;
-    this.#logId = logId;
-    this.#end = entryPosition(logId, Math.min(to, span.lastSequence + 1));
-    this.#page = this.#fetch(this.#startAt(from));
+  constructor(span: Span, from: number, to: number) {
+    this.#span = span;
+    this.#end = entryPosition(span.logId, Math.min(to, span.lastSequence + 1));
+    this.#page = this.#fetch(this.#startAt(Math.max(from, span.firstSequence)));
     this.#load();
     this.skipTo(from);
   }
 
-  get key(): CursorKey | undefined {
-    return this.#key;
-  }
-
-  value(): Buffer | undefined {
-    return this.#key && this.generation.environment.getBinary(this.#key.raw);
+  get found(): FoundEntry | undefined {
+    return this.#found;
   }
 
   skipTo(position: number): void {
-    while (this.#key !== undefined && endOf(this.#key.decoded) <= position) this.advance();
+    while (this.#found !== undefined && this.#found.end <= position) this.advance();
   }
 
   advance(): void {
@@ -109,27 +132,20 @@ class EntryCursor {
 
   #load(): void {
     const raw = this.#page[this.#at];
-    this.#key = raw && { raw, decoded: decodeEntryKey(raw) };
+    this.#found = raw && new FoundEntry(this.#span.generation, raw);
   }
 
   /** The entry that starts before `from` may reach beyond it. */
   #startAt(from: number): Uint8Array {
-    const range = {
-      start: entryPosition(this.#logId, from),
-      end: entryPosition(this.#logId, 0),
-      reverse: true,
-      limit: 1,
-    };
-    const [before] = this.generation.environment.getKeys(range);
-    return before ?? entryPosition(this.#logId, 0);
+    const { logId, generation } = this.#span;
+    const start = entryPosition(logId, from);
+    const range = { start, end: entryPosition(logId, 0), reverse: true, limit: 1 };
+    const [before] = generation.environment.getKeys(range);
+    return before ?? start;
   }
 
   #fetch(start: Uint8Array, exclusiveStart = false): Uint8Array[] {
     const range = { start, end: this.#end, exclusiveStart, limit: KEYS_PER_PAGE };
-    return Array.from(this.generation.environment.getKeys(range));
+    return Array.from(this.#span.generation.environment.getKeys(range));
   }
-}
-
-function endOf(key: EntryKey): number {
-  return key.firstSequence + key.count;
 }

@@ -2,9 +2,13 @@ import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, openEnvironment, transact } from './environment.ts';
+import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
+import type { Span } from './log-index.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const HEADER_KEY = Buffer.from([0]);
+/** Sorts behind the header and before every entry. */
+const SUMMARY_KEY = Buffer.from([0, 0]);
 const FILE_NAME = /^messages-(\d{8,})\.mdb$/;
 
 /**
@@ -18,17 +22,27 @@ export class Generation {
   readonly environment: Environment;
   /** Bytes of the file at open plus those of the entries written since. */
   bytesWritten: number;
-  /** Spans of logs in it that are still owed to somebody, and the bytes of their entries. */
+  /** Entries in it, settled or not, and those of their bytes that the index knows of. */
+  entries: number;
+  entryBytes = 0;
+  /** Spans of logs in it that are still owed to somebody, and about how many bytes that is. */
   liveSpans = 0;
   liveBytes = 0;
-  /** Every log that has an entry here, settled or not. */
-  readonly logIds = new Set<number>();
+  /** The newest span of every log that has an entry here, settled or not. */
+  readonly #written = new Map<number, Span>();
+  readonly #copied = new Map<number, Span>();
+  /** Entries that the summary on disk tells of. */
+  #summarized = -1;
+  /** Pages being read ahead: the file must not be unmapped before they are. */
+  readonly #reads = new Set<Promise<void>>();
+  isClosing = false;
 
   private constructor(directory: string, number: number, mapBytes: number) {
     this.number = number;
     this.path = generationPath(directory, number);
     this.environment = openEnvironment(this.path, mapBytes);
     this.bytesWritten = statSync(this.path).size;
+    this.entries = this.#countEntries();
   }
 
   /** Makes an empty generation. It may be written to once the directory has been flushed, too. */
@@ -63,11 +77,64 @@ export class Generation {
 
   /** Keys of all entries in order: by log, then by sequence. */
   entryKeys(): Iterable<Uint8Array> {
-    return this.environment.getKeys({ start: HEADER_KEY, exclusiveStart: true });
+    return this.environment.getKeys({ start: SUMMARY_KEY, exclusiveStart: true });
   }
 
-  close(): Promise<void> {
-    return this.environment.close();
+  /** What is known here of a log: what was written here, or what was copied here from older generations. */
+  span(logId: number, copied: boolean): Span | undefined {
+    return (copied ? this.#copied : this.#written).get(logId);
+  }
+
+  /** Takes the place of a span that is settled. True when there was one. */
+  setSpan(span: Span): boolean {
+    const spans = span.copied ? this.#copied : this.#written;
+    const isKnown = spans.has(span.logId);
+    spans.set(span.logId, span);
+    return isKnown;
+  }
+
+  *spans(): Iterable<Span> {
+    yield* this.#written.values();
+    yield* this.#copied.values();
+  }
+
+  /** What an earlier run wrote down of the entries; undefined when they have to be looked at. */
+  readSummary(): GenerationSummary | undefined {
+    const row = this.environment.getBinary(SUMMARY_KEY);
+    const summary = row && decodeSummary(row);
+    if (summary?.entries !== this.entries) return undefined;
+    this.#summarized = summary.entries;
+    return summary;
+  }
+
+  /** Nothing is written here any more: saves the next start from looking at every key. */
+  async writeSummary(): Promise<void> {
+    if (this.#summarized === this.entries) return;
+    const row = encodeSummary(this.entries, [...this.spans()]);
+    await transact(this.environment, () => void this.environment.put(SUMMARY_KEY, row), row.length);
+    this.#summarized = this.entries;
+  }
+
+  /** Reads pages into memory, off the event loop: those on the way to the keys and those of their values. */
+  prefetch(keys: Uint8Array[]): Promise<void> {
+    if (this.isClosing) return Promise.resolve();
+    const read = this.environment.prefetch(keys).finally(() => this.#reads.delete(read));
+    this.#reads.add(read);
+    return read;
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    await Promise.all(this.#reads);
+    await this.environment.close();
+  }
+
+  #countEntries(): number {
+    const stats = this.environment.getStats();
+    if (!('entryCount' in stats) || typeof stats.entryCount !== 'number')
+      throw new Error('LMDB does not count');
+    const otherRows = [HEADER_KEY, SUMMARY_KEY].filter((key) => this.environment.doesExist(key));
+    return stats.entryCount - otherRows.length;
   }
 
   /** Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. */

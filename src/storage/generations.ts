@@ -1,5 +1,7 @@
-import { StoreFullError } from '../broker/store.ts';
+import { type LogEntry, StoreFullError } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
+import { encodeEntryKey } from './entry-key.ts';
+import { transact } from './environment.ts';
 import { freeBytes } from './file-check.ts';
 import { Generation } from './generation.ts';
 import type { LogIndex } from './log-index.ts';
@@ -7,6 +9,15 @@ import type { StoreLog } from './store-log.ts';
 
 /** Part of a generation that is filled before the next one is made ready. */
 const PREPARE_AT = 0.5;
+
+/**
+ * Entries after which the next generation takes over, however small they are: a start looks at every key of the
+ * newest generation, at about a million a second.
+ */
+const ENTRIES_MAX = 500_000;
+
+/** A generation of which less than this is still owed is worth copying forward. */
+const LIVE_PART_MIN = 0.25;
 
 /** A generation smaller than that is not worth replacing when the disk is full. */
 const MAKE_ROOM_BYTES_MIN = 2 ** 20;
@@ -19,6 +30,8 @@ export interface GenerationsOptions {
   readonly freeBytesMin: number;
   readonly log: StoreLog;
   readonly index: LogIndex;
+  /** Called when another generation has taken over. */
+  readonly rolled: () => void;
   /** Called with dropped logs that no generation holds any longer. */
   readonly orphaned: (logIds: readonly number[]) => void;
 }
@@ -37,57 +50,105 @@ export class Generations {
   #spare: Generation | undefined;
   #work: Promise<void> = Promise.resolve();
   #preparing = false;
-  /** After a failure to create the next generation, wait until the newest has grown to this. */
-  #prepareAtBytes: number;
+  /** Part of the newest that has to be filled before the next one is made ready. */
+  #prepareAt = PREPARE_AT;
+  /** Transactions under way that add entries. */
+  #writes = 0;
   #closing = false;
 
   constructor(options: GenerationsOptions, row: readonly [Generation, ...Generation[]]) {
     this.#options = options;
     this.#row = [...row];
     this.#newest = row.at(-1) ?? row[0];
-    this.#prepareAtBytes = this.#firstPrepareAtBytes();
-  }
-
-  /** The one that takes entries. */
-  get newest(): Generation {
-    return this.#newest;
   }
 
   get row(): readonly Generation[] {
     return this.#row;
   }
 
+  /** The newest is full, and the next one is ready to take over. */
+  get isRollDue(): boolean {
+    return this.#spare !== undefined && this.#filled() >= 1;
+  }
+
   /**
-   * Lets the next generation take over when the newest is full and the next one is ready. Never waits: until
-   * then the newest simply grows. Must not be called while entries are being written.
+   * The oldest generation of which only little is owed still. The newest never counts: what is owed is copied
+   * there.
+   */
+  get mostlyDead(): Generation | undefined {
+    return this.#row.find(
+      ({ liveSpans, liveBytes, entryBytes }, i) =>
+        i < this.#row.length - 1 && liveSpans > 0 && liveBytes < entryBytes * LIVE_PART_MIN,
+    );
+  }
+
+  has(generation: Generation): boolean {
+    return this.#row.includes(generation);
+  }
+
+  /**
+   * Adds entries to the newest generation. Resolves when they are on disk.
+   *
+   * @param copied they come from an older generation.
+   * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
+   */
+  async write(entries: readonly LogEntry[], copied: boolean): Promise<void> {
+    this.roll();
+    const generation = this.#newest;
+    const { environment } = generation;
+    let bytes = 0;
+    for (const entry of entries) bytes += entry.bytes.length;
+    this.#writes++;
+    try {
+      const put = () => {
+        for (const entry of entries) environment.put(encodeEntryKey(entry), entry.bytes);
+      };
+      await transact(environment, put, bytes);
+    } finally {
+      this.#writes--;
+    }
+    for (const entry of entries) this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
+    generation.bytesWritten += bytes;
+    generation.entries += entries.length;
+    if (this.#filled() >= this.#prepareAt && this.#spare === undefined) this.#prepareNext();
+  }
+
+  /**
+   * Lets the next generation take over when the newest is full, the next one is ready and nothing is being
+   * written. Never waits: until then the newest simply grows.
    */
   roll(): void {
-    if (this.#newest.bytesWritten < this.#options.generationBytes || this.#spare === undefined) return;
-    this.#takeOver(this.#spare);
+    if (this.#spare !== undefined && this.isRollDue && this.#writes === 0) this.#takeOver(this.#spare);
   }
 
   #takeOver(next: Generation): void {
     this.#newest = next;
     this.#row.push(next);
     this.#spare = undefined;
-    this.#prepareAtBytes = this.#firstPrepareAtBytes();
+    this.#prepareAt = PREPARE_AT;
     this.retireDead();
+    this.summarize();
+    this.#options.rolled();
   }
 
   /**
    * The disk is full: when nothing in the newest generation is owed any more, its space comes back early. The next
-   * one has to be there first, which takes two calls as a rule. Must not be called while entries are being written.
+   * one has to be there first, which takes two calls as a rule.
    */
   makeRoom(): void {
-    if (this.#newest.liveSpans > 0 || this.#newest.bytesWritten < MAKE_ROOM_BYTES_MIN) return;
+    if (this.#writes > 0 || this.#newest.liveSpans > 0 || this.#newest.bytesWritten < MAKE_ROOM_BYTES_MIN)
+      return;
     if (this.#spare === undefined) this.#prepareNext();
     else this.#takeOver(this.#spare);
   }
 
-  /** Counts what was written to the newest, and has the next one made ready in time. */
-  noteWritten(bytes: number): void {
-    this.#newest.bytesWritten += bytes;
-    if (this.#newest.bytesWritten >= this.#prepareAtBytes && this.#spare === undefined) this.#prepareNext();
+  /** Has a summary written of every generation that takes no more entries. */
+  summarize(): void {
+    for (const generation of this.#row.slice(0, -1)) {
+      this.#enqueue(async () => {
+        if (this.has(generation)) await generation.writeSummary();
+      });
+    }
   }
 
   #prepareNext(): void {
@@ -96,12 +157,7 @@ export class Generations {
     this.#enqueue(() => this.#prepare());
   }
 
-  /**
-   * Unlinks generations in which nothing is owed any more. The states that say so are on disk.
-   *
-   * A generation that is only mostly dead keeps its space until the last of it is settled; `liveBytes`
-   * against `bytesWritten` tells when copying the rest forward would pay.
-   */
+  /** Unlinks generations in which nothing is owed any more. The states that say so are on disk. */
   retireDead(): void {
     for (let i = this.#row.length - 2; i >= 0; i--) {
       const generation = this.#row[i];
@@ -124,8 +180,10 @@ export class Generations {
     await this.#work;
   }
 
-  #firstPrepareAtBytes(): number {
-    return this.#options.generationBytes * PREPARE_AT;
+  /** How full the newest is; the next one is due at 1. */
+  #filled(): number {
+    const { bytesWritten, entries } = this.#newest;
+    return Math.max(bytesWritten / this.#options.generationBytes, entries / ENTRIES_MAX);
   }
 
   /** One piece of work at a time, off the way of commits. */
@@ -150,7 +208,7 @@ export class Generations {
       await flushDirectory(directory);
       this.#spare = spare;
     } catch (error) {
-      this.#prepareAtBytes = this.#newest.bytesWritten + generationBytes * PREPARE_AT;
+      this.#prepareAt = this.#filled() + PREPARE_AT;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(
         `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reason}`,

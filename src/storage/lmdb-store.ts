@@ -10,8 +10,9 @@ import {
   StoreFullError,
 } from '../broker/store.ts';
 import { checkCommit } from './commit-check.ts';
+import { CopyForward } from './copy-forward.ts';
 import { DamageReport } from './damage-report.ts';
-import { prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import { flushDataFiles, prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { DataDirectoryLock } from './data-directory-lock.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
@@ -21,7 +22,7 @@ import {
   encodeDefinitionKey,
   encodeDefinitionValue,
 } from './definition-codec.ts';
-import { encodeEntryKey } from './entry-key.ts';
+import { prefetchEntries } from './entry-prefetch.ts';
 import { type DamagedEntry, readEntries } from './entry-reader.ts';
 import { type Environment, transact } from './environment.ts';
 import { requireFreeBytes } from './file-check.ts';
@@ -30,7 +31,7 @@ import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
 import { LogIndex } from './log-index.ts';
 import { LogStateTable, prepareLogState, type StagedLogState } from './log-state-table.ts';
-import { scanGenerations } from './recovery.ts';
+import { indexGenerations, recoverLogs } from './recovery.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 
 export interface LmdbStoreOptions {
@@ -70,6 +71,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
+    await flushDataFiles(directory);
     await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
     try {
@@ -93,22 +95,28 @@ async function assemble(
   { generationBytes, freeBytesMin, log, onDamage }: ResolvedOptions,
 ): Promise<Store> {
   const index = new LogIndex();
-  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () =>
-    generations.retireDead(),
-  );
+  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () => {
+    generations.retireDead();
+    copyForward.start();
+  });
   const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
+  const rolled = () => copyForward.start();
   const generations = new Generations(
-    { directory, generationBytes, freeBytesMin, log, index, orphaned },
+    { directory, generationBytes, freeBytesMin, log, index, rolled, orphaned },
     files.generations,
   );
+  const damage = new DamageReport(directory, log, onDamage);
+  const freeSpace = new FreeSpace(directory, freeBytesMin);
+  const copyForward = new CopyForward({ index, generations, freeSpace, damage, log });
   return new LmdbStore({
     files,
     index,
     logStates,
     generations,
+    copyForward,
     cleanShutdown: (await logStates.takeCleanMark()) || files.created,
-    damage: new DamageReport(directory, log, onDamage),
-    freeSpace: new FreeSpace(directory, freeBytesMin),
+    damage,
+    freeSpace,
     lock,
     log,
   });
@@ -119,6 +127,7 @@ interface Parts {
   readonly index: LogIndex;
   readonly logStates: LogStateTable;
   readonly generations: Generations;
+  readonly copyForward: CopyForward;
   readonly cleanShutdown: boolean;
   readonly damage: DamageReport;
   readonly freeSpace: FreeSpace;
@@ -158,19 +167,23 @@ class LmdbStore implements Store {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    parts.copyForward.onFailure = (error) => this.#fail(error);
   }
 
   recover(): Recovered {
     if (this.#phase !== 'opened') throw new Error('recover() is called once, before anything else');
     this.#phase = 'running';
-    const { files, index, logStates, generations, cleanShutdown, damage } = this.#parts;
+    const { files, index, logStates, generations, copyForward, cleanShutdown, damage } = this.#parts;
     const states = logStates.recover();
-    const logs = scanGenerations(generations.row, states, index, (entry) => damage.report(entry));
+    indexGenerations(generations.row, index, !logStates.foundDamage);
+    const logs = recoverLogs(states, index, (entry) => damage.report(entry));
     for (const { logId, dropped, holders } of index.logs()) {
       logStates.noteLogId(logId);
       if (dropped && holders === 0) logStates.discard([logId]);
     }
     generations.retireDead();
+    generations.summarize();
+    copyForward.start();
     return {
       definitions: readDefinitions(files.definitions),
       logs,
@@ -197,12 +210,18 @@ class LmdbStore implements Store {
     return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => this.#parts.damage.report(entry));
   }
 
+  prefetch(logId: number, fromSequence: number, toSequence: number): void {
+    const log = this.#parts.index.get(logId);
+    if (log !== undefined && this.#phase === 'running') prefetchEntries(log, fromSequence, toSequence);
+  }
+
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
     const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
-    const { files, generations, damage, lock, log } = this.#parts;
-    await Promise.allSettled([this.#underway, damage.settle()]);
+    const { files, generations, copyForward, damage, lock, log } = this.#parts;
+    await Promise.allSettled([this.#underway, copyForward.stop()]);
+    await damage.settle();
     clearTimeout(this.#stateTimer);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.
     if (this.#failure !== undefined) return;
@@ -258,7 +277,7 @@ class LmdbStore implements Store {
 
   async #write({ entries, definitions, logStates, droppedLogs }: PreparedCommit): Promise<void> {
     const writes: Promise<void>[] = [];
-    if (entries.length > 0) writes.push(this.#writeEntries(entries));
+    if (entries.length > 0) writes.push(this.#parts.generations.write(entries, false));
     if (definitions.length > 0) writes.push(this.#writeDefinitions(definitions));
     if (writes.length > 0) await allDone(writes);
 
@@ -267,20 +286,6 @@ class LmdbStore implements Store {
     table.stage(logStates, droppedLogs);
     if (writes.length === 0) await table.flush();
     else this.#flushStatesSoon();
-  }
-
-  async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
-    const { generations, index } = this.#parts;
-    generations.roll();
-    const generation = generations.newest;
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.bytes.length;
-    const put = () => {
-      for (const entry of entries) generation.environment.put(encodeEntryKey(entry), entry.bytes);
-    };
-    await transact(generation.environment, put, bytes);
-    for (const entry of entries) index.addEntry(generation, entry, entry.bytes.length);
-    generations.noteWritten(bytes);
   }
 
   #writeDefinitions(rows: readonly DefinitionRow[]): Promise<void> {

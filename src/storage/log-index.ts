@@ -1,18 +1,39 @@
 import type { Generation } from './generation.ts';
 
-/** The entries of one log in one generation, as far as they are still owed. */
-export interface Span {
-  readonly generation: Generation;
+/** Sums over entries of one log in one generation. */
+export interface SpanTotals {
+  readonly logId: number;
+  /** The entries were copied from an older generation: there may be holes between them. */
+  readonly copied: boolean;
   firstSequence: number;
   lastSequence: number;
+  /** No sequence is in it twice, as far as the order of its entries tells. */
+  isOrdered: boolean;
+  records: number;
   bytes: number;
+  persistentCount: number;
+  persistentBodyBytes: number;
 }
 
-/** Which sequences of which log an entry holds. */
-export interface EntryRange {
+/**
+ * The entries of one log in one generation. What it leaves out below `firstSequence` was settled. Entries that
+ * were written there and those that were copied there make two spans, so that neither is full of holes.
+ */
+export interface Span extends SpanTotals {
+  readonly generation: Generation;
+  /** About how many of `bytes` are still owed to somebody. */
+  liveBytes: number;
+  /** It stands in the spans of its log: something of it is owed. */
+  isLive: boolean;
+}
+
+/** What is noted of an entry, whatever it was read from. */
+export interface EntryTotals {
   readonly logId: number;
   readonly firstSequence: number;
   readonly count: number;
+  readonly persistentCount: number;
+  readonly persistentBodyBytes: number;
 }
 
 /** What is known in memory of one log. */
@@ -20,20 +41,20 @@ export interface Log {
   readonly logId: number;
   /** From the newest state on disk. */
   readPosition: number;
-  /** Ranges below the read position that are still owed, as pairs of first sequence and count. */
+  /** Sequences below the read position that are still owed: ascending runs, as pairs of first and count. */
   unsettled: readonly number[];
   /** Sequences below were written by an earlier run. */
   recoveredEnd: number;
   dropped: boolean;
-  /** Generations with entries of the log, settled ones included. */
+  /** Spans of the log in all generations, settled ones included. */
   holders: number;
-  /** Ascending by generation. */
+  /** Those of which something is owed, ascending by generation. */
   spans: Span[];
 }
 
 /**
- * Which generation holds what of which log: tells when a generation is dead, and where a read has to look.
- * Its size follows the number of logs times the generations they are in, never the number of messages.
+ * Which generation holds what of which log: tells when a generation is dead or nearly so, and where a read has
+ * to look. Its size follows the number of logs times the generations they are in, never the number of messages.
  */
 export class LogIndex {
   readonly #logs = new Map<number, Log>();
@@ -64,23 +85,56 @@ export class LogIndex {
   }
 
   /** Notes an entry that is in a generation. Generations must come in ascending order for each log. */
-  addEntry(generation: Generation, key: EntryRange, bytes: number): void {
-    const log = this.log(key.logId);
-    if (!generation.logIds.has(key.logId)) {
-      generation.logIds.add(key.logId);
-      log.holders++;
-    }
-    const last = key.firstSequence + key.count - 1;
-    const span = log.spans.at(-1);
+  addEntry(generation: Generation, entry: EntryTotals, bytes: number, copied: boolean): void {
+    const { logId, firstSequence, count, persistentCount, persistentBodyBytes } = entry;
+    const span = this.#spanOf(generation, logId, copied, firstSequence);
+    if (firstSequence <= span.lastSequence) span.isOrdered = false;
+    span.firstSequence = Math.min(span.firstSequence, firstSequence);
+    span.lastSequence = Math.max(span.lastSequence, firstSequence + count - 1);
+    span.records += count;
+    span.bytes += bytes;
+    span.liveBytes += bytes;
+    span.persistentCount += persistentCount;
+    span.persistentBodyBytes += persistentBodyBytes;
+    generation.entryBytes += bytes;
     generation.liveBytes += bytes;
-    if (span?.generation === generation) {
-      span.firstSequence = Math.min(span.firstSequence, key.firstSequence);
-      span.lastSequence = Math.max(span.lastSequence, last);
-      span.bytes += bytes;
-    } else {
-      log.spans.push({ generation, firstSequence: key.firstSequence, lastSequence: last, bytes });
-      generation.liveSpans++;
-    }
+  }
+
+  /** Notes at once all that a generation holds of a log, at start. */
+  addSpan(generation: Generation, totals: SpanTotals): void {
+    this.#insert({ ...totals, generation, liveBytes: totals.bytes, isLive: false });
+    generation.entryBytes += totals.bytes;
+    generation.liveBytes += totals.bytes;
+  }
+
+  #spanOf(generation: Generation, logId: number, copied: boolean, firstSequence: number): Span {
+    const known = generation.span(logId, copied);
+    if (known?.isLive) return known;
+    const span: Span = {
+      logId,
+      copied,
+      generation,
+      firstSequence,
+      lastSequence: firstSequence - 1,
+      isOrdered: true,
+      records: 0,
+      bytes: 0,
+      persistentCount: 0,
+      persistentBodyBytes: 0,
+      liveBytes: 0,
+      isLive: false,
+    };
+    this.#insert(span);
+    return span;
+  }
+
+  /** A span that is settled makes place: nothing of it is needed again. */
+  #insert(span: Span): void {
+    const log = this.log(span.logId);
+    if (!span.generation.setSpan(span)) log.holders++;
+    span.isLive = true;
+    span.generation.liveSpans++;
+    log.spans.push(span);
   }
 
   /** Takes the state that is now on disk, and lets go of the spans it settles. */
@@ -102,14 +156,30 @@ export class LogIndex {
     if (log.spans.length === 0) return;
     let kept = 0;
     for (const span of log.spans) {
-      if (isSettled(log, span)) {
-        span.generation.liveSpans--;
-        span.generation.liveBytes -= span.bytes;
-      } else {
-        log.spans[kept++] = span;
-      }
+      const owed = countOwed(log, span.firstSequence, span.lastSequence);
+      const liveBytes = Math.ceil(span.bytes * Math.min(1, owed / span.records));
+      span.generation.liveBytes += liveBytes - span.liveBytes;
+      span.liveBytes = liveBytes;
+      if (owed > 0) log.spans[kept++] = span;
+      else this.#release(span);
     }
     log.spans.length = kept;
+  }
+
+  #release(span: Span): void {
+    span.isLive = false;
+    span.generation.liveSpans--;
+  }
+
+  /** Everything in the generation that is owed is in newer ones, too: it is dead. */
+  abandon(generation: Generation): void {
+    for (const span of generation.spans()) {
+      if (!span.isLive) continue;
+      const log = this.log(span.logId);
+      log.spans.splice(log.spans.indexOf(span), 1);
+      generation.liveBytes -= span.liveBytes;
+      this.#release(span);
+    }
   }
 
   /**
@@ -119,7 +189,7 @@ export class LogIndex {
    */
   removeGeneration(generation: Generation): number[] {
     const orphans: number[] = [];
-    for (const logId of generation.logIds) {
+    for (const { logId } of generation.spans()) {
       const log = this.log(logId);
       log.holders--;
       if (log.dropped && log.holders === 0) orphans.push(logId);
@@ -132,13 +202,45 @@ export class LogIndex {
   }
 }
 
-function isSettled(log: Log, span: Span): boolean {
-  if (log.dropped) return true;
-  if (span.lastSequence >= log.readPosition) return false;
-  for (let i = 0; i < log.unsettled.length; i += 2) {
-    const first = log.unsettled[i] ?? 0;
-    const count = log.unsettled[i + 1] ?? 0;
-    if (first <= span.lastSequence && first + count > span.firstSequence) return false;
+/** How many sequences in `[first, last]` are owed. */
+function countOwed(log: Log, first: number, last: number): number {
+  if (log.dropped) return 0;
+  const { readPosition, unsettled } = log;
+  let owed = Math.max(0, last + 1 - Math.max(first, readPosition));
+  for (let i = runReaching(unsettled, first); i < unsettled.length; i += 2) {
+    const runFirst = unsettled[i] ?? 0;
+    if (runFirst > last) break;
+    const runEnd = runFirst + (unsettled[i + 1] ?? 0);
+    owed += Math.min(runEnd, last + 1) - Math.max(runFirst, first);
   }
-  return true;
+  return owed;
+}
+
+/** From the first to the last sequence in `[first, last]` that is owed; undefined when none is. */
+export function owedWithin(log: Log, first: number, last: number): readonly [number, number] | undefined {
+  if (log.dropped) return undefined;
+  const { readPosition, unsettled } = log;
+  const at = runReaching(unsettled, first);
+  const runFirst = unsettled[at] ?? readPosition;
+  const from = Math.max(first, Math.min(runFirst, readPosition));
+  if (from > last) return undefined;
+  if (last >= readPosition) return [from, last];
+  let to = from;
+  for (let i = at; i < unsettled.length && (unsettled[i] ?? 0) <= last; i += 2) {
+    to = Math.min(last, (unsettled[i] ?? 0) + (unsettled[i + 1] ?? 0) - 1);
+  }
+  return [from, to];
+}
+
+/** Index of the first run that ends above a sequence, by bisection: there may be one for each message in flight. */
+function runReaching(runs: readonly number[], sequence: number): number {
+  let low = 0;
+  let high = runs.length / 2;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const end = (runs[2 * middle] ?? 0) + (runs[2 * middle + 1] ?? 0);
+    if (end > sequence) high = middle;
+    else low = middle + 1;
+  }
+  return 2 * low;
 }

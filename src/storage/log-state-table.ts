@@ -4,6 +4,7 @@ import type { LogIndex } from './log-index.ts';
 import { decodeLogState, encodeLogState } from './log-state-codec.ts';
 import type { StoreLog } from './store-log.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
+import { unsettledRuns } from './unsettled-runs.ts';
 
 /** Rows of `logs.mdb`: one that says what the file is, a few single ones, and one for each log. */
 const NEXT_LOG_ID_KEY = Buffer.from([1]);
@@ -38,6 +39,7 @@ export class LogStateTable {
   #nextLogId = 1;
   #nextLogIdStored = 1;
   #flushing: Promise<void> | undefined;
+  #foundDamage = false;
 
   /** @param settled called whenever rows that may settle a generation are on disk. */
   constructor(environment: Environment, index: LogIndex, log: StoreLog, settled: () => void) {
@@ -50,6 +52,11 @@ export class LogStateTable {
   /** No log id at or above has been used, as far as rows were staged. */
   get nextLogId(): number {
     return this.#nextLogId;
+  }
+
+  /** A row could not be read: what its log had settled is owed again. */
+  get foundDamage(): boolean {
+    return this.#foundDamage;
   }
 
   /** Reads all rows into the index and returns the states of the logs that go on. */
@@ -67,7 +74,7 @@ export class LogStateTable {
       }
       const state = this.#decode(logId, value);
       states.set(logId, state);
-      this.#index.applyState(logId, state.readPosition, flatten(state));
+      this.#index.applyState(logId, state.readPosition, unsettledRuns(state));
     }
     return states;
   }
@@ -76,6 +83,7 @@ export class LogStateTable {
     try {
       return decodeLogState(logId, row);
     } catch {
+      this.#foundDamage = true;
       this.#log.error(
         `the state of log ${logId} in logs.mdb is damaged: its messages on disk are delivered again`,
       );
@@ -211,11 +219,10 @@ export interface StagedLogState {
 /** @throws RangeError when the state is not well-formed. */
 export function prepareLogState(state: LogState): StagedLogState {
   const row = encodeLogState(state);
-  return { logId: state.logId, staged: { row, readPosition: state.readPosition, unsettled: flatten(state) } };
-}
-
-function flatten(state: LogState): number[] {
-  return state.unsettled.flatMap((range) => [range.firstSequence, range.count]);
+  return {
+    logId: state.logId,
+    staged: { row, readPosition: state.readPosition, unsettled: unsettledRuns(state) },
+  };
 }
 
 function rowKey(logId: number): Buffer {

@@ -1,12 +1,20 @@
 /** The load generator: compiled from amqpload.c, run once per measurement. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Step } from './scenarios.ts';
 
 /** The figures of one run, by amqpload's names. */
 export type Figures = ReadonlyMap<string, number>;
+
+/** What was going on at one moment of a run, per second. */
+export interface Progress {
+  readonly published: number;
+  readonly delivered: number;
+}
+
+const progressPattern = /publish (\d+)\/s {2}confirm (\d+)\/s {2}deliver (\d+)\/s/;
 
 /** Compiles amqpload and returns the program's path. */
 export function compileLoad(directory: string): string {
@@ -18,20 +26,33 @@ export function compileLoad(directory: string): string {
 }
 
 /**
- * Runs one step against the broker on `port`.
+ * Runs amqpload once against the broker on `port`.
  *
+ * @param on.figures called when the figures are there, before connections are closed (`--idle`: while they are held)
  * @throws Error when amqpload does not get as far as printing figures.
  */
-export function runLoad(program: string, step: Step, port: number, seconds: number): Promise<Figures> {
-  const options = step.options.replaceAll('{seconds}', `${seconds}`).split(' ');
-  return new Promise((resolve, reject) => {
-    execFile(program, ['--port', `${port}`, '--json', ...options], (error, stdout, stderr) => {
-      // Loss, duplicates and a time-out give figures and an exit code; anything else gives no figures.
-      const line = stdout.trim();
-      if (line === '') return reject(new Error(`amqpload ${step.options}: ${stderr || error?.message}`));
-      const parsed: unknown = JSON.parse(line);
-      const fields = Object.entries(parsed ?? {}).map(([name, value]) => [name, Number(value)] as const);
-      resolve(new Map(fields));
-    });
+export async function runLoad(
+  program: string,
+  port: number,
+  options: string,
+  on: { progress(progress: Progress): void; figures(): void },
+): Promise<Figures> {
+  const args = ['--port', `${port}`, '--json', '--progress', '0.25', ...options.split(' ')];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const complaints: string[] = [];
+  createInterface(child.stderr).on('line', (line) => {
+    const [, published, , delivered] = progressPattern.exec(line) ?? [];
+    if (published === undefined) complaints.push(line);
+    else on.progress({ published: Number(published), delivered: Number(delivered) });
   });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    on.figures();
+  });
+  await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject));
+  // Loss, duplicates and a time-out give figures and an exit code; anything else gives no figures.
+  if (output === '') throw new Error(`amqpload ${options}: ${complaints.slice(0, 3).join('; ')}`);
+  const parsed: unknown = JSON.parse(output);
+  return new Map(Object.entries(parsed ?? {}).map(([name, value]) => [name, Number(value)] as const));
 }

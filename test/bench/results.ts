@@ -1,19 +1,25 @@
-import Table from 'cli-table3';
 import { type BrokerName, brokerNames } from './brokers.ts';
 import type { Figures } from './load.ts';
-import type { Metric, Scenario } from './scenarios.ts';
+import type { Metric, Scenario } from './scenario.ts';
+
+/** What figures come from. The disk is no broker, but the bound of those that flush. */
+export const columnNames = [...brokerNames, 'disk'] as const;
+export type ColumnName = (typeof columnNames)[number];
+
+type Columns<T> = Readonly<Partial<Record<ColumnName, T>>>;
 
 /** One metric of one scenario, all brokers beside each other. */
 export interface Row {
   readonly scenario: string;
+  readonly measures: string;
   readonly metric: string;
+  readonly better: Metric['better'];
   /** Median over the repetitions, in the metric's unit. */
-  readonly median: Readonly<Partial<Record<BrokerName, number>>>;
-  /** Above 1: Leveret is better. */
-  readonly ratioToCeiling: number | undefined;
-  readonly ratioToRabbitmq: number | undefined;
+  readonly median: Columns<number>;
+  /** Leveret's median beside another's, turned so that above 1 means that Leveret is better. */
+  readonly ratioTo: Columns<number>;
   /** Messages lost, delivered twice or out of order, and failed connections, over all repetitions. */
-  readonly faults: Readonly<Partial<Record<BrokerName, Faults>>>;
+  readonly faults: Columns<Faults>;
 }
 
 export interface Faults {
@@ -24,35 +30,37 @@ export interface Faults {
 }
 
 /** All runs of one scenario: by broker, then by step, then by repetition. */
-export type Runs = ReadonlyMap<BrokerName, readonly (readonly Figures[])[]>;
+export type Runs = ReadonlyMap<ColumnName, readonly (readonly Figures[])[]>;
 
 export function rowsOf(scenario: Scenario, runs: Runs): Row[] {
   return scenario.steps.flatMap((step, stepIndex) =>
-    step.metrics.map((metric) => {
-      const median: Partial<Record<BrokerName, number>> = {};
-      const faults: Partial<Record<BrokerName, Faults>> = {};
-      for (const [broker, steps] of runs) {
-        const repetitions = steps[stepIndex] ?? [];
-        const figures = repetitions.flatMap((each) => figureOf(metric, each) ?? []);
-        if (figures.length > 0) median[broker] = medianOf(figures);
-        faults[broker] = faultsOf(repetitions);
-      }
-      return {
-        scenario: scenario.name,
-        metric: metric.label,
-        median,
-        ratioToCeiling: ratio(metric, median.leveret, median.ceiling),
-        ratioToRabbitmq: ratio(metric, median.leveret, median.rabbitmq),
-        faults,
-      };
-    }),
+    step.metrics.map((metric) => rowOf(scenario, metric, stepIndex, runs)),
   );
+}
+
+function rowOf(scenario: Scenario, metric: Metric, stepIndex: number, runs: Runs): Row {
+  const median: Partial<Record<ColumnName, number>> = {};
+  const faults: Partial<Record<ColumnName, Faults>> = {};
+  for (const [column, steps] of runs) {
+    const repetitions = steps[stepIndex] ?? [];
+    const figures = repetitions.flatMap((each) => figureOf(metric, each) ?? []);
+    if (figures.length > 0) median[column] = medianOf(figures);
+    faults[column] = faultsOf(repetitions);
+  }
+  const ratioTo: Partial<Record<ColumnName, number>> = {};
+  for (const column of columnNames) {
+    const ratio = ratioOf(metric, median.leveret, median[column]);
+    if (column !== 'leveret' && ratio !== undefined) ratioTo[column] = ratio;
+  }
+  const { name, measures } = scenario;
+  return { scenario: name, measures, metric: metric.label, better: metric.better, median, ratioTo, faults };
 }
 
 function figureOf(metric: Metric, figures: Figures): number | undefined {
   const figure = figures.get(metric.field);
-  if (figure === undefined) return undefined;
-  return (metric.ratePer === undefined ? figure : metric.ratePer / figure) / metric.divisor;
+  const per = metric.per === undefined ? 1 : figures.get(metric.per);
+  if (figure === undefined || per === undefined || per === 0) return undefined;
+  return (metric.ratePer === undefined ? figure / per : metric.ratePer / figure) / metric.divisor;
 }
 
 function medianOf(figures: readonly number[]): number {
@@ -67,55 +75,16 @@ function faultsOf(repetitions: readonly Figures[]): Faults {
   return { lost: sum('lost'), dup: sum('dup'), reordered: sum('reordered'), errors: sum('errors') };
 }
 
-function ratio(metric: Metric, ours: number | undefined, theirs: number | undefined): number | undefined {
+function ratioOf(metric: Metric, ours: number | undefined, theirs: number | undefined): number | undefined {
   if (ours === undefined || theirs === undefined || ours === 0 || theirs === 0) return undefined;
   return metric.better === 'higher' ? ours / theirs : theirs / ours;
 }
 
 /** Something was lost, doubled or out of order, or a connection failed. */
 export function hasFaults(rows: readonly Row[], broker: BrokerName): boolean {
-  return rows.some((row) => Object.values(row.faults[broker] ?? {}).some((count) => count > 0));
+  return rows.some((row) => countOf(row.faults[broker]) > 0);
 }
 
-/** The table for people: medians, ratios (above 1: Leveret is better) and faults. */
-export function tableOf(rows: readonly Row[], markdown: boolean): string {
-  const head = [
-    'scenario',
-    'median of',
-    ...brokerNames,
-    'Leveret/ceiling',
-    'Leveret/RabbitMQ',
-    'lost/dup/reordered',
-  ];
-  const body = rows.map((row) => [
-    row.scenario,
-    row.metric,
-    ...brokerNames.map((name) => number(row.median[name])),
-    number(row.ratioToCeiling),
-    number(row.ratioToRabbitmq),
-    faultsText(row),
-  ]);
-  if (markdown) {
-    const lines = [head, head.map(() => '---'), ...body];
-    return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-  }
-  const table = new Table({ head, style: { head: [], border: [] } });
-  table.push(...body);
-  return table.toString();
-}
-
-function number(value: number | undefined): string {
-  if (value === undefined) return '';
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-function faultsText(row: Row): string {
-  return brokerNames
-    .flatMap((name) => {
-      const faults = row.faults[name];
-      if (faults === undefined) return [];
-      const errors = faults.errors > 0 ? ` (${faults.errors} errors)` : '';
-      return [`${name} ${faults.lost}/${faults.dup}/${faults.reordered}${errors}`];
-    })
-    .join(', ');
+export function countOf(faults: Faults | undefined): number {
+  return Object.values(faults ?? {}).reduce((sum, count) => sum + count, 0);
 }

@@ -2,37 +2,43 @@
  * `npm run bench`: the same load on Leveret, on the ceiling and on RabbitMQ, in turns, and a table of
  * medians and ratios. Absolute figures wander with the machine; ratios within one run count.
  */
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  allBrokers,
-  type Broker,
-  type BrokerName,
-  type BrokerProcess,
-  brokerNames,
-  stopBrokers,
-} from './brokers.ts';
-import { compileLoad, type Figures, runLoad } from './load.ts';
-import { hasFaults, type Row, rowsOf, tableOf } from './results.ts';
-import { type Scenario, scenarios } from './scenarios.ts';
+import { version } from '../../src/version.ts';
+import { Bench, type BenchOptions } from './bench.ts';
+import { stopBrokers } from './broker-process.ts';
+import { allBrokers, type Broker, brokerNames } from './brokers.ts';
+import { compileLoad } from './load.ts';
+import { plotOf } from './plot.ts';
+import { hasFaults } from './results.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios } from './scenarios.ts';
+import { tableOf } from './table.ts';
 
 const help = `npm run bench -- [options]
   --scenario <name>   measure these only (may be repeated; a part of the name, or "all")
   --broker <name>     ${brokerNames.join(', ')} (may be repeated; default: all that are there)
-  --repetitions <n>   runs of each scenario and broker, in turns (3)
+  --repetitions <n>   runs of each scenario and broker, in turns (3; the long scenarios run once)
   --seconds <n>       duration of a run (5)
+  --quick             one repetition of 2 seconds: does it work?
+  --millions <n>      messages of a backlog, in millions (1)
+  --plot <file>       an SVG of rates and memory over time, for scenarios that have such (backlog)
   --ceiling <file>    the bare data path to compare with (../shared/ceiling/ceiling.mjs)
   --json              results as JSON on standard output
   --markdown          results as a Markdown table
-  --list              names of all scenarios`;
+  --list              names of all scenarios and what they measure`;
 
-const { values: options } = parseArgs({
+const { values: flags } = parseArgs({
   options: {
     scenario: { type: 'string', multiple: true, default: [] },
     broker: { type: 'string', multiple: true, default: [] },
-    repetitions: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
+    repetitions: { type: 'string' },
+    seconds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    millions: { type: 'string', default: '1' },
+    plot: { type: 'string' },
     ceiling: { type: 'string', default: '../shared/ceiling/ceiling.mjs' },
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
@@ -41,73 +47,65 @@ const { values: options } = parseArgs({
   },
 });
 
-if (options.help) print(help);
-else if (options.list) print(scenarios.map((scenario) => scenario.name).join('\n'));
-else process.exitCode = await bench();
+if (flags.help) print(help);
+else if (flags.list) print(scenarios.map(({ name, measures }) => `${name}: ${measures}`).join('\n'));
+else process.exitCode = await main();
 
-async function bench(): Promise<number> {
-  const chosen = chosenScenarios(options.scenario);
-  const brokers = chosenBrokers(options.broker);
-  const program = compileLoad(join(tmpdir(), 'leveret-bench'));
-  const kept = new Map<BrokerName, BrokerProcess>();
-  const rows: Row[] = [];
+async function main(): Promise<number> {
+  const chosen = chosenScenarios(flags.scenario);
+  const brokers = chosenBrokers(flags.broker);
+  const options: BenchOptions = {
+    program: compileLoad(join(tmpdir(), 'leveret-bench')),
+    repetitions: positive(flags.repetitions ?? (flags.quick ? '1' : '3')),
+    seconds: positive(flags.seconds ?? (flags.quick ? '2' : '5')),
+    backlog: positive(flags.millions) * 1_000_000,
+    note,
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void stopBrokers().finally(() => process.exit(1)));
   }
-  note(
-    `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, ` +
-      `${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}`,
-  );
+  const machine = machineLine(options);
+  note(machine);
+  const bench = new Bench(brokers, options);
   try {
-    for (const scenario of chosen) {
-      rows.push(...(await measure(scenario, brokers, kept, program)));
-    }
+    for (const scenario of chosen) await bench.measure(scenario);
   } finally {
     await stopBrokers();
   }
-  if (options.json) print(JSON.stringify(rows, undefined, 2));
-  else print(tableOf(rows, options.markdown));
-  return hasFaults(rows, 'leveret') ? 1 : 0;
+  const { rows, failures } = bench;
+  if (flags.json) print(JSON.stringify({ machine, rows, failures }, undefined, 2));
+  else print([machine, '', tableOf(rows, flags.markdown), ...failures.map((line) => `\n${line}`)].join('\n'));
+  if (flags.plot !== undefined) await writeFile(flags.plot, plotOf(bench.courses));
+  return failures.length > 0 || hasFaults(rows, 'leveret') ? 1 : 0;
 }
 
-/** All repetitions of a scenario: each broker once, then each once more, so that all see the same weather. */
-async function measure(
-  scenario: Scenario,
-  brokers: readonly Broker[],
-  kept: Map<BrokerName, BrokerProcess>,
-  program: string,
-): Promise<Row[]> {
-  const runs = new Map<BrokerName, Figures[][]>();
-  for (let repetition = 1; repetition <= positive(options.repetitions); repetition++) {
-    for (const broker of brokers.filter((each) => each.canRun(scenario))) {
-      note(`${scenario.name}: ${broker.name}, ${repetition} of ${options.repetitions}`);
-      const process = kept.get(broker.name) ?? (await broker.start(scenario));
-      if (broker.keep) kept.set(broker.name, process);
-      const figures = runs.get(broker.name) ?? scenario.steps.map(() => []);
-      runs.set(broker.name, figures);
-      try {
-        for (const [index, step] of scenario.steps.entries()) {
-          figures[index]?.push(await runLoad(program, step, process.port, positive(options.seconds)));
-        }
-      } finally {
-        if (!broker.keep) await process.stop();
-      }
-    }
-  }
-  return rowsOf(scenario, runs);
+/** Where and how the figures came about. */
+function machineLine({ repetitions, seconds }: BenchOptions): string {
+  const cores = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown CPU'}`;
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
+  const date = new Date().toISOString().slice(0, 10);
+  return `Leveret ${version}, Node ${process.version}, ${cores}, ${memory}, ${date}; ${repetitions} x ${seconds} s`;
 }
 
 function chosenScenarios(names: readonly string[]): readonly Scenario[] {
   if (names.includes('all')) return scenarios;
   if (names.length === 0) return scenarios.filter((scenario) => scenario.byDefault);
-  const chosen = scenarios.filter((scenario) => names.some((name) => scenario.name.includes(name)));
-  if (chosen.length === 0)
-    throw new Error(`no such scenario; there are:\n${scenarios.map((s) => s.name).join('\n')}`);
+  // A whole name means that one, not all that contain it.
+  const chosen = scenarios.filter(({ name }) =>
+    names.some((wanted) => name === wanted || (!isName(wanted) && name.includes(wanted))),
+  );
+  if (chosen.length === 0) {
+    throw new Error(`no such scenario; there are:\n${scenarios.map(({ name }) => name).join('\n')}`);
+  }
   return chosen;
 }
 
+function isName(wanted: string): boolean {
+  return scenarios.some(({ name }) => name === wanted);
+}
+
 function chosenBrokers(names: readonly string[]): readonly Broker[] {
-  const wanted = allBrokers(options.ceiling).filter(
+  const wanted = allBrokers(flags.ceiling).filter(
     (broker) => names.length === 0 || names.includes(broker.name),
   );
   for (const broker of wanted) {

@@ -1,164 +1,246 @@
-/**
- * What is measured, as data: a scenario is one line of amqpload options (see the head of amqpload.c) or
- * several that run one after the other against the same broker, and the figures to take from them.
- */
-export interface Scenario {
-  readonly name: string;
-  readonly steps: readonly Step[];
-  /** Persistent messages: the ceiling has to write too. `false`: the ceiling cannot do this scenario. */
-  readonly ceiling: 'memory' | 'lmdb' | false;
-  /** Measured when no scenario is asked for by name. */
-  readonly byDefault?: true;
-}
-
-export interface Step {
-  /** Options of amqpload. `{seconds}` stands for the duration of a run. */
-  readonly options: string;
-  readonly metrics: readonly Metric[];
-}
-
-export interface Metric {
-  /** The field of amqpload's JSON. */
-  readonly field: string;
-  readonly label: string;
-  /** Ratios are turned so that above 1 means better. */
-  readonly better: 'higher' | 'lower';
-  /** Figures are shown divided by this. */
-  readonly divisor: number;
-  /** Show `count / figure`: a rate from a time. */
-  readonly ratePer?: number;
-}
-
-const thousand = 1000;
-const delivered: Metric = {
-  field: 'deliver_rate',
-  label: 'delivered k/s',
-  better: 'higher',
-  divisor: thousand,
-};
-const published: Metric = {
-  field: 'publish_rate',
-  label: 'published k/s',
-  better: 'higher',
-  divisor: thousand,
-};
-const confirmed: Metric = {
-  field: 'confirm_rate',
-  label: 'confirmed k/s',
-  better: 'higher',
-  divisor: thousand,
-};
-const endToEnd = latency('e2e', 'end to end');
-const confirm = latency('confirm', 'confirm');
-
-function latency(field: string, label: string): Metric[] {
-  return [
-    { field: `${field}_p50_us`, label: `${label} p50 ms`, better: 'lower', divisor: thousand },
-    { field: `${field}_p99_us`, label: `${label} p99 ms`, better: 'lower', divisor: thousand },
-    { field: `${field}_p999_us`, label: `${label} p99.9 ms`, better: 'lower', divisor: thousand },
-  ];
-}
-
-function perSecond(label: string, field: string, count: number): Metric {
-  return { field, label, better: 'higher', divisor: 1, ratePer: count };
-}
-
-/** One command that publishes and consumes for the whole run. */
-function flow(
-  name: string,
-  ceiling: Scenario['ceiling'],
-  options: string,
-  metrics: readonly Metric[] = [delivered],
-): Scenario {
-  return { name, ceiling, steps: [{ options: `--duration {seconds} --warmup 1 ${options}`, metrics }] };
-}
+/** What is measured, as data. */
+import {
+  confirmed,
+  cpuPerConfirm,
+  cpuPerConnection,
+  cpuPerDelivery,
+  delivered,
+  diskUse,
+  firstMessage,
+  latencies,
+  ms,
+  perSecond,
+  rssGrowth,
+  rssPeak,
+  tenths,
+} from './metrics.ts';
+import type { Metric, Scenario, Step } from './scenario.ts';
 
 const persistent = '--persistent --durable';
 const acked = '--ack-every 100 --prefetch 1000';
-const backlogMessages = 1_000_000;
 const declaredQueues = 50_000;
+const idleConnections = 10_000;
+const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
+const backlogQueue = 'bench.q-0';
+
+function load(options: string, metrics: readonly Metric[], label?: string): Step {
+  return label === undefined ? { kind: 'load', options, metrics } : { kind: 'load', options, metrics, label };
+}
+
+/** One command that publishes and consumes for the whole run. */
+function flow(options: string, metrics: readonly Metric[] = [delivered, cpuPerDelivery]): readonly [Step] {
+  return [load(`--duration {seconds} --warmup 1 ${options}`, metrics)];
+}
+
+/** Fills a queue that outlives the command, so it is deleted afterwards. */
+function publishOnly(options: string, metrics: readonly Metric[]): readonly Step[] {
+  const publish = `--duration {seconds} --warmup 1 --publish-only ${persistent} ${options}`;
+  return [load(publish, metrics), load('--delete-only --durable', [])];
+}
 
 export const scenarios: readonly Scenario[] = [
   {
-    ...flow('16B-transient-autoack', 'memory', '--size 16 --autoack'),
+    name: '16 B transient',
+    measures: 'one producer, one queue, one consumer with automatic acknowledgement: the cost of a message',
+    ceiling: 'memory',
     byDefault: true,
+    steps: flow('--size 16 --autoack'),
   },
   {
-    ...flow('1KiB-transient-autoack', 'memory', '--size 1024 --autoack'),
+    name: '1 KiB transient',
+    measures: 'the same with 1 KiB bodies',
+    ceiling: 'memory',
     byDefault: true,
+    steps: flow('--size 1024 --autoack'),
   },
   {
-    ...flow(
-      '1KiB-persistent-confirm1000-ack100-prefetch1000',
-      'lmdb',
-      `--size 1024 ${persistent} --confirm 1000 ${acked}`,
-    ),
-    byDefault: true,
-  },
-  {
-    ...flow(
-      'latency-5000-persistent-confirm',
-      'lmdb',
-      `--size 1024 ${persistent} --confirm 1000 --ack-every 1 --prefetch 1000 --rate 5000`,
-      endToEnd,
-    ),
-    byDefault: true,
-  },
-  flow('4x4x4-1KiB-transient-autoack', 'memory', '--producers 4 --consumers 4 --queues 4 --autoack'),
-  flow(
-    '4x4x4-1KiB-persistent-confirm1000',
-    'lmdb',
-    `--producers 4 --consumers 4 --queues 4 ${persistent} --confirm 1000 ${acked}`,
-  ),
-  flow('fanout-5-1KiB-transient-autoack', false, '--fanout --queues 5 --autoack'),
-  flow('100-queues-1KiB-transient-autoack', 'memory', '--queues 100 --autoack'),
-  flow('1KiB-transient-ack-each-prefetch10', 'memory', '--prefetch 10 --ack-every 1'),
-  flow('64KiB-transient-autoack', 'memory', '--size 65536 --autoack'),
-  flow('64KiB-persistent-confirm100', 'lmdb', `--size 65536 ${persistent} --confirm 100 ${acked}`),
-  flow('publish-only-confirm1000', 'lmdb', `--publish-only ${persistent} --confirm 1000`, [confirmed]),
-  flow('publish-only-confirm10000', 'lmdb', `--publish-only ${persistent} --confirm 10000`, [confirmed]),
-  flow('confirm-window-1', 'lmdb', `${persistent} --confirm 1 ${acked}`, [confirmed, ...confirm]),
-  {
-    name: 'backlog-1M-1KiB-persistent',
+    name: '1 KiB persistent',
+    measures: 'durable queue, confirms (window 1,000), ack every 100, prefetch 1,000',
     ceiling: 'lmdb',
-    steps: [
-      {
-        options: `--publish-only --messages ${backlogMessages} ${persistent} --confirm 1000`,
-        metrics: [published],
-      },
-      { options: `--consume-only --durable ${acked}`, metrics: [delivered] },
-    ],
+    byDefault: true,
+    steps: flow(`--size 1024 ${persistent} --confirm 1000 ${acked}`),
   },
   {
-    name: 'declare-50000-queues',
+    name: '1 KiB persistent, 4 queues',
+    measures: 'the same with 4 producers, 4 queues and 4 consumers',
+    ceiling: 'lmdb',
+    byDefault: true,
+    steps: flow(`--producers 4 --consumers 4 --queues 4 ${persistent} --confirm 1000 ${acked}`),
+  },
+  {
+    name: 'latency at 5,000/s',
+    measures:
+      '5,000 persistent messages a second with confirms, acked one by one: time from publish to delivery',
+    ceiling: 'lmdb',
+    byDefault: true,
+    steps: flow(`--rate 5000 ${persistent} --confirm 1000 --ack-every 1 --prefetch 1000`, [
+      ...latencies('e2e', 'end to end'),
+      cpuPerDelivery,
+    ]),
+  },
+  {
+    name: 'fanout to 5',
+    measures:
+      'a fanout exchange with 5 durable queues, persistent messages, confirms; deliveries of all queues',
+    ceiling: false,
+    steps: flow(`--fanout --queues 5 ${persistent} --confirm 1000 ${acked}`),
+  },
+  {
+    name: 'topic, 1,000 bindings',
+    measures: 'a topic exchange with 1,000 bindings to 10 queues; two of them match each message',
     ceiling: false,
     steps: [
-      {
-        options: `--declare-only --queues ${declaredQueues} --durable`,
-        metrics: [perSecond('declared /s', 'seconds', declaredQueues)],
-      },
-      {
-        options: `--delete-only --queues ${declaredQueues} --durable`,
-        metrics: [perSecond('deleted /s', 'seconds', declaredQueues)],
-      },
+      { kind: 'bind', topology: topic, metrics: [] },
+      ...flow(`--exchange ${topic.exchange} --exchange-type topic --queues ${topic.queues} --autoack`),
     ],
   },
   {
-    name: 'idle-1000-connections',
+    name: '100 queues',
+    measures: '100 queues with one producer and one consumer each, transient, automatic acknowledgement',
     ceiling: 'memory',
-    steps: [{ options: '--idle 1000 --duration 1', metrics: [perSecond('opened /s', 'open_s', thousand)] }],
+    steps: flow('--queues 100 --producers 100 --autoack'),
+  },
+  {
+    name: 'ack one by one',
+    measures: 'transient messages, each acknowledged by itself, prefetch 10',
+    ceiling: 'memory',
+    steps: flow('--prefetch 10 --ack-every 1'),
+  },
+  {
+    name: '64 KiB transient',
+    measures: 'large messages, automatic acknowledgement',
+    ceiling: 'memory',
+    steps: flow('--size 65536 --autoack'),
+  },
+  {
+    name: '64 KiB persistent',
+    measures: 'large messages, durable queue, confirms (window 100), ack every 100',
+    ceiling: 'lmdb',
+    steps: flow(`--size 65536 ${persistent} --confirm 100 ${acked}`),
+  },
+  {
+    name: 'publish, window 1,000',
+    measures:
+      'nothing is consumed, so every byte is written. Disk: as many bytes a commit, written in sequence and flushed',
+    ceiling: 'lmdb',
+    disk: 'throughput',
+    steps: publishOnly('--confirm 1000', [confirmed, cpuPerConfirm]),
+  },
+  {
+    name: 'publish, window 10,000',
+    measures: 'the same with 10,000 unconfirmed messages',
+    ceiling: 'lmdb',
+    disk: 'throughput',
+    steps: publishOnly('--confirm 10000', [confirmed, cpuPerConfirm]),
+  },
+  {
+    name: 'confirm, window 1',
+    measures: 'one persistent message at a time. Disk: one page written and flushed',
+    ceiling: 'lmdb',
+    disk: 'latency',
+    steps: flow(`${persistent} --confirm 1 ${acked}`, latencies('confirm', 'confirm')),
+  },
+  {
+    name: '1,000 consumers',
+    measures: 'one queue with 1,000 consumers, prefetch 10, ack every 5',
+    ceiling: 'memory',
+    steps: flow('--consumers 1000 --prefetch 10 --ack-every 5'),
+    openFiles: 1_100,
   },
   {
     name: 'churn',
+    measures: 'connect, open a channel, publish one message, close',
     ceiling: 'memory',
     steps: [
-      {
-        options: '--churn --duration {seconds}',
-        metrics: [
-          { field: 'connections_per_s', label: 'connections /s', better: 'higher', divisor: 1 },
-          ...latency('cycle', 'cycle'),
+      load('--churn --duration {seconds}', [
+        { field: 'connections_per_s', label: 'connections /s', better: 'higher', divisor: 1 },
+        cpuPerConnection,
+      ]),
+    ],
+  },
+  {
+    name: 'idle connections',
+    measures: `${idleConnections} connections with an open channel each`,
+    ceiling: 'memory',
+    fresh: true,
+    repetitionsMax: 1,
+    openFiles: idleConnections + 200,
+    steps: [
+      load(`--idle ${idleConnections} --duration 2`, [
+        perSecond('opened /s', 'open_s', idleConnections),
+        rssGrowth,
+      ]),
+    ],
+  },
+  {
+    name: '50,000 queues',
+    measures: 'durable queues, declared 1,000 requests at a time, deleted, and declared one by one',
+    ceiling: false,
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(`--declare-only --durable --queues ${declaredQueues} --pipeline 1000`, [
+        perSecond('declared /s, pipelined', 'seconds', declaredQueues),
+        rssGrowth,
+      ]),
+      load(`--delete-only --durable --queues ${declaredQueues} --pipeline 1000`, [
+        perSecond('deleted /s, pipelined', 'seconds', declaredQueues),
+      ]),
+      load(`--declare-only --durable --queues ${declaredQueues}`, [
+        perSecond('declared /s, one by one', 'seconds', declaredQueues),
+      ]),
+    ],
+  },
+  {
+    name: 'stall over a backlog',
+    measures:
+      '10,000 persistent messages a second in and out of a queue that holds a backlog: the longest pauses',
+    ceiling: false,
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(`--publish-only --messages {backlog} ${persistent} --confirm 1000`, []),
+      load(
+        `--duration {seconds} --no-purge --first-id 1 --rate 10000 --consume-rate 10000 ${persistent} --confirm 1000 ${acked}`,
+        [
+          ms('confirm_p99_us', 'confirm p99 ms'),
+          ms('confirm_gap_max_us', 'longest without a confirm, ms'),
+          ms('deliver_gap_max_us', 'longest without a delivery, ms'),
         ],
+      ),
+    ],
+  },
+  {
+    name: 'backlog',
+    measures: 'persistent 1 KiB messages published, left alone over two restarts, and drained',
+    ceiling: 'lmdb',
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(
+        `--publish-only --messages {backlog} ${persistent} --confirm 1000`,
+        [confirmed, ...tenths('confirmed'), { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
+        'published',
+      ),
+      { kind: 'disk-use', settleSeconds: 0, metrics: [{ ...diskUse, label: 'disk used when full, MiB' }] },
+      {
+        kind: 'restart',
+        signal: 'SIGTERM',
+        queue: backlogQueue,
+        metrics: [firstMessage('restart to first message, ms')],
       },
+      {
+        kind: 'restart',
+        signal: 'SIGKILL',
+        queue: backlogQueue,
+        metrics: [firstMessage('the same after SIGKILL, ms')],
+      },
+      load(
+        `--consume-only --durable ${acked}`,
+        [delivered, ...tenths('delivered'), { ...rssPeak, label: 'RssAnon draining at most, MiB' }],
+        'delivered',
+      ),
+      { kind: 'disk-use', settleSeconds: 3, metrics: [{ ...diskUse, label: 'disk used when drained, MiB' }] },
     ],
   },
 ];

@@ -12,6 +12,8 @@ import { type CutMode, hasCompiler, PowerMachine } from './power-machine.ts';
 const wantedCuts = process.env['LEVERET_POWER_CUTS'];
 const cuts = Number(wantedCuts ?? 2);
 const isSmokeRun = wantedCuts === undefined;
+/** Small, so that generations are copied forward all the time. */
+const GENERATION_BYTES = 50_000;
 const SYNC = { syncMs: 6, dsyncMs: 3 };
 
 afterAll(removeDirectories);
@@ -23,7 +25,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
     }, async () => {
       const result = await cutRepeatedly(mode, cuts);
       process.stderr.write(
-        `${mode}: ${cuts} cuts, ${result.withPending} with pending blocks, ${result.confirmed} confirmed commits\n`,
+        `${mode}: ${cuts} cuts, ${result.withPending} with pending blocks, ${result.confirmed} confirmed commits, ${result.copied} generations copied\n`,
       );
       expect(result.confirmed).toBeGreaterThan(cuts);
     });
@@ -69,13 +71,14 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
 async function cutRepeatedly(
   mode: CutMode,
   times: number,
-): Promise<{ confirmed: number; withPending: number }> {
+): Promise<{ confirmed: number; withPending: number; copied: number }> {
   const seed = Date.now() % 1e9;
   const random = randomNumbers(seed);
   const machine = new PowerMachine(newDirectory());
   const dataDir = newDirectory();
   const model = new CrashModel();
   let withPending = 0;
+  let copied = 0;
   let run = 0;
   for (let cut = 1; cut <= times; cut++) {
     const crashes = random() < 0.25 ? 2 : 1;
@@ -84,13 +87,14 @@ async function cutRepeatedly(
         run++;
         const env = machine.environment(SYNC);
         const writer = new WriterProcess(
-          { dataDir, generationBytes: 300_000, seed: seed + run, run, env },
+          { dataDir, generationBytes: GENERATION_BYTES, seed: seed + run, run, env },
           model,
         );
         if (random() < 0.15) await delay(random() * 700);
         else await writer.next(random() < 0.8 ? 'recovered' : 'opened');
         await delay(random() * (random() < 0.3 ? 40 : 500));
         await writer.kill();
+        copied += writer.copied;
       }
       if (machine.cut(mode, seed + run, [0.1, 0.5, 0.9][run % 3] ?? 0.5) > 0) withPending++;
     } catch (error) {
@@ -99,14 +103,14 @@ async function cutRepeatedly(
   }
   const last = {
     dataDir,
-    generationBytes: 300_000,
+    generationBytes: GENERATION_BYTES,
     seed,
     run: run + 1,
     commits: 10,
     env: machine.environment(SYNC),
   };
   expect(await new WriterProcess(last, model).end()).toBe(0);
-  return { confirmed: model.confirmed, withPending };
+  return { confirmed: model.confirmed, withPending, copied };
 }
 
 /** A writer that meets I/O errors while a file exists. `restart` cuts the power and checks the store. */

@@ -30,6 +30,8 @@ class SlowStore implements Store {
     return [];
   }
 
+  prefetch(): void {}
+
   async close(): Promise<void> {}
 }
 

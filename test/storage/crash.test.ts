@@ -16,16 +16,19 @@ describe('a broker that is killed', () => {
     const random = randomNumbers(seed);
     const dataDir = newDirectory();
     const model = new CrashModel();
+    let copied = 0;
     for (let run = 1; run <= kills; run++) {
-      const writer = new WriterProcess({ dataDir, generationBytes: 300_000, seed: seed + run, run }, model);
+      const writer = new WriterProcess({ dataDir, generationBytes: 50_000, seed: seed + run, run }, model);
       try {
         await writer.next(random() < 0.8 ? 'recovered' : 'opened');
         await delay(random() * (random() < 0.3 ? 20 : 250));
         await writer.kill();
+        copied += writer.copied;
       } catch (error) {
         throw new Error(`run ${run} with seed ${seed}`, { cause: error });
       }
     }
+    expect(copied).toBeGreaterThan(0);
     expect(model.confirmed).toBeGreaterThan(kills);
   });
 });

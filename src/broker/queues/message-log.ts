@@ -16,6 +16,9 @@ const holeRecordsMax = 4096;
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
 
+/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
+const readAheadSegments = 4;
+
 /** What a log needs of the broker around it. */
 export interface LogContext {
   readonly store: Store;
@@ -76,6 +79,8 @@ export class MessageLog {
   #gapFrom = 0;
   #gapTo = 0;
   #gapCount = 0;
+  /** The store has been told that sequences of the gap below will be read. */
+  #announcedTo = 0;
   #returnedCount = 0;
   /** Only where deliveries are counted. */
   readonly #returned: ReturnedRecords | undefined;
@@ -300,7 +305,18 @@ export class MessageLog {
     const segment = Segment.fromEntries(this, start, end - start, entries.slice(0, taken), slabs);
     this.#gapFrom = end;
     this.#gapCount -= segment.count - segment.settledCount;
+    this.#readAhead(segment.count);
     return segment;
+  }
+
+  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
+  #readAhead(segmentRecords: number): void {
+    const from = Math.max(this.#announcedTo, this.#gapFrom);
+    const to = Math.min(this.#gapFrom + readAheadSegments * segmentRecords, this.#gapTo);
+    // In halves, so that not every segment costs a call.
+    if (from >= to || (to < this.#gapTo && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
+    this.#announcedTo = to;
+    this.#context.store.prefetch(this.id, from, to);
   }
 
   #miss(count: number): void {

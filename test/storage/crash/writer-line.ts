@@ -37,6 +37,8 @@ export type WriterLine =
   | ({ readonly type: 'recovered' } & Found)
   | ({ readonly type: 'started' } & Announcement)
   | { readonly type: 'confirmed'; readonly number: number; readonly ms: number }
+  /** A mostly settled generation was copied forward. */
+  | { readonly type: 'copied' }
   | { readonly type: 'full' }
   | { readonly type: 'broken'; readonly reason: string }
   | { readonly type: 'failed'; readonly reason: string };

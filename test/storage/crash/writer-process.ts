@@ -24,6 +24,8 @@ export class WriterProcess {
   #stderr = '';
   #problem: Error | undefined;
   readonly commitMs: number[] = [];
+  /** Generations that were copied forward. */
+  copied = 0;
 
   constructor(options: WriterOptions, model: CrashModel) {
     const script = fileURLToPath(new URL('./writer.ts', import.meta.url));
@@ -82,6 +84,7 @@ export class WriterProcess {
       if (line.type === 'recovered') this.#model.check(line);
       else if (line.type === 'started') this.#model.started(line);
       else if (line.type === 'confirmed') this.#note(line.number, line.ms);
+      else if (line.type === 'copied') this.copied++;
       else if (line.type === 'failed') throw new Error(line.reason);
     } catch (error) {
       this.#problem = error instanceof Error ? error : new Error(String(error));

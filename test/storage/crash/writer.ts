@@ -18,6 +18,8 @@ const [dataDir = '', generationBytes = '0', seed = '0', run = '0', commitsMax = 
 const TICKER_LOG = 1;
 const COMMITS_PER_RUN_MAX = 1_000_000;
 const OUTSTANDING_MAX = 150;
+/** One log in so many never lets go of the first message it has kept: generations are copied forward. */
+const STUCK_LOGS = 3;
 
 interface WrittenLog {
   next: number;
@@ -55,6 +57,11 @@ function newEntry(logId: number, first: number, count: number): LogEntry {
 const store = await openLmdbStore({
   dataDir,
   generationBytes: Number(generationBytes),
+  log: {
+    info: (message) => message.startsWith('copied') && say({ type: 'copied' }),
+    warn: () => {},
+    error: () => {},
+  },
   onDamage: (damage) => fail(`damaged entry of log ${damage.logId} at ${damage.firstSequence}`),
 });
 say({ type: 'opened' });
@@ -107,12 +114,13 @@ function stateOf(logId: number, log: WrittenLog): LogState {
 }
 
 /** Consumes some of a log: all that is unsettled but a few, and some of what is unread. */
-function consume(log: WrittenLog, limit: number): void {
+function consume(logId: number, log: WrittenLog, limit: number): void {
   const read = Math.min(limit, log.next) - log.readPosition;
   if (read <= 0) return;
   const upTo = log.readPosition + 1 + below(read);
-  if (random() < 0.5) log.unsettled = log.unsettled.slice(-2);
-  else log.unsettled = [];
+  const stuck = logId % STUCK_LOGS === 0 ? log.unsettled.slice(0, 1) : [];
+  if (random() < 0.5) log.unsettled = [...stuck, ...log.unsettled.slice(stuck.length).slice(-2)];
+  else log.unsettled = stuck;
   if (random() < 0.5) log.unsettled.push(upTo - 1);
   log.readPosition = upTo;
 }
@@ -131,7 +139,7 @@ function nextCommit(number: number): Commit {
       log.next += count;
     }
     if (random() < 0.4) {
-      consume(log, before);
+      consume(logId, log, before);
       logStates.push(stateOf(logId, log));
     } else if (random() < 0.01 && entries.at(-1)?.logId !== logId) {
       droppedLogs.push(logId);

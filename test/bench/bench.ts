@@ -1,0 +1,122 @@
+import type { BrokerProcess } from './broker-process.ts';
+import type { Broker, BrokerName } from './brokers.ts';
+import { diskLatency, diskThroughput } from './disk.ts';
+import type { Figures } from './load.ts';
+import { Measurement, type Sample, type Sizes } from './measurement.ts';
+import { type ColumnName, type Row, rowsOf } from './results.ts';
+import type { Scenario } from './scenario.ts';
+import { openFilesMax } from './usage.ts';
+
+const bodyBytes = 1024;
+
+export interface BenchOptions extends Sizes {
+  /** amqpload. */
+  readonly program: string;
+  readonly repetitions: number;
+  /** Tells people how far it is. */
+  note(line: string): void;
+}
+
+/** How one broker fared over time in one scenario. */
+export interface Course {
+  readonly scenario: string;
+  readonly broker: BrokerName;
+  readonly samples: readonly Sample[];
+}
+
+/** Measures scenario after scenario; the results are there to be read at any time. */
+export class Bench {
+  readonly rows: Row[] = [];
+  readonly courses: Course[] = [];
+  /** What could not be measured, and why. */
+  readonly failures: string[] = [];
+  readonly #brokers: readonly Broker[];
+  readonly #options: BenchOptions;
+  readonly #kept = new Map<BrokerName, BrokerProcess>();
+
+  constructor(brokers: readonly Broker[], options: BenchOptions) {
+    this.#brokers = brokers;
+    this.#options = options;
+  }
+
+  /** All repetitions: each broker once, then each once more, so that all see the same weather. */
+  async measure(scenario: Scenario): Promise<void> {
+    if ((scenario.openFiles ?? 0) > openFilesMax()) {
+      this.#failed(
+        `${scenario.name}: needs ${scenario.openFiles} open files, ulimit -n is ${openFilesMax()}`,
+      );
+      return;
+    }
+    const repetitions = Math.min(
+      this.#options.repetitions,
+      scenario.repetitionsMax ?? Number.POSITIVE_INFINITY,
+    );
+    const runs = new Map<ColumnName, Figures[][]>();
+    for (let repetition = 1; repetition <= repetitions; repetition++) {
+      for (const broker of this.#brokers.filter((each) => each.canRun(scenario))) {
+        this.#options.note(`${scenario.name}: ${broker.name}, ${repetition} of ${repetitions}`);
+        try {
+          const figures = await this.#runOnce(scenario, broker);
+          add(runs, broker.name, figures);
+          const first = figures[0];
+          if (broker.name === 'leveret' && first !== undefined)
+            add(runs, 'disk', this.#disk(scenario, first));
+        } catch (error) {
+          this.#failed(`${scenario.name}, ${broker.name}: ${error instanceof Error ? error.message : error}`);
+        }
+      }
+    }
+    this.rows.push(...rowsOf(scenario, runs));
+  }
+
+  /** The figures of each step. */
+  async #runOnce(scenario: Scenario, broker: Broker): Promise<Figures[]> {
+    const process = await this.#processOf(scenario, broker);
+    const measurement = new Measurement(this.#options.program, process, this.#options);
+    const figures: Figures[] = [];
+    let done = false;
+    try {
+      for (const step of scenario.steps) figures.push(await measurement.run(step));
+      done = true;
+    } finally {
+      if (!broker.keep || scenario.fresh || !done) {
+        this.#kept.delete(broker.name);
+        await process.stop();
+      }
+    }
+    const { samples } = measurement;
+    if (samples.length > 0) this.courses.push({ scenario: scenario.name, broker: broker.name, samples });
+    return figures;
+  }
+
+  async #processOf(scenario: Scenario, broker: Broker): Promise<BrokerProcess> {
+    const kept = this.#kept.get(broker.name);
+    if (kept !== undefined && !scenario.fresh) return kept;
+    await kept?.stop();
+    const process = await broker.start(scenario);
+    if (broker.keep) this.#kept.set(broker.name, process);
+    return process;
+  }
+
+  /** The yardstick that a scenario asks for; it stands beside the figures of the first step. */
+  #disk(scenario: Scenario, figures: Figures): Figures[] {
+    if (scenario.disk === 'throughput') return [diskThroughput(figures, bodyBytes, this.#options.seconds)];
+    if (scenario.disk === 'latency') return [diskLatency(this.#options.seconds)];
+    return [];
+  }
+
+  #failed(line: string): void {
+    this.#options.note(line);
+    this.failures.push(line);
+  }
+}
+
+function add(runs: Map<ColumnName, Figures[][]>, column: ColumnName, figures: readonly Figures[]): void {
+  const steps = runs.get(column) ?? [];
+  runs.set(column, steps);
+  for (const [index, each] of figures.entries()) {
+    const repetitions = steps[index];
+    if (repetitions === undefined) steps[index] = [each];
+    else repetitions.push(each);
+  }
+}

@@ -1,0 +1,83 @@
+/** What a benchmark consists of; `scenarios.ts` has the list. */
+import type { TopicBindings } from './bindings.ts';
+
+/** Some steps that run one after the other against the same broker, and the figures to take from them. */
+export interface Scenario {
+  readonly name: string;
+  /** What it shows, for people. */
+  readonly measures: string;
+  readonly steps: readonly Step[];
+  /** Persistent messages: the ceiling has to write too. `false`: the ceiling cannot do this scenario. */
+  readonly ceiling: 'memory' | 'lmdb' | false;
+  /** Compare the figures of the first step with what the disk takes; see `disk.ts`. */
+  readonly disk?: 'throughput' | 'latency';
+  /** Measured when no scenario is asked for by name. */
+  readonly byDefault?: true;
+  /** Repeated no more often than this: it takes long. */
+  readonly repetitionsMax?: number;
+  /** Needs a process that has done nothing else before: its memory is looked at, or it is restarted. */
+  readonly fresh?: true;
+  /** Open files that the broker and amqpload need each. */
+  readonly openFiles?: number;
+}
+
+export type Step = LoadStep | BindStep | RestartStep | DiskUseStep;
+
+/** A run of amqpload. Its figures are amqpload's and those of {@link BrokerFigure}. */
+export interface LoadStep {
+  readonly kind: 'load';
+  /**
+   * Options of amqpload, see the head of amqpload.c. `{seconds}` stands for the duration of a run,
+   * `{backlog}` for the messages of a backlog.
+   */
+  readonly options: string;
+  readonly metrics: readonly Metric[];
+  /** How the step is called in a plot over time. */
+  readonly label?: string;
+}
+
+/** What is known of the broker's process after a load step, beside what amqpload says. */
+export type BrokerFigure =
+  /** CPU time in the step, in microseconds. */
+  | 'broker_cpu_us'
+  /** RssAnon in MiB: before the step, when amqpload had its figures, the highest seen, and the growth to the second. */
+  | 'rss_before_mib'
+  | 'rss_mib'
+  | 'rss_peak_mib'
+  | 'rss_growth_mib';
+
+/** A topic exchange with many bindings. */
+export interface BindStep {
+  readonly kind: 'bind';
+  readonly topology: TopicBindings;
+  readonly metrics: readonly Metric[];
+}
+
+/** Ends the broker, starts it again and waits until a consumer of `queue` has a message: `first_message_ms`. */
+export interface RestartStep {
+  readonly kind: 'restart';
+  readonly signal: 'SIGTERM' | 'SIGKILL';
+  readonly queue: string;
+  readonly metrics: readonly Metric[];
+}
+
+/** Disk space of the data directory, `settleSeconds` later: `disk_mib`. */
+export interface DiskUseStep {
+  readonly kind: 'disk-use';
+  readonly settleSeconds: number;
+  readonly metrics: readonly Metric[];
+}
+
+export interface Metric {
+  /** The name of a figure. */
+  readonly field: string;
+  /** Divide by this figure. */
+  readonly per?: string;
+  readonly label: string;
+  /** Ratios are turned so that above 1 means better. */
+  readonly better: 'higher' | 'lower';
+  /** Figures are shown divided by this. */
+  readonly divisor: number;
+  /** Show `count / figure`: a rate from a time. */
+  readonly ratePer?: number;
+}
