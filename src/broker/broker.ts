@@ -34,6 +34,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
+  awaitsAcks = false;
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();

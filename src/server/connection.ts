@@ -192,6 +192,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#input.resume();
   }
 
+  /** A publisher would only pile up messages while the acknowledgements that make room are unread. */
+  shouldYield(): boolean {
+    const { broker } = this;
+    const awaitsAcks = broker.awaitsAcks;
+    broker.awaitsAcks = false;
+    return awaitsAcks;
+  }
+
   /** Stops listening to a client that does not read what it asks for. */
   #limitUnread(): void {
     // Asking makes the output report when the socket has caught up.

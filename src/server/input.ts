@@ -5,6 +5,14 @@ import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
 
+/** What a socket hands out at once, when it has that much. */
+const wholeChunkBytes = 64 * 1024;
+/**
+ * So many whole chunks in a row while consumers wait for acknowledgements, then the other sockets have their
+ * turn. The event loop would read 32 of them from a busy publisher before it looks at an acknowledgement.
+ */
+const chunksInARowMax = 4;
+
 /** Who gets what arrives. */
 export interface InputHandler extends FrameHandler {
   /** The client asked for AMQP 0-9-1; frames follow. */
@@ -13,6 +21,8 @@ export interface InputHandler extends FrameHandler {
   protocolRefused(header: Buffer): void;
   /** Something arrived that is no frame, or a handler threw. */
   failed(error: unknown): void;
+  /** Other connections have to be heard before this one can go on usefully. */
+  shouldYield(): boolean;
 }
 
 /**
@@ -27,6 +37,8 @@ export class Input {
   /** The protocol header, as far as it has arrived, if it comes in pieces. */
   #header: Buffer | undefined;
   #pauses = 0;
+  #chunksInARow = 0;
+  #isYielding = false;
 
   constructor(socket: Socket, handler: InputHandler) {
     this.#socket = socket;
@@ -52,7 +64,23 @@ export class Input {
   #received(chunk: Buffer): void {
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
+    if (chunk.length < wholeChunkBytes) this.#chunksInARow = 0;
+    else if (++this.#chunksInARow >= chunksInARowMax) this.#yield();
   }
+
+  /** Lets other sockets be read first. */
+  #yield(): void {
+    this.#chunksInARow = 0;
+    if (this.#isYielding || !this.#handler.shouldYield()) return;
+    this.#isYielding = true;
+    this.#socket.pause();
+    setImmediate(this.#yielded);
+  }
+
+  readonly #yielded = (): void => {
+    this.#isYielding = false;
+    if (this.#pauses === 0) this.#socket.resume();
+  };
 
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);

@@ -11,8 +11,11 @@ import { propertiesOffset } from '../protocol/properties.ts';
 
 /** Written to the socket in one go at most, but for larger messages. */
 const bufferBytes = 256 * 1024;
+/** What a connection that says little writes to: thousands of them may have something to say in the same turn. */
+const smallBufferBytes = 16 * 1024;
 /** Free buffers kept for all connections together. */
 const freeBuffersMax = 32;
+const freeSmallBuffersMax = 512;
 /** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
 const congestedBytes = 1024 * 1024;
 
@@ -20,6 +23,7 @@ const congestedBytes = 1024 * 1024;
 const smallWriteBytes = 64 * 1024;
 
 const freeBuffers: Buffer[] = [];
+const freeSmallBuffers: Buffer[] = [];
 const methodWriter = new ByteWriter(1024);
 
 /** Something with more to say just before the output is written: confirms that were collected. */
@@ -38,6 +42,8 @@ export class Output {
   #isScheduled = false;
   #isFlushingSoon = false;
   #isClosed = false;
+  /** The last write was more than a small buffer holds. */
+  #isBusy = false;
   #beforeFlush: BeforeFlush[] = [];
   readonly #onDrain: () => void;
   #wasCongested = false;
@@ -264,14 +270,21 @@ export class Output {
   #reserve(bytes: number): Buffer {
     const buffer = this.#buffer;
     if (buffer !== undefined && this.#at + bytes <= buffer.length) return buffer;
+    if (buffer?.length === smallBufferBytes && this.#at + bytes <= bufferBytes) return this.#outgrow(buffer);
     this.#write();
-    const fresh =
-      bytes <= bufferBytes
-        ? (freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes))
-        : Buffer.allocUnsafe(bytes);
+    const fresh = takeBuffer(this.#isBusy ? Math.max(bytes, bufferBytes) : bytes);
     this.#buffer = fresh;
     this.#schedule();
     return fresh;
+  }
+
+  /** Goes on in a large buffer, so that it is one write all the same. */
+  #outgrow(small: Buffer): Buffer {
+    const large = takeBuffer(bufferBytes);
+    copyBytes(small, 0, this.#at, large, 0);
+    recycle(small);
+    this.#buffer = large;
+    return large;
   }
 
   #write(): void {
@@ -280,6 +293,7 @@ export class Output {
     this.#buffer = undefined;
     this.#at = 0;
     if (buffer === undefined) return;
+    this.#isBusy = length > smallBufferBytes;
     if (length === 0 || this.#isClosed || !this.#socket.writable) {
       recycle(buffer);
       return;
@@ -301,8 +315,19 @@ export class Output {
   }
 }
 
+/** The smallest kind of buffer with room for `bytes`. */
+function takeBuffer(bytes: number): Buffer {
+  if (bytes <= smallBufferBytes) return freeSmallBuffers.pop() ?? Buffer.allocUnsafeSlow(smallBufferBytes);
+  if (bytes <= bufferBytes) return freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
 function recycle(buffer: Buffer): void {
-  if (buffer.length === bufferBytes && freeBuffers.length < freeBuffersMax) freeBuffers.push(buffer);
+  if (buffer.length === bufferBytes) {
+    if (freeBuffers.length < freeBuffersMax) freeBuffers.push(buffer);
+  } else if (buffer.length === smallBufferBytes) {
+    if (freeSmallBuffers.length < freeSmallBuffersMax) freeSmallBuffers.push(buffer);
+  }
 }
 
 function startFrame(out: Buffer, start: number, type: number, channel: number, size: number): number {

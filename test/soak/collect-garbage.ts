@@ -8,5 +8,6 @@ let times = 0;
 process.on('SIGUSR2', () => {
   collect();
   times++;
-  process.stdout.write(`collected garbage (${times})\n`);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  process.stdout.write(`collected garbage (${times}) ${JSON.stringify({ heapUsed, arrayBuffers })}\n`);
 });

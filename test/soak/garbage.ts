@@ -9,11 +9,18 @@ export const withCollector = {
 /** How often each process was asked; see collect-garbage.ts. */
 const collections = new WeakMap<ServerProcess, number>();
 
+/** What JavaScript holds, in bytes. */
+export interface HeapFigures {
+  readonly heapUsed: number;
+  readonly arrayBuffers: number;
+}
+
 /** Resolves when the server has collected its garbage. It was started {@link withCollector}. */
-export async function collectGarbage(server: ServerProcess): Promise<void> {
+export async function collectGarbage(server: ServerProcess): Promise<HeapFigures> {
   const times = (collections.get(server) ?? 0) + 1;
   collections.set(server, times);
   const collected = server.logged(`collected garbage (${times})`);
   server.signal('SIGUSR2');
-  await collected;
+  const line = await collected;
+  return JSON.parse(line.slice(line.indexOf('{')));
 }

@@ -108,6 +108,7 @@ export class Lane {
     if (this.#kind.session !== undefined) return this.#owed.size === 0;
     if (this.#owed.size > 0) return false;
     const client = await this.#host.connect();
+    await this.#declare(client);
     const channel = await client.connection.createChannel();
     let count = 0;
     for (const name of this.#queueNames) count += (await channel.checkQueue(name)).messageCount;

@@ -63,6 +63,7 @@ class Soak implements LaneHost {
   #server: ServerProcess | undefined;
   #failure: Error | undefined;
   #isChurning = false;
+  #lives = 0;
   #churn: Promise<unknown> = Promise.resolve();
   #last: Measurement | undefined;
   url = '';
@@ -111,6 +112,7 @@ class Soak implements LaneHost {
 
   async #liveLong(): Promise<void> {
     const server = await this.#start();
+    this.#lives++;
     let before: Measurement | undefined;
     for (let round = 1; round <= this.#roundsPerLife; round++) {
       await this.#startWork();
@@ -118,6 +120,7 @@ class Soak implements LaneHost {
       await this.#drain();
       const now = await measure(server, this.#dataDir);
       this.#last = now;
+      process.stdout.write(`life ${this.#lives}, round ${round}: ${describe(now)}\n`);
       this.#tally.measurements++;
       if (round >= warmUpRounds) before ??= now;
       if (before !== undefined) compare(before, now);
