@@ -129,7 +129,7 @@ describe('a dead letter', () => {
     const headers = of(['x-death', array([table(other), table(death), table(death)])]);
     host.publish('', 'source', { headers });
     const counted = of(['count', int64(5)], ['queue', text('source')], ['reason', text('expired')]);
-    const otherCounted = of(['count', int64(1)], ['queue', text('source')], ['reason', text('maxlen')]);
+    const otherCounted = of(['queue', text('source')], ['reason', text('maxlen')], ['count', int64(1)]);
     expect(headersOf(host.queue('dead'))).toEqual(
       of(['x-death', array([table(counted), table(otherCounted)])]),
     );
