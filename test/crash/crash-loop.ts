@@ -58,6 +58,8 @@ async function runAndKill(server: ServerProcess, books: Books, random: () => num
     workload = new Workload(url, books, random);
     await workload.start();
     await delay(random() < 0.3 ? random() * 50 : random() * 800);
+  } catch (error) {
+    throw new Error(`${error}, and the server had logged:\n${server.log}`, { cause: error });
   } finally {
     await server.kill();
     await workload?.end();
