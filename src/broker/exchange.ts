@@ -2,6 +2,7 @@ import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
+import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
@@ -29,6 +30,7 @@ export class Exchange {
   readonly arguments: FieldTable;
   readonly matcher: BindingMatcher;
   readonly routes = new RouteCache();
+  readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */
   readonly #bindings = new Map<string, Binding[]>();
   #bindingCount = 0;
