@@ -51,6 +51,7 @@ import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
+import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
@@ -161,6 +162,7 @@ export class VirtualHost implements PolicyScope {
       return;
     }
     checkNotReserved('exchange', name);
+    type.checkArguments?.(all);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
@@ -199,7 +201,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(all);
+    source.type.checkBinding?.(routingKey, all);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -351,8 +353,8 @@ export class VirtualHost implements PolicyScope {
     return exchange;
   }
 
-  /** The queues a message goes to; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
-  route(exchange: Exchange, message: Message): readonly Queue[] {
+  /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
   }
 

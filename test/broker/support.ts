@@ -161,15 +161,15 @@ export class TestHost {
   /** Names of the queues a message would go to, sorted. */
   routes(exchange: string, routingKey: string, headers?: FieldTable): string[] {
     const message = messageOf(exchange, routingKey, { headers });
-    const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
+    const { queues } = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
     return queues.map((queue) => queue.name).sort();
   }
 
   publish(exchange: string, routingKey: string, properties: BasicProperties = {}, body = ''): void {
     const message = messageOf(exchange, routingKey, properties, body);
     if (properties.expiration !== undefined) message.expirationMs = Number(properties.expiration);
-    const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
-    for (const queue of queues) queue.publish(message, this.broker.clock.now());
+    const route = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
+    route.publish(message, this.broker.clock.now());
     this.broker.endTurn();
   }
 }
