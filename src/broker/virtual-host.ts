@@ -33,7 +33,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn } from './message-stats.ts';
+import { ChannelStats, type Churn, TrafficStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -98,6 +98,8 @@ export class VirtualHost implements PolicyScope {
   readonly firehose: Firehose = new Firehose(this);
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the connections that are closed. */
+  readonly closedConnections: TrafficStats = new TrafficStats();
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -114,6 +116,10 @@ export class VirtualHost implements PolicyScope {
 
   exchanges(): Iterable<Exchange> {
     return this.#exchanges.values();
+  }
+
+  get queueCount(): number {
+    return this.#queues.size;
   }
 
   queues(): Iterable<Queue> {

@@ -48,6 +48,16 @@ export class ResourceMonitor {
     return monitor;
   }
 
+  /** Memory in use above which publishers are blocked. */
+  get memoryLimitBytes(): number {
+    return this.#memory.limitBytes;
+  }
+
+  /** Undefined without a data directory. */
+  get disk(): { readonly freeBytes: number; readonly limitBytes: number } | undefined {
+    return this.#disk;
+  }
+
   setMemoryWatermark(watermark: MemoryWatermark): void {
     this.#memory.setWatermark(watermark);
   }

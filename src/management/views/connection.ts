@@ -1,0 +1,77 @@
+import type { Api } from '../api.ts';
+import type { ClientConnection, OpenChannel } from '../clients.ts';
+import type { Json } from '../http/columns.ts';
+import { trafficColumns } from '../stats/columns.ts';
+import type { Ranges } from '../stats/ranges.ts';
+import { channelMessageStats, counts } from './message-stats.ts';
+
+/** A connection that is open. TLS is not there yet, so the fields about it are those of a plain socket. */
+export function connectionView({ node, sampler }: Api, connection: ClientConnection, ranges: Ranges): Json {
+  const { client, tuning, user, vhost, bytesReceived, bytesSent } = connection;
+  const properties = client.table.toJSON();
+  const givenName = properties['connection_name'];
+  return {
+    name: connection.name,
+    node,
+    type: 'network',
+    protocol: 'AMQP 0-9-1',
+    state: connection.state,
+    user: user.name,
+    user_who_performed_action: user.name,
+    vhost: vhost.name,
+    ...(typeof givenName === 'string' && { user_provided_name: givenName }),
+    auth_mechanism: connection.mechanism,
+    host: connection.host,
+    port: connection.port,
+    peer_host: connection.peerHost,
+    peer_port: connection.peerPort,
+    peer_cert_issuer: null,
+    peer_cert_subject: null,
+    peer_cert_validity: null,
+    ssl: false,
+    ssl_cipher: null,
+    ssl_hash: null,
+    ssl_key_exchange: null,
+    ssl_protocol: null,
+    channels: connection.channelCount,
+    channel_max: tuning.channelMax,
+    frame_max: tuning.frameMax,
+    timeout: tuning.heartbeat,
+    client_properties: properties,
+    connected_at: connection.connectedAt,
+    send_pend: connection.unsentBytes,
+    ...counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
+  };
+}
+
+/** A channel as lists show it. */
+export function channelView(
+  { node, sampler }: Api,
+  { connection, channel }: OpenChannel,
+  ranges: Ranges,
+): Json {
+  return {
+    name: channel.name,
+    number: channel.number,
+    node,
+    user: connection.user.name,
+    user_who_performed_action: connection.user.name,
+    vhost: connection.vhost.name,
+    state: 'running',
+    connection_details: {
+      name: connection.name,
+      peer_host: connection.peerHost,
+      peer_port: connection.peerPort,
+    },
+    confirm: channel.isConfirming,
+    transactional: channel.isTransactional,
+    consumer_count: channel.consumerCount,
+    prefetch_count: channel.prefetch,
+    global_prefetch_count: channel.globalPrefetch,
+    messages_unacknowledged: channel.unackedCount,
+    messages_unconfirmed: channel.unconfirmedCount,
+    messages_uncommitted: channel.uncommittedCount,
+    acks_uncommitted: channel.uncommittedAckCount,
+    ...channelMessageStats(sampler.channels, channel, channel.currentStats(), ranges.msg_rates),
+  };
+}
