@@ -52,6 +52,9 @@ export interface Definition {
   readonly value: JsonValue;
 }
 
+/** Notes a definition to be written with the next commit; `null` removes it. */
+export type Define = (key: readonly string[], value: JsonValue) => void;
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /**
