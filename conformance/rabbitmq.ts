@@ -18,6 +18,14 @@ import { PERMISSION_FIXTURES } from './harness/fixtures.ts';
 const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/sbin/rabbitmq-server'];
 /** What `harness/control.ts` needs to call rabbitmqctl. */
 const CONTROL_VARIABLES = ['RABBITMQ_NODENAME', 'ERL_EPMD_PORT', 'RABBITMQ_CONF_ENV_FILE'];
+/** Plugins of the package that have what Leveret has built in. */
+const PLUGINS = [
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_event_exchange',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+  'rabbitmq_sharding',
+];
 const START_TIMEOUT_MS = 60_000;
 /** consumer_timeout: longer than any scenario but those about it keeps a message. */
 const CONSUMER_TIMEOUT_MS = 5_000;
@@ -69,7 +77,7 @@ async function startRabbitMQ(script: string): Promise<Running> {
   const log = join(home, 'rabbit.log');
   await mkdir(join(home, 'log'));
   await writeFile(join(home, 'definitions.json'), definitions());
-  await writeFile(join(home, 'enabled_plugins'), '[].\n');
+  await writeFile(join(home, 'enabled_plugins'), `[${PLUGINS.join(',')}].\n`);
   await writeFile(
     join(home, 'rabbitmq.conf'),
     [
