@@ -11,6 +11,7 @@ import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
 import { memoryWatermark, Reload } from './reload.ts';
+import { ServiceManager } from './service-manager.ts';
 
 interface Failure {
   readonly cause: unknown;
@@ -64,6 +65,8 @@ export async function runServer(
     },
     readyLine(broker, dataDir),
   );
+  const serviceManager = new ServiceManager(process.env, logger);
+  serviceManager.ready(`Serving AMQP at ${address(broker.host, broker.port)}`);
   const reload = new Reload(loaded, load, logger, broker);
   process.on('SIGHUP', () => void reload.run());
 
@@ -74,6 +77,7 @@ export async function runServer(
     return ExitCode.Failure;
   }
   logger.info(`${end}: closing connections and writing what is left`);
+  serviceManager.stopping();
   await broker.close();
   logger.info('stopped');
   return ExitCode.Ok;
