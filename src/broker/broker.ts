@@ -2,6 +2,7 @@ import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -34,6 +35,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
+  readonly churn: Churn = new Churn();
   awaitsAcks = false;
 
   readonly #events: BrokerEvents;
