@@ -101,7 +101,9 @@ export class Broker implements BrokerContext, LogContext {
    * more memory is full for other reasons, and those are the memory alarm's business.
    */
   get isDiskBehind(): boolean {
-    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
+    const { slabs, committer, store } = this;
+    const bytes = slabs.bytesInUse + committer.rows.pendingBytes;
+    return bytes > slabBytesMax && store.durable && committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {
