@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
 import type { Consumer } from '../../src/broker/consumer.ts';
 import type { Queue } from '../../src/broker/queue.ts';
-import type { Recovered, Store, StoredEntry } from '../../src/broker/store.ts';
+import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
 import { messageOf, TestActor } from '../broker/support.ts';
@@ -35,6 +35,12 @@ class SlowStore implements Store {
   }
 
   prefetch(): void {}
+
+  row(): undefined {}
+
+  scanRows(): Row[] {
+    return [];
+  }
 
   async close(): Promise<void> {}
 }
