@@ -125,6 +125,15 @@ class LimitedConsumer implements Consumer {
   readonly exclusive = false;
   readonly priority = 0;
   readonly arguments = FieldTable.empty;
+  readonly prefetch = 0;
+  readonly channel = {
+    name: 'client -> broker (1)',
+    number: 1,
+    connectionName: 'client -> broker',
+    username: 'guest',
+    peerHost: '127.0.0.1',
+    peerPort: 1,
+  };
   isInRing = false;
   capacity = 0;
 
