@@ -3,6 +3,7 @@ import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
+import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
@@ -32,6 +33,7 @@ export class Exchange {
   /** What it does with messages besides. */
   interceptor: Interceptor | undefined;
   readonly routes = new RouteCache();
+  readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */
   readonly #bindings = new Map<string, Binding[]>();
   #bindingCount = 0;

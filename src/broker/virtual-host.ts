@@ -33,6 +33,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
+import { ChannelStats, type Churn } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -59,8 +60,7 @@ import type { Definition, JsonValue } from './store.ts';
 export interface BrokerContext {
   readonly clock: Clock;
   readonly replies: ReplyAddresses;
-  /** Since it was last looked at, a consumer could not be given a message before it acknowledges others. */
-  awaitsAcks: boolean;
+  readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
@@ -94,6 +94,8 @@ export class VirtualHost implements PolicyScope {
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
+  /** Of the channels that are closed. */
+  readonly closedChannels: ChannelStats = new ChannelStats();
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -227,6 +229,7 @@ export class VirtualHost implements PolicyScope {
   /** @throws AmqpError 403, 404 (passive), 405, 406 */
   declareQueue(actor: Actor, declaration: QueueDeclaration): Queue {
     const given = stripLineBreaks(declaration.name);
+    this.broker.churn.queueDeclared++;
     if (declaration.passive) {
       const queue = this.queue(actor, given);
       queue.touchIdle();
@@ -271,6 +274,7 @@ export class VirtualHost implements PolicyScope {
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
     const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
     if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
@@ -443,6 +447,7 @@ export class VirtualHost implements PolicyScope {
 
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
+    this.broker.churn.queueDeleted++;
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);

@@ -108,6 +108,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
+    this.#count(exchange, route, content.mandatory);
     if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
       this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
@@ -116,6 +117,16 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if (content.mandatory && !route.isRouted) this.#return(message);
     const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
+  }
+
+  #count(exchange: Exchange, route: Route, mandatory: boolean): void {
+    const { stats } = this.#channel;
+    stats.publish++;
+    exchange.stats.publishIn++;
+    exchange.stats.publishOut += route.queues.length;
+    if (route.isRouted) return;
+    if (mandatory) stats.returnUnroutable++;
+    else stats.dropUnroutable++;
   }
 
   #exchangeFor(name: string): Exchange {
@@ -166,6 +177,19 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
 
   get isConfirming(): boolean {
     return this.#confirms !== undefined;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#confirms?.unconfirmedCount ?? 0;
+  }
+
+  get confirmedCount(): number {
+    return this.#confirms?.confirmedCount ?? 0;
+  }
+
+  /** Publishes that wait for tx.commit. */
+  get uncommittedCount(): number {
+    return this.#pending?.length ?? 0;
   }
 
   #confirmLater(confirms: ConfirmLedger, outcome: number): void {
