@@ -24,6 +24,7 @@ const PLUGINS = [
   'rabbitmq_event_exchange',
   'rabbitmq_random_exchange',
   'rabbitmq_recent_history_exchange',
+  'rabbitmq_management',
   'rabbitmq_sharding',
 ];
 const START_TIMEOUT_MS = 60_000;
@@ -31,7 +32,6 @@ const START_TIMEOUT_MS = 60_000;
 const CONSUMER_TIMEOUT_MS = 5_000;
 /** RabbitMQ looks for deliveries that timed out once a minute unless it is told otherwise. */
 const CHANNEL_TICK_MS = 250;
-const PLUGINS = ['rabbitmq_management'];
 
 async function freePort(): Promise<number> {
   const server = createServer();
