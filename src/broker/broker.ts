@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -35,7 +36,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
-  awaitsAcks = false;
+  readonly churn: Churn = new Churn();
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();
@@ -111,7 +112,9 @@ export class Broker implements BrokerContext, LogContext {
    * more memory is full for other reasons, and those are the memory alarm's business.
    */
   get isDiskBehind(): boolean {
-    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
+    const { slabs, committer, store } = this;
+    const bytes = slabs.bytesInUse + committer.rows.pendingBytes;
+    return bytes > slabBytesMax && store.durable && committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {
@@ -144,21 +147,27 @@ export class Broker implements BrokerContext, LogContext {
   /**
    * Hands out what is ready in the queues that were touched. Called when a chunk of input is done with; `now`
    * is the time its messages were published at, so that none of them expires before its consumer's turn.
+   * Returns a queue that has more than its consumers can take, if there is one.
    */
-  endTurn(now: number): void {
+  endTurn(now: number): Queue | undefined {
     const queues = this.#touched;
-    if (queues.length === 0) return;
+    if (queues.length === 0) return undefined;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
+    let outrun: Queue | undefined;
     for (const queue of queues) {
-      if (!queue.isDeleted) queue.drain(now);
+      if (queue.isDeleted) continue;
+      queue.drain(now);
+      if (queue.outrunsConsumers) outrun = queue;
     }
+    return outrun;
   }
 
   /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
   touch(queue: Queue): void {
     if (queue.isTouched) return;
     queue.isTouched = true;
+    queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
     if (this.#isTurnEndScheduled) return;
     this.#isTurnEndScheduled = true;

@@ -19,6 +19,8 @@ import { checkTuning, type Tuning } from './tuning.ts';
 /** What a connection knows about its client once it is open. */
 export interface Session {
   readonly user: Account;
+  /** How the client logged in, such as `PLAIN`. */
+  readonly mechanism: string;
   readonly client: ClientProperties;
   readonly tuning: Tuning;
   readonly vhost: VirtualHost;
@@ -60,6 +62,7 @@ export class Handshake {
   #client: ClientProperties | undefined;
   #user: Account | undefined;
   #tuning: Tuning | undefined;
+  #mechanism = '';
 
   constructor(host: HandshakeHost, context: HandshakeContext) {
     this.#host = host;
@@ -99,6 +102,7 @@ export class Handshake {
     const host = this.#host;
     const client = new ClientProperties(startOk.clientProperties);
     this.#client = client;
+    this.#mechanism = startOk.mechanism;
     host.pauseInput();
     try {
       const { access } = this.#context;
@@ -167,7 +171,7 @@ export class Handshake {
       throw new AmqpError(ReplyCode.NotAllowed, `access to vhost '${name}' refused for user '${user.name}'`);
     }
     // Once more: the answer may have taken its time.
-    return { user, client, tuning, vhost: this.#checkedVirtualHost(name, user) };
+    return { user, mechanism: this.#mechanism, client, tuning, vhost: this.#checkedVirtualHost(name, user) };
   }
 
   #checkedVirtualHost(name: string, user: Account): VirtualHost {

@@ -109,7 +109,7 @@ export class Listener implements ConnectionContext {
   closeConnections(isMeant: (session: Session) => boolean, reason: string): void {
     for (const connection of this.#connections) {
       const { session } = connection;
-      if (session !== undefined && isMeant(session)) connection.forceClose(reason);
+      if (session !== undefined && isMeant(session)) connection.closeForced(reason);
     }
   }
 
@@ -157,8 +157,7 @@ export class Listener implements ConnectionContext {
       this.#allClosed = resolve;
     });
     const grace = this.broker.clock.setTimer(this.settings.shutdownGraceMs, () => this.#dropAll());
-    for (const connection of this.#connections)
-      connection.forceClose("broker forced connection closure with reason 'shutdown'");
+    for (const connection of this.#connections) connection.shutDown();
     await allClosed;
     grace.cancel();
   }
