@@ -44,7 +44,6 @@ export class ManualClock implements Clock {
 
 /** The surroundings of a virtual host in memory: definitions in a map, turns that end when a test says so. */
 export class TestBroker implements BrokerContext, LogContext {
-  awaitsAcks = false;
   readonly replies = new ReplyAddresses();
   readonly churn = new Churn();
   readonly clock = new ManualClock();
@@ -104,8 +103,15 @@ export class TestBroker implements BrokerContext, LogContext {
 export class TestActor implements Actor {
   readonly owner = {};
   readonly username = 'guest';
+  readonly version = 0;
   readonly asked: string[] = [];
   refuses = '';
+
+  checksTopics(): boolean {
+    return false;
+  }
+
+  requireTopic(): void {}
 
   require(permission: string, kind: string, name: string): void {
     const request = `${permission} ${kind} ${name}`;
