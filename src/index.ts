@@ -1,14 +1,11 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
-import { AuthenticationFailure } from './access/authentication-failure.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
 import { silentLogger } from './logger.ts';
-import { LiveBrokerView } from './management/live-view.ts';
-import { type ManagementServer, startManagement } from './management/server.ts';
-import type { Authenticate } from './management/view.ts';
+import { type ManagementOptions, type ManagementServer, startManagement } from './management/server.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -26,6 +23,7 @@ const defaultHost = '127.0.0.1';
 const defaultPort = 5672;
 const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
 const defaultDiskFreeLimitBytes = 50_000_000;
+const defaultStatisticsIntervalMs = 5_000;
 
 /**
  * Starts a broker in this process and resolves when it accepts clients.
@@ -91,8 +89,14 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       listenableHost(options.host ?? defaultHost),
       options.port ?? defaultPort,
     );
-    const view = new LiveBrokerView(nodeName, broker, listener);
-    const management = await openManagement(options, view, access);
+    const management = await openManagement(options, {
+      node: nodeName,
+      broker,
+      administration,
+      clients: listener,
+      access,
+      limits: resources,
+    });
     if (management !== undefined) closers.push(() => management.close());
     return {
       ...administration.policies,
@@ -139,29 +143,18 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
 
 async function openManagement(
   options: BrokerOptions,
-  view: LiveBrokerView,
-  access: AccessControl,
+  parts: Pick<ManagementOptions, 'node' | 'broker' | 'administration' | 'clients' | 'access' | 'limits'>,
 ): Promise<ManagementServer | undefined> {
   if (options.managementPort === undefined) return undefined;
   return startManagement({
+    ...parts,
     port: options.managementPort,
     host: listenableHost(options.managementHost ?? options.host ?? defaultHost),
-    view,
-    authenticate: managementLogin(access),
+    dataDir: options.dataDir,
+    maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+    statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
     logger: options.logger ?? silentLogger,
   });
-}
-
-function managementLogin(access: AccessControl): Authenticate {
-  return async (username, password, address) => {
-    try {
-      const { name, tags } = await access.login({ username, password, address });
-      return { username: name, tags };
-    } catch (error) {
-      if (error instanceof AuthenticationFailure) return undefined;
-      throw error;
-    }
-  };
 }
 
 /** What was not said stays at its default. */

@@ -14,6 +14,8 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** Time between two samples of all counters, from which the HTTP API tells rates. Default 5000. */
+  readonly statisticsIntervalMs?: number;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */

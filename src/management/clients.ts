@@ -1,5 +1,6 @@
 import type { Consumer } from '../broker/consumer.ts';
 import type { ChannelStats } from '../broker/message-stats.ts';
+import type { Queue } from '../broker/queue.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 
@@ -10,7 +11,7 @@ export interface ClientChannel {
   readonly name: string;
   readonly isConfirming: boolean;
   readonly isTransactional: boolean;
-  readonly consumers: Iterable<Consumer>;
+  readonly consumers: Iterable<Consumer & { readonly queue: Queue }>;
   readonly consumerCount: number;
   /** basic.qos for the consumers to come; 0: no limit. */
   readonly prefetch: number;

@@ -1,4 +1,5 @@
-import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
+import type { AdministrationError } from '../../administration/administration-error.ts';
+import { type AmqpError, ReplyCode } from '../../protocol/errors.ts';
 
 /** The reason as RabbitMQ writes it: mostly a sentence, sometimes an Erlang term put into JSON. */
 export type Reason = string | readonly (string | number)[];
@@ -56,6 +57,11 @@ export function fromAmqpError(error: AmqpError): ApiError {
     default:
       return badRequest(text);
   }
+}
+
+/** What the administration says to a change. */
+export function fromAdministrationError({ kind, message }: AdministrationError): ApiError {
+  return kind === 'not-found' ? new ApiError(404, 'not_found', message) : badRequest(message);
 }
 
 /** The reply text without the name of its code. */

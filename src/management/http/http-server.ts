@@ -1,12 +1,20 @@
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type HTTPMethods,
+} from 'fastify';
+import { AdministrationError } from '../../administration/administration-error.ts';
+import { PolicyError } from '../../broker/policies/policy.ts';
 import type { JsonValue } from '../../broker/store.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError } from '../../protocol/errors.ts';
-import { ApiError, badRequest, fromAmqpError, objectNotFound } from './api-error.ts';
+import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
 import type { Authorization } from './authorization.ts';
 import { JsonStream } from './listing.ts';
 import { openApi } from './openapi.ts';
-import { anonymous } from './principal.ts';
+import type { Principal } from './principal.ts';
 import { Answer, type Method, type Route } from './route.ts';
 
 export interface HttpServerOptions {
@@ -79,7 +87,11 @@ function register(app: FastifyInstance, { routes, authorization, probe }: HttpSe
   for (const route of routes) {
     const url = `/api${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     methods.set(url, (methods.get(url) ?? new Set()).add(route.method));
-    app.route({ method: route.method, url, handler: (request, reply) => handle(route, authorization, request, reply) });
+    app.route({
+      method: route.method,
+      url,
+      handler: (request, reply) => handle(route, authorization, request, reply),
+    });
   }
   for (const [url, known] of methods) refuseOtherMethods(app, url, known);
 }
@@ -91,7 +103,7 @@ async function handle(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const parameters = textsOf(request.params);
-  let principal = anonymous;
+  let principal: Principal | undefined;
   if (route.access !== 'public') {
     const found = await authorization.login(request.headers.authorization, request.ip);
     if (found === undefined) return challenge(reply);
@@ -139,6 +151,8 @@ function refused(reply: FastifyReply, error: ApiError): FastifyReply {
 function failed(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
   if (error instanceof ApiError) return refused(reply, error);
   if (error instanceof AmqpError) return refused(reply, fromAmqpError(error));
+  if (error instanceof AdministrationError) return refused(reply, fromAdministrationError(error));
+  if (error instanceof PolicyError) return refused(reply, badRequest(`${error.message}\n`));
   const status = statusOf(error);
   if (status === 413) {
     const advice = `A body has at most ${bodyBytesMax} bytes.`;
@@ -161,7 +175,9 @@ function statusOf(error: unknown): number {
 
 function textsOf(from: unknown): { readonly [name: string]: string } {
   const entries = Object.entries(typeof from === 'object' && from !== null ? from : {});
-  return Object.fromEntries(entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])));
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 /** @throws ApiError 400 for a parameter that is given twice */

@@ -6,8 +6,8 @@ import { compareTerms, dottedValue, type Json, selectColumns } from './columns.t
 import { bool, optional, text, type ValuesOf } from './schema.ts';
 import { Slices, sortedInSlices } from './slices.ts';
 
-/** How objects of one kind are listed. */
-export interface Kind<Item> {
+/** How objects of one kind are listed; `Context` is what their views depend on besides. */
+export interface Kind<Item, Context> {
   /** What the query parameter `name` looks at. */
   nameOf(item: Item): string;
   /** The order when none is asked for; without it, as they come. */
@@ -15,7 +15,7 @@ export interface Kind<Item> {
   /** The value to sort by, where it can be had without making the whole view; undefined: it cannot. */
   keyOf?(item: Item, path: string): string | number | undefined;
   /** Undefined: gone since the list was made. */
-  view(item: Item, query: Json): Json | undefined;
+  view(item: Item, context: Context): Json | undefined;
 }
 
 const pageSizeDefault = 100;
@@ -73,18 +73,18 @@ export class JsonStream {
 }
 
 /** Lists objects of one kind: sorted, filtered, in pages, with selected columns. Never in one go when they are many. */
-export class Lister<Item> {
-  readonly #kind: Kind<Item>;
+export class Lister<Item, Context = undefined> {
+  readonly #kind: Kind<Item, Context>;
   readonly #remembered = new Map<string, Remembered<Item>>();
 
-  constructor(kind: Kind<Item>) {
+  constructor(kind: Kind<Item, Context>) {
     this.#kind = kind;
   }
 
   /** All of them: an array, or a {@link JsonStream} of one. */
-  async all(items: Iterable<Item>, query: ListQuery): Promise<unknown> {
-    const { items: sorted } = await this.#sort(items, query, () => true);
-    return this.#written(sorted, query);
+  async all(items: Iterable<Item>, query: ListQuery, context: Context): Promise<unknown> {
+    const { items: sorted } = await this.#sort(items, query, context, () => true);
+    return this.#written(sorted, query, context);
   }
 
   /**
@@ -93,17 +93,22 @@ export class Lister<Item> {
    *
    * @throws ApiError 400
    */
-  async page(scope: string, items: Iterable<Item>, query: PagedListQuery): Promise<unknown> {
+  async page(
+    scope: string,
+    items: Iterable<Item>,
+    query: PagedListQuery,
+    context: Context,
+  ): Promise<unknown> {
     const page = pageOf(query);
-    if (page === undefined) return this.all(items, query);
+    if (page === undefined) return this.all(items, query, context);
     const { number, size } = page;
-    const { items: matching, total } = await this.#remember(scope, items, query);
+    const { items: matching, total } = await this.#remember(scope, items, query, context);
     const start = (number - 1) * size;
     if (start > 0 && start >= matching.length) {
       const what = `page: ${number} page size: ${size}, len: ${matching.length}`;
       throw new ApiError(400, 'page_out_of_range', `Page out of range, ${what}`);
     }
-    const views = matching.slice(start, start + size).flatMap((item) => this.#view(item, query));
+    const views = matching.slice(start, start + size).flatMap((item) => this.#view(item, query, context));
     return {
       filtered_count: matching.length,
       item_count: views.length,
@@ -115,12 +120,17 @@ export class Lister<Item> {
     };
   }
 
-  async #remember(scope: string, items: Iterable<Item>, query: PagedListQuery): Promise<Sorted<Item>> {
+  async #remember(
+    scope: string,
+    items: Iterable<Item>,
+    query: PagedListQuery,
+    context: Context,
+  ): Promise<Sorted<Item>> {
     const key = JSON.stringify([scope, query.sort, query.sort_reverse, query.name, query.use_regex]);
     const known = this.#remembered.get(key);
     const start = performance.now();
     if (known !== undefined && known.until > start) return known;
-    const sorted = await this.#sort(items, query, nameFilter(query));
+    const sorted = await this.#sort(items, query, context, nameFilter(query));
     this.#remembered.delete(key);
     if (sorted.total < rememberedLengthMin) return sorted;
     const end = performance.now();
@@ -136,6 +146,7 @@ export class Lister<Item> {
   async #sort(
     all: Iterable<Item>,
     query: ListQuery,
+    context: Context,
     matches: (name: string) => boolean,
   ): Promise<Sorted<Item>> {
     const kind = this.#kind;
@@ -150,16 +161,18 @@ export class Lister<Item> {
       if (pause !== undefined) await pause;
     }
     const inOrder =
-      kind.compare === undefined ? items : await sortedInSlices(items, (left, right) => kind.compare?.(left, right) ?? 0);
-    const sorted = sort === undefined || sort === '' ? inOrder : await this.#sortBy(inOrder, sort, query);
+      kind.compare === undefined
+        ? items
+        : await sortedInSlices(items, (left, right) => kind.compare?.(left, right) ?? 0);
+    const sorted = sort === undefined || sort === '' ? inOrder : await this.#sortBy(inOrder, sort, context);
     return { items: reverse ? sorted.toReversed() : sorted, total };
   }
 
-  async #sortBy(items: readonly Item[], path: string, query: ListQuery): Promise<readonly Item[]> {
+  async #sortBy(items: readonly Item[], path: string, context: Context): Promise<readonly Item[]> {
     const slices = new Slices();
     const pairs: { readonly item: Item; readonly key: unknown }[] = [];
     for (const item of items) {
-      pairs.push({ item, key: this.#key(item, path, query) });
+      pairs.push({ item, key: this.#key(item, path, context) });
       const pause = slices.next();
       if (pause !== undefined) await pause;
     }
@@ -168,29 +181,29 @@ export class Lister<Item> {
   }
 
   /** What has no such field counts as 0. */
-  #key(item: Item, path: string, query: ListQuery): unknown {
+  #key(item: Item, path: string, context: Context): unknown {
     const key = this.#kind.keyOf?.(item, path);
     if (key !== undefined) return key;
-    return dottedValue(this.#kind.view(item, query) ?? {}, path) ?? 0;
+    return dottedValue(this.#kind.view(item, context) ?? {}, path) ?? 0;
   }
 
   /** None or one. */
-  #view(item: Item, query: ListQuery): readonly Json[] {
-    const view = this.#kind.view(item, query);
+  #view(item: Item, query: ListQuery, context: Context): readonly Json[] {
+    const view = this.#kind.view(item, context);
     return view === undefined ? [] : [selectColumns(view, query.columns)];
   }
 
-  #written(items: readonly Item[], query: ListQuery): unknown {
-    if (items.length <= itemsAtOnceMax) return items.flatMap((item) => this.#view(item, query));
-    return new JsonStream(this.#chunks(items, query));
+  #written(items: readonly Item[], query: ListQuery, context: Context): unknown {
+    if (items.length <= itemsAtOnceMax) return items.flatMap((item) => this.#view(item, query, context));
+    return new JsonStream(this.#chunks(items, query, context));
   }
 
-  async *#chunks(items: readonly Item[], query: ListQuery): AsyncIterable<string> {
+  async *#chunks(items: readonly Item[], query: ListQuery, context: Context): AsyncIterable<string> {
     const slices = new Slices();
     let chunk = '[';
     let separator = '';
     for (const item of items) {
-      for (const view of this.#view(item, query)) {
+      for (const view of this.#view(item, query, context)) {
         chunk += separator + JSON.stringify(view);
         separator = ',';
       }
@@ -214,7 +227,12 @@ function pageOf({ page, page_size: size }: PagedListQuery): { number: number; si
   if (number < 1 || asked < 1 || asked > pageSizeMax) {
     const what = `page number ${number}, page size ${size ?? 'undefined'}`;
     const advice = `'page' counts from 1, 'page_size' is at most ${pageSizeMax}.`;
-    throw new ApiError(400, 'invalid_pagination_parameters', `Invalid pagination parameters: ${what}`, advice);
+    throw new ApiError(
+      400,
+      'invalid_pagination_parameters',
+      `Invalid pagination parameters: ${what}`,
+      advice,
+    );
   }
   return { number, size: asked };
 }
@@ -231,6 +249,9 @@ function nameFilter({ name, use_regex: isRegex = false }: PagedListQuery): (name
     return (given) => pattern.matches(given);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    throw badRequest('Pagination parameters are invalid', `'name' is no regular expression: ${error.message}`);
+    throw badRequest(
+      'Pagination parameters are invalid',
+      `'name' is no regular expression: ${error.message}`,
+    );
   }
 }

@@ -55,7 +55,13 @@ function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
   }));
   const queryParameters = Object.entries(query).map(([name, { schema, isOptional }]) => {
     const { description, ...rest } = schema;
-    return { name, in: 'query', required: !isOptional, ...(description !== undefined && { description }), schema: rest };
+    return {
+      name,
+      in: 'query',
+      required: !isOptional,
+      ...(description !== undefined && { description }),
+      schema: rest,
+    };
   });
   return {
     operationId: `${method.toLowerCase()}${path.replace(/[^a-zA-Z]+([a-zA-Z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
@@ -75,7 +81,14 @@ function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
   };
 }
 
-function responses({ method, path, access, query, body, answers }: RouteDescription): Readonly<Record<string, unknown>> {
+function responses({
+  method,
+  path,
+  access,
+  query,
+  body,
+  answers,
+}: RouteDescription): Readonly<Record<string, unknown>> {
   const success: Readonly<Record<number, string>> = method === 'GET' ? { 200: 'OK' } : { 204: 'Done' };
   const takesInput = body !== undefined || Object.keys(query).length > 0;
   const all: Readonly<Record<number, string>> = {

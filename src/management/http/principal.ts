@@ -1,3 +1,4 @@
+import type { Account } from '../../access/back-end.ts';
 import { notAuthorised } from './api-error.ts';
 import type { Access } from './route.ts';
 
@@ -6,15 +7,21 @@ const managementTags: readonly string[] = ['administrator', 'management', 'monit
 
 /** Somebody who has logged in. */
 export class Principal {
-  readonly username: string;
-  readonly tags: readonly string[];
-  readonly #mayEnter: (vhost: string) => boolean;
+  readonly account: Account;
+  readonly #visible: ReadonlySet<string>;
 
-  /** `mayEnter`: there is a permission row for this virtual host. */
-  constructor(username: string, tags: readonly string[], mayEnter: (vhost: string) => boolean) {
-    this.username = username;
-    this.tags = tags;
-    this.#mayEnter = mayEnter;
+  /** `visible`: the virtual hosts for which there is a permission row. */
+  constructor(account: Account, visible: ReadonlySet<string>) {
+    this.account = account;
+    this.#visible = visible;
+  }
+
+  get username(): string {
+    return this.account.name;
+  }
+
+  get tags(): readonly string[] {
+    return this.account.tags;
   }
 
   get isAdministrator(): boolean {
@@ -26,9 +33,19 @@ export class Principal {
     return this.isAdministrator || this.tags.includes('monitoring');
   }
 
-  /** Whether lists show what is in this virtual host. */
+  /** May work in this virtual host. */
+  mayEnter(vhost: string): boolean {
+    return this.#visible.has(vhost);
+  }
+
+  /** Lists show what is in this virtual host. */
   seesVhost(vhost: string): boolean {
-    return this.isAdministrator || this.#mayEnter(vhost);
+    return this.isAdministrator || this.mayEnter(vhost);
+  }
+
+  /** Two with the same scope see the same. */
+  get scope(): string {
+    return this.isAdministrator ? '*' : JSON.stringify([...this.#visible]);
   }
 
   /** @throws ApiError 401 with RabbitMQ's reason */
@@ -45,6 +62,3 @@ export class Principal {
     }
   }
 }
-
-/** Nobody in particular, for what is served without a login. */
-export const anonymous = new Principal('', [], () => false);

@@ -27,6 +27,7 @@ export interface Call<Path extends string, Query extends Shape, Body> {
   readonly parameters: ParametersOf<Path>;
   readonly query: ValuesOf<Query>;
   readonly body: Body;
+  /** Whoever asks. @throws Error on a route that is public */
   readonly principal: Principal;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -74,7 +75,8 @@ export interface RawCall {
   readonly parameters: { readonly [name: string]: string };
   readonly query: { readonly [name: string]: JsonValue };
   readonly body: string;
-  readonly principal: Principal;
+  /** Undefined where no login is needed. */
+  readonly principal: Principal | undefined;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
@@ -113,7 +115,15 @@ export function route<Path extends string, Query extends Shape = Record<never, n
     answers,
     isExtension,
     run: async (call) => {
-      const checked = { ...call, query: readAll(query, call.query), body: bodyOf(body, call.body) };
+      const checked = {
+        ...call,
+        query: readAll(query, call.query),
+        body: bodyOf(body, call.body),
+        get principal() {
+          if (call.principal === undefined) throw new Error(`nobody is logged in for ${path}`);
+          return call.principal;
+        },
+      };
       if (!isCheckedBy(options, checked)) throw new Error('a request was not checked');
       return options.handle(checked);
     },

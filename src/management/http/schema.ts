@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../broker/store.ts';
-import { ApiError, badRequest } from './api-error.ts';
+import { type ApiError, badRequest } from './api-error.ts';
 
 /** The part of JSON Schema that OpenAPI 3.1 is written in. */
 export type JsonSchema = { readonly [key: string]: JsonValue };
@@ -130,7 +130,9 @@ export function object<S extends Shape>(shape: S): Field<ValuesOf<S>> {
 
 /** Reads all the keys of `shape`; `null` stands for what is absent. @throws ApiError 400 */
 export function readAll<S extends Shape>(shape: S, from: JsonObject): ValuesOf<S> {
-  const missing = Object.entries(shape).filter(([key, { isOptional }]) => !isOptional && !Object.hasOwn(from, key));
+  const missing = Object.entries(shape).filter(
+    ([key, { isOptional }]) => !isOptional && !Object.hasOwn(from, key),
+  );
   if (missing.length > 0) {
     const keys = missing.map(([key]) => key);
     const advice = `The body lacks ${keys.map((key) => `'${key}'`).join(', ')}.`;

@@ -1,6 +1,6 @@
 import type { Api } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
-import { Answer, route, type Route } from '../http/route.ts';
+import { Answer, type Route, route } from '../http/route.ts';
 
 const tag = 'Health';
 const healthy = { status: 'ok' };
@@ -64,16 +64,9 @@ export function healthRoutes(api: Api): readonly Route[] {
           throw badRequest('Time unit not recognised. Supported units: days, weeks, months, years.');
         }
         if (!/^\d{1,6}$/.test(within)) throw badRequest('Invalid expiration value.');
-        return checkCertificates(api, Number(within) * unitDays[unit]);
+        // No listener speaks TLS yet.
+        return healthy;
       },
-    }),
-    route('GET', {
-      path: '/aliveness-test/{vhost}',
-      access: 'management',
-      tag,
-      summary: 'A virtual host takes a message and gives it back',
-      answers,
-      handle: ({ parameters, principal }) => api.operations.testAliveness(parameters.vhost, principal),
     }),
   ];
 }

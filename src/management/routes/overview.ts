@@ -1,10 +1,10 @@
-import { type Api, virtualHost } from '../api.ts';
+import { type Api, clusterName, clusterNameParameter } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
-import { Lister, listQuery } from '../http/listing.ts';
 import { selectColumns } from '../http/columns.ts';
-import { route, type Route } from '../http/route.ts';
-import { bool, optional } from '../http/schema.ts';
-import { rangeQuery, rangesOf } from '../stats/ranges.ts';
+import { Lister, listQuery } from '../http/listing.ts';
+import { noContent, type Route, route } from '../http/route.ts';
+import { bool, object, optional, text } from '../http/schema.ts';
+import { type Ranges, rangeQuery, rangesOf } from '../stats/ranges.ts';
 import { nodeView } from '../views/node.ts';
 import { overviewView } from '../views/overview.ts';
 
@@ -12,6 +12,10 @@ const tag = 'Overview';
 
 /** What concerns the broker as a whole. */
 export function overviewRoutes(api: Api): readonly Route[] {
+  const nodes = new Lister<string, Ranges>({
+    nameOf: (name) => name,
+    view: (_name, ranges) => nodeView(api, ranges),
+  });
   return [
     route('GET', {
       path: '/overview',
@@ -19,7 +23,8 @@ export function overviewRoutes(api: Api): readonly Route[] {
       tag,
       summary: 'Versions, totals, rates and listeners',
       query: { columns: listQuery.columns, ...rangeQuery },
-      handle: ({ query, principal }) => selectColumns(overviewView(api, principal, rangesOf(query)), query.columns),
+      handle: ({ query, principal }) =>
+        selectColumns(overviewView(api, principal, rangesOf(query)), query.columns),
     }),
     route('GET', {
       path: '/whoami',
@@ -33,7 +38,18 @@ export function overviewRoutes(api: Api): readonly Route[] {
       access: 'management',
       tag,
       summary: 'The name of the cluster',
-      handle: () => ({ name: api.clusterName() }),
+      handle: () => ({ name: clusterName(api) }),
+    }),
+    route('PUT', {
+      path: '/cluster-name',
+      access: 'administrator',
+      tag,
+      summary: 'Names the cluster',
+      body: object({ name: text() }),
+      handle: async ({ body }) => {
+        await api.administration.parameters.putGlobal({ name: clusterNameParameter, value: body.name });
+        return noContent;
+      },
     }),
     route('GET', {
       path: '/nodes',
@@ -42,8 +58,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       summary: 'The nodes, of which there is one',
       query: { ...listQuery, ...rangeQuery },
       handle: ({ query }) => {
-        const ranges = rangesOf(query);
-        return new Lister({ nameOf: (name: string) => name, view: () => nodeView(api, ranges) }).all([api.node], query);
+        return nodes.all([api.node], query, rangesOf(query));
       },
     }),
     route('GET', {
@@ -55,7 +70,10 @@ export function overviewRoutes(api: Api): readonly Route[] {
       handle: ({ parameters, query }) => {
         if (parameters.name !== api.node) throw objectNotFound();
         const view = nodeView(api, rangesOf(query));
-        return selectColumns(query.memory === true ? { ...view, memory: memoryView(api) } : view, query.columns);
+        return selectColumns(
+          query.memory === true ? { ...view, memory: memoryView(api) } : view,
+          query.columns,
+        );
       },
     }),
     route('GET', {
@@ -95,18 +113,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       access: 'administrator',
       tag,
       summary: 'Spreads the leaders of queues over the nodes; on one node there is nothing to do',
-      handle: () => undefined,
-    }),
-    route('POST', {
-      path: '/vhosts/{vhost}/start/{node}',
-      access: 'administrator',
-      tag: 'Virtual hosts',
-      summary: 'Starts a virtual host on a node; they always run',
-      handle: ({ parameters: { vhost, node } }) => {
-        virtualHost(api, vhost);
-        if (node !== api.node) throw objectNotFound();
-        return undefined;
-      },
+      handle: () => noContent,
     }),
   ];
 }

@@ -62,7 +62,13 @@ export class SampleTable<Item extends object, Column extends string> {
     if (track === undefined) {
       if (values.every((value) => value === 0)) return;
       const size = values.length;
-      track = { tick: 0, seenAt: tick, values: new Float64Array(size), previous: new Float64Array(size), history: undefined };
+      track = {
+        tick: 0,
+        seenAt: tick,
+        values: new Float64Array(size),
+        previous: new Float64Array(size),
+        history: undefined,
+      };
       this.#tracks.set(item, track);
     } else if (track.values.every((value, column) => value === values[column])) {
       return;
@@ -98,11 +104,10 @@ export class SampleTable<Item extends object, Column extends string> {
     const { tick, intervalMs } = this.#ticks;
     const track = this.#tracks.get(item);
     const indexes = columns.map((column) => this.#options.columns.indexOf(column));
-    const sum = (value: (column: number) => number) => indexes.reduce((total, index) => total + value(index), 0);
+    const sum = (value: (column: number) => number) =>
+      indexes.reduce((total, index) => total + value(index), 0);
     const change =
-      track?.tick === tick
-        ? sum((column) => (track.values[column] ?? 0) - (track.previous[column] ?? 0))
-        : 0;
+      track?.tick === tick ? sum((column) => (track.values[column] ?? 0) - (track.previous[column] ?? 0)) : 0;
     const rate = change / (intervalMs / 1000);
     // Of more objects than there is room for, only the rate is known.
     if (range === undefined || (track !== undefined && track.history === undefined)) return { rate };

@@ -97,9 +97,14 @@ export class Sampler implements Ticks {
     };
     this.queues = table(queueColumns, basic, queueValues);
     this.exchanges = table(exchangeColumns, basic, ({ stats }) => [stats.publishIn, stats.publishOut]);
-    this.connections = table(trafficColumns, basic, ({ bytesReceived, bytesSent }) => [bytesReceived, bytesSent]);
+    this.connections = table(trafficColumns, basic, ({ bytesReceived, bytesSent }) => [
+      bytesReceived,
+      bytesSent,
+    ]);
     this.channels = table(channelColumns, basic, (channel) => channelValues(channel.currentStats()));
-    this.vhosts = table(totalColumns, global, (vhost) => totalValues(this.#totals.get(vhost) ?? new Totals()));
+    this.vhosts = table(totalColumns, global, (vhost) =>
+      totalValues(this.#totals.get(vhost) ?? new Totals()),
+    );
     this.overall = table(totalColumns, global, () => totalValues(Totals.sum(this.#totals.values())));
     this.node = table(nodeColumns, global, ({ churn }) => [
       figures.memoryUsed,
@@ -167,7 +172,8 @@ export class Sampler implements Ticks {
     for (const vhost of totals.keys()) this.vhosts.sample(vhost);
     this.overall.sample(broker);
     this.node.sample(broker);
-    for (const each of [this.queues, this.exchanges, this.connections, this.channels, this.vhosts]) each.sweep();
+    for (const each of [this.queues, this.exchanges, this.connections, this.channels, this.vhosts])
+      each.sweep();
   }
 
   #now(): number {

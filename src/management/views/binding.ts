@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Binding, sortedArgumentBytes } from '../../broker/binding.ts';
 import { kindOf } from '../../broker/exchange.ts';
-import type { Queue } from '../../broker/queue.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { Json } from '../http/columns.ts';
 
@@ -20,15 +19,15 @@ export function bindingView(vhost: string, binding: Binding): Json {
 }
 
 /** What every queue has without asking: a binding to the default exchange by its name. */
-export function defaultBindingView(queue: Queue): Json {
+export function defaultBindingView(vhost: string, queue: string): Json {
   return {
     source: '',
-    vhost: queue.vhost.name,
-    destination: queue.name,
+    vhost,
+    destination: queue,
     destination_type: 'queue',
-    routing_key: queue.name,
+    routing_key: queue,
     arguments: {},
-    properties_key: quoted(queue.name),
+    properties_key: quoted(queue),
   };
 }
 

@@ -1,7 +1,7 @@
 import { exchangeTypes } from '../../broker/exchanges/registry.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { version } from '../../version.ts';
-import type { Api } from '../api.ts';
+import { type Api, clusterName } from '../api.ts';
 import { openConnections } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import type { Principal } from '../http/principal.ts';
@@ -25,7 +25,7 @@ export function overviewView(api: Api, principal: Principal, ranges: Ranges): Js
     product_version: version,
     product_name: 'Leveret',
     rabbitmq_version: rabbitmqVersion,
-    cluster_name: api.clusterName(),
+    cluster_name: clusterName(api),
     // Not Erlang, but clients show it and some insist on it.
     erlang_version: process.version,
     erlang_full_version: `Node.js ${process.version}`,

@@ -15,12 +15,23 @@ export function vhostView(
 ): Json {
   const { stats, traffic, ready, unacknowledged } = totals.get(vhost) ?? new Totals();
   const { received, sent } = traffic;
+  const { description, tags, defaultQueueType = 'undefined' } = vhost.metadata;
   return {
     name: vhost.name,
+    description,
+    tags,
+    // RabbitMQ's word for none.
+    default_queue_type: defaultQueueType,
+    metadata: {
+      description,
+      tags,
+      ...(vhost.metadata.defaultQueueType !== undefined && { default_queue_type: defaultQueueType }),
+    },
     tracing: vhost.firehose.isOn,
     cluster_state: { [node]: 'running' },
     ...lengthCounts(sampler.vhosts, vhost, ready, unacknowledged, ranges.lengths),
-    ...(received + sent > 0 && counts(sampler.vhosts, vhost, trafficColumns, [received, sent], ranges.data_rates)),
+    ...(received + sent > 0 &&
+      counts(sampler.vhosts, vhost, trafficColumns, [received, sent], ranges.data_rates)),
     ...channelMessageStats(sampler.vhosts, vhost, stats, ranges.msg_rates),
   };
 }
