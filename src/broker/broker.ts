@@ -2,6 +2,7 @@ import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -34,6 +35,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
+  readonly churn: Churn = new Churn();
   awaitsAcks = false;
 
   readonly #events: BrokerEvents;
@@ -99,7 +101,9 @@ export class Broker implements BrokerContext, LogContext {
    * more memory is full for other reasons, and those are the memory alarm's business.
    */
   get isDiskBehind(): boolean {
-    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
+    const { slabs, committer, store } = this;
+    const bytes = slabs.bytesInUse + committer.rows.pendingBytes;
+    return bytes > slabBytesMax && store.durable && committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {

@@ -3,6 +3,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
 import type { Message } from './message.ts';
+import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
 import type { AppliedPolicies } from './policies/policy.ts';
 import { PublishOutcome } from './publish-outcome.ts';
@@ -88,6 +89,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   readonly arguments: FieldTable;
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
   isTouched = false;
@@ -191,6 +193,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
+    this.stats.publish++;
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
     if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
       this.drain(now);
@@ -274,7 +277,14 @@ export class Queue implements HeadWatcher, IdleQueue {
     const { segment, index } = log;
     if (segment === undefined) throw new Error('deliver without seek');
     const redelivered = log.take();
-    if (!consumer.noAck) this.#unackedCount++;
+    const { stats } = this;
+    if (consumer.noAck) {
+      stats.deliverNoAck++;
+    } else {
+      this.#unackedCount++;
+      stats.deliver++;
+    }
+    if (redelivered) stats.redeliver++;
     const deliveryCount = redelivered && log.countsDeliveries ? log.deliveryCount(segment, index) : 0;
     if (deliveryCount > 0) {
       consumer.deliverAgain(this, segment, index, deliveryCount);
@@ -293,11 +303,20 @@ export class Queue implements HeadWatcher, IdleQueue {
     const now = this.#now();
     this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) return undefined;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) {
+      this.stats.getEmpty++;
+      return undefined;
+    }
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
-    if (!noAck) this.#unackedCount++;
+    if (noAck) {
+      this.stats.getNoAck++;
+    } else {
+      this.#unackedCount++;
+      this.stats.get++;
+    }
+    if (redelivered) this.stats.redeliver++;
     // What has come to the head may be too old already, and the answer counts what is left.
     if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
     if (!this.isTouched) this.vhost.broker.touch(this);
@@ -309,6 +328,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   acknowledge(segment: Segment, index: number): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
+    this.stats.ack++;
     segment.log.settle(segment, index);
   }
 

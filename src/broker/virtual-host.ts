@@ -33,6 +33,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
+import { ChannelStats, type Churn } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -50,6 +51,7 @@ import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
+import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
@@ -58,6 +60,7 @@ import type { Definition, JsonValue } from './store.ts';
 export interface BrokerContext {
   readonly clock: Clock;
   readonly replies: ReplyAddresses;
+  readonly churn: Churn;
   /** Since it was last looked at, a consumer could not be given a message before it acknowledges others. */
   awaitsAcks: boolean;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
@@ -93,6 +96,8 @@ export class VirtualHost implements PolicyScope {
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
+  /** Of the channels that are closed. */
+  readonly closedChannels: ChannelStats = new ChannelStats();
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -157,6 +162,7 @@ export class VirtualHost implements PolicyScope {
       return;
     }
     checkNotReserved('exchange', name);
+    type.checkArguments?.(all);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
@@ -195,7 +201,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(all);
+    source.type.checkBinding?.(routingKey, all);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -225,6 +231,7 @@ export class VirtualHost implements PolicyScope {
   /** @throws AmqpError 403, 404 (passive), 405, 406 */
   declareQueue(actor: Actor, declaration: QueueDeclaration): Queue {
     const given = stripLineBreaks(declaration.name);
+    this.broker.churn.queueDeclared++;
     if (declaration.passive) {
       const queue = this.queue(actor, given);
       queue.touchIdle();
@@ -269,6 +276,7 @@ export class VirtualHost implements PolicyScope {
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
     const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
     if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
@@ -345,8 +353,8 @@ export class VirtualHost implements PolicyScope {
     return exchange;
   }
 
-  /** The queues a message goes to; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
-  route(exchange: Exchange, message: Message): readonly Queue[] {
+  /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
   }
 
@@ -441,6 +449,7 @@ export class VirtualHost implements PolicyScope {
 
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
+    this.broker.churn.queueDeleted++;
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);

@@ -1,5 +1,7 @@
+import type { ConsumerChannel } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
+import { ChannelStats } from '../broker/message-stats.ts';
 import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -35,11 +37,12 @@ const ackBytes = 9;
  * goes to its {@link Publisher}, what is delivered through its {@link Deliveries}; everything else is plain
  * request and answer.
  */
-export class Channel implements DeliveriesHost {
+export class Channel implements DeliveriesHost, ConsumerChannel {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
   readonly deliveries: Deliveries = new Deliveries(this);
+  readonly stats: ChannelStats = new ChannelStats();
 
   readonly #connection: Connection;
   readonly #publisher: Publisher;
@@ -62,6 +65,79 @@ export class Channel implements DeliveriesHost {
     this.#topology = new TopologyMethods(this, connection);
     this.#deliveryWatch = new DeliveryWatch(this, connection);
   }
+
+  // ---- for listings
+
+  get number(): number {
+    return this.id;
+  }
+
+  get name(): string {
+    return `${this.#connection.name} (${this.id})`;
+  }
+
+  get connectionName(): string {
+    return this.#connection.name;
+  }
+
+  get username(): string {
+    return this.#connection.user.name;
+  }
+
+  get vhostName(): string {
+    return this.#connection.vhost.name;
+  }
+
+  get peerHost(): string {
+    return this.#connection.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.#connection.peerPort;
+  }
+
+  get isConfirming(): boolean {
+    return this.#publisher.isConfirming;
+  }
+
+  get isTransactional(): boolean {
+    return this.#isTransactional;
+  }
+
+  /** basic.qos for the consumers to come; 0: no limit. */
+  get prefetch(): number {
+    return this.#prefetch;
+  }
+
+  get globalPrefetch(): number {
+    return this.deliveries.globalPrefetch;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#publisher.unconfirmedCount;
+  }
+
+  /** Publishes that wait for tx.commit. */
+  get uncommittedCount(): number {
+    return this.#publisher.uncommittedCount;
+  }
+
+  /** Settlements that wait for tx.commit. */
+  get uncommittedAckCount(): number {
+    return this.deliveries.pendingCount;
+  }
+
+  get consumers(): Iterable<ChannelConsumer> {
+    return this.#consumers.values();
+  }
+
+  /** Those that change with every confirm are brought up to date here. */
+  currentStats(): ChannelStats {
+    this.stats.confirm = this.#publisher.confirmedCount;
+    return this.stats;
+  }
+
+  // ----
 
   get consumerCount(): number {
     return this.#consumers.size;
@@ -233,12 +309,18 @@ export class Channel implements DeliveriesHost {
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
       if (queue.isExpiring) this.#getLater(method);
-      else this.output.method(this.id, { id: MethodId.BasicGetEmpty });
+      else {
+        this.stats.getEmpty++;
+        this.output.method(this.id, { id: MethodId.BasicGetEmpty });
+      }
       return;
     }
     const { segment, index, redelivered, deliveryCount } = taken;
     this.#connection.deliveryTimeouts.expect(queue.settings.consumerTimeoutMs);
     const deliveryTag = this.deliveries.nextTag();
+    if (method.noAck) this.stats.getNoAck++;
+    else this.stats.get++;
+    if (redelivered) this.stats.redeliver++;
     if (!method.noAck) this.deliveries.hold(new Delivery(deliveryTag, queue, undefined, segment, index));
     const message = segment.message(index);
     this.output.method(this.id, {
@@ -412,6 +494,8 @@ export class Channel implements DeliveriesHost {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#connection.vhost.closedChannels.add(this.currentStats());
+    this.#connection.broker.churn.channelClosed++;
     this.#publisher.release();
     this.#deliveryWatch.stop();
     this.#replyConsumer?.close();

@@ -21,6 +21,7 @@ import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
+import type { Tuning } from './tuning.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
@@ -64,6 +65,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
   readonly name: string;
   readonly remoteAddress: string | undefined;
+  /** The client's address, IPv4 written as such. */
+  readonly peerHost: string;
+  readonly peerPort: number;
+  /** Our side of the socket. */
+  readonly host: string;
+  readonly port: number;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
 
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
@@ -71,7 +80,6 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
-  readonly #connectedAt: number;
   #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
@@ -92,13 +100,17 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.broker = context.broker;
     this.log = context.log;
     this.remoteAddress = socket.remoteAddress;
-    this.name = connectionName(socket);
+    this.peerHost = plainAddress(socket.remoteAddress);
+    this.peerPort = socket.remotePort ?? 0;
+    this.host = plainAddress(socket.localAddress);
+    this.port = socket.localPort ?? 0;
+    this.name = `${this.peerHost}:${this.peerPort} -> ${this.host}:${this.port}`;
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(socket, this);
     this.#throttle = new Throttle(this);
-    this.#connectedAt = this.broker.clock.now();
+    this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
       socket.destroy();
@@ -166,6 +178,45 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   get channelCount(): number {
     return this.#channels.size;
   }
+
+  // ---- for listings
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** Connection.open was answered, so that the connection has a user and a virtual host. */
+  get isOpen(): boolean {
+    return this.#session !== undefined;
+  }
+
+  get state(): 'starting' | 'running' | 'blocked' | 'closing' {
+    if (this.#session === undefined) return 'starting';
+    if (this.isClosed) return 'closing';
+    return this.#throttle.isBlocked ? 'blocked' : 'running';
+  }
+
+  /** Such as `PLAIN`. */
+  get mechanism(): string {
+    return this.#opened.mechanism;
+  }
+
+  get tuning(): Tuning {
+    return this.#opened.tuning;
+  }
+
+  /** Bytes that wait for the client to read them. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
+  closeForced(reason: string): void {
+    if (this.#session === undefined) this.destroy();
+    else this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+  }
+
+  // ----
 
   // ---- input
 
@@ -359,6 +410,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       return;
     }
     channels.add(number, new Channel(this, number));
+    this.broker.churn.channelCreated++;
     this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
@@ -458,11 +510,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
   shutDown(): void {
-    if (this.#session === undefined) this.destroy();
-    else {
-      const reason = "broker forced connection closure with reason 'shutdown'";
-      this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
-    }
+    this.closeForced("broker forced connection closure with reason 'shutdown'");
   }
 
   /** Drops the socket; what the connection held is let go. */
@@ -487,7 +535,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#phase = 'ended';
     this.#release();
     this.output.close();
-    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
+    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.connectedAt);
     this.#context.connectionClosed(this);
   }
 
@@ -495,6 +543,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
@@ -533,6 +582,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
+    this.broker.churn.connectionCreated++;
     this.send({ id: MethodId.ConnectionOpenOk });
     // Written before the first half interval begins, which it would otherwise count for.
     this.output.flush();
@@ -566,9 +616,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 }
 
 /** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
-function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
-  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
+function plainAddress(address: string | undefined): string {
+  return `${address}`.replace(/^::ffff:/i, '');
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

@@ -19,6 +19,8 @@ import { checkTuning, type Tuning } from './tuning.ts';
 /** What a connection knows about its client once it is open. */
 export interface Session {
   readonly user: User;
+  /** How the client logged in, such as `PLAIN`. */
+  readonly mechanism: string;
   readonly client: ClientProperties;
   readonly tuning: Tuning;
   readonly vhost: VirtualHost;
@@ -59,6 +61,7 @@ export class Handshake {
   #client: ClientProperties | undefined;
   #user: User | undefined;
   #tuning: Tuning | undefined;
+  #mechanism = '';
 
   constructor(host: HandshakeHost, context: HandshakeContext) {
     this.#host = host;
@@ -98,6 +101,7 @@ export class Handshake {
     const host = this.#host;
     const client = new ClientProperties(startOk.clientProperties);
     this.#client = client;
+    this.#mechanism = startOk.mechanism;
     host.pauseInput();
     try {
       const { access } = this.#context;
@@ -156,6 +160,6 @@ export class Handshake {
     if (access.permissions.get(name, user.name) === undefined) {
       throw new AmqpError(ReplyCode.NotAllowed, `access to vhost '${name}' refused for user '${user.name}'`);
     }
-    this.#host.opened({ user, client, tuning, vhost });
+    this.#host.opened({ user, mechanism: this.#mechanism, client, tuning, vhost });
   }
 }

@@ -4,6 +4,7 @@ import { expirationOf } from '../broker/expiration.ts';
 import type { Message } from '../broker/message.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
+import { Route } from '../broker/route.ts';
 import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
@@ -24,7 +25,7 @@ const impersonatorTag = 'impersonator';
 interface PendingPublish {
   /** A copy of its own. */
   readonly message: Message;
-  readonly queues: readonly Queue[];
+  readonly route: Route;
   readonly mandatory: boolean;
 }
 
@@ -106,16 +107,26 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const exchange = this.#exchangeFor(message.exchange);
     if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
     const { vhost } = connection;
-    const queues = vhost.route(exchange, message);
-    if (vhost.firehose.isOn) vhost.firehose.published(message, queues, this.#channel.traceOrigin);
+    const route = vhost.route(exchange, message);
+    this.#count(exchange, route, content.mandatory);
+    if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
-      this.#pending.push({ message: message.copy(), queues: [...queues], mandatory: content.mandatory });
+      this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (queues.length === 0 && content.mandatory) this.#return(message);
-    let outcome: number = PublishOutcome.Accepted;
-    for (const queue of queues) outcome |= queue.publish(message, connection.chunkTime);
+    if (content.mandatory && !route.isRouted) this.#return(message);
+    const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
+  }
+
+  #count(exchange: Exchange, route: Route, mandatory: boolean): void {
+    const { stats } = this.#channel;
+    stats.publish++;
+    exchange.stats.publishIn++;
+    exchange.stats.publishOut += route.queues.length;
+    if (route.isRouted) return;
+    if (mandatory) stats.returnUnroutable++;
+    else stats.dropUnroutable++;
   }
 
   #exchangeFor(name: string): Exchange {
@@ -166,6 +177,19 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
 
   get isConfirming(): boolean {
     return this.#confirms !== undefined;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#confirms?.unconfirmedCount ?? 0;
+  }
+
+  get confirmedCount(): number {
+    return this.#confirms?.confirmedCount ?? 0;
+  }
+
+  /** Publishes that wait for tx.commit. */
+  get uncommittedCount(): number {
+    return this.#pending?.length ?? 0;
   }
 
   #confirmLater(confirms: ConfirmLedger, outcome: number): void {
@@ -219,18 +243,25 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const pending = this.#pending ?? [];
     this.#pending = [];
     let outcome: number = PublishOutcome.Accepted;
-    for (const { message, queues, mandatory } of pending) {
-      const found = queues.some(isDeleted) ? this.#stillThere(queues) : queues;
-      if (found.length === 0 && mandatory) this.#return(message);
-      for (const queue of found) outcome |= queue.publish(message, this.#connection.chunkTime);
+    for (const publish of pending) {
+      const { message, mandatory } = publish;
+      const route = this.#routeNow(publish);
+      if (mandatory && !route.isRouted) this.#return(message);
+      outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;
   }
 
   /** A queue that was deleted since the publish is replaced by the one that now has its name, if any. */
-  #stillThere(queues: readonly Queue[]): readonly Queue[] {
+  #routeNow({ message, route }: PendingPublish): Route {
     const { vhost } = this.#connection;
-    return queues.map(({ name }) => vhost.findQueue(name)).filter((queue) => queue !== undefined);
+    if (route.isPassing) {
+      const exchange = vhost.findExchange(message.exchange);
+      return exchange === undefined ? Route.nowhere : vhost.route(exchange, message);
+    }
+    if (!route.queues.some(isDeleted)) return route;
+    const found = route.queues.map(({ name }) => vhost.findQueue(name));
+    return route.to(found.filter((queue) => queue !== undefined));
   }
 
   /** Forgets what was gathered. */

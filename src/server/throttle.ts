@@ -29,6 +29,10 @@ export class Throttle implements CommitWaiter {
     this.#alarms = host.broker.alarms;
   }
 
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
   /** A frame of content arrived. What follows it is not read while an alarm is in effect. */
   contentReceived(): void {
     this.#hasPublished = true;

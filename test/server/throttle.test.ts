@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
-import type { Recovered, Store, StoredEntry } from '../../src/broker/store.ts';
+import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -31,6 +31,12 @@ class SlowStore implements Store {
   }
 
   prefetch(): void {}
+
+  row(): undefined {}
+
+  scanRows(): Row[] {
+    return [];
+  }
 
   async close(): Promise<void> {}
 }
