@@ -4,8 +4,16 @@ import type { Clock, Timer } from '../broker/clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { certificateRefusal, describeTlsFailure } from '../tls/failure.ts';
-import { ProxyHeaderError, proxyHeaderBytesMax, readProxyHeader } from './proxy-protocol.ts';
-import { connectionName, type Ends, endsOf, tcpTransport, tlsTransport, type Transport } from './transport.ts';
+import { ConnectionLog } from './connection-log.ts';
+import { ProxyHeaderError, readProxyHeader } from './proxy-protocol.ts';
+import {
+  connectionName,
+  type Ends,
+  endsOf,
+  type Transport,
+  tcpTransport,
+  tlsTransport,
+} from './transport.ts';
 
 export interface DoorwayOptions {
   /** Clients speak TLS, with these. */
@@ -47,7 +55,9 @@ export class Doorway {
   accept(socket: Socket): void {
     const { proxyProtocol, enter } = this.#options;
     if (proxyProtocol || this.#tlsServer !== undefined) {
-      const visitor = new Visitor(socket, this.#options, this.#tlsServer, () => this.#visitors.delete(socket));
+      const visitor = new Visitor(socket, this.#options, this.#tlsServer, () =>
+        this.#visitors.delete(socket),
+      );
       this.#visitors.set(socket, visitor);
       visitor.start();
     } else {
@@ -73,7 +83,11 @@ class Visitor {
   readonly #tlsServer: Server | undefined;
   readonly #gone: () => void;
   readonly #deadline: Timer;
+  readonly #arrivedAt: number;
   #ends: Ends;
+  /** What has come of the proxy's header. */
+  #header: Buffer = Buffer.alloc(0);
+  #isDone = false;
 
   constructor(socket: Socket, options: DoorwayOptions, tlsServer: Server | undefined, gone: () => void) {
     this.#socket = socket;
@@ -81,6 +95,86 @@ class Visitor {
     this.#tlsServer = tlsServer;
     this.#gone = gone;
     this.#ends = endsOf(socket);
+    this.#arrivedAt = options.clock.now();
     this.#deadline = options.clock.setTimer(options.timeoutMs, () => this.refuse('handshake timeout'));
+    socket.on('error', this.#failed);
+    socket.on('close', this.#closed);
   }
+
+  start(): void {
+    if (this.#options.proxyProtocol) this.#socket.on('readable', this.#readHeader);
+    else this.#next();
+  }
+
+  readonly #readHeader = (): void => {
+    const chunk: Buffer | null = this.#socket.read();
+    if (chunk === null) return;
+    const bytes = this.#header.length === 0 ? chunk : Buffer.concat([this.#header, chunk]);
+    try {
+      const header = readProxyHeader(bytes);
+      this.#header = bytes;
+      if (header === undefined) return;
+      this.#ends = header.ends ?? this.#ends;
+      this.#socket.off('readable', this.#readHeader);
+      if (bytes.length > header.length) this.#socket.unshift(bytes.subarray(header.length));
+    } catch (error) {
+      if (!(error instanceof ProxyHeaderError)) throw error;
+      this.refuse(`bad PROXY protocol header: ${error.message}`);
+      return;
+    }
+    this.#next();
+  };
+
+  #next(): void {
+    if (this.#tlsServer === undefined) this.#enter(tcpTransport(this.#socket, this.#ends));
+    else this.#tlsServer.emit('connection', this.#socket);
+  }
+
+  /** The TLS handshake has come to its end; what the client's certificate is worth is another question. */
+  secured(socket: TLSSocket): void {
+    const refusal = certificateRefusal(socket);
+    if (refusal === undefined) this.#enter(tlsTransport(socket, this.#socket, this.#ends));
+    else this.refuse(refusal);
+  }
+
+  #enter(transport: Transport): void {
+    if (this.#isDone) return;
+    this.#leave();
+    this.#options.enter(transport);
+  }
+
+  refuse(reason: string): void {
+    if (this.#isDone) return;
+    this.#leave();
+    this.#log(reason);
+    this.drop();
+  }
+
+  drop(): void {
+    // Whatever goes wrong from here on is nobody's business.
+    this.#socket.on('error', () => {});
+    this.#socket.destroy();
+  }
+
+  #leave(): void {
+    this.#isDone = true;
+    this.#deadline.cancel();
+    this.#socket.off('error', this.#failed);
+    this.#socket.off('close', this.#closed);
+    this.#gone();
+  }
+
+  #log(reason: string): void {
+    const { log, clock } = this.#options;
+    const events = new ConnectionLog(log, connectionName(this.#ends));
+    events.ended(reason, this.#socket.bytesRead, clock.now() - this.#arrivedAt);
+  }
+
+  readonly #failed = (error: Error): void =>
+    this.refuse(`client unexpectedly closed TCP connection (${error.message})`);
+
+  /** A TLS server tells of it only after this, and knows more. */
+  readonly #closed = (): void => {
+    setImmediate(() => this.refuse('client unexpectedly closed TCP connection'));
+  };
 }

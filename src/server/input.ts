@@ -1,12 +1,10 @@
-import type { Socket } from 'node:net';
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
 
-/** What a socket hands out at once, when it has that much. */
-const wholeChunkBytes = 64 * 1024;
 /**
  * So many whole chunks in a row while consumers wait for acknowledgements, then the other sockets have their
  * turn. The event loop would read 32 of them from a busy publisher before it looks at an acknowledgement.
@@ -30,7 +28,9 @@ export interface InputHandler extends FrameHandler {
  * read from the socket either: the client waits, rather than a backlog growing here.
  */
 export class Input {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
+  /** What the socket hands out at once, when it has that much. */
+  readonly #wholeChunkBytes: number;
   readonly #handler: InputHandler;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
@@ -40,8 +40,9 @@ export class Input {
   #chunksInARow = 0;
   #isYielding = false;
 
-  constructor(socket: Socket, handler: InputHandler) {
+  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
     this.#socket = socket;
+    this.#wholeChunkBytes = wholeChunkBytes;
     this.#handler = handler;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
@@ -64,7 +65,7 @@ export class Input {
   #received(chunk: Buffer): void {
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
-    if (chunk.length < wholeChunkBytes) this.#chunksInARow = 0;
+    if (chunk.length < this.#wholeChunkBytes) this.#chunksInARow = 0;
     else if (++this.#chunksInARow >= chunksInARowMax) this.#yield();
   }
 

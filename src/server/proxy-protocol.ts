@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6, SocketAddress } from "node:net";
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { Ends } from './transport.ts';
 
 /**
@@ -26,11 +26,8 @@ const textStart = Buffer.from('PROXY ');
 const binarySignature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const binaryPrefixBytes = 16;
 
-/** No header is longer: more bytes than this need not be collected for one. */
-export const proxyHeaderBytesMax = binaryBytesMax;
-
 /**
- * Reads the header at the start of `bytes`; `undefined` while it is not there as a whole.
+ * Reads the header at the start of `bytes`; `undefined` while it is not there as a whole, which is less than 4 KiB.
  *
  * @throws ProxyHeaderError as soon as it cannot become one
  */
@@ -57,18 +54,15 @@ function readText(bytes: Buffer): ProxyHeader | undefined {
   const line = bytes.toString('latin1', 0, end);
   const [, family, ...fields] = line.split(' ');
   if (family === 'UNKNOWN') return { length, ends: undefined };
-  const [remoteAddress = '', localAddress = '', remotePort = '', localPort = ''] = fields;
+  const [peerHost = '', host = '', peerPort = '', ownPort = ''] = fields;
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : undefined;
   if (isAddress === undefined || fields.length !== 4) {
     throw new ProxyHeaderError('it is neither TCP4, TCP6 nor UNKNOWN, with two addresses and two ports');
   }
-  if (!isAddress(remoteAddress) || !isAddress(localAddress)) {
+  if (!isAddress(peerHost) || !isAddress(host)) {
     throw new ProxyHeaderError(`it has something else in the place of a ${family} address`);
   }
-  return {
-    length,
-    ends: { remoteAddress, remotePort: port(remotePort), localAddress, localPort: port(localPort) },
-  };
+  return { length, ends: { peerHost, peerPort: port(peerPort), host, port: port(ownPort) } };
 }
 
 function port(text: string): number {
@@ -104,10 +98,10 @@ function readBinary(bytes: Buffer): ProxyHeader | undefined {
   return {
     length,
     ends: {
-      remoteAddress: address(binaryPrefixBytes),
-      remotePort: bytes.readUInt16BE(portsStart),
-      localAddress: address(binaryPrefixBytes + addressBytes),
-      localPort: bytes.readUInt16BE(portsStart + 2),
+      peerHost: address(binaryPrefixBytes),
+      peerPort: bytes.readUInt16BE(portsStart),
+      host: address(binaryPrefixBytes + addressBytes),
+      port: bytes.readUInt16BE(portsStart + 2),
     },
   };
 }

@@ -1,17 +1,18 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { X509Certificate } from 'node:crypto';
 
 /** What a connection reads from and writes to. A socket is one, with TLS and without. */
 export type ByteStream = Duplex & { readonly bytesRead: number; readonly bytesWritten: number };
 
 /** Both ends of a connection. Behind a proxy that says so they are those of the client's connection to it. */
 export interface Ends {
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
+  /** The client's address, IPv4 written as such. */
+  readonly peerHost: string;
+  readonly peerPort: number;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** What TLS has found out about the client. */
@@ -66,13 +67,22 @@ export function tlsTransport(socket: TLSSocket, raw: Socket, ends: Ends): Transp
   };
 }
 
-/** `client address -> broker address`, as RabbitMQ names connections. IPv4 clients of an IPv6 socket appear as such. */
-export function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Ends): string {
-  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
-  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
+/** The ends of a socket, to be kept: a closed one has forgotten them. */
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Ends {
+  return {
+    peerHost: plainAddress(remoteAddress),
+    peerPort: remotePort ?? 0,
+    host: plainAddress(localAddress),
+    port: localPort ?? 0,
+  };
 }
 
-/** The ends of a socket, to be kept: it forgets them when it is closed. */
-export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Ends {
-  return { remoteAddress, remotePort, localAddress, localPort };
+/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
+function plainAddress(address: string | undefined): string {
+  return `${address}`.replace(/^::ffff:/i, '');
+}
+
+/** `client address -> broker address`, as in RabbitMQ's log and listings. */
+export function connectionName({ peerHost, peerPort, host, port }: Ends): string {
+  return `${peerHost}:${peerPort} -> ${host}:${port}`;
 }

@@ -130,7 +130,9 @@ function loadPair({ certFile, keyFile = certFile }: CertificateFiles, common: Se
   try {
     return { leaf, contextOptions, context: createSecureContext(contextOptions) };
   } catch (error) {
-    throw new TlsError(`the certificate in ${certFile} and the key in ${keyFile} cannot be used: ${reason(error)}`);
+    throw new TlsError(
+      `the certificate in ${certFile} and the key in ${keyFile} cannot be used: ${reason(error)}`,
+    );
   }
 }
 
@@ -169,7 +171,8 @@ function versionRange(wanted: readonly TlsVersion[]): SecureContextOptions {
   const ascending = tlsVersions.filter((version) => wanted.includes(version)).reverse();
   const [lowest] = ascending;
   const highest = ascending.at(-1);
-  if (lowest === undefined || highest === undefined) throw new TlsError('there is no version of TLS to speak');
+  if (lowest === undefined || highest === undefined)
+    throw new TlsError('there is no version of TLS to speak');
   return { minVersion: opensslVersions[lowest], maxVersion: opensslVersions[highest] };
 }
 
