@@ -36,7 +36,6 @@ export class Broker implements BrokerContext, LogContext {
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
   readonly churn: Churn = new Churn();
-  awaitsAcks = false;
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();
@@ -124,21 +123,27 @@ export class Broker implements BrokerContext, LogContext {
   /**
    * Hands out what is ready in the queues that were touched. Called when a chunk of input is done with; `now`
    * is the time its messages were published at, so that none of them expires before its consumer's turn.
+   * Returns a queue that has more than its consumers can take, if there is one.
    */
-  endTurn(now: number): void {
+  endTurn(now: number): Queue | undefined {
     const queues = this.#touched;
-    if (queues.length === 0) return;
+    if (queues.length === 0) return undefined;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
+    let outrun: Queue | undefined;
     for (const queue of queues) {
-      if (!queue.isDeleted) queue.drain(now);
+      if (queue.isDeleted) continue;
+      queue.drain(now);
+      if (queue.outrunsConsumers) outrun = queue;
     }
+    return outrun;
   }
 
   /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
   touch(queue: Queue): void {
     if (queue.isTouched) return;
     queue.isTouched = true;
+    queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
     if (this.#isTurnEndScheduled) return;
     this.#isTurnEndScheduled = true;

@@ -13,6 +13,7 @@ import { ConsumerRing } from './queues/consumer-ring.ts';
 import { HeadTimer, type HeadWatcher } from './queues/head-timer.ts';
 import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import { type HeldPublisher, QueueFlow } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
@@ -93,6 +94,8 @@ export class Queue implements HeadWatcher, IdleQueue {
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
   isTouched = false;
+  /** Ready messages when it came to stand there. */
+  readyBefore = 0;
 
   readonly #consumers = new Set<Consumer>();
   readonly #ring = new ConsumerRing();
@@ -107,6 +110,8 @@ export class Queue implements HeadWatcher, IdleQueue {
   readonly #headTimer: HeadTimer;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
+  /** Made when a publisher is held for the first time. */
+  #flow: QueueFlow | undefined;
 
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
@@ -271,6 +276,23 @@ export class Queue implements HeadWatcher, IdleQueue {
     }
     if (this.#hasLengthLimit) this.#dropHead();
     if (backlog.head.mayExpire) this.#expireDue(now, left);
+    this.#flow?.fell(this.readyCount);
+  }
+
+  /** It has consumers, and more messages than they can take before they acknowledge others. */
+  get outrunsConsumers(): boolean {
+    return this.readyCount > 0 && this.#consumers.size > 0 && this.#ring.isEmpty;
+  }
+
+  /** Has a publisher wait until the queue is as short as it was before this turn; see {@link QueueFlow.hold}. */
+  hold(publisher: HeldPublisher): boolean {
+    this.#flow ??= new QueueFlow(this.vhost.broker.clock);
+    return this.#flow.hold(publisher, this.readyBefore);
+  }
+
+  /** A publisher that is held here is gone. */
+  forget(publisher: HeldPublisher): void {
+    this.#flow?.forget(publisher);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
@@ -424,7 +446,9 @@ export class Queue implements HeadWatcher, IdleQueue {
   /** Drops all ready messages, without dead-lettering. Returns how many there were. */
   purge(): number {
     this.drain(this.#now());
-    return this.backlog.purge();
+    const purged = this.backlog.purge();
+    this.#flow?.fell(0);
+    return purged;
   }
 
   /** The queue was declared or read: x-expires starts anew. */
@@ -462,6 +486,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   stop(): void {
     this.#headTimer.stop();
     this.#idleTimer?.stop();
+    this.#flow?.stop();
   }
 
   #now(): number {

@@ -61,8 +61,6 @@ export interface BrokerContext {
   readonly clock: Clock;
   readonly replies: ReplyAddresses;
   readonly churn: Churn;
-  /** Since it was last looked at, a consumer could not be given a message before it acknowledges others. */
-  awaitsAcks: boolean;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */

@@ -252,14 +252,6 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#input.resume();
   }
 
-  /** A publisher would only pile up messages while the acknowledgements that make room are unread. */
-  shouldYield(): boolean {
-    const { broker } = this;
-    const awaitsAcks = broker.awaitsAcks;
-    broker.awaitsAcks = false;
-    return awaitsAcks;
-  }
-
   /** Stops listening to a client that does not read what it asks for. */
   #limitUnread(): void {
     // Asking makes the output report when the socket has caught up.
@@ -350,10 +342,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
-    this.broker.endTurn(this.chunkTime);
+    const outrun = this.broker.endTurn(this.chunkTime);
     this.#chunkTime = 0;
     this.#limitUnread();
-    this.#throttle.chunkEnd();
+    this.#throttle.chunkEnd(this.#input.hasMore ? outrun : undefined);
   }
 
   #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {

@@ -61,10 +61,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   get hasCapacity(): boolean {
-    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) {
-      this.queue.vhost.broker.awaitsAcks = true;
-      return false;
-    }
+    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
     // Without acknowledgements it uses up nothing of the channel's limit, but waits when it is reached.
     return this.#deliveries.hasGlobalCapacity && !this.#output.isCongested;
   }

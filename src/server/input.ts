@@ -5,12 +5,6 @@ import type { ByteStream, Transport } from './transport.ts';
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
 
-/**
- * So many whole chunks in a row while consumers wait for acknowledgements, then the other sockets have their
- * turn. The event loop would read 32 of them from a busy publisher before it looks at an acknowledgement.
- */
-const chunksInARowMax = 4;
-
 /** Who gets what arrives. */
 export interface InputHandler extends FrameHandler {
   /** The client asked for AMQP 0-9-1; frames follow. */
@@ -19,8 +13,6 @@ export interface InputHandler extends FrameHandler {
   protocolRefused(header: Buffer): void;
   /** Something arrived that is no frame, or a handler threw. */
   failed(error: unknown): void;
-  /** Other connections have to be heard before this one can go on usefully. */
-  shouldYield(): boolean;
 }
 
 /**
@@ -37,8 +29,7 @@ export class Input {
   /** The protocol header, as far as it has arrived, if it comes in pieces. */
   #header: Buffer | undefined;
   #pauses = 0;
-  #chunksInARow = 0;
-  #isYielding = false;
+  #hasMore = false;
 
   constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
     this.#socket = socket;
@@ -57,31 +48,21 @@ export class Input {
     return this.#pauses > 0;
   }
 
+  /** The last chunk was as large as chunks get: the client has sent more than that. */
+  get hasMore(): boolean {
+    return this.#hasMore;
+  }
+
   /** The boundaries between frames are lost: no further one will be found. */
   get isBroken(): boolean {
     return this.#reader.broken;
   }
 
   #received(chunk: Buffer): void {
+    this.#hasMore = chunk.length >= this.#wholeChunkBytes;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
-    if (chunk.length < this.#wholeChunkBytes) this.#chunksInARow = 0;
-    else if (++this.#chunksInARow >= chunksInARowMax) this.#yield();
   }
-
-  /** Lets other sockets be read first. */
-  #yield(): void {
-    this.#chunksInARow = 0;
-    if (this.#isYielding || !this.#handler.shouldYield()) return;
-    this.#isYielding = true;
-    this.#socket.pause();
-    setImmediate(this.#yielded);
-  }
-
-  readonly #yielded = (): void => {
-    this.#isYielding = false;
-    if (this.#pauses === 0) this.#socket.resume();
-  };
 
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);

@@ -44,7 +44,6 @@ export class ManualClock implements Clock {
 
 /** The surroundings of a virtual host in memory: definitions in a map, turns that end when a test says so. */
 export class TestBroker implements BrokerContext, LogContext {
-  awaitsAcks = false;
   readonly replies = new ReplyAddresses();
   readonly churn = new Churn();
   readonly clock = new ManualClock();
