@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
@@ -9,7 +10,6 @@ import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
-import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { Listener } from './server/listener.ts';
@@ -82,9 +82,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
     });
     closers.push(async () => resources.stop());
-    const access = new AccessControl();
-    access.addDefaultUser();
+    const access = new AccessControl({ define: (key, value) => broker.define(key, value), log });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
+    const administration = await Administration.open({ broker, access, connections: listener, log });
     closers.push(() => listener.close());
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
@@ -99,7 +99,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     if (address === undefined)
       throw new Error('there is no listener for AMQP: neither port nor tls is given');
     return {
-      ...policyControl(broker),
+      ...administration.policies,
+      administration,
       host: address.host,
       port: address.port,
       tlsPort: amqp.tls?.port,
@@ -146,7 +147,7 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
 function managementLogin(access: AccessControl): Authenticate {
   return async (username, password, address) => {
     try {
-      const { name, tags } = await access.login({ username, password }, address);
+      const { name, tags } = await access.login({ username, password, address });
       return { username: name, tags };
     } catch (error) {
       if (error instanceof AuthenticationFailure) return undefined;
