@@ -187,7 +187,7 @@ export const settings = {
   generationBytes: {
     flag: 'generation-size',
     fileKeys: ['generation_size'],
-    type: size(16 * mebibyte, 64 * 1024 * mebibyte),
+    type: size(mebibyte, 64 * 1024 * mebibyte),
     defaultValue: 1024 * mebibyte,
     defaultText: '1GiB',
     doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
