@@ -18,7 +18,7 @@ export interface CrashLoopOptions {
 }
 
 /** Files take over from each other as often as the settings allow. */
-const flags = ['--generation-size', process.env['LEVERET_GENERATION_SIZE'] ?? '16MiB'];
+const flags = ['--generation-size', '1MiB'];
 
 /** Set: what a broker that fails had found at its start is kept, too. */
 const keepsEverything = process.env['LEVERET_KEEP'] !== undefined;
