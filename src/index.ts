@@ -8,6 +8,7 @@ import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import { type ManagementServer, startManagement } from './management/server.ts';
 import type { Authenticate } from './management/view.ts';
+import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -94,11 +95,20 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const view = new LiveBrokerView(nodeName, broker, listener);
     const management = await openManagement(options, view, access);
     if (management !== undefined) closers.push(() => management.close());
+    const metrics = await openMetrics(options, {
+      broker,
+      listener,
+      resources,
+      nodeName,
+      clusterName: nodeName,
+    });
+    if (metrics !== undefined) closers.push(() => metrics.close());
     return {
       ...policyControl(broker),
       host,
       port,
       managementPort: management?.port,
+      metricsPort: metrics?.port,
       url: amqpUrl(host, port),
       get alarms() {
         return broker.alarms.resources;
@@ -149,6 +159,15 @@ async function openManagement(
     authenticate: managementLogin(access),
     logger: options.logger ?? silentLogger,
   });
+}
+
+async function openMetrics(
+  options: BrokerOptions,
+  source: Omit<MetricsOptions, 'port' | 'host' | 'dataDir'>,
+): Promise<MetricsServer | undefined> {
+  if (options.metricsPort === undefined) return undefined;
+  const host = listenableHost(options.metricsHost ?? options.host ?? defaultHost);
+  return startMetrics({ ...source, port: options.metricsPort, host, dataDir: options.dataDir });
 }
 
 function managementLogin(access: AccessControl): Authenticate {

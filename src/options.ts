@@ -13,6 +13,10 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
+  readonly metricsPort?: number;
+  /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
+  readonly metricsHost?: string;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
@@ -61,6 +65,8 @@ export interface RunningBroker extends PolicyControl {
   readonly port: number;
   /** The port of the HTTP API, if there is one. */
   readonly managementPort: number | undefined;
+  /** The port of the metrics, if there is one. */
+  readonly metricsPort: number | undefined;
   /** `amqp://` URI for clients on this machine. */
   readonly url: string;
   /** Resource alarms in effect: publishers are blocked while there is one. */

@@ -196,6 +196,24 @@ export function readSettings(read: SettingReader) {
       doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
       chapter: 'Memory and disk',
     }),
+    metricsPort: read({
+      flag: 'metrics-port',
+      fileKeys: ['prometheus.tcp.port'],
+      type: portOrNone,
+      defaultValue: 15_692,
+      defaultText: '15692',
+      doc: 'TCP port where Prometheus finds the metrics; none turns it off.',
+      chapter: 'Metrics',
+    }),
+    metricsHost: read({
+      flag: 'metrics-host',
+      fileKeys: ['prometheus.tcp.ip'],
+      type: text,
+      defaultValue: '::',
+      defaultText: ':: (every address)',
+      doc: 'Address the metrics are served on.',
+      chapter: 'Metrics',
+    }),
   };
 }
 
