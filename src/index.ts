@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
@@ -10,7 +11,6 @@ import { type ManagementServer, startManagement } from './management/server.ts';
 import type { Authenticate } from './management/view.ts';
 import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
-import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { listenableHost } from './server/any-address.ts';
@@ -84,9 +84,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
     });
     closers.push(async () => resources.stop());
-    const access = new AccessControl();
-    access.addDefaultUser();
+    const access = new AccessControl({ define: (key, value) => broker.define(key, value), log });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
+    const administration = await Administration.open({ broker, access, connections: listener, log });
     closers.push(() => listener.close());
     const { host, port } = await listener.listen(
       listenableHost(options.host ?? defaultHost),
@@ -104,7 +104,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     });
     if (metrics !== undefined) closers.push(() => metrics.close());
     return {
-      ...policyControl(broker),
+      ...administration.policies,
+      administration,
       host,
       port,
       managementPort: management?.port,
@@ -173,7 +174,7 @@ async function openMetrics(
 function managementLogin(access: AccessControl): Authenticate {
   return async (username, password, address) => {
     try {
-      const { name, tags } = await access.login({ username, password }, address);
+      const { name, tags } = await access.login({ username, password, address });
       return { username: name, tags };
     } catch (error) {
       if (error instanceof AuthenticationFailure) return undefined;

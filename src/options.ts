@@ -1,3 +1,4 @@
+import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
@@ -60,6 +61,8 @@ export interface BrokerOptions {
 
 /** A broker that accepts connections. */
 export interface RunningBroker extends PolicyControl {
+  /** Users, permissions, virtual hosts, limits, parameters. */
+  readonly administration: Administration;
   readonly host: string;
   /** The AMQP port, the real one when 0 was asked for. */
   readonly port: number;

@@ -30,8 +30,8 @@ export class Exchange {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly matcher: BindingMatcher;
-  /** What it does with messages besides. */
-  interceptor: Interceptor | undefined;
+  /** What it does with messages besides, in this order; the first that keeps a message has the last word. */
+  interceptors: readonly Interceptor[] = [];
   readonly routes = new RouteCache();
   readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */

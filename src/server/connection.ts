@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { Account } from '../access/back-end.ts';
 import { UserActor } from '../access/user-actor.ts';
-import type { User } from '../access/users.ts';
 import type { Actor } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Timer } from '../broker/clock.ts';
@@ -30,6 +30,8 @@ export interface ConnectionContext extends HandshakeContext {
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
+  /** @throws AmqpError 530 when the user has no room for one more channel */
+  checkChannelLimit(user: string): void;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -121,7 +123,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     socket.on('close', () => this.#socketClosed());
   }
 
-  get user(): User {
+  get user(): Account {
     return this.#opened.user;
   }
 
@@ -169,6 +171,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   get #opened(): Session {
     if (this.#session === undefined) throw new Error('connection is not open');
     return this.#session;
+  }
+
+  /** Whose connection it is; `undefined` before connection.open and from closing on. */
+  get session(): Session | undefined {
+    return this.isRunning ? this.#session : undefined;
   }
 
   get isRunning(): boolean {
@@ -401,6 +408,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
       return;
     }
+    // Nor here.
+    this.#context.checkChannelLimit(this.user.name);
     channels.add(number, new Channel(this, number));
     this.broker.churn.channelCreated++;
     this.output.method(number, { id: MethodId.ChannelOpenOk });
@@ -571,7 +580,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#deadline?.cancel();
     this.#handshake = undefined;
     this.#session = session;
-    this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
+    this.#actor = new UserActor(this, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;

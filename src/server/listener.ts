@@ -3,8 +3,10 @@ import type { AccessControl } from '../access/access-control.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { DeliveryTimeouts } from './delivery-timeouts.ts';
+import type { Session } from './handshake.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -65,6 +67,50 @@ export class Listener implements ConnectionContext {
 
   virtualHost(name: string): VirtualHost | undefined {
     return this.broker.vhost(name);
+  }
+
+  checkConnectionLimits(username: string, vhost: VirtualHost): void {
+    const { connectionMax } = this.settings;
+    if (this.#connections.size > connectionMax) {
+      throw notAllowed(`connection refused: node connection limit (${connectionMax}) is reached`);
+    }
+    const ofVhost = vhost.limits['max-connections'];
+    if (isReached(ofVhost, () => this.#count(({ vhost: { name } }) => name === vhost.name))) {
+      const refusal = `access to vhost '${vhost.name}' refused for user '${username}'`;
+      throw notAllowed(`${refusal}: connection limit (${ofVhost}) is reached`);
+    }
+    const ofUser = this.access.users.get(username)?.limits['max-connections'];
+    if (isReached(ofUser, () => this.#count(({ user }) => user.name === username))) {
+      const refusal = `connection refused for user '${username}'`;
+      throw notAllowed(`${refusal}: user connection limit (${ofUser}) is reached`);
+    }
+  }
+
+  checkChannelLimit(username: string): void {
+    const limit = this.access.users.get(username)?.limits['max-channels'];
+    const channelCount = () =>
+      this.#sum(({ session, channelCount: count }) => (session?.user.name === username ? count : 0));
+    if (!isReached(limit, channelCount)) return;
+    const reached = `has reached the maximum allowed user limit of (${limit})`;
+    throw notAllowed(`number of channels opened for user '${username}' ${reached}`);
+  }
+
+  /** Counted only where there is a limit: it takes a look at every connection. */
+  #count(isMeant: (session: Session) => boolean): number {
+    return this.#sum(({ session }) => (session !== undefined && isMeant(session) ? 1 : 0));
+  }
+
+  #sum(value: (connection: Connection) => number): number {
+    let sum = 0;
+    for (const connection of this.#connections) sum += value(connection);
+    return sum;
+  }
+
+  closeConnections(isMeant: (session: Session) => boolean, reason: string): void {
+    for (const connection of this.#connections) {
+      const { session } = connection;
+      if (session !== undefined && isMeant(session)) connection.closeForced(reason);
+    }
   }
 
   /**
@@ -130,4 +176,13 @@ export class Listener implements ConnectionContext {
   #dropAll(): void {
     for (const connection of this.#connections) connection.destroy();
   }
+}
+
+/** A negative limit is none. */
+function isReached(limit: number | undefined, count: () => number): boolean {
+  return limit !== undefined && limit >= 0 && count() >= limit;
+}
+
+function notAllowed(text: string): AmqpError {
+  return new AmqpError(ReplyCode.NotAllowed, text);
 }
