@@ -18,6 +18,15 @@ import { PERMISSION_FIXTURES } from './harness/fixtures.ts';
 const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/sbin/rabbitmq-server'];
 /** What `harness/control.ts` needs to call rabbitmqctl. */
 const CONTROL_VARIABLES = ['RABBITMQ_NODENAME', 'ERL_EPMD_PORT', 'RABBITMQ_CONF_ENV_FILE'];
+/** Plugins of the package that have what Leveret has built in. */
+const PLUGINS = [
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_event_exchange',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+  'rabbitmq_management',
+  'rabbitmq_sharding',
+];
 const START_TIMEOUT_MS = 60_000;
 /** consumer_timeout: longer than any scenario but those about it keeps a message. */
 const CONSUMER_TIMEOUT_MS = 5_000;
@@ -56,6 +65,8 @@ function definitions(): string {
 
 interface Running {
   readonly url: string;
+  /** Of the management plugin, without a path. */
+  readonly managementUrl: string;
   /** Its temporary directory. */
   readonly home: string;
   /** For rabbitmqctl. */
@@ -65,15 +76,22 @@ interface Running {
 
 async function startRabbitMQ(script: string): Promise<Running> {
   const home = await mkdtemp(join(tmpdir(), 'conformance-rabbitmq-'));
-  const [port, distributionPort, epmdPort] = await Promise.all([freePort(), freePort(), freePort()]);
+  const [port, distributionPort, epmdPort, managementPort] = await Promise.all([
+    freePort(),
+    freePort(),
+    freePort(),
+    freePort(),
+  ]);
   const log = join(home, 'rabbit.log');
   await mkdir(join(home, 'log'));
   await writeFile(join(home, 'definitions.json'), definitions());
-  await writeFile(join(home, 'enabled_plugins'), '[].\n');
+  await writeFile(join(home, 'enabled_plugins'), `[${PLUGINS.join(',')}].\n`);
   await writeFile(
     join(home, 'rabbitmq.conf'),
     [
       `listeners.tcp.1 = 127.0.0.1:${port}`,
+      'management.tcp.ip = 127.0.0.1',
+      `management.tcp.port = ${managementPort}`,
       `load_definitions = ${join(home, 'definitions.json')}`,
       `consumer_timeout = ${CONSUMER_TIMEOUT_MS}`,
       '',
@@ -108,7 +126,13 @@ async function startRabbitMQ(script: string): Promise<Running> {
     await stop();
     throw new Error(`RabbitMQ did not start: ${String(error)}\n${tail}`);
   }
-  return { home, environment, url: `amqp://guest:guest@127.0.0.1:${port}`, stop };
+  return {
+    home,
+    environment,
+    url: `amqp://guest:guest@127.0.0.1:${port}`,
+    managementUrl: `http://guest:guest@127.0.0.1:${managementPort}`,
+    stop,
+  };
 }
 
 function started(server: ChildProcess): Promise<void> {
@@ -162,6 +186,7 @@ async function runScenarios(broker: Running, args: readonly string[]): Promise<n
   const code = await run('npx', vitest, {
     ...Object.fromEntries(CONTROL_VARIABLES.map((name) => [name, broker.environment[name]])),
     AMQP_URL: broker.url,
+    CONFORMANCE_MANAGEMENT_URL: broker.managementUrl,
     CONFORMANCE_BROKER: 'rabbitmq',
     CONFORMANCE_HOME: broker.home,
     CONFORMANCE_CONSUMER_TIMEOUT: String(CONSUMER_TIMEOUT_MS),
@@ -181,7 +206,7 @@ const interrupted = new Promise<number>((resolve) => {
   process.once('SIGTERM', () => resolve(143));
 });
 const options = process.argv.slice(2);
-if (options.includes('--serve')) process.stdout.write(`${broker.url}\n`);
+if (options.includes('--serve')) process.stdout.write(`${broker.url}\n${broker.managementUrl}\n`);
 const work = options.includes('--serve') ? interrupted : runScenarios(broker, options);
 const code = await Promise.race([work, interrupted]);
 await broker.stop();

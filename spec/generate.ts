@@ -1,5 +1,5 @@
 /**
- * Writes the codec in src/protocol from the tables in spec/amqp.ts.
+ * Writes the codec in src/protocol from the tables in spec/amqp.ts, and the reference page of the settings.
  *
  *     npm run generate          write the files
  *     npm run generate:check    exit with 1 if a checked-in file is not what would be written
@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { referencePage } from '../src/config/reference.ts';
 import { basicProperties, type ClassSpec, classes, type Domain, type MethodSpec } from './amqp.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -322,11 +323,12 @@ function readOrEmpty(path: string): string {
 const files = {
   'src/protocol/methods.ts': methodsSource(),
   'src/protocol/basic-properties.ts': propertiesSource(),
+  'docs/configuration-reference.md': referencePage(),
 };
 const checkOnly = process.argv.includes('--check');
 
 for (const [path, source] of Object.entries(files)) {
-  const text = formatted(path, source);
+  const text = path.endsWith('.ts') ? formatted(path, source) : source;
   if (readOrEmpty(root + path) === text) continue;
   if (checkOnly) {
     process.stderr.write(`${path} is stale: run "npm run generate" and commit the result\n`);

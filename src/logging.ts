@@ -14,6 +14,11 @@ const pinoLevels = {
   none: 'silent',
 } as const satisfies Record<LogLevel, string>;
 
+/** What pino calls a level. */
+export function pinoLevel(level: LogLevel): string {
+  return pinoLevels[level];
+}
+
 /** Fields that are never written, wherever they stand in a log entry of ours. */
 const secretFields = ['password', 'pass', 'passphrase', 'authorization', 'response', 'token'];
 
@@ -26,7 +31,7 @@ export interface LogDestination {
 /** Lines for people on a terminal, one JSON object a line (pino's format) everywhere else. */
 export function createLogger(level: LogLevel, destination: LogDestination = process.stdout): Logger {
   const options = {
-    level: pinoLevels[level],
+    level: pinoLevel(level),
     redact: {
       paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
       censor: '[hidden]',

@@ -1,7 +1,9 @@
 import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
+import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -34,7 +36,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
-  awaitsAcks = false;
+  readonly churn: Churn = new Churn();
 
   readonly #events: BrokerEvents;
   readonly #vhosts = new Map<string, VirtualHost>();
@@ -43,6 +45,8 @@ export class Broker implements BrokerContext, LogContext {
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
+  /** What the store has kept beside the model: users, permissions, parameters. */
+  settings: readonly Definition[] = [];
 
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
@@ -73,18 +77,27 @@ export class Broker implements BrokerContext, LogContext {
     for (const { key, value } of doubtful.changes(claimed)) broker.define(key, value);
     broker.#recovered = new Map();
     broker.#doubtful = undefined;
-    if (broker.#vhosts.size === 0) broker.createVirtualHost(defaultVirtualHost);
+    broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
+    // One that somebody has deleted does not come back.
+    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
     return broker;
   }
 
   #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
-    for (const { key } of definitions) {
-      const [kind, name] = key;
-      if (kind === 'vhost' && name !== undefined) this.#vhosts.set(name, new VirtualHost(name, this));
+    const ofVhost = new Map<string, Definition[]>();
+    for (const definition of definitions) {
+      const [kind, name] = definition.key;
+      if (name === undefined || !isOfModel(definition.key)) continue;
+      if (kind === 'vhost') {
+        const vhost = new VirtualHost(name, this);
+        vhost.metadata = readVhostMetadata(definition);
+        this.#vhosts.set(name, vhost);
+      }
+      const others = ofVhost.get(name);
+      if (others === undefined) ofVhost.set(name, [definition]);
+      else others.push(definition);
     }
-    for (const vhost of this.#vhosts.values()) {
-      vhost.recover(definitions.filter(({ key }) => key[1] === vhost.name));
-    }
+    for (const vhost of this.#vhosts.values()) vhost.recover(ofVhost.get(vhost.name) ?? []);
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
       for (const queue of vhost.queues()) {
@@ -99,7 +112,9 @@ export class Broker implements BrokerContext, LogContext {
    * more memory is full for other reasons, and those are the memory alarm's business.
    */
   get isDiskBehind(): boolean {
-    return this.slabs.bytesInUse > slabBytesMax && this.store.durable && this.committer.isBehind;
+    const { slabs, committer, store } = this;
+    const bytes = slabs.bytesInUse + committer.rows.pendingBytes;
+    return bytes > slabBytesMax && store.durable && committer.isBehind;
   }
 
   get vhosts(): ReadonlyMap<string, VirtualHost> {
@@ -113,28 +128,46 @@ export class Broker implements BrokerContext, LogContext {
   createVirtualHost(name: string): VirtualHost {
     const vhost = new VirtualHost(name, this);
     this.#vhosts.set(name, vhost);
-    this.define(['vhost', name], {});
+    this.defineVirtualHost(vhost);
     return vhost;
+  }
+
+  /** Keeps what is said of a virtual host now. */
+  defineVirtualHost({ name, metadata }: VirtualHost): void {
+    this.define(['vhost', name], vhostValue(metadata));
+  }
+
+  /** Whoever is connected to it has to be gone. */
+  deleteVirtualHost(vhost: VirtualHost): void {
+    vhost.destroy();
+    this.#vhosts.delete(vhost.name);
+    this.define(['vhost', vhost.name], null);
   }
 
   /**
    * Hands out what is ready in the queues that were touched. Called when a chunk of input is done with; `now`
    * is the time its messages were published at, so that none of them expires before its consumer's turn.
+   * Returns a queue that has more than its consumers can take, if there is one.
    */
-  endTurn(now: number): void {
+  endTurn(now: number): Queue | undefined {
     const queues = this.#touched;
-    if (queues.length === 0) return;
+    if (queues.length === 0) return undefined;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
+    let outrun: Queue | undefined;
     for (const queue of queues) {
-      if (!queue.isDeleted) queue.drain(now);
+      if (queue.isDeleted) continue;
+      queue.drain(now);
+      if (queue.outrunsConsumers) outrun = queue;
     }
+    return outrun;
   }
 
   /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
   touch(queue: Queue): void {
     if (queue.isTouched) return;
     queue.isTouched = true;
+    queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
     if (this.#isTurnEndScheduled) return;
     this.#isTurnEndScheduled = true;

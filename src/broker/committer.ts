@@ -1,4 +1,6 @@
+import { createHistogram } from 'node:perf_hooks';
 import type { MessageLog } from './queues/message-log.ts';
+import { DurableRows } from './rows/durable-rows.ts';
 import {
   type Commit,
   type Definition,
@@ -45,6 +47,10 @@ export class Committer {
   next = 1;
   /** Number of the commit that carries the newest definition. */
   definitionsAt = 0;
+  /** What is noted here becomes durable with the same commit as the messages noted in the same turn. */
+  readonly rows: DurableRows;
+  /** How long commits took, in microseconds. */
+  readonly times = createHistogram();
 
   readonly #store: Store;
   readonly #events: CommitterEvents;
@@ -70,6 +76,7 @@ export class Committer {
   constructor(store: Store, events: CommitterEvents) {
     this.#store = store;
     this.#events = events;
+    this.rows = new DurableRows(store, () => this.#commitLazily());
   }
 
   /** The store has no room for messages: what comes now waits in memory. */
@@ -120,7 +127,7 @@ export class Committer {
 
   /** Messages are on their way to the disk, or wait for that. */
   get isBehind(): boolean {
-    return this.#underway !== undefined || this.#unwritten.length > 0;
+    return this.#underway !== undefined || this.#unwritten.length > 0 || this.rows.hasUncommitted;
   }
 
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */
@@ -194,12 +201,17 @@ export class Committer {
     const commit = this.#take();
     const number = this.next++;
     try {
-      if (!isEmpty(commit)) await this.#store.commit(commit);
+      if (!isEmpty(commit)) {
+        const startedAt = performance.now();
+        await this.#store.commit(commit);
+        this.times.record(Math.max(1, Math.round((performance.now() - startedAt) * 1000)));
+      }
     } catch (cause) {
       await this.#refused(cause, commit, logs);
       return;
     }
     this.done = number;
+    this.rows.committed();
     for (const log of logs) log.flushed();
     if (this.#isFull) {
       this.#isFull = false;
@@ -218,6 +230,7 @@ export class Committer {
     }
     const commit = {
       entries,
+      rows: this.rows.take(),
       definitions: [...this.#definitions.values()],
       logStates: this.#statesDue ? this.#takeStates() : [],
       droppedLogs: this.#droppedLogs,
@@ -238,7 +251,8 @@ export class Committer {
       this.#events.storeFull(cause);
     }
     for (const log of logs) log.refused();
-    const rest = { ...commit, entries: [] };
+    this.rows.refused();
+    const rest = { ...commit, entries: [], rows: [] };
     let isWritten = false;
     if (this.#movedAt <= this.done && !isEmpty(rest)) isWritten = await this.#tryCommit(rest);
     if (!isWritten) this.#putBack(rest);
@@ -294,6 +308,6 @@ export class Committer {
   }
 }
 
-function isEmpty({ entries, definitions, logStates, droppedLogs }: Commit): boolean {
-  return entries.length + definitions.length + logStates.length + droppedLogs.length === 0;
+function isEmpty({ entries, rows, definitions, logStates, droppedLogs }: Commit): boolean {
+  return entries.length + rows.length + definitions.length + logStates.length + droppedLogs.length === 0;
 }

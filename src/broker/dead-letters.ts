@@ -2,6 +2,7 @@ import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
 import type { Message } from './message.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import type { DeathReason, Queue } from './queue.ts';
+import { Route } from './route.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** Dead letters published in a row before other queues and sockets get their turn. */
@@ -43,10 +44,9 @@ export class DeadLetters {
   forward(queue: Queue, message: Message, reason: DeathReason): boolean {
     const letter = this.#letterOf(queue, message, reason);
     if (letter === undefined) return false;
-    const targets = this.#targets({ letter, reason });
-    let outcome: number = PublishOutcome.Accepted;
-    for (const target of targets) outcome |= target.publish(letter, this.#now());
-    return targets.length > 0 && (outcome & PublishOutcome.Refused) === 0;
+    const route = this.#route({ letter, reason });
+    const outcome = route.publish(letter, this.#now());
+    return route.isRouted && (outcome & PublishOutcome.Refused) === 0;
   }
 
   /** The rest is forgotten: for the end of the broker. */
@@ -79,7 +79,7 @@ export class DeadLetters {
       for (const entry of letters) {
         if (taken === lettersPerTurnMax || this.#isStopped) break;
         taken++;
-        for (const target of this.#targets(entry)) target.publish(entry.letter, this.#now());
+        this.#route(entry).publish(entry.letter, this.#now());
       }
     } finally {
       letters.splice(0, taken);
@@ -87,13 +87,13 @@ export class DeadLetters {
     }
   }
 
-  /** The queues a letter goes to, but for those it would come back to without end. */
-  #targets({ letter, reason }: DeadLetter): readonly Queue[] {
+  /** Where a letter goes, but for the queues it would come back to without end. */
+  #route({ letter, reason }: DeadLetter): Route {
     const exchange = this.#vhost.findExchange(letter.exchange);
-    if (exchange === undefined) return [];
-    const routed = this.#vhost.route(exchange, letter);
-    if (reason === 'rejected') return routed;
-    return routed.filter((target) => !isAutomaticCycle(letter, target.name));
+    if (exchange === undefined) return Route.nowhere;
+    const route = this.#vhost.route(exchange, letter);
+    if (reason === 'rejected') return route;
+    return route.to(route.queues.filter((queue) => !isAutomaticCycle(letter, queue.name)));
   }
 
   /** Between turns too, so never the time of a chunk. */

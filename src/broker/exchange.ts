@@ -2,6 +2,8 @@ import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
+import type { Interceptor } from './interceptor.ts';
+import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
@@ -28,7 +30,10 @@ export class Exchange {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly matcher: BindingMatcher;
+  /** What it does with messages besides, in this order; the first that keeps a message has the last word. */
+  interceptors: readonly Interceptor[] = [];
   readonly routes = new RouteCache();
+  readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */
   readonly #bindings = new Map<string, Binding[]>();
   #bindingCount = 0;
@@ -43,7 +48,7 @@ export class Exchange {
     this.internal = options.internal ?? false;
     this.arguments = options.arguments ?? FieldTable.empty;
     this.#alternateExchange = textArgument(this.arguments, 'alternate-exchange');
-    this.matcher = options.matcher ?? this.type.createMatcher();
+    this.matcher = options.matcher ?? this.type.createMatcher(this.arguments);
   }
 
   /** The one with the empty name, which knows the queues by theirs. */

@@ -27,6 +27,6 @@ export class Firehose {
     const exchange = this.#vhost.findExchange(traceExchange);
     if (exchange === undefined) return;
     const now = this.#vhost.broker.clock.now();
-    for (const queue of this.#vhost.route(exchange, copy)) queue.publish(copy, now);
+    this.#vhost.route(exchange, copy).publish(copy, now);
   }
 }

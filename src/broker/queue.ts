@@ -3,6 +3,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
 import type { Message } from './message.ts';
+import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
 import type { AppliedPolicies } from './policies/policy.ts';
 import { PublishOutcome } from './publish-outcome.ts';
@@ -12,6 +13,7 @@ import { ConsumerRing } from './queues/consumer-ring.ts';
 import { HeadTimer, type HeadWatcher } from './queues/head-timer.ts';
 import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
+import { type HeldPublisher, QueueFlow } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
@@ -88,9 +90,12 @@ export class Queue implements HeadWatcher, IdleQueue {
   readonly arguments: FieldTable;
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
   isTouched = false;
+  /** Ready messages when it came to stand there. */
+  readyBefore = 0;
 
   readonly #consumers = new Set<Consumer>();
   readonly #ring = new ConsumerRing();
@@ -105,6 +110,8 @@ export class Queue implements HeadWatcher, IdleQueue {
   readonly #headTimer: HeadTimer;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
+  /** Made when a publisher is held for the first time. */
+  #flow: QueueFlow | undefined;
 
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
@@ -191,6 +198,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
+    this.stats.publish++;
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
     if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
       this.drain(now);
@@ -268,13 +276,37 @@ export class Queue implements HeadWatcher, IdleQueue {
     }
     if (this.#hasLengthLimit) this.#dropHead();
     if (backlog.head.mayExpire) this.#expireDue(now, left);
+    this.#flow?.fell(this.readyCount);
+  }
+
+  /** It has consumers, and more messages than they can take before they acknowledge others. */
+  get outrunsConsumers(): boolean {
+    return this.readyCount > 0 && this.#consumers.size > 0 && this.#ring.isEmpty;
+  }
+
+  /** Has a publisher wait until the queue is as short as it was before this turn; see {@link QueueFlow.hold}. */
+  hold(publisher: HeldPublisher): boolean {
+    this.#flow ??= new QueueFlow(this.vhost.broker.clock);
+    return this.#flow.hold(publisher, this.readyBefore);
+  }
+
+  /** A publisher that is held here is gone. */
+  forget(publisher: HeldPublisher): void {
+    this.#flow?.forget(publisher);
   }
 
   #deliver(consumer: Consumer, log: MessageLog): void {
     const { segment, index } = log;
     if (segment === undefined) throw new Error('deliver without seek');
     const redelivered = log.take();
-    if (!consumer.noAck) this.#unackedCount++;
+    const { stats } = this;
+    if (consumer.noAck) {
+      stats.deliverNoAck++;
+    } else {
+      this.#unackedCount++;
+      stats.deliver++;
+    }
+    if (redelivered) stats.redeliver++;
     const deliveryCount = redelivered && log.countsDeliveries ? log.deliveryCount(segment, index) : 0;
     if (deliveryCount > 0) {
       consumer.deliverAgain(this, segment, index, deliveryCount);
@@ -293,11 +325,20 @@ export class Queue implements HeadWatcher, IdleQueue {
     const now = this.#now();
     this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) return undefined;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) {
+      this.stats.getEmpty++;
+      return undefined;
+    }
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
-    if (!noAck) this.#unackedCount++;
+    if (noAck) {
+      this.stats.getNoAck++;
+    } else {
+      this.#unackedCount++;
+      this.stats.get++;
+    }
+    if (redelivered) this.stats.redeliver++;
     // What has come to the head may be too old already, and the answer counts what is left.
     if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
     if (!this.isTouched) this.vhost.broker.touch(this);
@@ -309,6 +350,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   acknowledge(segment: Segment, index: number): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
+    this.stats.ack++;
     segment.log.settle(segment, index);
   }
 
@@ -404,7 +446,9 @@ export class Queue implements HeadWatcher, IdleQueue {
   /** Drops all ready messages, without dead-lettering. Returns how many there were. */
   purge(): number {
     this.drain(this.#now());
-    return this.backlog.purge();
+    const purged = this.backlog.purge();
+    this.#flow?.fell(0);
+    return purged;
   }
 
   /** The queue was declared or read: x-expires starts anew. */
@@ -442,6 +486,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   stop(): void {
     this.#headTimer.stop();
     this.#idleTimer?.stop();
+    this.#flow?.stop();
   }
 
   #now(): number {

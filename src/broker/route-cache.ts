@@ -1,14 +1,14 @@
-import type { Queue } from './queue.ts';
+import type { Route } from './route.ts';
 
 /** Routing keys remembered per exchange. One more, and all are forgotten: unique keys must not pile up. */
 export const cachedRoutesMax = 4096;
 
 /** What an exchange's routing keys lead to, for one version of the virtual host's topology. */
 export class RouteCache {
-  readonly #routes = new Map<string, readonly Queue[]>();
+  readonly #routes = new Map<string, Route>();
   #topologyVersion = 0;
 
-  get(topologyVersion: number, routingKey: string): readonly Queue[] | undefined {
+  get(topologyVersion: number, routingKey: string): Route | undefined {
     if (this.#topologyVersion !== topologyVersion) {
       this.#topologyVersion = topologyVersion;
       this.#routes.clear();
@@ -18,8 +18,8 @@ export class RouteCache {
   }
 
   /** Remembers a route of the version last asked for. */
-  set(routingKey: string, queues: readonly Queue[]): void {
+  set(routingKey: string, route: Route): void {
     if (this.#routes.size >= cachedRoutesMax) this.#routes.clear();
-    this.#routes.set(routingKey, queues);
+    this.#routes.set(routingKey, route);
   }
 }

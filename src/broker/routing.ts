@@ -1,17 +1,18 @@
 import type { Destination } from './binding.ts';
 import { hasCopyHeaders, routingKeysOf } from './copy-headers.ts';
 import { Exchange } from './exchange.ts';
+import type { Admission, Interceptor } from './interceptor.ts';
 import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
-
-const nowhere: readonly Queue[] = [];
+import { Route } from './route.ts';
 
 /**
- * Distinct queues for a message. The result is shared and must not be changed.
+ * Where a message goes.
  *
- * A hit is one look into the exchange's cache, which knows what depends on the routing key alone. Where
- * headers play a part (a headers exchange on the way, keys in CC and BCC) the way is gone anew each time.
+ * A hit is one look into the exchange's cache, which knows what depends on the routing key alone. Where more
+ * plays a part (headers, chance, an exchange that looks at each message, keys in CC and BCC) the way is gone anew
+ * each time.
  *
  * The default exchange also knows the reply addresses. They are no queues: a message that went nowhere else
  * was not routed.
@@ -24,46 +25,49 @@ export function route(
   topologyVersion: number,
   exchange: Exchange,
   message: Message,
-): readonly Queue[] {
+): Route {
   if (message.scan.headersEnd !== 0 && hasCopyHeaders(message)) {
     const routingKeys = routingKeysOf(message);
     if (exchange.isDefault) replies.deliver(routingKeys, message);
-    return findQueues(exchanges, exchange, message, routingKeys).queues;
+    return findRoute(exchanges, exchange, message, routingKeys).route;
   }
   const { routingKey } = message;
   const known = exchange.routes.get(topologyVersion, routingKey);
-  if (known !== undefined && known.length > 0) return known;
+  if (known !== undefined && known.queues.length > 0) return known;
   if (exchange.isDefault) replies.deliver([routingKey], message);
   if (known !== undefined) return known;
-  const { queues, readsHeaders } = findQueues(exchanges, exchange, message, [routingKey]);
-  if (!readsHeaders) exchange.routes.set(routingKey, queues);
-  return queues;
+  const { route: found, looksBeyondKey } = findRoute(exchanges, exchange, message, [routingKey]);
+  if (!looksBeyondKey) exchange.routes.set(routingKey, found);
+  return found;
 }
 
 interface Found {
-  readonly queues: readonly Queue[];
+  readonly route: Route;
   /** Another message with the same routing key may go elsewhere. */
-  readonly readsHeaders: boolean;
+  readonly looksBeyondKey: boolean;
 }
 
 /**
  * Goes from exchange to exchange, breadth first and to each once, so circles are harmless. An exchange
  * whose bindings all decline hands the message to its alternate exchange.
  */
-function findQueues(
+function findRoute(
   exchanges: ReadonlyMap<string, Exchange>,
   first: Exchange,
   message: Message,
   routingKeys: readonly string[],
 ): Found {
   const queues = new Set<Queue>();
+  const admissions: Admission[] = [];
   const reached = new Set([first]);
-  let readsHeaders = false;
+  let looksBeyondKey = false;
   // A set that grows while it is walked is walked to its new end.
   for (const exchange of reached) {
-    readsHeaders ||= exchange.type.readsHeaders;
+    const { interceptors, matcher } = exchange;
+    looksBeyondKey ||= interceptors.length > 0 || matcher.looksBeyondKey;
+    if (!admits(interceptors, message, admissions)) continue;
     const destinations = new Set<Destination>();
-    for (const routingKey of routingKeys) exchange.matcher.match(routingKey, message, destinations);
+    matcher.match(routingKeys, message, destinations);
     for (const destination of destinations) {
       if (destination instanceof Exchange) reached.add(destination);
       else queues.add(destination);
@@ -73,7 +77,18 @@ function findQueues(
     // The default exchange routes for those who publish to it only, as in RabbitMQ.
     if (alternate !== undefined && !alternate.isDefault) reached.add(alternate);
   }
-  return { queues: queues.size === 0 ? nowhere : [...queues], readsHeaders };
+  const isNowhere = queues.size === 0 && admissions.length === 0;
+  return { route: isNowhere ? Route.nowhere : new Route([...queues], admissions), looksBeyondKey };
+}
+
+/** False when one of them keeps the message. */
+function admits(interceptors: readonly Interceptor[], message: Message, into: Admission[]): boolean {
+  for (const interceptor of interceptors) {
+    const admission = interceptor.admit(message);
+    if (admission !== undefined) into.push(admission);
+    if (admission?.goesOn === false) return false;
+  }
+  return true;
 }
 
 /** The default exchange may be named but, as in RabbitMQ, routes nothing then: it has no real bindings. */

@@ -1,3 +1,5 @@
+import { OrderedRows } from './rows/ordered-rows.ts';
+
 /**
  * What the broker asks of durable storage. The broker owns this interface; `storage/` fulfils it with
  * LMDB, and {@link MemoryStore} fulfils it for a broker without a data directory.
@@ -52,7 +54,44 @@ export interface Definition {
   readonly value: JsonValue;
 }
 
+/** Notes a definition to be written with the next commit; `null` removes it. */
+export type Define = (key: readonly string[], value: JsonValue) => void;
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+
+/** First byte of a row's key: what the row is about. Each table has one owner, who alone knows the rest of its keys. */
+export const RowTable = {
+  /** Messages that wait for their time, by owner and due time. */
+  Delayed: 1,
+} as const;
+
+/** Bytes a row's key may have, the table included. */
+export const rowKeyBytesMax = 96;
+
+/**
+ * A small value under a key: rows are kept in bytewise order of their keys, on disk, any number of them. They are
+ * for what is found by its order or its name, not in the order in which it came.
+ */
+export interface Row {
+  /** A {@link RowTable}, then what its owner likes. */
+  readonly key: Buffer;
+  /** At least one byte; above 1.8 KB it costs more than its length. */
+  readonly value: Buffer;
+}
+
+export interface RowChange {
+  readonly key: Buffer;
+  /** `null` removes the row. */
+  readonly value: Buffer | null;
+}
+
+/** Rows in `[from, below)`, until `rowsMax` or `bytesMax` (of values) is reached. */
+export interface RowRange {
+  readonly from: Buffer;
+  readonly below: Buffer;
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+}
 
 /**
  * Everything that one flush makes durable. Only log states and dropped logs come later, never before the
@@ -60,6 +99,8 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
  */
 export interface Commit {
   readonly entries: readonly LogEntry[];
+  /** Durable with the entries, all of both or nothing. A key occurs once. */
+  readonly rows: readonly RowChange[];
   readonly definitions: readonly Definition[];
   readonly logStates: readonly LogState[];
   /** Logs of deleted queues: nothing of them is needed any more. Their ids are never used again. */
@@ -118,19 +159,44 @@ export interface Store {
    * anybody waiting. Only a hint.
    */
   prefetch(logId: number, fromSequence: number, toSequence: number): void;
+  /** The value of a row, as of the last commit that has resolved. */
+  row(key: Buffer): Buffer | undefined;
+  /** Rows in a range in order, at least one, if there is one; as of the last commit that has resolved. Synchronous. */
+  scanRows(range: RowRange): Row[];
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
 }
 
-/** Keeps nothing: commits are done at once. For test suites and brokers without a data directory. */
+/** Keeps nothing but rows: commits are done at once. For test suites and brokers without a data directory. */
 export class MemoryStore implements Store {
   readonly durable = false;
+  readonly #rows = new OrderedRows<Buffer>();
 
   recover(): Recovered {
     return { definitions: [], logs: new Map(), cleanShutdown: true, nextLogId: 1 };
   }
 
-  async commit(_commit: Commit): Promise<void> {}
+  async commit({ rows }: Commit): Promise<void> {
+    for (const { key, value } of rows) {
+      if (value === null) this.#rows.delete(key);
+      else this.#rows.set(key, value);
+    }
+  }
+
+  row(key: Buffer): Buffer | undefined {
+    return this.#rows.get(key);
+  }
+
+  scanRows({ from, below, rowsMax, bytesMax }: RowRange): Row[] {
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const [key, value] of this.#rows.walk(from)) {
+      if (rows.length === rowsMax || bytes >= bytesMax || Buffer.compare(key, below) >= 0) break;
+      rows.push({ key, value });
+      bytes += value.length;
+    }
+    return rows;
+  }
 
   read(): StoredEntry[] {
     return [];

@@ -33,6 +33,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
+import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -44,22 +45,37 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { Queue, type QueueOptions } from './queue.ts';
-import type { QueueType } from './queue-type.ts';
+import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
+import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
+
+/** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
+export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
+export type VhostLimitName = (typeof vhostLimitNames)[number];
+
+/** A limit that is absent or negative is none. */
+export type VhostLimits = Readonly<Partial<Record<VhostLimitName, number>>>;
+
+/** What is said of a virtual host besides what is in it. */
+export interface VhostMetadata {
+  readonly description: string;
+  readonly tags: readonly string[];
+  /** The type of queues that are declared without x-queue-type. */
+  readonly defaultQueueType: QueueType | undefined;
+}
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
   readonly replies: ReplyAddresses;
-  /** Since it was last looked at, a consumer could not be given a message before it acknowledges others. */
-  awaitsAcks: boolean;
+  readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** A log with an id that was never used before. */
@@ -93,6 +109,14 @@ export class VirtualHost implements PolicyScope {
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
+  metadata: VhostMetadata = { description: '', tags: [], defaultQueueType: undefined };
+  limits: VhostLimits = {};
+  /** Of the channels that are closed. */
+  readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the queues that are deleted. */
+  readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
+    queueTypes.map((type) => [type, new QueueStats()]),
+  );
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -157,6 +181,7 @@ export class VirtualHost implements PolicyScope {
       return;
     }
     checkNotReserved('exchange', name);
+    type.checkArguments?.(all);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
@@ -195,7 +220,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(all);
+    source.type.checkBinding?.(routingKey, all);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -219,20 +244,24 @@ export class VirtualHost implements PolicyScope {
     if (kind === 'exchange') checkNotDefault(destination);
     checkNotDefault(source);
     actor.require('read', 'exchange', source);
-    return { source: this.#exchanges.get(source), destination: this.#destination(kind, destination) };
+    const exchange = this.#exchanges.get(source);
+    if (exchange !== undefined) actor.requireTopic('read', exchange, declaration.routingKey);
+    return { source: exchange, destination: this.#destination(kind, destination) };
   }
 
   /** @throws AmqpError 403, 404 (passive), 405, 406 */
   declareQueue(actor: Actor, declaration: QueueDeclaration): Queue {
     const given = stripLineBreaks(declaration.name);
+    this.broker.churn.queueDeclared++;
     if (declaration.passive) {
       const queue = this.queue(actor, given);
       queue.touchIdle();
       return queue;
     }
-    const { exclusive, autoDelete, arguments: all } = declaration;
+    const { exclusive, autoDelete } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    const all = this.#withDefaultType(declaration.arguments, durable, exclusive);
     if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
@@ -248,6 +277,7 @@ export class VirtualHost implements PolicyScope {
       existing.touchIdle();
       return existing;
     }
+    this.#checkQueueLimit(name);
     const deadLetterExchange = exchangeNameArgument(resource, 'x-dead-letter-exchange', all);
     if (deadLetterExchange !== undefined) {
       actor.require('read', 'queue', name);
@@ -256,6 +286,21 @@ export class VirtualHost implements PolicyScope {
     checkQueueArguments(resource, all);
     if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+  }
+
+  /** A queue that cannot be of the default type is classic. */
+  #withDefaultType(all: FieldTable, durable: boolean, exclusive: boolean): FieldTable {
+    const { defaultQueueType: type } = this.metadata;
+    if (type === undefined || all.has('x-queue-type')) return all;
+    if (type !== 'classic' && (!durable || exclusive)) return all;
+    return all.with('x-queue-type', { tag: 'S', value: Buffer.from(type) });
+  }
+
+  #checkQueueLimit(name: string): void {
+    const limit = this.limits['max-queues'];
+    if (limit === undefined || limit < 0 || this.#queues.size < limit) return;
+    const reached = `queue limit in vhost '${this.name}' (${limit}) is reached`;
+    throw preconditionFailed(`cannot declare queue '${name}': ${reached}`);
   }
 
   #createQueue(
@@ -269,6 +314,7 @@ export class VirtualHost implements PolicyScope {
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
     const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
     if (durable) this.broker.define(queueKey(this.name, name), queueValue(queue));
@@ -345,8 +391,8 @@ export class VirtualHost implements PolicyScope {
     return exchange;
   }
 
-  /** The queues a message goes to; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
-  route(exchange: Exchange, message: Message): readonly Queue[] {
+  /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
   }
 
@@ -354,6 +400,17 @@ export class VirtualHost implements PolicyScope {
     this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
     // Unbound messages may go elsewhere now.
     this.topologyVersion++;
+  }
+
+  /** The virtual host is deleted, and with it everything that is in it. Its connections are gone by now. */
+  destroy(): void {
+    this.deadLetters.stop();
+    for (const kind of ['policy', 'operator_policy'] as const) {
+      for (const { name } of this.policies.list(kind))
+        this.broker.define(policyKey(kind, this.name, name), null);
+    }
+    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
   }
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
@@ -441,6 +498,8 @@ export class VirtualHost implements PolicyScope {
 
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
+    this.broker.churn.queueDeleted++;
+    this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);

@@ -7,13 +7,14 @@
 import { suggestion } from '../config/nearest.ts';
 import { startBroker } from '../index.ts';
 import { version } from '../version.ts';
+import { configFlags, runConfig } from './config.ts';
 import { commandLine, givenFlags, usageError, withFlags } from './flags.ts';
 import { perfFlags } from './perf/options.ts';
 import { runPerf } from './perf/perf.ts';
 import { runCommand } from './run-command.ts';
-import { runServer, serverFlags } from './server.ts';
+import { runServer, settingFlags } from './server.ts';
 
-const commands = ['server', 'perf'];
+const commands = ['server', 'config', 'perf'];
 
 await runCommand('leveret', async (setExitCode) => {
   await commandLine(process.argv.slice(2), 'leveret')
@@ -21,12 +22,21 @@ await runCommand('leveret', async (setExitCode) => {
     .command(
       ['server', '$0'],
       'Run the broker (the default)',
-      (argv) => withFlags(argv, serverFlags),
+      (argv) => withFlags(argv, settingFlags),
       async (parsed) => {
-        const given = givenFlags(parsed, serverFlags);
+        const given = givenFlags(parsed, settingFlags);
         const word = given.words.find((each) => each !== 'server');
         if (word !== undefined) throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
         setExitCode(await runServer(given.values, startBroker));
+      },
+    )
+    .command(
+      'config',
+      'Check the configuration (config check) or list it (config show)',
+      (argv) => withFlags(argv, configFlags),
+      (parsed) => {
+        const sources = { environment: process.env, workingDirectory: process.cwd() };
+        setExitCode(runConfig(givenFlags(parsed, configFlags), sources));
       },
     )
     .command(

@@ -2,21 +2,24 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { type Config, loadConfig, settings } from '../config.ts';
+import { loadConfig } from '../config/load.ts';
+import { type Config, settings } from '../config/settings.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
+import { memoryWatermark, Reload } from './reload.ts';
+import { ServiceManager } from './service-manager.ts';
 
 interface Failure {
   readonly cause: unknown;
 }
 
-/** The flags of `leveret server`: the settings. */
-export const serverFlags: Flags = Object.fromEntries(
-  Object.values(settings).map((setting) => [
+/** The settings as flags: those of `leveret server`. */
+export const settingFlags: Flags = Object.fromEntries(
+  settings.map((setting) => [
     setting.flag,
     { doc: setting.doc, placeholder: setting.type.placeholder, defaultText: setting.defaultText },
   ]),
@@ -32,13 +35,11 @@ export async function runServer(
   flags: Readonly<Record<string, string>>,
   start: StartBroker,
 ): Promise<ExitCode> {
-  const { config, warnings } = loadConfig({
-    flags,
-    environment: process.env,
-    workingDirectory: process.cwd(),
-  });
+  const load = () => loadConfig({ flags, environment: process.env, workingDirectory: process.cwd() });
+  const loaded = load();
+  const { config } = loaded;
   const logger = createLogger(config.logLevel);
-  for (const warning of warnings) logger.warn(warning);
+  for (const warning of loaded.warnings) logger.warn(warning);
 
   const signal = firstSignal(logger);
   const dataDir = resolve(config.dataDir);
@@ -64,6 +65,10 @@ export async function runServer(
     },
     readyLine(broker, dataDir),
   );
+  const serviceManager = new ServiceManager(process.env, logger);
+  serviceManager.ready(`Serving AMQP at ${address(broker.host, broker.port)}`);
+  const reload = new Reload(loaded, load, logger, broker);
+  process.on('SIGHUP', () => void reload.run());
 
   const end = await Promise.race([signal, failure]);
   if (typeof end !== 'string') {
@@ -72,6 +77,7 @@ export async function runServer(
     return ExitCode.Failure;
   }
   logger.info(`${end}: closing connections and writing what is left`);
+  serviceManager.stopping();
   await broker.close();
   logger.info('stopped');
   return ExitCode.Ok;
@@ -79,15 +85,20 @@ export async function runServer(
 
 function brokerOptions(config: Config) {
   const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
-  const { managementPort, consumerMax, memoryWatermarkShare, memoryWatermarkBytes, ...options } = given;
+  const {
+    managementPort,
+    metricsPort,
+    consumerMax,
+    memoryWatermarkShare: _share,
+    memoryWatermarkBytes: _bytes,
+    ...options
+  } = given;
   return {
     ...options,
     ...(managementPort !== undefined && { managementPort }),
+    ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
-    memoryWatermark:
-      memoryWatermarkBytes === undefined
-        ? { relative: memoryWatermarkShare }
-        : { absolute: memoryWatermarkBytes },
+    memoryWatermark: memoryWatermark(config),
   };
 }
 
@@ -135,7 +146,7 @@ function startError(error: unknown): CommandError {
   switch (code) {
     case 'EADDRINUSE':
       return new CommandError(
-        `${where} is already in use, perhaps by another broker: choose another with --port and --management-port`,
+        `${where} is already in use, perhaps by another broker: choose another with --port, --management-port or --metrics-port`,
         ExitCode.Unavailable,
       );
     case 'EADDRNOTAVAIL':

@@ -1,5 +1,8 @@
+import { Undecided } from '../broker/actor.ts';
+import type { ConsumerChannel } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
+import { ChannelStats } from '../broker/message-stats.ts';
 import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -35,11 +38,12 @@ const ackBytes = 9;
  * goes to its {@link Publisher}, what is delivered through its {@link Deliveries}; everything else is plain
  * request and answer.
  */
-export class Channel implements DeliveriesHost {
+export class Channel implements DeliveriesHost, ConsumerChannel {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
   readonly deliveries: Deliveries = new Deliveries(this);
+  readonly stats: ChannelStats = new ChannelStats();
 
   readonly #connection: Connection;
   readonly #publisher: Publisher;
@@ -63,6 +67,81 @@ export class Channel implements DeliveriesHost {
     this.#deliveryWatch = new DeliveryWatch(this, connection);
   }
 
+  // ---- for listings
+
+  get number(): number {
+    return this.id;
+  }
+
+  get name(): string {
+    return `${this.#connection.name} (${this.id})`;
+  }
+
+  get connectionName(): string {
+    return this.#connection.name;
+  }
+
+  get username(): string {
+    return this.#connection.user.name;
+  }
+
+  get vhostName(): string {
+    return this.#connection.vhost.name;
+  }
+
+  get peerHost(): string {
+    return this.#connection.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.#connection.peerPort;
+  }
+
+  get isConfirming(): boolean {
+    return this.#publisher.isConfirming;
+  }
+
+  get isTransactional(): boolean {
+    return this.#isTransactional;
+  }
+
+  /** basic.qos for the consumers to come; 0: no limit. */
+  get prefetch(): number {
+    return this.#prefetch;
+  }
+
+  get globalPrefetch(): number {
+    return this.deliveries.globalPrefetch;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#publisher.unconfirmedCount;
+  }
+
+  /** Publishes that wait for tx.commit. */
+  get uncommittedCount(): number {
+    return this.#publisher.uncommittedCount;
+  }
+
+  /** Settlements that wait for tx.commit. */
+  get uncommittedAckCount(): number {
+    return this.deliveries.pendingCount;
+  }
+
+  get consumers(): Iterable<ChannelConsumer> {
+    return this.#consumers.values();
+  }
+
+  /** Those that change with every confirm are brought up to date here. */
+  currentStats(): ChannelStats {
+    const { confirmedCount, unconfirmedCount } = this.#publisher;
+    this.stats.confirm = confirmedCount;
+    this.stats.publishConfirm = confirmedCount + unconfirmedCount;
+    return this.stats;
+  }
+
+  // ----
+
   get consumerCount(): number {
     return this.#consumers.size;
   }
@@ -84,13 +163,32 @@ export class Channel implements DeliveriesHost {
     } else if (id === MethodId.BasicAck && end - start === ackBytes) {
       this.#acked(buffer, start);
     } else {
-      const method = decodeMethod(id, buffer, start, end);
-      try {
-        this.#handle(method);
-      } catch (error) {
-        throw error instanceof AmqpError ? error.during(id) : error;
-      }
+      this.#perform(decodeMethod(id, buffer, start, end));
     }
+  }
+
+  #perform(method: Method): void {
+    try {
+      this.#handle(method);
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error instanceof AmqpError ? error.during(method.id) : error;
+      this.tryAgain(error.decided, () => this.#perform(method));
+    }
+  }
+
+  /** Tries again what has to wait for a permission; meanwhile nothing more is read from the connection. */
+  tryAgain(decided: Promise<void>, again: () => void): void {
+    const connection = this.#connection;
+    connection.pauseInput();
+    void decided.then(() => {
+      try {
+        if (!this.#isReleased) again();
+      } catch (error) {
+        connection.methodFailed(this.id, error);
+      }
+      connection.chunkEnd();
+      connection.resumeInput();
+    });
   }
 
   /** basic.ack, decoded by hand: it comes as often as deliveries go. */
@@ -233,12 +331,18 @@ export class Channel implements DeliveriesHost {
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
       if (queue.isExpiring) this.#getLater(method);
-      else this.output.method(this.id, { id: MethodId.BasicGetEmpty });
+      else {
+        this.stats.getEmpty++;
+        this.output.method(this.id, { id: MethodId.BasicGetEmpty });
+      }
       return;
     }
     const { segment, index, redelivered, deliveryCount } = taken;
     this.#connection.deliveryTimeouts.expect(queue.settings.consumerTimeoutMs);
     const deliveryTag = this.deliveries.nextTag();
+    if (method.noAck) this.stats.getNoAck++;
+    else this.stats.get++;
+    if (redelivered) this.stats.redeliver++;
     if (!method.noAck) this.deliveries.hold(new Delivery(deliveryTag, queue, undefined, segment, index));
     const message = segment.message(index);
     this.output.method(this.id, {
@@ -412,6 +516,8 @@ export class Channel implements DeliveriesHost {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#connection.vhost.closedChannels.add(this.currentStats());
+    this.#connection.broker.churn.channelClosed++;
     this.#publisher.release();
     this.#deliveryWatch.stop();
     this.#replyConsumer?.close();

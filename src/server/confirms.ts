@@ -16,7 +16,13 @@ export class ConfirmLedger {
   #published = 0;
   /** Every publish up to here has been answered. */
   #answered = 0;
+  #refusedCount = 0;
   #runs: Run[] = [];
+
+  /** Publishes that were answered with basic.ack. */
+  get confirmedCount(): number {
+    return this.#answered - this.#refusedCount;
+  }
 
   get unconfirmedCount(): number {
     return this.#published - this.#answered;
@@ -50,6 +56,7 @@ export class ConfirmLedger {
         this.#ack(ackUpTo, sink);
         ackUpTo = 0;
         sink.nack(run.upTo);
+        this.#refusedCount++;
         this.#answered = run.upTo;
       } else {
         ackUpTo = run.upTo;

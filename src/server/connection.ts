@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
+import type { Account } from '../access/back-end.ts';
 import { UserActor } from '../access/user-actor.ts';
-import type { User } from '../access/users.ts';
 import type { Actor } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Timer } from '../broker/clock.ts';
@@ -21,6 +20,8 @@ import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
+import { type ByteStream, connectionName, type Transport } from './transport.ts';
+import type { Tuning } from './tuning.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
@@ -29,6 +30,8 @@ export interface ConnectionContext extends HandshakeContext {
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
+  /** @throws AmqpError 530 when the user has no room for one more channel */
+  checkChannelLimit(user: string): void;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -63,15 +66,16 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
   readonly name: string;
-  readonly remoteAddress: string | undefined;
+  readonly transport: Transport;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
 
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #context: ConnectionContext;
   readonly #input: Input;
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
-  readonly #connectedAt: number;
   #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
@@ -86,19 +90,20 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  constructor(transport: Transport, context: ConnectionContext) {
+    const { stream: socket, ends } = transport;
+    this.transport = transport;
     this.#socket = socket;
     this.#context = context;
     this.broker = context.broker;
     this.log = context.log;
-    this.remoteAddress = socket.remoteAddress;
-    this.name = connectionName(socket);
+    this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
-    this.#input = new Input(socket, this);
+    this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
-    this.#connectedAt = this.broker.clock.now();
+    this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
       socket.destroy();
@@ -109,7 +114,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     socket.on('close', () => this.#socketClosed());
   }
 
-  get user(): User {
+  get user(): Account {
     return this.#opened.user;
   }
 
@@ -159,6 +164,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     return this.#session;
   }
 
+  /** Whose connection it is; `undefined` before connection.open and from closing on. */
+  get session(): Session | undefined {
+    return this.isRunning ? this.#session : undefined;
+  }
+
   get isRunning(): boolean {
     return this.#phase === 'running';
   }
@@ -166,6 +176,63 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   get channelCount(): number {
     return this.#channels.size;
   }
+
+  // ---- for listings
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** Connection.open was answered, so that the connection has a user and a virtual host. */
+  get isOpen(): boolean {
+    return this.#session !== undefined;
+  }
+
+  get state(): 'starting' | 'running' | 'blocked' | 'closing' {
+    if (this.#session === undefined) return 'starting';
+    if (this.isClosed) return 'closing';
+    return this.#throttle.isBlocked ? 'blocked' : 'running';
+  }
+
+  /** Such as `PLAIN`. */
+  /** The client's address, IPv4 written as such. */
+  get peerHost(): string {
+    return this.transport.ends.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.transport.ends.peerPort;
+  }
+
+  /** Our side of the socket. */
+  get host(): string {
+    return this.transport.ends.host;
+  }
+
+  get port(): number {
+    return this.transport.ends.port;
+  }
+
+  get mechanism(): string {
+    return this.#opened.mechanism;
+  }
+
+  get tuning(): Tuning {
+    return this.#opened.tuning;
+  }
+
+  /** Bytes that wait for the client to read them. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
+  closeForced(reason: string): void {
+    if (this.#session === undefined) this.destroy();
+    else this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+  }
+
+  // ----
 
   // ---- input
 
@@ -190,14 +257,6 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   resumeInput(): void {
     this.#input.resume();
-  }
-
-  /** A publisher would only pile up messages while the acknowledgements that make room are unread. */
-  shouldYield(): boolean {
-    const { broker } = this;
-    const awaitsAcks = broker.awaitsAcks;
-    broker.awaitsAcks = false;
-    return awaitsAcks;
   }
 
   /** Stops listening to a client that does not read what it asks for. */
@@ -290,10 +349,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** What the chunk has brought in is delivered before the next one is read. */
   chunkEnd(): void {
-    this.broker.endTurn(this.chunkTime);
+    const outrun = this.broker.endTurn(this.chunkTime);
     this.#chunkTime = 0;
     this.#limitUnread();
-    this.#throttle.chunkEnd();
+    this.#throttle.chunkEnd(this.#input.hasMore ? outrun : undefined);
   }
 
   #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
@@ -358,7 +417,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
       return;
     }
+    // Nor here.
+    this.#context.checkChannelLimit(this.user.name);
     channels.add(number, new Channel(this, number));
+    this.broker.churn.channelCreated++;
     this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
@@ -458,11 +520,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
   shutDown(): void {
-    if (this.#session === undefined) this.destroy();
-    else {
-      const reason = "broker forced connection closure with reason 'shutdown'";
-      this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
-    }
+    this.closeForced("broker forced connection closure with reason 'shutdown'");
   }
 
   /** Drops the socket; what the connection held is let go. */
@@ -487,7 +545,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#phase = 'ended';
     this.#release();
     this.output.close();
-    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.#connectedAt);
+    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.connectedAt);
     this.#context.connectionClosed(this);
   }
 
@@ -495,6 +553,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
@@ -502,7 +561,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   }
 
   #resetAfter(delayMs: number): void {
-    this.#setDeadline(delayMs, () => this.#socket.resetAndDestroy());
+    this.#setDeadline(delayMs, () => this.transport.reset());
   }
 
   #setDeadline(delayMs: number, run: () => void): void {
@@ -530,9 +589,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#deadline?.cancel();
     this.#handshake = undefined;
     this.#session = session;
-    this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
+    this.#actor = new UserActor(this, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
+    this.broker.churn.connectionCreated++;
     this.send({ id: MethodId.ConnectionOpenOk });
     // Written before the first half interval begins, which it would otherwise count for.
     this.output.flush();
@@ -563,12 +623,6 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
-}
-
-/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
-function connectionName({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  const plain = (address: string | undefined) => `${address}`.replace(/^::ffff:/i, '');
-  return `${plain(remoteAddress)}:${remotePort} -> ${plain(localAddress)}:${localPort}`;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

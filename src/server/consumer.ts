@@ -1,5 +1,5 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
-import type { Consumer } from '../broker/consumer.ts';
+import type { Consumer, ConsumerChannel } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -56,11 +56,12 @@ export class ChannelConsumer implements Consumer {
     this.#prefix = deliverPrefix(channel.id, options.tag);
   }
 
+  get channel(): ConsumerChannel {
+    return this.#channel;
+  }
+
   get hasCapacity(): boolean {
-    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) {
-      this.queue.vhost.broker.awaitsAcks = true;
-      return false;
-    }
+    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
     // Without acknowledgements it uses up nothing of the channel's limit, but waits when it is reached.
     return this.#deliveries.hasGlobalCapacity && !this.#output.isCongested;
   }
@@ -68,6 +69,7 @@ export class ChannelConsumer implements Consumer {
   deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
+    if (redelivered) channel.stats.redeliver++;
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
     if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
   }
@@ -75,6 +77,7 @@ export class ChannelConsumer implements Consumer {
   deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
+    channel.stats.redeliver++;
     const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
@@ -84,7 +87,11 @@ export class ChannelConsumer implements Consumer {
   /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
   #take(queue: Queue, segment: Segment, index: number): number {
     const tag = this.#deliveries.nextTag();
-    if (!this.noAck) {
+    const { stats } = this.#channel;
+    if (this.noAck) {
+      stats.deliverNoAck++;
+    } else {
+      stats.deliver++;
       this.unackedCount++;
       this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
     }

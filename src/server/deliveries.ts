@@ -1,3 +1,4 @@
+import type { ChannelStats } from '../broker/message-stats.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { ChannelConsumer } from './consumer.ts';
 import { type Delivery, UnsettledList } from './unsettled.ts';
@@ -16,6 +17,7 @@ interface PendingSettlement {
 
 /** The channel around the deliveries. */
 export interface DeliveriesHost {
+  readonly stats: ChannelStats;
   /** A limit was lifted: consumers may take messages again. */
   resumeConsumers(): void;
   /** The same after a delivery to this consumer was settled: the others are asked first. */
@@ -122,8 +124,10 @@ export class Deliveries {
   #apply(delivery: Delivery, settlement: Settlement): void {
     const { queue, segment, index } = delivery;
     this.#freeCapacity(delivery);
-    if (settlement === 'acknowledge') queue.acknowledge(segment, index);
-    else if (settlement === 'requeue') queue.requeue(segment, index);
+    if (settlement === 'acknowledge') {
+      this.#host.stats.ack++;
+      queue.acknowledge(segment, index);
+    } else if (settlement === 'requeue') queue.requeue(segment, index);
     else queue.reject(segment, index);
   }
 
@@ -154,6 +158,11 @@ export class Deliveries {
   /** tx.select: from now on settling waits for {@link commit}. */
   selectTransactions(): void {
     this.#pending ??= [];
+  }
+
+  /** Settlements that wait for tx.commit. */
+  get pendingCount(): number {
+    return this.#pending?.length ?? 0;
   }
 
   get hasPending(): boolean {

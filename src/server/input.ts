@@ -1,17 +1,9 @@
-import type { Socket } from 'node:net';
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
-
-/** What a socket hands out at once, when it has that much. */
-const wholeChunkBytes = 64 * 1024;
-/**
- * So many whole chunks in a row while consumers wait for acknowledgements, then the other sockets have their
- * turn. The event loop would read 32 of them from a busy publisher before it looks at an acknowledgement.
- */
-const chunksInARowMax = 4;
 
 /** Who gets what arrives. */
 export interface InputHandler extends FrameHandler {
@@ -21,8 +13,6 @@ export interface InputHandler extends FrameHandler {
   protocolRefused(header: Buffer): void;
   /** Something arrived that is no frame, or a handler threw. */
   failed(error: unknown): void;
-  /** Other connections have to be heard before this one can go on usefully. */
-  shouldYield(): boolean;
 }
 
 /**
@@ -30,18 +20,20 @@ export interface InputHandler extends FrameHandler {
  * read from the socket either: the client waits, rather than a backlog growing here.
  */
 export class Input {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
+  /** What the socket hands out at once, when it has that much. */
+  readonly #wholeChunkBytes: number;
   readonly #handler: InputHandler;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
   /** The protocol header, as far as it has arrived, if it comes in pieces. */
   #header: Buffer | undefined;
   #pauses = 0;
-  #chunksInARow = 0;
-  #isYielding = false;
+  #hasMore = false;
 
-  constructor(socket: Socket, handler: InputHandler) {
+  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
     this.#socket = socket;
+    this.#wholeChunkBytes = wholeChunkBytes;
     this.#handler = handler;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
@@ -56,31 +48,21 @@ export class Input {
     return this.#pauses > 0;
   }
 
+  /** The last chunk was as large as chunks get: the client has sent more than that. */
+  get hasMore(): boolean {
+    return this.#hasMore;
+  }
+
   /** The boundaries between frames are lost: no further one will be found. */
   get isBroken(): boolean {
     return this.#reader.broken;
   }
 
   #received(chunk: Buffer): void {
+    this.#hasMore = chunk.length >= this.#wholeChunkBytes;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
-    if (chunk.length < wholeChunkBytes) this.#chunksInARow = 0;
-    else if (++this.#chunksInARow >= chunksInARowMax) this.#yield();
   }
-
-  /** Lets other sockets be read first. */
-  #yield(): void {
-    this.#chunksInARow = 0;
-    if (this.#isYielding || !this.#handler.shouldYield()) return;
-    this.#isYielding = true;
-    this.#socket.pause();
-    setImmediate(this.#yielded);
-  }
-
-  readonly #yielded = (): void => {
-    this.#isYielding = false;
-    if (this.#pauses === 0) this.#socket.resume();
-  };
 
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);

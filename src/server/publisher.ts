@@ -1,9 +1,11 @@
+import { Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import { expirationOf } from '../broker/expiration.ts';
 import type { Message } from '../broker/message.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
+import { Route } from '../broker/route.ts';
 import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
@@ -24,7 +26,7 @@ const impersonatorTag = 'impersonator';
 interface PendingPublish {
   /** A copy of its own. */
   readonly message: Message;
-  readonly queues: readonly Queue[];
+  readonly route: Route;
   readonly mandatory: boolean;
 }
 
@@ -42,6 +44,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
+  /** At this version of the permissions it was allowed to publish there. */
+  #actorVersion = -1;
+  /** Routing keys have to be checked as well. */
+  #checksTopics = false;
   #confirms: ConfirmLedger | undefined;
   #isFlushPending = false;
   #isWaitingForCommit = false;
@@ -88,10 +94,14 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     try {
       this.#publishChecked();
     } catch (error) {
-      throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
-    } finally {
+      if (error instanceof Undecided) {
+        this.#channel.tryAgain(error.decided, () => this.#publish());
+        return;
+      }
       this.#content.message.letGo();
+      throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
+    this.#content.message.letGo();
   }
 
   #publishChecked(): void {
@@ -104,28 +114,41 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
+    if (this.#checksTopics) connection.actor.requireTopic('write', exchange, message.routingKey);
     if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
     const { vhost } = connection;
-    const queues = vhost.route(exchange, message);
-    if (vhost.firehose.isOn) vhost.firehose.published(message, queues, this.#channel.traceOrigin);
+    const route = vhost.route(exchange, message);
+    this.#count(exchange, route, content.mandatory);
+    if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
-      this.#pending.push({ message: message.copy(), queues: [...queues], mandatory: content.mandatory });
+      this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (queues.length === 0 && content.mandatory) this.#return(message);
-    let outcome: number = PublishOutcome.Accepted;
-    for (const queue of queues) outcome |= queue.publish(message, connection.chunkTime);
+    if (content.mandatory && !route.isRouted) this.#return(message);
+    const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
+  }
+
+  #count(exchange: Exchange, route: Route, mandatory: boolean): void {
+    const { stats } = this.#channel;
+    stats.publish++;
+    exchange.stats.publishIn++;
+    exchange.stats.publishOut += route.queues.length;
+    if (route.isRouted) return;
+    if (mandatory) stats.returnUnroutable++;
+    else stats.dropUnroutable++;
   }
 
   #exchangeFor(name: string): Exchange {
     const { vhost, actor } = this.#connection;
     const known = this.#exchange;
-    if (known !== undefined && known.name === name && this.#exchangeVersion === vhost.topologyVersion)
-      return known;
+    const isKnown = known?.name === name && this.#exchangeVersion === vhost.topologyVersion;
+    if (known !== undefined && isKnown && this.#actorVersion === actor.version) return known;
     const exchange = vhost.exchangeForPublish(actor, name);
     this.#exchange = exchange;
     this.#exchangeVersion = vhost.topologyVersion;
+    this.#actorVersion = actor.version;
+    this.#checksTopics = actor.checksTopics(exchange);
     return exchange;
   }
 
@@ -166,6 +189,19 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
 
   get isConfirming(): boolean {
     return this.#confirms !== undefined;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#confirms?.unconfirmedCount ?? 0;
+  }
+
+  get confirmedCount(): number {
+    return this.#confirms?.confirmedCount ?? 0;
+  }
+
+  /** Publishes that wait for tx.commit. */
+  get uncommittedCount(): number {
+    return this.#pending?.length ?? 0;
   }
 
   #confirmLater(confirms: ConfirmLedger, outcome: number): void {
@@ -219,18 +255,25 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const pending = this.#pending ?? [];
     this.#pending = [];
     let outcome: number = PublishOutcome.Accepted;
-    for (const { message, queues, mandatory } of pending) {
-      const found = queues.some(isDeleted) ? this.#stillThere(queues) : queues;
-      if (found.length === 0 && mandatory) this.#return(message);
-      for (const queue of found) outcome |= queue.publish(message, this.#connection.chunkTime);
+    for (const publish of pending) {
+      const { message, mandatory } = publish;
+      const route = this.#routeNow(publish);
+      if (mandatory && !route.isRouted) this.#return(message);
+      outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;
   }
 
   /** A queue that was deleted since the publish is replaced by the one that now has its name, if any. */
-  #stillThere(queues: readonly Queue[]): readonly Queue[] {
+  #routeNow({ message, route }: PendingPublish): Route {
     const { vhost } = this.#connection;
-    return queues.map(({ name }) => vhost.findQueue(name)).filter((queue) => queue !== undefined);
+    if (route.isPassing) {
+      const exchange = vhost.findExchange(message.exchange);
+      return exchange === undefined ? Route.nowhere : vhost.route(exchange, message);
+    }
+    if (!route.queues.some(isDeleted)) return route;
+    const found = route.queues.map(({ name }) => vhost.findQueue(name));
+    return route.to(found.filter((queue) => queue !== undefined));
   }
 
   /** Forgets what was gathered. */

@@ -1,6 +1,8 @@
 import type { Alarms } from '../broker/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
+import type { Queue } from '../broker/queue.ts';
+import type { HeldPublisher } from '../broker/queues/queue-flow.ts';
 
 export interface ThrottleHost {
   readonly broker: Broker;
@@ -14,24 +16,34 @@ export interface ThrottleHost {
 }
 
 /**
- * Holds back one connection that publishes while a resource alarm is in effect or the disk is behind, by not
- * reading what it sends. One that does not publish is left alone.
+ * Holds back one connection that publishes while a resource alarm is in effect, the disk is behind, or it sends
+ * faster than consumers acknowledge, by not reading what it sends. One that does not publish is left alone.
  */
-export class Throttle implements CommitWaiter {
+export class Throttle implements CommitWaiter, HeldPublisher {
   readonly #host: ThrottleHost;
   readonly #alarms: Alarms;
   #hasPublished = false;
+  /** In the chunk that is being handed out. */
+  #publishesNow = false;
   #isBlocked = false;
   #isWaitingForDisk = false;
+  #isYielding = false;
+  /** The queue that holds this connection. */
+  #heldBy: Queue | undefined;
 
   constructor(host: ThrottleHost) {
     this.#host = host;
     this.#alarms = host.broker.alarms;
   }
 
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
   /** A frame of content arrived. What follows it is not read while an alarm is in effect. */
   contentReceived(): void {
     this.#hasPublished = true;
+    this.#publishesNow = true;
     if (this.#alarms.isInEffect) this.#block();
   }
 
@@ -50,10 +62,40 @@ export class Throttle implements CommitWaiter {
     this.#host.resumeInput();
   };
 
-  /** A chunk is done with: a publisher waits for the disk, should that be behind. */
-  chunkEnd(): void {
+  /**
+   * A chunk is done with: a publisher waits for the disk, should that be behind. One that sends more than is read
+   * at a time waits for `outrun`, a queue whose consumers cannot keep up.
+   */
+  chunkEnd(outrun: Queue | undefined): void {
     const { broker, isRunning } = this.#host;
-    if (!this.#hasPublished || this.#isWaitingForDisk || !broker.isDiskBehind || !isRunning) return;
+    if (!this.#hasPublished || !isRunning) return;
+    if (outrun !== undefined && this.#publishesNow) this.#waitForConsumers(outrun);
+    this.#publishesNow = false;
+    if (!this.#isWaitingForDisk && broker.isDiskBehind) this.#waitForDisk();
+  }
+
+  #waitForConsumers(queue: Queue): void {
+    if (this.#heldBy !== undefined || this.#isYielding) return;
+    this.#host.pauseInput();
+    if (queue.hold(this)) {
+      this.#heldBy = queue;
+    } else {
+      // All other sockets are read once at least, acknowledgements among them.
+      this.#isYielding = true;
+      setImmediate(() => {
+        this.#isYielding = false;
+        this.#host.resumeInput();
+      });
+    }
+  }
+
+  flowResumed(): void {
+    this.#heldBy = undefined;
+    this.#host.resumeInput();
+  }
+
+  #waitForDisk(): void {
+    const { broker } = this.#host;
     this.#isWaitingForDisk = true;
     this.#host.pauseInput();
     broker.committer.request(this);
@@ -71,5 +113,6 @@ export class Throttle implements CommitWaiter {
   stop(): void {
     this.#alarms.forget(this.#unblock);
     this.#host.broker.committer.forget(this);
+    this.#heldBy?.forget(this);
   }
 }

@@ -1,5 +1,5 @@
 import { RECORD_HEADER_BYTES } from '../broker/record.ts';
-import type { Commit, LogEntry } from '../broker/store.ts';
+import { type Commit, type LogEntry, type RowChange, rowKeyBytesMax } from '../broker/store.ts';
 import { LOG_ID_MAX } from './entry-key.ts';
 import type { LogIndex } from './log-index.ts';
 
@@ -24,6 +24,10 @@ export function checkCommit(commit: Commit, index: LogIndex): void {
       throw new RangeError(`an entry for log ${entry.logId}, which was dropped`);
     bytes += entry.bytes.length;
   }
+  for (const row of commit.rows) {
+    checkRow(row);
+    bytes += row.value?.length ?? 0;
+  }
   if (bytes > COMMIT_BYTES_MAX) {
     throw new RangeError(`a commit of ${bytes} bytes, at most ${COMMIT_BYTES_MAX} can be written at once`);
   }
@@ -46,6 +50,19 @@ function checkEntry(entry: LogEntry): void {
     throw fail(`${bytes.length} bytes cannot hold ${count} records`);
   if (bytes.length > ENTRY_BYTES_MAX)
     throw fail(`${bytes.length} bytes, at most ${ENTRY_BYTES_MAX} can be stored`);
+}
+
+/** Tables have the numbers 1 to 127: see `row-file.ts`. */
+function checkRow({ key, value }: RowChange): void {
+  const table = key[0] ?? 0;
+  const fail = (what: string) => new RangeError(`row ${key.toString('hex')}: ${what}`);
+  if (table < 1 || table > 127) throw fail(`bad table ${table}`);
+  if (key.length > rowKeyBytesMax)
+    throw fail(`a key of ${key.length} bytes, at most ${rowKeyBytesMax} can be stored`);
+  if (value === null) return;
+  if (value.length === 0) throw fail('no value');
+  if (value.length > ENTRY_BYTES_MAX - rowKeyBytesMax - 64)
+    throw fail(`${value.length} bytes, at most ${ENTRY_BYTES_MAX} can be stored`);
 }
 
 function checkLogId(logId: number): void {

@@ -14,6 +14,7 @@ export interface DataFiles {
   readonly created: boolean;
   readonly definitions: Environment;
   readonly logStates: Environment;
+  readonly rows: Environment;
   /** Ascending; the last one takes entries. */
   readonly generations: readonly [Generation, ...Generation[]];
 }
@@ -32,8 +33,9 @@ const REMNANT_BYTES_MAX = 64 * 1024;
 /**
  * Opens what is there and creates what is missing.
  *
- * The files are created in the order logs, definitions, first generation, each durable before the next. So
- * with a generation in place the other two must be there, too.
+ * The files are created in the order logs, definitions, rows, first generation, each durable before the next. So
+ * with a generation in place the first two must be there, too. The rows are missed by whoever needs them (see
+ * `row-table.ts`): data directories did without them once.
  *
  * @throws DataDirectoryError naming the file that is damaged or missing.
  */
@@ -51,9 +53,13 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
     opened.push(logStates);
     const definitions = await openSmall(join(directory, 'definitions.mdb'), mustExist, log);
     opened.push(definitions);
+    const rows = await openSmall(join(directory, 'rows.mdb'), false, log);
+    opened.push(rows);
     const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
     const [first, ...rest] = generations;
-    if (first !== undefined) return { created: false, definitions, logStates, generations: [first, ...rest] };
+    if (first !== undefined) {
+      return { created: false, definitions, logStates, rows, generations: [first, ...rest] };
+    }
 
     if (logStates.getKeysCount({ limit: 2 }) > 1) {
       throw new DataDirectoryError(
@@ -63,15 +69,16 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
     const created = await Generation.create(directory, 1, mapBytes);
     opened.push(created);
     await flushDirectory(directory);
-    return { created: true, definitions, logStates, generations: [created] };
+    return { created: true, definitions, logStates, rows, generations: [created] };
   } catch (error) {
     await Promise.all(opened.map((file) => file.close()));
     throw error;
   }
 }
 
-export async function closeDataFiles({ definitions, logStates, generations }: DataFiles): Promise<void> {
-  for (const file of [...generations, definitions, logStates]) await file.close();
+export async function closeDataFiles(files: DataFiles): Promise<void> {
+  const { definitions, logStates, rows, generations } = files;
+  for (const file of [...generations, rows, definitions, logStates]) await file.close();
 }
 
 async function openGenerations(

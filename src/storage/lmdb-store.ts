@@ -4,6 +4,9 @@ import {
   type Definition,
   type LogEntry,
   type Recovered,
+  type Row,
+  type RowChange,
+  type RowRange,
   type Store,
   StoreBrokenError,
   type StoredEntry,
@@ -32,6 +35,8 @@ import { Generations, generationMapBytes } from './generations.ts';
 import { LogIndex } from './log-index.ts';
 import { LogStateTable, prepareLogState, type StagedLogState } from './log-state-table.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
+import { JOURNAL_LOG_ID } from './row-codec.ts';
+import { RowTable, takeJournal } from './row-table.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 
 export interface LmdbStoreOptions {
@@ -143,7 +148,10 @@ interface DefinitionRow {
 
 /** A commit, checked and encoded. */
 interface PreparedCommit {
+  /** Those of the journal included. */
   readonly entries: readonly LogEntry[];
+  readonly journal: readonly LogEntry[];
+  readonly rows: readonly RowChange[];
   readonly definitions: readonly DefinitionRow[];
   readonly logStates: readonly StagedLogState[];
   readonly droppedLogs: readonly number[];
@@ -152,13 +160,14 @@ interface PreparedCommit {
 /**
  * Queues in LMDB.
  *
- * What a commit promises: its entries are on disk all or none, its definitions are on disk all or none, and
- * both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk,
+ * What a commit promises: its entries and rows are on disk all or none, its definitions are on disk all or none,
+ * and both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk,
  * never before and a little later; a commit that holds nothing else waits for them.
  */
 class LmdbStore implements Store {
   readonly durable = true;
   readonly #parts: Parts;
+  readonly #rows: RowTable;
   #phase: 'opened' | 'running' | 'closed' = 'opened';
   #underway: Promise<void> | undefined;
   #failure: StoreBrokenError | undefined;
@@ -167,6 +176,11 @@ class LmdbStore implements Store {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#rows = new RowTable(parts.files.rows, {
+      log: parts.log,
+      applied: (sequence) => this.#journalApplied(sequence),
+      failed: (cause) => this.#fail(cause),
+    });
     parts.copyForward.onFailure = (error) => this.#fail(error);
   }
 
@@ -177,6 +191,9 @@ class LmdbStore implements Store {
     const states = logStates.recover();
     indexGenerations(generations.row, index, !logStates.foundDamage);
     const logs = recoverLogs(states, index, (entry) => damage.report(entry));
+    this.#rows.recover(takeJournal(logs), (from, to, bytesMax) =>
+      this.read(JOURNAL_LOG_ID, from, to, bytesMax),
+    );
     for (const { logId, dropped, holders } of index.logs()) {
       logStates.noteLogId(logId);
       if (dropped && holders === 0) logStates.discard([logId]);
@@ -215,6 +232,14 @@ class LmdbStore implements Store {
     if (log !== undefined && this.#phase === 'running') prefetchEntries(log, fromSequence, toSequence);
   }
 
+  row(key: Buffer): Buffer | undefined {
+    return this.#rows.row(key);
+  }
+
+  scanRows(range: RowRange): Row[] {
+    return this.#rows.scanRows(range);
+  }
+
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
     const wasRunning = this.#phase === 'running';
@@ -234,6 +259,7 @@ class LmdbStore implements Store {
       if (!(error instanceof StoreFullError)) return;
     }
     await generations.close();
+    await files.rows.close();
     await files.definitions.close();
     await files.logStates.close();
     await lock.release();
@@ -242,6 +268,7 @@ class LmdbStore implements Store {
   async #writeLastStates(wasRunning: boolean): Promise<void> {
     const { logStates, generations, cleanShutdown } = this.#parts;
     if (wasRunning) {
+      await this.#rows.close();
       await logStates.flush();
       await generations.settle();
       await logStates.flush();
@@ -256,13 +283,16 @@ class LmdbStore implements Store {
     if (this.#phase !== 'running') throw new Error(`commit() on a store that is ${this.#phase}`);
     if (this.#underway !== undefined) throw new Error('a commit is under way');
     checkCommit(commit, this.#parts.index);
+    const journal = this.#rows.encode(commit.rows);
     const prepared = {
-      entries: commit.entries,
+      entries: [...commit.entries, ...journal],
+      journal,
+      rows: commit.rows,
       definitions: commit.definitions.map(encodeDefinition),
       logStates: commit.logStates.map(prepareLogState),
       droppedLogs: commit.droppedLogs,
     };
-    if (commit.entries.length > 0) this.#requireSpace(commit.entries);
+    if (prepared.entries.length > 0) this.#requireSpace(prepared.entries);
     return prepared;
   }
 
@@ -275,17 +305,25 @@ class LmdbStore implements Store {
     }
   }
 
-  async #write({ entries, definitions, logStates, droppedLogs }: PreparedCommit): Promise<void> {
+  async #write(commit: PreparedCommit): Promise<void> {
+    const { entries, journal, rows, definitions, logStates, droppedLogs } = commit;
     const writes: Promise<void>[] = [];
     if (entries.length > 0) writes.push(this.#parts.generations.write(entries, false));
     if (definitions.length > 0) writes.push(this.#writeDefinitions(definitions));
     if (writes.length > 0) await allDone(writes);
+    if (rows.length > 0) await this.#rows.journaled(rows, journal);
 
     if (logStates.length + droppedLogs.length === 0) return;
     const table = this.#parts.logStates;
     table.stage(logStates, droppedLogs);
     if (writes.length === 0) await table.flush();
     else this.#flushStatesSoon();
+  }
+
+  #journalApplied(sequence: number): void {
+    const state = prepareLogState({ logId: JOURNAL_LOG_ID, readPosition: sequence, unsettled: [] });
+    this.#parts.logStates.stage([state], []);
+    if (this.#phase === 'running') this.#flushStatesSoon();
   }
 
   #writeDefinitions(rows: readonly DefinitionRow[]): Promise<void> {

@@ -34,6 +34,14 @@ class KeepingConsumer implements Consumer {
   readonly priority: number;
   readonly arguments = FieldTable.empty;
   readonly prefetch: number;
+  readonly channel = {
+    name: 'client -> broker (1)',
+    number: 1,
+    connectionName: 'client -> broker',
+    username: 'guest',
+    peerHost: '127.0.0.1',
+    peerPort: 1,
+  };
   isInRing = false;
   readonly held: Delivered[] = [];
   readonly #log: { consumer: KeepingConsumer; delivered: Delivered }[];

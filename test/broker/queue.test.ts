@@ -25,6 +25,15 @@ function idleConsumer(priority = 0, exclusive = false): Consumer {
     exclusive,
     priority,
     arguments: FieldTable.empty,
+    prefetch: 0,
+    channel: {
+      name: 'client -> broker (1)',
+      number: 1,
+      connectionName: 'client -> broker',
+      username: 'guest',
+      peerHost: '127.0.0.1',
+      peerPort: 1,
+    },
     hasCapacity: false,
     isInRing: false,
     deliver: () => {

@@ -1,6 +1,7 @@
 import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Message } from '../../src/broker/message.ts';
+import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
 import type { QueueType } from '../../src/broker/queue-type.ts';
 import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
@@ -43,8 +44,8 @@ export class ManualClock implements Clock {
 
 /** The surroundings of a virtual host in memory: definitions in a map, turns that end when a test says so. */
 export class TestBroker implements BrokerContext, LogContext {
-  awaitsAcks = false;
   readonly replies = new ReplyAddresses();
+  readonly churn = new Churn();
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();
@@ -102,8 +103,15 @@ export class TestBroker implements BrokerContext, LogContext {
 export class TestActor implements Actor {
   readonly owner = {};
   readonly username = 'guest';
+  readonly version = 0;
   readonly asked: string[] = [];
   refuses = '';
+
+  checksTopics(): boolean {
+    return false;
+  }
+
+  requireTopic(): void {}
 
   require(permission: string, kind: string, name: string): void {
     const request = `${permission} ${kind} ${name}`;
@@ -159,15 +167,15 @@ export class TestHost {
   /** Names of the queues a message would go to, sorted. */
   routes(exchange: string, routingKey: string, headers?: FieldTable): string[] {
     const message = messageOf(exchange, routingKey, { headers });
-    const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
+    const { queues } = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
     return queues.map((queue) => queue.name).sort();
   }
 
   publish(exchange: string, routingKey: string, properties: BasicProperties = {}, body = ''): void {
     const message = messageOf(exchange, routingKey, properties, body);
     if (properties.expiration !== undefined) message.expirationMs = Number(properties.expiration);
-    const queues = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
-    for (const queue of queues) queue.publish(message, this.broker.clock.now());
+    const route = this.vhost.route(this.vhost.exchangeForPublish(this.actor, exchange), message);
+    route.publish(message, this.broker.clock.now());
     this.broker.endTurn();
   }
 }

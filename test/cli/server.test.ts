@@ -46,11 +46,16 @@ async function startServer(...args: string[]) {
   const exit = once(child, 'exit');
   const lines: string[] = [];
   const log = createInterface({ input: child.stdout });
-  for await (const line of log) {
-    lines.push(line);
-    if (line.includes(' ready at ')) break;
+  log.on('line', (line) => lines.push(line));
+  /** The first line with this text, once it has been logged. */
+  async function logged(text: string): Promise<string> {
+    for (;;) {
+      const line = lines.find((each) => each.includes(text));
+      if (line !== undefined) return line;
+      await once(log, 'line');
+    }
   }
-  return { child, exit, ready: JSON.parse(lines.at(-1) ?? '{}') };
+  return { child, exit, logged, ready: JSON.parse(await logged(' ready at ')) };
 }
 
 it('says where it listens, answers, and ends with 0 on SIGTERM', async () => {
@@ -82,7 +87,7 @@ it('starts in one line or not at all: data directory and port are taken', async 
   const third = await runCli('leveret', [...anyPorts, '--port', port, '--data-dir', other]);
   expect(third).toMatchObject({
     code: 69,
-    stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port and --management-port\n`,
+    stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port, --management-port or --metrics-port\n`,
   });
 });
 
@@ -93,4 +98,20 @@ it('says that the data directory is none', async () => {
     code: 73,
     stderr: `leveret: cannot write to the data directory ${file} (EEXIST): choose another with --data-dir\n`,
   });
+});
+
+it('reads its configuration again on SIGHUP: what can change does, a mistake changes nothing', async () => {
+  const file = join(directory, 'leveret.conf');
+  writeFileSync(file, 'log.console.level = info');
+  const { child, logged } = await startServer('--data-dir', join(directory, 'data'), '--config', file);
+
+  writeFileSync(file, 'vm_memory_high_watermark.absolute = 0\nheartbeat = 7');
+  child.kill('SIGHUP');
+  await logged('heartbeat has changed to 7: that needs a restart');
+  await logged('vm_memory_high_watermark.absolute is 0 now');
+  await logged('memory resource limit alarm set');
+
+  writeFileSync(file, 'hartbeat = 7');
+  child.kill('SIGHUP');
+  await logged('configuration not read again: leveret.conf:1: unknown key hartbeat');
 });

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/config/error.ts';
-import { type Config, loadConfig, settingsTable } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/settings.ts';
 
 let directory: string;
 
@@ -92,6 +93,29 @@ describe('sources', () => {
   });
 });
 
+describe('the effective settings', () => {
+  it('say where each of them was given', () => {
+    const { effective } = load({
+      file: '\nheartbeat = 30\nframe_max = 8192',
+      environment: { LEVERET_FRAME_MAX: '16384' },
+      flags: { port: '1003' },
+    });
+    const sources = Object.fromEntries(effective.map(({ flag, value, source }) => [flag, [value, source]]));
+    expect(sources).toMatchObject({
+      heartbeat: ['30', 'leveret.conf:2'],
+      'frame-max': ['16384', 'LEVERET_FRAME_MAX'],
+      port: ['1003', '--port'],
+      'channel-max': ['2047', 'default'],
+    });
+  });
+
+  it("names the variable that does what RabbitMQ's does", () => {
+    expect(load({ environment: { RABBITMQ_NODE_PORT: '5673' } }).warnings).toEqual([
+      'RABBITMQ_NODE_PORT is not read; the variable for it is LEVERET_PORT',
+    ]);
+  });
+});
+
 describe('the file', () => {
   it("understands rabbitmq.conf's syntax", () => {
     const file = `
@@ -112,6 +136,23 @@ max_message_size = 64MB
       dataDir: '/var/lib/leveret # 1',
       maxMessageBytes: 64_000_000,
     });
+  });
+
+  it('may be a directory of files, read in the order of their names', () => {
+    mkdirSync(join(directory, 'conf.d'));
+    writeFileSync(join(directory, 'conf.d', '90-host.conf'), 'heartbeat = 9');
+    writeFileSync(join(directory, 'conf.d', '10-base.conf'), 'heartbeat = 1\nchannel_max = 10');
+    writeFileSync(join(directory, 'conf.d', 'notes.txt'), 'heartbeat = 5');
+    expect(config({ flags: { config: 'conf.d' } })).toMatchObject({ heartbeatSeconds: 9, channelMax: 10 });
+  });
+
+  it("warns of keys of RabbitMQ's that have no meaning here", () => {
+    const file =
+      'vm_memory_high_watermark_paging_ratio = 0.75\ncluster_formation.peer_discovery_backend = dns';
+    expect(load({ file }).warnings).toEqual([
+      'leveret.conf:1: vm_memory_high_watermark_paging_ratio has no effect: queues leave memory on their own when it gets short',
+      'leveret.conf:2: cluster_formation.peer_discovery_backend has no effect: this broker runs on one node',
+    ]);
   });
 
   it("reads RabbitMQ's watermarks and limits", () => {
@@ -177,11 +218,4 @@ describe('errors', () => {
     expect(() => load(given)).toThrow(ConfigError);
     expect(() => load(given)).toThrow(message);
   });
-});
-
-it('is what the README says', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  // The formatter lines up the columns of the table.
-  const squeezed = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
-  expect(squeezed(readme)).toContain(squeezed(settingsTable()));
 });

@@ -1,8 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
-import type { Recovered, Store, StoredEntry } from '../../src/broker/store.ts';
+import type { Consumer } from '../../src/broker/consumer.ts';
+import type { Queue } from '../../src/broker/queue.ts';
+import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
+import { FieldTable } from '../../src/protocol/field-table.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
+import { messageOf, TestActor } from '../broker/support.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const mebibyte = 2 ** 20;
@@ -31,6 +35,12 @@ class SlowStore implements Store {
   }
 
   prefetch(): void {}
+
+  row(): undefined {}
+
+  scanRows(): Row[] {
+    return [];
+  }
 
   async close(): Promise<void> {}
 }
@@ -79,23 +89,23 @@ describe('a publisher that is faster than the disk', () => {
   it('is not read from until the disk has caught up', async () => {
     const { store, broker, host, throttle, flushed } = await committing(true);
     throttle.contentReceived();
-    throttle.chunkEnd();
+    throttle.chunkEnd(undefined);
     expect(host.calls).toEqual([]);
     broker.slabs.take(513 * mebibyte);
-    throttle.chunkEnd();
-    throttle.chunkEnd();
+    throttle.chunkEnd(undefined);
+    throttle.chunkEnd(undefined);
     expect(host.calls).toEqual(['pause']);
     store.finish();
     await flushed;
     expect(host.calls).toEqual(['pause', 'resume']);
-    throttle.chunkEnd();
+    throttle.chunkEnd(undefined);
     expect(host.calls).toEqual(['pause', 'resume']);
   });
 
   it('is the only one to wait', async () => {
     const { broker, host, throttle } = await committing(true);
     broker.slabs.take(513 * mebibyte);
-    throttle.chunkEnd();
+    throttle.chunkEnd(undefined);
     expect(host.calls).toEqual([]);
   });
 
@@ -103,8 +113,101 @@ describe('a publisher that is faster than the disk', () => {
     const { broker, host, throttle } = await committing(false);
     broker.slabs.take(513 * mebibyte);
     throttle.contentReceived();
-    throttle.chunkEnd();
+    throttle.chunkEnd(undefined);
     expect(host.calls).toEqual([]);
+  });
+});
+
+/** Takes as many messages as the test allows it. */
+class LimitedConsumer implements Consumer {
+  readonly tag = 'limited';
+  readonly noAck = true;
+  readonly exclusive = false;
+  readonly priority = 0;
+  readonly arguments = FieldTable.empty;
+  readonly prefetch = 0;
+  readonly channel = {
+    name: 'client -> broker (1)',
+    number: 1,
+    connectionName: 'client -> broker',
+    username: 'guest',
+    peerHost: '127.0.0.1',
+    peerPort: 1,
+  };
+  isInRing = false;
+  capacity = 0;
+
+  get hasCapacity(): boolean {
+    return this.capacity > 0;
+  }
+
+  deliver(): void {
+    this.capacity--;
+  }
+
+  deliverAgain(): void {}
+  cancelledByServer(): void {}
+}
+
+/** A queue with a consumer that waits, and a publisher. */
+async function consuming() {
+  const { broker, host, throttle } = await committing(false);
+  const flags = { passive: false, durable: false, autoDelete: false, exclusive: false };
+  const queue = broker
+    .vhost('/')
+    ?.declareQueue(new TestActor(), { name: 'q', arguments: FieldTable.empty, ...flags });
+  if (queue === undefined) throw new Error('no queue');
+  const consumer = new LimitedConsumer();
+  queue.addConsumer(consumer);
+  const publish = (): Queue | undefined => {
+    throttle.contentReceived();
+    queue.publish(messageOf('', 'q'), 0);
+    return broker.endTurn(0);
+  };
+  const takeOne = () => {
+    consumer.capacity++;
+    queue.consumerHasCapacity(consumer);
+    broker.endTurn(0);
+  };
+  return { broker, queue, host, throttle, publish, takeOne };
+}
+
+describe('a publisher that is faster than the consumers', () => {
+  it('is not read from until they have caught up', async () => {
+    const { queue, host, throttle, publish, takeOne } = await consuming();
+    publish();
+    throttle.chunkEnd(undefined);
+    expect(host.calls).toEqual([]);
+    const outrun = publish();
+    expect(outrun).toBe(queue);
+    // Nothing has come in since the last time.
+    throttle.chunkEnd(outrun);
+    throttle.chunkEnd(outrun);
+    expect(host.calls).toEqual(['pause']);
+    takeOne();
+    expect(host.calls).toEqual(['pause', 'resume']);
+    throttle.chunkEnd(queue);
+    expect(host.calls).toEqual(['pause', 'resume']);
+  });
+
+  it('goes on when the queue goes', async () => {
+    const { broker, host, throttle, publish, takeOne } = await consuming();
+    throttle.chunkEnd(publish());
+    broker.vhost('/')?.deleteQueue(new TestActor(), { name: 'q', ifUnused: false, ifEmpty: false });
+    expect(host.calls).toEqual(['pause', 'resume']);
+    takeOne();
+    expect(broker.endTurn(0)).toBeUndefined();
+  });
+
+  it('lets other clients have their turn while waiting is in vain', async () => {
+    const { broker, host, throttle, publish } = await consuming();
+    throttle.chunkEnd(publish());
+    if (broker.clock instanceof ManualClock) broker.clock.advance(5);
+    expect(host.calls).toEqual(['pause', 'resume']);
+    throttle.chunkEnd(publish());
+    expect(host.calls).toEqual(['pause', 'resume', 'pause']);
+    await turn();
+    expect(host.calls).toEqual(['pause', 'resume', 'pause', 'resume']);
   });
 });
 

@@ -84,9 +84,14 @@ class Pair {
         log.next += step.count;
         break;
       case 'consume': {
+        // What was settled stays settled.
+        const isOwed = new Set([
+          ...log.unsettled,
+          ...Array.from({ length: step.upTo }, (_, i) => log.readPosition + i),
+        ]);
         log.readPosition = Math.min(log.next, log.readPosition + step.upTo);
         log.unsettled = Array.from({ length: step.keep }, (_, i) => log.readPosition - 1 - 2 * i)
-          .filter((sequence) => sequence >= 0)
+          .filter((sequence) => isOwed.has(sequence))
           .reverse();
         const unsettled = log.unsettled.map((firstSequence) => ({ firstSequence, count: 1 }));
         await store.commit(commitOf({ logStates: [{ logId, readPosition: log.readPosition, unsettled }] }));

@@ -83,7 +83,7 @@ export function recordsOf(
 }
 
 export function commitOf(parts: Partial<Commit>): Commit {
-  return { entries: [], definitions: [], logStates: [], droppedLogs: [], ...parts };
+  return { entries: [], rows: [], definitions: [], logStates: [], droppedLogs: [], ...parts };
 }
 
 /** Collects what the store has to say. */

@@ -4,6 +4,7 @@ import { Destinations } from './destinations.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 
 class DirectMatcher implements BindingMatcher {
+  readonly looksBeyondKey = false;
   readonly #byKey = new Map<string, Destinations>();
 
   add({ routingKey, destination }: Binding): void {
@@ -21,14 +22,14 @@ class DirectMatcher implements BindingMatcher {
     if (destinations?.isEmpty) this.#byKey.delete(routingKey);
   }
 
-  match(routingKey: string, _message: Message, into: Set<Destination>): void {
-    this.#byKey.get(routingKey)?.collect(into);
+  match(routingKeys: readonly string[], _message: Message, into: Set<Destination>): void {
+    for (const routingKey of routingKeys) this.#byKey.get(routingKey)?.collect(into);
   }
 }
 
 /** The routing key is that of the binding, byte for byte. */
 export const direct: ExchangeType = {
   name: 'direct',
-  readsHeaders: false,
+  description: 'AMQP direct exchange, as per the AMQP specification',
   createMatcher: () => new DirectMatcher(),
 };

@@ -6,18 +6,25 @@ import type { Message } from '../message.ts';
 export interface ExchangeType {
   /** As in exchange.declare. */
   readonly name: string;
-  /** Routes depend on more than the routing key, so they cannot be remembered by it. */
-  readonly readsHeaders: boolean;
-  /** The bindings of one exchange, arranged for this type. */
-  createMatcher(): BindingMatcher;
-  /** @throws AmqpError 406 when a binding of this type cannot have such arguments */
-  checkBinding?(all: FieldTable): void;
+  /** As RabbitMQ's management lists it. */
+  readonly description: string;
+  /** The bindings of one exchange with these arguments, arranged for this type. */
+  createMatcher(all: FieldTable): BindingMatcher;
+  /** @throws AmqpError 406 when an exchange of this type cannot have such arguments */
+  checkArguments?(all: FieldTable): void;
+  /** @throws AmqpError 406 when a binding of this type cannot have such a routing key or such arguments */
+  checkBinding?(routingKey: string, all: FieldTable): void;
 }
 
 /** The bindings of one exchange. A binding is added once and removed once. */
 export interface BindingMatcher {
+  /** Two messages with the same routing key may go different ways, so they cannot be remembered by it. */
+  readonly looksBeyondKey: boolean;
   add(binding: Binding): void;
   remove(binding: Binding): void;
-  /** Adds the destinations that a message with this routing key goes to. */
-  match(routingKey: string, message: Message, into: Set<Destination>): void;
+  /**
+   * Adds the destinations of a message with these routing keys: the one it was published with, then those in its
+   * CC and BCC headers.
+   */
+  match(routingKeys: readonly string[], message: Message, into: Set<Destination>): void;
 }

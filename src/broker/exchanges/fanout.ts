@@ -3,7 +3,8 @@ import type { Message } from '../message.ts';
 import { Destinations } from './destinations.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 
-class FanoutMatcher implements BindingMatcher {
+export class FanoutMatcher implements BindingMatcher {
+  readonly looksBeyondKey = false;
   readonly #destinations = new Destinations();
 
   add(binding: Binding): void {
@@ -14,7 +15,7 @@ class FanoutMatcher implements BindingMatcher {
     this.#destinations.remove(binding.destination);
   }
 
-  match(_routingKey: string, _message: Message, into: Set<Destination>): void {
+  match(_routingKeys: readonly string[], _message: Message, into: Set<Destination>): void {
     this.#destinations.collect(into);
   }
 }
@@ -22,6 +23,6 @@ class FanoutMatcher implements BindingMatcher {
 /** Every binding gets every message. */
 export const fanout: ExchangeType = {
   name: 'fanout',
-  readsHeaders: false,
+  description: 'AMQP fanout exchange, as per the AMQP specification',
   createMatcher: () => new FanoutMatcher(),
 };

@@ -20,6 +20,7 @@ interface Condition {
 }
 
 class HeadersMatcher implements BindingMatcher {
+  readonly looksBeyondKey = true;
   readonly #conditions = new Map<Binding, Condition>();
 
   add(binding: Binding): void {
@@ -38,7 +39,7 @@ class HeadersMatcher implements BindingMatcher {
     this.#conditions.delete(binding);
   }
 
-  match(_routingKey: string, message: Message, into: Set<Destination>): void {
+  match(_routingKeys: readonly string[], message: Message, into: Set<Destination>): void {
     const headers = new Map<string, FieldValue>();
     for (const [key, value] of message.headers?.entries ?? []) {
       if (!headers.has(key)) headers.set(key, value);
@@ -80,9 +81,9 @@ function modeOf(all: FieldTable): string {
 /** Compares the message's headers with the arguments of the binding (specification, section 3.1.3.4). */
 export const headers: ExchangeType = {
   name: 'headers',
-  readsHeaders: true,
+  description: 'AMQP headers exchange, as per the AMQP specification',
   createMatcher: () => new HeadersMatcher(),
-  checkBinding(all) {
+  checkBinding(_routingKey, all) {
     const mode = all.get(modeKey);
     if (mode === undefined || modes.includes(mode.tag === 'S' ? modeOf(all) : '')) return;
     const text =

@@ -10,6 +10,7 @@ import { topic } from './topic.ts';
 
 /** Every queue is bound to the default exchange by its name, and by nothing else. */
 class QueueNameMatcher implements BindingMatcher {
+  readonly looksBeyondKey = false;
   readonly #queues: ReadonlyMap<string, Queue>;
 
   constructor(queues: ReadonlyMap<string, Queue>) {
@@ -24,9 +25,11 @@ class QueueNameMatcher implements BindingMatcher {
     throw new Error('unbind from the default exchange');
   }
 
-  match(routingKey: string, _message: Message, into: Set<Destination>): void {
-    const queue = this.#queues.get(routingKey);
-    if (queue !== undefined) into.add(queue);
+  match(routingKeys: readonly string[], _message: Message, into: Set<Destination>): void {
+    for (const routingKey of routingKeys) {
+      const queue = this.#queues.get(routingKey);
+      if (queue !== undefined) into.add(queue);
+    }
   }
 }
 

@@ -40,6 +40,7 @@ class Node {
  * that take longer than words times nodes.
  */
 export class TopicMatcher implements BindingMatcher {
+  readonly looksBeyondKey = false;
   readonly #root = new Node(false);
   #step = 0;
 
@@ -70,7 +71,11 @@ export class TopicMatcher implements BindingMatcher {
     }
   }
 
-  match(routingKey: string, _message: Message, into: Set<Destination>): void {
+  match(routingKeys: readonly string[], _message: Message, into: Set<Destination>): void {
+    for (const routingKey of routingKeys) this.#matchKey(routingKey, into);
+  }
+
+  #matchKey(routingKey: string, into: Set<Destination>): void {
     this.#step++;
     let reached: Node[] = [];
     this.#reach(this.#root, reached);
@@ -101,6 +106,6 @@ export class TopicMatcher implements BindingMatcher {
 /** Patterns of words: `stock.*.nyse`, `stock.#` (specification, section 3.1.3.3). */
 export const topic: ExchangeType = {
   name: 'topic',
-  readsHeaders: false,
+  description: 'AMQP topic exchange, as per the AMQP specification',
   createMatcher: () => new TopicMatcher(),
 };

@@ -8,6 +8,11 @@ import type { Consumer } from '../consumer.ts';
 export class ConsumerRing {
   #levels: Level[] = [];
 
+  /** Nobody in it, whether or not some would still be found to have no capacity. */
+  get isEmpty(): boolean {
+    return this.#levels.every(({ consumers }) => consumers.length === 0);
+  }
+
   add(consumer: Consumer): void {
     if (consumer.isInRing) return;
     consumer.isInRing = true;

@@ -17,7 +17,7 @@ function bindingOf(pattern: string): Binding {
 
 function matched(matcher: TopicMatcher, routingKey: string): string[] {
   const found = new Set<Destination>();
-  matcher.match(routingKey, message, found);
+  matcher.match([routingKey], message, found);
   return [...found].map(({ name }) => name).sort();
 }
 

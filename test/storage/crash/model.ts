@@ -9,6 +9,7 @@ export class CrashModel {
   #confirmedDrops = new Set<number>();
   #pending: Announcement | undefined;
   #counter = 0;
+  #rows: ReadonlySet<number> = new Set();
   confirmed = 0;
 
   started(commit: Announcement): void {
@@ -27,6 +28,7 @@ export class CrashModel {
       const owed = this.#owedOf(logId);
       for (let i = 0; i < count; i++) owed.add(firstSequence + i);
     }
+    this.#rows = withChanges(this.#rows, commit.rows);
     if (commit.counted) {
       this.#counter = number;
     } else {
@@ -67,6 +69,7 @@ export class CrashModel {
       logs.get(logId)?.owed.includes(firstSequence),
     ).length;
     if (present !== 0 && present !== entries.length) throw new Error('half of a commit is there');
+    this.#checkRows(found, present > 0);
     if (found.ticker === pending?.number && (present !== entries.length || !isCounted)) {
       throw new Error('a state is there without the entries or definitions of its commit');
     }
@@ -74,9 +77,21 @@ export class CrashModel {
       throw new Error('a state that was never written');
   }
 
+  #checkRows({ rows }: Found, hasEntries: boolean): void {
+    const { entries = [], rows: changes = [] } = this.#pending ?? {};
+    const found = new Set(rows);
+    const isBefore = isEqual(found, this.#rows);
+    const isAfter = isEqual(found, withChanges(this.#rows, changes));
+    if (!isBefore && !isAfter) throw new Error('rows are neither those before nor those after a commit');
+    if (isBefore && isAfter) return;
+    if (entries.length > 0 && hasEntries !== isAfter)
+      throw new Error('rows and entries of a commit were parted');
+  }
+
   #adopt(found: Found): void {
     this.#pending = undefined;
     this.#counter = found.counter;
+    this.#rows = new Set(found.rows);
     this.#owed = new Map(found.logs.map(({ logId, owed }) => [logId, new Set(owed)]));
     this.#confirmedPositions = new Map(found.logs.map(({ logId, readPosition }) => [logId, readPosition]));
   }
@@ -95,4 +110,17 @@ export class CrashModel {
     }
     return owed;
   }
+}
+
+function withChanges(rows: ReadonlySet<number>, changes: readonly number[]): ReadonlySet<number> {
+  const changed = new Set(rows);
+  for (const change of changes) {
+    if (change > 0) changed.add(change);
+    else changed.delete(-change);
+  }
+  return changed;
+}
+
+function isEqual(left: ReadonlySet<number>, right: ReadonlySet<number>): boolean {
+  return left.size === right.size && [...left].every((row) => right.has(row));
 }

@@ -12,6 +12,8 @@ export interface Announcement {
     readonly unsettled: readonly number[];
   }[];
   readonly dropped: readonly number[];
+  /** Rows that are added, and, as negative numbers, removed. */
+  readonly rows: readonly number[];
   /** The commit sets the definition `counter` and the read position of the ticker to its number. */
   readonly counted: boolean;
 }
@@ -27,6 +29,7 @@ export interface FoundLog {
 
 export interface Found {
   readonly logs: readonly FoundLog[];
+  readonly rows: readonly number[];
   readonly counter: number;
   readonly ticker: number;
 }

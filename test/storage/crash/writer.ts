@@ -6,7 +6,13 @@
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Commit, type LogEntry, type LogState, StoreFullError } from '../../../src/broker/store.ts';
+import {
+  type Commit,
+  type LogEntry,
+  type LogState,
+  type RowChange,
+  StoreFullError,
+} from '../../../src/broker/store.ts';
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 import { bodyOf, messages, recordsOf } from '../support.ts';
 import { randomNumbers } from './random.ts';
@@ -20,6 +26,8 @@ const COMMITS_PER_RUN_MAX = 1_000_000;
 const OUTSTANDING_MAX = 150;
 /** One log in so many never lets go of the first message it has kept: generations are copied forward. */
 const STUCK_LOGS = 3;
+/** Rows there are before they are removed, in random order. */
+const ROWS_MAX = 60;
 
 interface WrittenLog {
   next: number;
@@ -30,6 +38,8 @@ interface WrittenLog {
 const random = randomNumbers(Number(seed));
 const below = (limit: number) => Math.floor(random() * limit);
 const logs = new Map<number, WrittenLog>();
+const rows = new Set<number>();
+let nextRow = 1;
 
 function say(line: WriterLine): void {
   writeSync(1, `${JSON.stringify(line)}\n`);
@@ -88,6 +98,28 @@ function owed(logId: number, state: LogState, next: number): number[] {
   return found;
 }
 
+function rowKey(row: number): Buffer {
+  const key = Buffer.alloc(5, 1);
+  key.writeUInt32BE(row, 1);
+  return key;
+}
+
+/** Long ones now and then, as for messages. */
+function rowValue(row: number): Buffer {
+  return Buffer.from(bodyOf(0, row, bodyBytes(0, row)));
+}
+
+function findRows(): number[] {
+  const limits = { rowsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.POSITIVE_INFINITY };
+  return store
+    .scanRows({ from: Buffer.from([1]), below: Buffer.from([2]), ...limits })
+    .map(({ key, value }) => {
+      const row = key.readUInt32BE(1);
+      if (!value.equals(rowValue(row))) fail(`row ${row} has a wrong value`);
+      return row;
+    });
+}
+
 const found: FoundLog[] = [];
 for (const { logId, state, nextSequence, unreadCount } of recovered.logs.values()) {
   if (logId === TICKER_LOG) continue;
@@ -100,9 +132,14 @@ for (const { logId, state, nextSequence, unreadCount } of recovered.logs.values(
   logs.set(logId, { next: nextSequence, readPosition: state.readPosition, unsettled });
 }
 const counter = recovered.definitions.find(({ key }) => key[0] === 'counter')?.value;
+for (const row of findRows()) {
+  rows.add(row);
+  nextRow = Math.max(nextRow, row + 1);
+}
 say({
   type: 'recovered',
   logs: found,
+  rows: [...rows],
   counter: typeof counter === 'number' ? counter : 0,
   ticker: recovered.logs.get(TICKER_LOG)?.state.readPosition ?? 0,
 });
@@ -123,6 +160,24 @@ function consume(logId: number, log: WrittenLog, limit: number): void {
   else log.unsettled = stuck;
   if (random() < 0.5) log.unsettled.push(upTo - 1);
   log.readPosition = upTo;
+}
+
+function nextRows(): RowChange[] {
+  const changes: RowChange[] = [];
+  for (let left = below(8); left > 0; left--) {
+    changes.push({ key: rowKey(nextRow), value: rowValue(nextRow) });
+    rows.add(nextRow++);
+  }
+  const known = [...rows];
+  while (rows.size > ROWS_MAX) {
+    const row = known[below(known.length)];
+    if (row === undefined || !rows.delete(row)) continue;
+    // One that this very commit adds: a key occurs once.
+    const at = changes.findIndex(({ key }) => key.equals(rowKey(row)));
+    if (at >= 0) changes.splice(at, 1);
+    else changes.push({ key: rowKey(row), value: null });
+  }
+  return changes;
 }
 
 function nextCommit(number: number): Commit {
@@ -146,9 +201,10 @@ function nextCommit(number: number): Commit {
       logs.delete(logId);
     }
   }
-  if (statesOnly) return { entries, definitions: [], logStates, droppedLogs };
+  if (statesOnly) return { entries, rows: [], definitions: [], logStates, droppedLogs };
   logStates.push({ logId: TICKER_LOG, readPosition: number, unsettled: [] });
-  return { entries, definitions: [{ key: ['counter'], value: number }], logStates, droppedLogs };
+  const definitions = [{ key: ['counter'], value: number }];
+  return { entries, rows: nextRows(), definitions, logStates, droppedLogs };
 }
 
 function announce(commit: Commit, number: number): Announcement {
@@ -163,6 +219,7 @@ function announce(commit: Commit, number: number): Announcement {
         unsettled: unsettled.map(({ firstSequence }) => firstSequence),
       })),
     dropped: commit.droppedLogs,
+    rows: commit.rows.map(({ key, value }) => (value === null ? -key.readUInt32BE(1) : key.readUInt32BE(1))),
     counted: commit.definitions.length > 0,
   };
 }

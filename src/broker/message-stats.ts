@@ -1,0 +1,95 @@
+/**
+ * Counters of what happened to messages, under the names of RabbitMQ's `message_stats`. The data path adds to
+ * them; whoever wants rates looks from time to time. They start at 0 with their owner or with the broker.
+ */
+
+/** How messages left a queue, or reached the consumers of a channel. */
+export interface DeliveryStats {
+  /** To consumers that acknowledge. */
+  deliver: number;
+  /** To consumers that do not. */
+  deliverNoAck: number;
+  get: number;
+  getNoAck: number;
+  getEmpty: number;
+  /** With the redelivered flag set. */
+  redeliver: number;
+  ack: number;
+}
+
+/** One queue. */
+export class QueueStats implements DeliveryStats {
+  /** Appended because somebody published, dead letters included. */
+  publish = 0;
+  deliver = 0;
+  deliverNoAck = 0;
+  get = 0;
+  getNoAck = 0;
+  getEmpty = 0;
+  redeliver = 0;
+  ack = 0;
+
+  add(other: QueueStats): void {
+    this.publish += other.publish;
+    this.deliver += other.deliver;
+    this.deliverNoAck += other.deliverNoAck;
+    this.get += other.get;
+    this.getNoAck += other.getNoAck;
+    this.getEmpty += other.getEmpty;
+    this.redeliver += other.redeliver;
+    this.ack += other.ack;
+  }
+}
+
+/** One exchange. */
+export class ExchangeStats {
+  publishIn = 0;
+  /** Copies handed to queues. */
+  publishOut = 0;
+}
+
+/** One channel; added up, one virtual host. */
+export class ChannelStats implements DeliveryStats {
+  publish = 0;
+  /** Those that ask for a confirm. */
+  publishConfirm = 0;
+  confirm = 0;
+  /** Unroutable and mandatory. */
+  returnUnroutable = 0;
+  /** Unroutable, and gone. */
+  dropUnroutable = 0;
+  deliver = 0;
+  deliverNoAck = 0;
+  get = 0;
+  getNoAck = 0;
+  getEmpty = 0;
+  redeliver = 0;
+  ack = 0;
+
+  add(other: ChannelStats): void {
+    this.publish += other.publish;
+    this.publishConfirm += other.publishConfirm;
+    this.confirm += other.confirm;
+    this.returnUnroutable += other.returnUnroutable;
+    this.dropUnroutable += other.dropUnroutable;
+    this.deliver += other.deliver;
+    this.deliverNoAck += other.deliverNoAck;
+    this.get += other.get;
+    this.getNoAck += other.getNoAck;
+    this.getEmpty += other.getEmpty;
+    this.redeliver += other.redeliver;
+    this.ack += other.ack;
+  }
+}
+
+/** What came and went since the broker started: RabbitMQ's `churn_rates`. */
+export class Churn {
+  connectionCreated = 0;
+  connectionClosed = 0;
+  channelCreated = 0;
+  channelClosed = 0;
+  /** queue.declare of any queue, new or not. */
+  queueDeclared = 0;
+  queueCreated = 0;
+  queueDeleted = 0;
+}

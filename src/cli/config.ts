@@ -1,0 +1,41 @@
+import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.ts';
+import { formatRows } from './ctl/format.ts';
+import { ExitCode } from './exit-code.ts';
+import { type GivenFlags, usageError } from './flags.ts';
+import { settingFlags } from './server.ts';
+
+/** The flags of `leveret config`: the settings, and the form of the answer. */
+export const configFlags = {
+  ...settingFlags,
+  json: { doc: 'Print JSON.' },
+};
+
+const columns = ['name', 'value', 'source', 'live'];
+
+/**
+ * `leveret config check` and `leveret config show`: what a start with these flags, this environment and this file
+ * would use. Nothing is started.
+ *
+ * @throws ConfigError with one line that names the mistake.
+ */
+export function runConfig(given: GivenFlags, sources: Omit<ConfigSources, 'flags'>): ExitCode {
+  const [, action, surplus] = given.words;
+  if ((action !== 'check' && action !== 'show') || surplus !== undefined) {
+    throw usageError('say "leveret config check" or "leveret config show"');
+  }
+  const loaded = loadConfig({ ...sources, flags: given.values });
+  for (const warning of loaded.warnings) process.stderr.write(`${warning}\n`);
+  const text = action === 'check' ? checked(loaded) : shown(loaded, given.switches.has('json'));
+  process.stdout.write(text);
+  return ExitCode.Ok;
+}
+
+function checked({ config, warnings }: LoadedConfig): string {
+  const file = config.configFile ?? 'no configuration file';
+  return warnings.length === 0 ? `${file}: fine\n` : `${file}: usable, see the warnings above\n`;
+}
+
+function shown({ effective }: LoadedConfig, isJson: boolean): string {
+  const rows = effective.map((setting) => ({ ...setting }));
+  return formatRows(rows, columns, isJson ? 'json' : 'pretty_table', true);
+}

@@ -1,0 +1,73 @@
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
+import type { LogEntry, RowChange } from '../broker/store.ts';
+
+/**
+ * Changes of rows as they lie in the journal: each entry is one record, which is its header and
+ *
+ *     key length u8 | key | value length u32 | value ...
+ */
+const REMOVED = 0xffff_ffff;
+const CHANGE_FIXED_BYTES = 1 + 4;
+
+/** An entry of the journal is closed above that. One change may be larger. */
+const ENTRY_BYTES = 8 * 2 ** 20;
+
+/** The journal is a log of the store's own: queues have ids from 1. */
+export const JOURNAL_LOG_ID = 0;
+
+/** The entries that carry these changes, from sequence `firstSequence` on. */
+export function encodeJournal(rows: readonly RowChange[], firstSequence: number): LogEntry[] {
+  const entries: LogEntry[] = [];
+  for (let from = 0; from < rows.length; ) {
+    let bytes = RECORD_HEADER_BYTES;
+    let to = from;
+    while (to < rows.length && (to === from || bytes < ENTRY_BYTES)) bytes += changeBytes(rows[to++]);
+    entries.push(encodeEntry(rows.slice(from, to), firstSequence + entries.length, bytes));
+    from = to;
+  }
+  return entries;
+}
+
+function changeBytes(change: RowChange | undefined): number {
+  return change === undefined ? 0 : CHANGE_FIXED_BYTES + change.key.length + (change.value?.length ?? 0);
+}
+
+function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: number): LogEntry {
+  const bytes = Buffer.allocUnsafe(byteLength);
+  bytes.fill(0, 0, RECORD_HEADER_BYTES);
+  bytes.writeUInt32BE(byteLength, RecordOffset.Size);
+  bytes.writeUInt32BE(sequence % 2 ** 32, RecordOffset.SequenceLow);
+  bytes.writeUInt8(RecordFlag.Persistent, RecordOffset.Flags);
+  bytes.writeUInt32BE(byteLength - RECORD_HEADER_BYTES, RecordOffset.BodySize);
+  let at = RECORD_HEADER_BYTES;
+  for (const { key, value } of rows) {
+    at = bytes.writeUInt8(key.length, at);
+    at += key.copy(bytes, at);
+    at = bytes.writeUInt32BE(value === null ? REMOVED : value.length, at);
+    if (value !== null) at += value.copy(bytes, at);
+  }
+  return {
+    logId: JOURNAL_LOG_ID,
+    firstSequence: sequence,
+    count: 1,
+    persistentCount: 1,
+    persistentBodyBytes: byteLength - RECORD_HEADER_BYTES,
+    bytes,
+  };
+}
+
+/** The changes in an entry of the journal: views of its bytes, whose checksum has been verified. */
+export function* decodeJournal(bytes: Buffer): Generator<RowChange> {
+  for (let at = RECORD_HEADER_BYTES; at < bytes.length; ) {
+    const keyEnd = at + 1 + bytes.readUInt8(at);
+    const key = bytes.subarray(at + 1, keyEnd);
+    const length = bytes.readUInt32BE(keyEnd);
+    at = keyEnd + 4;
+    if (length === REMOVED) {
+      yield { key, value: null };
+      continue;
+    }
+    yield { key, value: bytes.subarray(at, at + length) };
+    at += length;
+  }
+}

@@ -1,0 +1,126 @@
+import type { LowerRows } from '../broker/rows/row-overlay.ts';
+import type { Row, RowChange, RowRange } from '../broker/store.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
+import { type Environment, transact } from './environment.ts';
+import { readUInt64, writeUInt64 } from './uint64.ts';
+
+/** How far the journal has been applied. No table has the number 0. */
+const APPLIED_KEY = Buffer.from([0, 1]);
+
+/**
+ * What a row holds: its value behind a zero, or, where that would not fit into an LMDB page, a one and the length
+ * of the value, which then lies in pieces under keys of their own. No piece needs a run of pages: LMDB looks for
+ * those the longer the more pages have been given back.
+ */
+const WHOLE = 0;
+const IN_PIECES = 1;
+const PIECE_BYTES = 1800;
+const IN_PIECES_ROW_BYTES = 5;
+/** Set in the first byte of a piece's key. */
+const PIECE_BIT = 0x80;
+
+/** Rows in LMDB (`rows.mdb`), and how many of the journal's records they contain. */
+export class RowFile implements LowerRows {
+  readonly #environment: Environment;
+  /** Only then a row that is replaced or removed has to be looked at first. */
+  #mayHavePieces: boolean;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    const [piece] = environment.getKeys({ start: Buffer.from([PIECE_BIT]), limit: 1 });
+    this.#mayHavePieces = piece !== undefined;
+  }
+
+  /** Sequence of the first record of the journal that has not been applied; undefined: none ever was. */
+  get applied(): number | undefined {
+    const row = this.#environment.getBinary(APPLIED_KEY);
+    return row === undefined ? undefined : readUInt64(row, 0);
+  }
+
+  /**
+   * Makes changes, and that the journal is applied up to `applied`, durable.
+   *
+   * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
+   */
+  async apply(changes: readonly RowChange[], applied: number): Promise<void> {
+    const environment = this.#environment;
+    const appliedRow = Buffer.alloc(8);
+    writeUInt64(appliedRow, applied, 0);
+    let bytes = 0;
+    for (const { value } of changes) bytes += value?.length ?? 0;
+    const write = () => {
+      for (const change of changes) this.#write(change);
+      environment.put(APPLIED_KEY, appliedRow);
+    };
+    await transact(environment, write, bytes);
+  }
+
+  #write({ key, value }: RowChange): void {
+    const environment = this.#environment;
+    if (this.#mayHavePieces) this.#removePieces(key);
+    if (value === null) {
+      environment.remove(key);
+    } else if (value.length <= PIECE_BYTES) {
+      const row = Buffer.allocUnsafe(1 + value.length);
+      row[0] = WHOLE;
+      value.copy(row, 1);
+      environment.put(key, row);
+    } else {
+      this.#mayHavePieces = true;
+      const row = Buffer.allocUnsafe(IN_PIECES_ROW_BYTES);
+      row[0] = IN_PIECES;
+      row.writeUInt32BE(value.length, 1);
+      environment.put(key, row);
+      for (let at = 0; at < value.length; at += PIECE_BYTES) {
+        environment.put(pieceKey(key, at), value.subarray(at, at + PIECE_BYTES));
+      }
+    }
+  }
+
+  #removePieces(key: Buffer): void {
+    const row = this.#environment.getBinary(key);
+    if (row?.[0] !== IN_PIECES) return;
+    const length = row.readUInt32BE(1);
+    for (let at = 0; at < length; at += PIECE_BYTES) this.#environment.remove(pieceKey(key, at));
+  }
+
+  row(key: Buffer): Buffer | undefined {
+    const row = this.#environment.getBinary(key);
+    return row === undefined ? undefined : this.#valueOf(key, row);
+  }
+
+  scanRows({ from, below, rowsMax, bytesMax }: RowRange): Row[] {
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const found of this.#environment.getRange({ start: from, end: below, limit: rowsMax })) {
+      const key = Buffer.from(found.key);
+      const value = this.#valueOf(key, found.value);
+      rows.push({ key, value });
+      bytes += value.length;
+      if (bytes >= bytesMax) break;
+    }
+    return rows;
+  }
+
+  #valueOf(key: Buffer, row: Buffer): Buffer {
+    if (row[0] === WHOLE) return row.subarray(1);
+    const value = Buffer.allocUnsafe(row.readUInt32BE(1));
+    for (let at = 0; at < value.length; at += PIECE_BYTES) {
+      const piece = this.#environment.getBinary(pieceKey(key, at));
+      if (piece === undefined) {
+        throw new DataDirectoryError(`rows.mdb is damaged: a piece of row ${key.toString('hex')} is missing`);
+      }
+      piece.copy(value, at);
+    }
+    return value;
+  }
+}
+
+/** The key of the piece that starts at offset `at` of a value. */
+function pieceKey(key: Buffer, at: number): Buffer {
+  const piece = Buffer.allocUnsafe(key.length + 4);
+  key.copy(piece);
+  piece.writeUInt8(key.readUInt8(0) | PIECE_BIT, 0);
+  piece.writeUInt32BE(at / PIECE_BYTES, key.length);
+  return piece;
+}

@@ -1,0 +1,180 @@
+import { RowOverlay } from '../broker/rows/row-overlay.ts';
+import {
+  type LogEntry,
+  type RecoveredLog,
+  type Row,
+  type RowChange,
+  type RowRange,
+  type StoredEntry,
+  StoreFullError,
+} from '../broker/store.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
+import type { Environment } from './environment.ts';
+import { decodeJournal, encodeJournal, JOURNAL_LOG_ID } from './row-codec.ts';
+import { RowFile } from './row-file.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** Changes are applied when there are so many of them, or when they have waited that long. */
+const APPLY_ROWS = 4096;
+const APPLY_AFTER_MS = 100;
+
+/** Memory for changes that are on disk in the journal only: above it, commits with further rows wait. */
+const BACKLOG_BYTES_MAX = 32 * 2 ** 20;
+
+/** How soon a file system that was full is tried again. */
+const FULL_RETRY_MS = 500;
+
+/** Bytes of journal that a start reads at once. */
+const REPLAY_BYTES = 4 * 2 ** 20;
+
+export interface RowTableOptions {
+  readonly log: StoreLog;
+  /** Called when records of the journal below `sequence` are needed no longer. */
+  readonly applied: (sequence: number) => void;
+  /** Called once, when rows can no longer be written. */
+  readonly failed: (cause: unknown) => void;
+}
+
+/**
+ * Rows, each written twice. With its commit a change goes into the **journal**, entries like those of queues, so
+ * that rows and messages of a commit are on disk all or none, with one flush. From there, many at a time and with
+ * nobody waiting, it goes to its place in `rows.mdb`; until then it is kept in memory, too.
+ */
+export class RowTable {
+  readonly #options: RowTableOptions;
+  readonly #file: RowFile;
+  readonly #overlay: RowOverlay;
+  /** Next sequence of the journal. */
+  #nextSequence = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #applying: Promise<void> | undefined;
+  #full: StoreFullError | undefined;
+  #hasFailed = false;
+
+  constructor(environment: Environment, options: RowTableOptions) {
+    this.#options = options;
+    this.#file = new RowFile(environment);
+    this.#overlay = new RowOverlay(this.#file);
+  }
+
+  row(key: Buffer): Buffer | undefined {
+    return this.#overlay.row(key);
+  }
+
+  scanRows(range: RowRange): Row[] {
+    return this.#overlay.scanRows(range);
+  }
+
+  /**
+   * Takes up what the journal holds and `rows.mdb` does not.
+   *
+   * @param journal its log as it was found, if it was.
+   * @param read reads entries of it.
+   * @throws DataDirectoryError when `rows.mdb` lacks what is no longer in the journal.
+   */
+  recover(
+    journal: RecoveredLog | undefined,
+    read: (from: number, to: number, bytesMax: number) => StoredEntry[],
+  ): void {
+    const { applied } = this.#file;
+    const applyFrom = journal?.state.readPosition ?? 0;
+    if ((applied ?? 0) < applyFrom) {
+      throw new DataDirectoryError(
+        'rows.mdb is missing or too old: restore the data directory from a backup',
+      );
+    }
+    let from = applied ?? 0;
+    const end = Math.max(from, journal?.nextSequence ?? 0);
+    this.#nextSequence = end;
+    while (from < end) {
+      const entries = read(from, end, REPLAY_BYTES);
+      const last = entries.at(-1);
+      if (last === undefined) break;
+      for (const { bytes } of entries) this.#note(decodeJournal(bytes));
+      from = last.firstSequence + last.count;
+    }
+    this.#applySoon();
+  }
+
+  /**
+   * The entries that carry these changes. The caller makes them durable, then calls {@link journaled}.
+   *
+   * @throws StoreFullError while `rows.mdb` cannot grow and memory is full of what should be in it.
+   */
+  encode(rows: readonly RowChange[]): LogEntry[] {
+    if (this.#full !== undefined && this.#isCrowded) throw this.#full;
+    return encodeJournal(rows, this.#nextSequence);
+  }
+
+  /** The entries that were encoded last are on disk. Resolves when further changes may come. */
+  async journaled(rows: readonly RowChange[], entries: readonly LogEntry[]): Promise<void> {
+    this.#nextSequence += entries.length;
+    this.#note(rows);
+    if (this.#overlay.notedCount >= APPLY_ROWS || this.#isCrowded) this.#apply();
+    else this.#applySoon();
+    while (this.#isCrowded && this.#applying !== undefined) await this.#applying;
+  }
+
+  /** Applies everything. @throws StoreFullError when there is no room; the journal still has it then. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#applying;
+    clearTimeout(this.#timer);
+    this.#apply();
+    await this.#applying;
+    clearTimeout(this.#timer);
+    if (this.#full !== undefined) throw this.#full;
+  }
+
+  get #isCrowded(): boolean {
+    return this.#overlay.bytes > BACKLOG_BYTES_MAX;
+  }
+
+  #note(rows: Iterable<RowChange>): void {
+    for (const { key, value } of rows) this.#overlay.set(key, value);
+  }
+
+  #applySoon(delayMs = APPLY_AFTER_MS): void {
+    if (this.#overlay.isEmpty || this.#applying !== undefined || this.#hasFailed) return;
+    this.#timer ??= setTimeout(() => this.#apply(), delayMs);
+  }
+
+  #apply(): void {
+    if (this.#applying !== undefined || this.#overlay.isEmpty || this.#hasFailed) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#applying = this.#carryOut().then((delayMs) => {
+      this.#applying = undefined;
+      this.#applySoon(delayMs);
+    });
+  }
+
+  /** Resolves to the time after which the next batch may follow. */
+  async #carryOut(): Promise<number> {
+    const sequence = this.#nextSequence;
+    try {
+      await this.#file.apply(this.#overlay.take(), sequence);
+    } catch (cause) {
+      this.#overlay.putBack();
+      if (cause instanceof StoreFullError) {
+        if (this.#full === undefined) this.#options.log.warn(`rows wait for disk space: ${cause.message}`);
+        this.#full = cause;
+        return FULL_RETRY_MS;
+      }
+      this.#hasFailed = true;
+      this.#options.failed(cause);
+      return 0;
+    }
+    this.#overlay.taken();
+    this.#full = undefined;
+    this.#options.applied(sequence);
+    return this.#overlay.notedCount >= APPLY_ROWS ? 0 : APPLY_AFTER_MS;
+  }
+}
+
+/** The journal stands among the logs of queues; nobody outside is to see it. */
+export function takeJournal(logs: Map<number, RecoveredLog>): RecoveredLog | undefined {
+  const journal = logs.get(JOURNAL_LOG_ID);
+  logs.delete(JOURNAL_LOG_ID);
+  return journal;
+}
