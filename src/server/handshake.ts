@@ -28,7 +28,8 @@ export interface Session {
 
 /** What the handshake needs of the connection it is for. */
 export interface HandshakeHost {
-  readonly remoteAddress: string | undefined;
+  /** The client's IP address. */
+  readonly peerHost: string;
   readonly isClosed: boolean;
   send(method: ServerMethod): void;
   pauseInput(): void;
@@ -106,7 +107,7 @@ export class Handshake {
     host.pauseInput();
     try {
       const { access } = this.#context;
-      const user = await access.authenticate(startOk.mechanism, startOk.response, host.remoteAddress);
+      const user = await access.authenticate(startOk.mechanism, startOk.response, host.peerHost);
       if (host.isClosed) return;
       this.#user = user;
       this.#proposeTuning();
