@@ -33,6 +33,10 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
+  readonly metricsPort?: number;
+  /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
+  readonly metricsHost?: string;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
@@ -87,6 +91,8 @@ export interface RunningBroker extends PolicyControl {
   readonly tlsPort: number | undefined;
   /** The port of the HTTP API, if there is one. */
   readonly managementPort: number | undefined;
+  /** The port of the metrics, if there is one. */
+  readonly metricsPort: number | undefined;
   /** Its port for TLS, if there is one. */
   readonly managementTlsPort: number | undefined;
   /** URI for clients on this machine: `amqp://`, or `amqps://` if there is nothing else. */
