@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
@@ -82,7 +83,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
     });
     closers.push(async () => resources.stop());
-    const access = new AccessControl({ define: (key, value) => broker.define(key, value), log });
+    const access = new AccessControl({
+      define: (key, value) => broker.define(key, value),
+      mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      log,
+    });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
     const administration = await Administration.open({ broker, access, connections: listener, log });
     closers.push(() => listener.close());

@@ -1,3 +1,5 @@
+import type { CertificateLogin } from './access/certificate-name.ts';
+import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { Logger } from './logger.ts';
@@ -21,6 +23,10 @@ export interface BrokerOptions {
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
   readonly tls?: TlsListenerOptions;
+  /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
+  readonly authMechanisms?: readonly MechanismName[];
+  /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
+  readonly certificateLogin?: CertificateLogin;
   /** Clients come through a proxy that says who they are (PROXY protocol, version 1 or 2). Default false. */
   readonly proxyProtocol?: boolean;
   /** TCP port of the HTTP API; 0 takes any free one. Default: no HTTP API. */
