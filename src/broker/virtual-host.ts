@@ -35,7 +35,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -47,7 +47,7 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { Queue, type QueueOptions } from './queue.ts';
-import type { QueueType } from './queue-type.ts';
+import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
@@ -117,6 +117,10 @@ export class VirtualHost implements PolicyScope {
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the queues that are deleted. */
+  readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
+    queueTypes.map((type) => [type, new QueueStats()]),
+  );
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -511,6 +515,7 @@ export class VirtualHost implements PolicyScope {
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
     this.broker.churn.queueDeleted++;
+    this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);

@@ -32,7 +32,16 @@ export class ServerProcess {
 
   constructor({ dataDir, flags = [], env = {} }: ServerProcessOptions) {
     const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
-    const address = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none'];
+    const address = [
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--management-port',
+      'none',
+      '--metrics-port',
+      'none',
+    ];
     const args = ['--import', 'tsx', program, 'server', ...address, '--data-dir', dataDir, ...flags];
     this.#child = spawn(process.execPath, args, {
       env: { ...environment(), ...env },

@@ -162,6 +162,14 @@ describe('damaged files', () => {
     await expect(open()).rejects.toThrow(/messages-00000002.mdb is damaged: reading it failed \(SIGBUS\)/);
   });
 
+  it('are read without touching the lock files of a broker that may have come meanwhile', async () => {
+    await filled(40);
+    truncateSync(file('messages-00000002.mdb'), 40_960);
+    execFileSync('sh', ['-c', `rm '${dataDir}'/*-lock`]);
+    await expect(open()).rejects.toThrow('reading it failed');
+    expect(readdirSync(dataDir).filter((name) => name.includes('lock') || name === 'probe')).toEqual([]);
+  });
+
   it('that are missing refuse the start', async () => {
     await filled(40);
     execFileSync('mv', [file('logs.mdb'), file('logs.away')]);

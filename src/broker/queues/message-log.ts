@@ -255,6 +255,8 @@ export class MessageLog {
       const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
       if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
       this.load(segment);
+      // Reading it back may have shown that they are gone.
+      if (segment.returnedCount === 0) return this.seek();
       this.segment = segment;
       this.index = segment.firstReturned();
       return true;
@@ -336,9 +338,13 @@ export class MessageLog {
     this.#context.store.prefetch(this.id, from, to);
   }
 
-  #miss(count: number): void {
+  /**
+   * @param readyCount of ready records that are gone.
+   * @param count of all, those that are with consumers included.
+   */
+  #miss(readyCount: number, count = readyCount): void {
     if (count <= 0) return;
-    this.readyCount -= count;
+    this.readyCount -= readyCount;
     // Their sizes are lost with them; without this an empty log would count as too long for ever.
     if (this.readyCount === 0) this.readyBytes = 0;
     this.#context.reportMissing(this, count);
@@ -349,12 +355,14 @@ export class MessageLog {
     if (segment.slab !== undefined) return;
     const { store, slabs } = this.#context;
     const entries = store.read(this.id, segment.firstSequence, segment.endSequence, Number.MAX_SAFE_INTEGER);
-    const before = segment.settledCount;
+    const settledBefore = segment.settledCount;
     const returnedBefore = segment.returnedCount;
+    const deliveredBefore = segment.countDelivered();
     segment.restore(entries, slabs);
     this.#evictReached(segment);
     this.#returnedCount -= returnedBefore - segment.returnedCount;
-    this.#miss(segment.settledCount - before);
+    const gone = segment.settledCount - settledBefore;
+    this.#miss(gone - (deliveredBefore - segment.countDelivered()), gone);
   }
 
   /** The record under {@link seek} goes to a consumer. True when it was, or may have been, given to one before. */
@@ -389,6 +397,8 @@ export class MessageLog {
   giveBack(segment: Segment, index: number): void {
     if (segment.state(index) !== RecordState.Delivered) return;
     this.load(segment);
+    // Reading it back may have shown that it is gone.
+    if (segment.state(index) !== RecordState.Delivered) return;
     segment.markReturned(index);
     this.#returnedCount++;
     this.readyCount++;
