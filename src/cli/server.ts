@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import { type Config, settings } from '../config/settings.ts';
+import { amqpTls, managementTls, tlsListenerOptions } from '../config/tls-settings.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
@@ -91,6 +92,9 @@ function brokerOptions(config: Config) {
     consumerMax,
     memoryWatermarkShare: _share,
     memoryWatermarkBytes: _bytes,
+    tls,
+    managementTls: httpsSettings,
+    login: { mechanisms, ...certificateLogin },
     ...options
   } = given;
   return {
@@ -99,6 +103,10 @@ function brokerOptions(config: Config) {
     ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
     memoryWatermark: memoryWatermark(config),
+    tls: tlsListenerOptions(amqpTls, tls),
+    managementTls: tlsListenerOptions(managementTls, httpsSettings),
+    authMechanisms: mechanisms,
+    certificateLogin,
   };
 }
 
