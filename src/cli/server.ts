@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import { type Config, settings } from '../config/settings.ts';
-import { amqpTls, managementTls, tlsListenerOptions } from '../config/tls-settings.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
@@ -92,8 +91,6 @@ function brokerOptions(config: Config) {
     consumerMax,
     memoryWatermarkShare: _share,
     memoryWatermarkBytes: _bytes,
-    tls,
-    managementTls: httpsSettings,
     login: { mechanisms, ...certificateLogin },
     ...options
   } = given;
@@ -103,16 +100,18 @@ function brokerOptions(config: Config) {
     ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
     memoryWatermark: memoryWatermark(config),
-    tls: tlsListenerOptions(amqpTls, tls),
-    managementTls: tlsListenerOptions(managementTls, httpsSettings),
     authMechanisms: mechanisms,
     certificateLogin,
   };
 }
 
 function readyLine(broker: RunningBroker, dataDir: string): string {
-  const management =
-    broker.managementPort === undefined ? 'no HTTP API' : `HTTP API on port ${broker.managementPort}`;
+  const { managementPort: http, managementTlsPort: https } = broker;
+  const ports = [
+    http !== undefined && `HTTP API on port ${http}`,
+    https !== undefined && `HTTPS API on port ${https}`,
+  ];
+  const management = ports.filter((port) => port !== false).join(', ') || 'no HTTP API';
   return `Leveret ${version} ready at ${address(broker.host, broker.port)}, ${management}, data in ${dataDir}`;
 }
 

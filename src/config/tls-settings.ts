@@ -40,8 +40,22 @@ export const managementTls: TlsListener = {
   chapter: 'Management',
 };
 
-/** TLS of one listener, under the keys of rabbitmq.conf (RabbitMQ page "TLS Support"). */
-export function readTlsSettings(read: SettingReader, listener: TlsListener) {
+/**
+ * TLS of one listener, if it is asked for, under the keys of rabbitmq.conf (RabbitMQ page "TLS Support").
+ *
+ * @throws ConfigError for a port without a certificate
+ */
+export function readTlsSettings(read: SettingReader, listener: TlsListener): TlsListenerOptions | undefined {
+  const { certFile, ...rest } = readEach(read, listener);
+  if (certFile !== undefined) return { ...rest, certFile };
+  if (rest.port === undefined) return undefined;
+  const [portKey] = listener.portKeys;
+  throw new ConfigError(
+    `${portKey} (--${listener.flag}-port) needs a certificate: set ${listener.key}.certfile`,
+  );
+}
+
+function readEach(read: SettingReader, listener: TlsListener) {
   const { key, chapter, what } = listener;
   const common = (name: string, ...keys: readonly string[]) => ({
     flag: `${listener.flag}-${name}`,
@@ -144,19 +158,6 @@ export function readTlsSettings(read: SettingReader, listener: TlsListener) {
       doc: "The broker's order of ciphers counts rather than the client's.",
     }),
   };
-}
-
-/** The listener these settings ask for, if any. @throws ConfigError for a port without a certificate */
-export function tlsListenerOptions(
-  listener: TlsListener,
-  { certFile, port: wantedPort, ...rest }: ReturnType<typeof readTlsSettings>,
-): TlsListenerOptions | undefined {
-  if (certFile !== undefined) return { ...rest, certFile, port: wantedPort };
-  if (wantedPort === undefined) return undefined;
-  const [portKey] = listener.portKeys;
-  throw new ConfigError(
-    `${portKey} (--${listener.flag}-port) needs a certificate: set ${listener.key}.certfile`,
-  );
 }
 
 /** How clients prove who they are. */
