@@ -87,22 +87,31 @@ function brokerOptions(config: Config) {
   const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
   const {
     managementPort,
+    metricsPort,
     consumerMax,
     memoryWatermarkShare: _share,
     memoryWatermarkBytes: _bytes,
+    login: { mechanisms, ...certificateLogin },
     ...options
   } = given;
   return {
     ...options,
     ...(managementPort !== undefined && { managementPort }),
+    ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
     memoryWatermark: memoryWatermark(config),
+    authMechanisms: mechanisms,
+    certificateLogin,
   };
 }
 
 function readyLine(broker: RunningBroker, dataDir: string): string {
-  const management =
-    broker.managementPort === undefined ? 'no HTTP API' : `HTTP API on port ${broker.managementPort}`;
+  const { managementPort: http, managementTlsPort: https } = broker;
+  const ports = [
+    http !== undefined && `HTTP API on port ${http}`,
+    https !== undefined && `HTTPS API on port ${https}`,
+  ];
+  const management = ports.filter((port) => port !== false).join(', ') || 'no HTTP API';
   return `Leveret ${version} ready at ${address(broker.host, broker.port)}, ${management}, data in ${dataDir}`;
 }
 
@@ -144,7 +153,7 @@ function startError(error: unknown): CommandError {
   switch (code) {
     case 'EADDRINUSE':
       return new CommandError(
-        `${where} is already in use, perhaps by another broker: choose another with --port and --management-port`,
+        `${where} is already in use, perhaps by another broker: choose another with --port, --management-port or --metrics-port`,
         ExitCode.Unavailable,
       );
     case 'EADDRNOTAVAIL':

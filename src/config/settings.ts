@@ -1,12 +1,14 @@
 import { logLevels } from '../logging.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
+import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
 import {
+  flag,
   integer,
   millisecondsOrNone,
   oneOf,
   path,
-  port,
   portOrNone,
+  portOrNoneWord,
   share,
   size,
   text,
@@ -32,11 +34,11 @@ export function readSettings(read: SettingReader) {
     }),
     port: read({
       flag: 'port',
-      fileKeys: ['listeners.tcp.default', 'listeners.tcp.1'],
-      type: port,
+      fileKeys: ['listeners.tcp.default', 'listeners.tcp.1', 'listeners.tcp'],
+      type: portOrNoneWord,
       defaultValue: 5672,
       defaultText: '5672',
-      doc: 'TCP port for AMQP clients; in the file it may be written address:port.',
+      doc: 'TCP port for AMQP clients; in the file it may be written address:port. none leaves it to TLS.',
       chapter: 'Listeners',
     }),
     host: read({
@@ -48,6 +50,18 @@ export function readSettings(read: SettingReader) {
       doc: 'Address to listen on.',
       chapter: 'Listeners',
     }),
+    proxyProtocol: read({
+      flag: 'proxy-protocol',
+      fileKeys: ['proxy_protocol'],
+      type: flag,
+      defaultValue: false,
+      defaultText: 'false',
+      doc: 'AMQP clients come through a proxy that says who they are (PROXY protocol, version 1 or 2), and only through it.',
+      chapter: 'Listeners',
+    }),
+    tls: readTlsSettings(read, amqpTls),
+    managementTls: readTlsSettings(read, managementTls),
+    login: readLoginSettings(read),
     managementPort: read({
       flag: 'management-port',
       fileKeys: ['management.tcp.port'],
@@ -190,11 +204,29 @@ export function readSettings(read: SettingReader) {
     generationBytes: read({
       flag: 'generation-size',
       fileKeys: ['generation_size'],
-      type: size(16 * mebibyte, 64 * 1024 * mebibyte),
+      type: size(mebibyte, 64 * 1024 * mebibyte),
       defaultValue: 1024 * mebibyte,
       defaultText: '1GiB',
       doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
       chapter: 'Memory and disk',
+    }),
+    metricsPort: read({
+      flag: 'metrics-port',
+      fileKeys: ['prometheus.tcp.port'],
+      type: portOrNone,
+      defaultValue: 15_692,
+      defaultText: '15692',
+      doc: 'TCP port where Prometheus finds the metrics; none turns it off.',
+      chapter: 'Metrics',
+    }),
+    metricsHost: read({
+      flag: 'metrics-host',
+      fileKeys: ['prometheus.tcp.ip'],
+      type: text,
+      defaultValue: '::',
+      defaultText: ':: (every address)',
+      doc: 'Address the metrics are served on.',
+      chapter: 'Metrics',
     }),
   };
 }

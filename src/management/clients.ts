@@ -23,13 +23,34 @@ export interface ClientChannel {
   currentStats(): ChannelStats;
 }
 
+/** What TLS has found out about a client. */
+export interface ClientTls {
+  /** Such as `TLSv1.3`. */
+  readonly version: string;
+  /** Such as `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  readonly certificate:
+    | {
+        readonly issuer: string;
+        readonly subject: string;
+        readonly validFrom: string;
+        readonly validTo: string;
+      }
+    | undefined;
+}
+
 /** What the HTTP API sees of a connection, and what it can do to it. */
 export interface ClientConnection {
   readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly peerHost: string;
-  readonly peerPort: number;
+  readonly transport: {
+    readonly ends: {
+      readonly host: string;
+      readonly port: number;
+      readonly peerHost: string;
+      readonly peerPort: number;
+    };
+    readonly tls: ClientTls | undefined;
+  };
   /** Milliseconds since the epoch. */
   readonly connectedAt: number;
   /** Whether what follows is known: after connection.open. */
@@ -56,7 +77,7 @@ export interface Clients {
   /** The connection that owns an exclusive queue. */
   connectionOf(owner: object): ClientConnection | undefined;
   /** Where clients can connect. */
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly addresses: readonly { readonly protocol: string; readonly host: string; readonly port: number }[];
 }
 
 /** Connections that are open, or were a moment ago. */

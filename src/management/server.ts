@@ -1,7 +1,8 @@
 import type { AccessControl } from '../access/access-control.ts';
+import type { Certificates } from '../tls/certificates.ts';
 import type { Api, ListenerInfo } from './api.ts';
 import { Authorization } from './http/authorization.ts';
-import { type ManagementServer, startHttpServer } from './http/http-server.ts';
+import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import type { Route } from './http/route.ts';
 import { type Limits, NodeFigures } from './node-figures.ts';
 import { bindingRoutes } from './routes/bindings.ts';
@@ -19,58 +20,74 @@ import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
 import { Sampler } from './stats/sampler.ts';
 
-export type { ManagementServer } from './http/http-server.ts';
-
 export interface ManagementOptions
   extends Pick<
     Api,
     'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
   > {
-  /** 0 takes any free port. */
-  readonly port: number;
-  readonly host: string;
   readonly access: AccessControl;
   readonly limits: Limits;
   /** Time between two samples of everything. */
   readonly statisticsIntervalMs: number;
 }
 
-/**
- * The HTTP API (RabbitMQ page "HTTP API Reference"), listening.
- *
- * @throws the listener's error, such as EADDRINUSE.
- */
-export async function startManagement(options: ManagementOptions): Promise<ManagementServer> {
-  const { broker, clients, logger, access, statisticsIntervalMs: intervalMs } = options;
-  const figures = new NodeFigures(options.limits);
-  const onError = (error: unknown) => logger.error({ err: error }, 'no statistics could be taken');
-  const sampler = new Sampler({ broker, clients, figures, intervalMs, onError });
-  let own: readonly ListenerInfo[] = [];
-  const api: Api = {
-    ...options,
-    sampler,
-    figures,
-    startedAt: broker.clock.now(),
-    listeners: () => [...clients.addresses.map((address) => ({ protocol: 'amqp', ...address })), ...own],
-  };
-  await figures.refresh();
-  const server = await startHttpServer({
-    port: options.port,
-    host: options.host,
-    routes: apiRoutes(api),
-    authorization: new Authorization(access, broker),
-    probe: () => readiness(api),
-    logger,
-  });
-  own = [{ protocol: 'http', host: options.host, port: server.port }];
-  sampler.start();
-  return {
-    port: server.port,
-    close: async () => {
-      sampler.stop();
-      await server.close();
-    },
-  };
+/** Where the API is to be served. */
+export interface ManagementAddress {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+  /** HTTPS, with these. */
+  readonly certificates?: Certificates | undefined;
+}
+
+/** The HTTP API (RabbitMQ page "HTTP API Reference"), served on any number of ports. */
+export class Management {
+  readonly #api: Api;
+  readonly #authorization: Authorization;
+  readonly #servers: HttpServer[] = [];
+  readonly #listeners: ListenerInfo[] = [];
+
+  constructor(options: ManagementOptions) {
+    const { broker, clients, logger, access, statisticsIntervalMs: intervalMs } = options;
+    const figures = new NodeFigures(options.limits);
+    const onError = (error: unknown) => logger.error({ err: error }, 'no statistics could be taken');
+    this.#api = {
+      ...options,
+      figures,
+      sampler: new Sampler({ broker, clients, figures, intervalMs, onError }),
+      startedAt: broker.clock.now(),
+      listeners: () => [...clients.addresses, ...this.#listeners],
+    };
+    this.#authorization = new Authorization(access, broker);
+  }
+
+  /** @throws the listener's error, such as EADDRINUSE. */
+  async listen({ port, host, certificates }: ManagementAddress): Promise<HttpServer> {
+    const api = this.#api;
+    if (this.#servers.length === 0) {
+      await api.figures.refresh();
+      api.sampler.start();
+    }
+    const server = await startHttpServer({
+      port,
+      host,
+      certificates,
+      routes: apiRoutes(api),
+      authorization: this.#authorization,
+      probe: () => readiness(api),
+      logger: api.logger,
+    });
+    this.#servers.push(server);
+    const protocol = certificates === undefined ? 'http' : 'https';
+    this.#listeners.push({ protocol, host, port: server.port });
+    return server;
+  }
+
+  /** Ends all requests and frees the ports. */
+  async close(): Promise<void> {
+    this.#api.sampler.stop();
+    await Promise.all(this.#servers.map((server) => server.close()));
+  }
 }
 
 /** Everything below /api. */

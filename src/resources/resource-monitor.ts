@@ -58,6 +58,11 @@ export class ResourceMonitor {
     return this.#disk;
   }
 
+  /** Free space below which publishers are blocked; undefined without a data directory. */
+  get diskFreeLimitBytes(): number | undefined {
+    return this.#disk?.limitBytes;
+  }
+
   setMemoryWatermark(watermark: MemoryWatermark): void {
     this.#memory.setWatermark(watermark);
   }

@@ -134,7 +134,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
 
   /** Those that change with every confirm are brought up to date here. */
   currentStats(): ChannelStats {
-    this.stats.confirm = this.#publisher.confirmedCount;
+    const { confirmedCount, unconfirmedCount } = this.#publisher;
+    this.stats.confirm = confirmedCount;
+    this.stats.publishConfirm = confirmedCount + unconfirmedCount;
     return this.stats;
   }
 
@@ -394,11 +396,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
-    if (queue.type === 'quorum' && this.deliveries.globalPrefetch !== 0) {
+    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
+    if (queue.type !== 'classic' && this.deliveries.globalPrefetch !== 0) {
+      queue.checkConsumer(consumer);
       const text = `${describe('queue', queue.name, vhost.name)} does not support global qos`;
       throw new AmqpError(ReplyCode.NotImplemented, text);
     }
-    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
     // What was published before goes to the consumers there were.
     queue.drain(this.#connection.chunkTime);
     queue.addConsumer(consumer);

@@ -1,3 +1,4 @@
+import type { RequestListener, Server } from 'node:http';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -10,6 +11,8 @@ import { PolicyError } from '../../broker/policies/policy.ts';
 import type { JsonValue } from '../../broker/store.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError } from '../../protocol/errors.ts';
+import type { Certificates } from '../../tls/certificates.ts';
+import { createHttpsServer } from '../https-server.ts';
 import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
 import type { Authorization } from './authorization.ts';
 import { JsonStream } from './listing.ts';
@@ -21,6 +24,8 @@ export interface HttpServerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
+  /** HTTPS, with these. */
+  readonly certificates: Certificates | undefined;
   readonly routes: readonly Route[];
   readonly authorization: Authorization;
   /** Answers to GET /health, for probes without a login. */
@@ -29,7 +34,7 @@ export interface HttpServerOptions {
 }
 
 /** A server that is listening. */
-export interface ManagementServer {
+export interface HttpServer {
   readonly port: number;
   /** Ends all requests and frees the port. */
   close(): Promise<void>;
@@ -54,19 +59,28 @@ const securityHeaders = {
 } as const;
 
 /** @throws the listener's error, such as EADDRINUSE. */
-export async function startHttpServer(options: HttpServerOptions): Promise<ManagementServer> {
-  const app = fastify({
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { certificates, logger } = options;
+  const limits = {
     bodyLimit: bodyBytesMax,
     forceCloseConnections: true,
     requestTimeout: requestTimeoutMs,
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: parameterLengthMax },
-  });
+  } as const;
+  const app: FastifyInstance =
+    certificates === undefined
+      ? fastify(limits)
+      : fastify({
+          ...limits,
+          serverFactory: (handler: RequestListener): Server =>
+            createHttpsServer(certificates, handler, logger),
+        });
   // Most clients send JSON, and not all of them say so.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((_request, reply) => refused(reply, objectNotFound()));
-  app.setErrorHandler((error, request, reply) => failed(error, request, reply, options.logger));
+  app.setErrorHandler((error, request, reply) => failed(error, request, reply, logger));
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders);
   });

@@ -68,7 +68,7 @@ export function exchangeRoutes(api: Api): readonly Route[] {
       summary: 'Declares an exchange',
       body: object({
         type: orElse(text('direct, fanout, topic, headers, ...'), 'direct'),
-        durable: orElse(bool(), true),
+        durable: orElse(bool(), false),
         auto_delete: orElse(bool(), false),
         internal: orElse(bool(), false),
         arguments: fieldTable(),

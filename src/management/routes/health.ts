@@ -28,6 +28,9 @@ export function healthRoutes(api: Api): readonly Route[] {
       checkAlarms(api, 'There are alarms in effect on the node'),
     ),
     simple('/health/checks/virtual-hosts', 'All virtual hosts can be used', () => healthy),
+    simple('/health/checks/store', 'Everything that was read from the disk was intact', () =>
+      checkStore(api),
+    ),
     simple('/health/checks/node-is-mirror-sync-critical', 'No mirrored queue depends on this node', () => ({
       ...healthy,
       reason: 'single node cluster',
@@ -81,6 +84,15 @@ function checkAlarms({ broker, node }: Api, reason: string): unknown {
   const { resources } = broker.alarms;
   if (resources.length === 0) return healthy;
   return failed(reason, { alarms: resources.map((resource) => ({ node, resource })) });
+}
+
+/** Not one of RabbitMQ's checks, which has no checksums. */
+function checkStore({ broker }: Api): unknown {
+  const { damagedCount } = broker.store;
+  if (damagedCount === 0) return healthy;
+  return failed('Some messages on disk are damaged and were not delivered', {
+    damaged_messages: damagedCount,
+  });
 }
 
 function checkPort(api: Api, port: string): unknown {

@@ -78,7 +78,7 @@ export function queueRoutes(api: Api): readonly Route[] {
       tag,
       summary: 'Declares a queue',
       body: object({
-        durable: orElse(bool(), true),
+        durable: orElse(bool(), false),
         auto_delete: orElse(bool(), false),
         arguments: fieldTable(),
         node: optional(text('Where its leader is to be; there is one node only.')),

@@ -1,13 +1,14 @@
 import type { Api } from '../api.ts';
-import type { ClientConnection, OpenChannel } from '../clients.ts';
+import type { ClientConnection, ClientTls, OpenChannel } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import { trafficColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { channelMessageStats, counts } from './message-stats.ts';
 
-/** A connection that is open. TLS is not there yet, so the fields about it are those of a plain socket. */
+/** A connection that is open. */
 export function connectionView({ node, sampler }: Api, connection: ClientConnection, ranges: Ranges): Json {
   const { client, tuning, user, vhost, bytesReceived, bytesSent } = connection;
+  const { ends, tls } = connection.transport;
   const properties = client.table.toJSON();
   const givenName = properties['connection_name'];
   return {
@@ -21,18 +22,11 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
     vhost: vhost.name,
     ...(typeof givenName === 'string' && { user_provided_name: givenName }),
     auth_mechanism: connection.mechanism,
-    host: connection.host,
-    port: connection.port,
-    peer_host: connection.peerHost,
-    peer_port: connection.peerPort,
-    peer_cert_issuer: null,
-    peer_cert_subject: null,
-    peer_cert_validity: null,
-    ssl: false,
-    ssl_cipher: null,
-    ssl_hash: null,
-    ssl_key_exchange: null,
-    ssl_protocol: null,
+    host: ends.host,
+    port: ends.port,
+    peer_host: ends.peerHost,
+    peer_port: ends.peerPort,
+    ...tlsView(tls),
     channels: connection.channelCount,
     channel_max: tuning.channelMax,
     frame_max: tuning.frameMax,
@@ -44,12 +38,29 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
   };
 }
 
+/** Node.js names a cipher suite as a whole, as TLS 1.3 does; RabbitMQ also names its parts. */
+function tlsView(tls: ClientTls | undefined): Json {
+  const certificate = tls?.certificate;
+  return {
+    ssl: tls !== undefined,
+    ssl_cipher: tls?.cipher ?? null,
+    ssl_hash: null,
+    ssl_key_exchange: null,
+    ssl_protocol: tls?.version.toLowerCase() ?? null,
+    peer_cert_issuer: certificate?.issuer ?? null,
+    peer_cert_subject: certificate?.subject ?? null,
+    peer_cert_validity:
+      certificate === undefined ? null : `${certificate.validFrom} - ${certificate.validTo}`,
+  };
+}
+
 /** A channel as lists show it. */
 export function channelView(
   { node, sampler }: Api,
   { connection, channel }: OpenChannel,
   ranges: Ranges,
 ): Json {
+  const { ends } = connection.transport;
   return {
     name: channel.name,
     number: channel.number,
@@ -60,8 +71,8 @@ export function channelView(
     state: 'running',
     connection_details: {
       name: connection.name,
-      peer_host: connection.peerHost,
-      peer_port: connection.peerPort,
+      peer_host: ends.peerHost,
+      peer_port: ends.peerPort,
     },
     confirm: channel.isConfirming,
     transactional: channel.isTransactional,

@@ -1,5 +1,6 @@
 import type { Queue } from '../../broker/queue.ts';
 import type { Api } from '../api.ts';
+import type { ClientConnection } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
@@ -22,7 +23,7 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
           single_active_consumer_tag: queue.activeConsumer?.tag ?? null,
         }),
     ...(owner !== undefined && {
-      owner_pid_details: { name: owner.name, peer_host: owner.peerHost, peer_port: owner.peerPort },
+      owner_pid_details: ownerView(owner),
     }),
     message_bytes_ready: queue.readyBytes,
     ...lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),
@@ -99,4 +100,8 @@ function membersView(node: string): Json {
 function exclusiveTag(queue: Queue): string | null {
   for (const consumer of queue.consumers) if (consumer.exclusive) return consumer.tag;
   return null;
+}
+
+function ownerView({ name, transport }: ClientConnection): Json {
+  return { name, peer_host: transport.ends.peerHost, peer_port: transport.ends.peerPort };
 }
