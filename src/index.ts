@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
@@ -6,7 +7,14 @@ import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
-import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
+import {
+  acceptWebSockets,
+  amqpUrl,
+  CertificateStock,
+  openAmqpListeners,
+  openManagement,
+  openMetrics,
+} from './listeners.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import type { Authenticate } from './management/view.ts';
@@ -95,10 +103,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
     const view = new LiveBrokerView(nodeName, broker, listener);
-    const http = { view, authenticate: managementLogin(access), log };
+    const http = {
+      view,
+      authenticate: managementLogin(access),
+      log,
+      onServer: (server: Server) => acceptWebSockets(server, options, listener),
+    };
     const management = await openManagement(options, http, stock);
     for (const server of [management.plain, management.tls]) {
-      if (server !== undefined) closers.push(() => server.close());
+      // It stays open for as long as somebody is connected by WebSocket.
+      if (server !== undefined)
+        closers.push(() => Promise.all([listener.close(), server.close()]).then(() => {}));
     }
     const metrics = await openMetrics(options, {
       broker,

@@ -39,6 +39,13 @@ export interface BrokerOptions {
   readonly metricsHost?: string;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions | undefined;
+  /** AMQP over WebSocket, at `/ws/amqp` of the HTTP API's ports. Default true. */
+  readonly webSocket?: boolean;
+  /**
+   * Origins of web pages that may connect by WebSocket, such as `https://app.example.org`, or `*` for all. Default:
+   * pages from the same host and port only.
+   */
+  readonly webSocketOrigins?: readonly string[] | undefined;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */

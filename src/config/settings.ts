@@ -4,6 +4,7 @@ import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tl
 import {
   flag,
   integer,
+  list,
   millisecondsOrNone,
   oneOf,
   path,
@@ -60,6 +61,24 @@ export function readSettings(read: SettingReader) {
       chapter: 'Listeners',
     }),
     tls: readTlsSettings(read, amqpTls),
+    webSocket: read({
+      flag: 'websocket',
+      fileKeys: ['management.websocket'],
+      type: flag,
+      defaultValue: true,
+      defaultText: 'true',
+      doc: 'AMQP over WebSocket, at /ws/amqp of the ports of the HTTP API.',
+      chapter: 'Management',
+    }),
+    webSocketOrigins: read({
+      flag: 'websocket-origins',
+      fileKeys: ['management.websocket.allowed_origins.N'],
+      type: list(text),
+      defaultValue: undefined,
+      defaultText: 'the same host and port',
+      doc: 'Origins of web pages that may connect by WebSocket, such as https://app.example.org; * stands for all.',
+      chapter: 'Management',
+    }),
     managementTls: readTlsSettings(read, managementTls),
     login: readLoginSettings(read),
     managementPort: read({

@@ -38,6 +38,8 @@ describe('sources', () => {
       host: '::',
       proxyProtocol: false,
       tls: undefined,
+      webSocket: true,
+      webSocketOrigins: undefined,
       managementTls: undefined,
       login: {
         mechanisms: undefined,
