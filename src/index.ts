@@ -4,6 +4,7 @@ import { AuthenticationFailure } from './access/authentication-failure.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { delayControl } from './delay-control.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import { type ManagementServer, startManagement } from './management/server.ts';
@@ -18,6 +19,7 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { BrokerOptions, RunningBroker } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
@@ -96,6 +98,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     if (management !== undefined) closers.push(() => management.close());
     return {
       ...policyControl(broker),
+      ...delayControl(broker),
       host,
       port,
       managementPort: management?.port,

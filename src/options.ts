@@ -1,4 +1,5 @@
 import type { AlarmResource } from './broker/alarms.ts';
+import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -55,7 +56,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl {
+export interface RunningBroker extends PolicyControl, DelayControl {
   readonly host: string;
   /** The AMQP port, the real one when 0 was asked for. */
   readonly port: number;

@@ -19,6 +19,8 @@ export interface ExchangeRow {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: FieldTable;
+  /** Where its delayed messages are, if it has any: see `delays/`. */
+  readonly delayLineId: number | undefined;
 }
 
 export interface QueueRow {
@@ -62,8 +64,9 @@ export function exchangeKey(vhost: string, name: string): readonly string[] {
 }
 
 export function exchangeValue(exchange: Exchange): JsonValue {
-  const { autoDelete, internal } = exchange;
-  return { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  const { autoDelete, internal, delayed } = exchange;
+  const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  return delayed === undefined ? value : { ...value, delayLineId: delayed.id };
 }
 
 export function queueKey(vhost: string, name: string): readonly string[] {
@@ -108,6 +111,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         internal: fields.bool('internal'),
         arguments: fields.table('arguments'),
+        delayLineId: fields.integer('delayLineId'),
       };
     case 'queue':
       return {
@@ -165,6 +169,12 @@ class RowReader {
   bool(field: string): boolean {
     const value = this.#field(field);
     return typeof value === 'boolean' ? value : this.#fail(field);
+  }
+
+  integer(field: string): number | undefined {
+    const value = this.#field(field);
+    if (value === undefined) return undefined;
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#fail(field);
   }
 
   /** At least one. */

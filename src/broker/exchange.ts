@@ -1,6 +1,7 @@
 import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
+import type { DelayLine } from './delays/delay-line.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
@@ -32,6 +33,8 @@ export class Exchange {
   readonly matcher: BindingMatcher;
   /** What it does with messages besides. */
   interceptor: Interceptor | undefined;
+  /** Messages that wait here for their time, in an exchange whose type delays them. */
+  delayed: DelayLine | undefined;
   readonly routes = new RouteCache();
   readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */

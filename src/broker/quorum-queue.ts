@@ -35,12 +35,13 @@ export class QuorumQueue extends Queue {
 
   override requeue(segment: Segment, index: number): void {
     if (this.isDeleted || this.#isOverLimit(segment, index)) return;
-    if (this.settings.deliveryLimit !== undefined) super.requeue(segment, index);
+    const { deliveryLimit, retry } = this.settings;
+    if (deliveryLimit !== undefined || retry !== undefined) super.requeue(segment, index);
     else this.#requeueAtBack(segment, index);
   }
 
   override abandon(segment: Segment, index: number): void {
-    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.requeue(segment, index);
+    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.abandon(segment, index);
   }
 
   /** Dead-letters what may not be given back once more. */
@@ -58,7 +59,9 @@ export class QuorumQueue extends Queue {
     log.load(segment);
     const deliveryCount = log.deliveryCount(segment, index) + 1;
     this.vhost.broker.moved();
-    log.appendReturned(withDeliveryCount(segment.message(index), deliveryCount), segment, index);
+    const message = withDeliveryCount(segment.message(index), deliveryCount);
+    log.appendReturned(message, segment.enqueuedAt(index), segment.expiresAt(index));
+    log.settle(segment, index);
     this.settledByQueue();
   }
 

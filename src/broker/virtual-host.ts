@@ -27,8 +27,10 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import type { Delays } from './delays/delays.ts';
+import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
@@ -63,6 +65,9 @@ export interface BrokerContext {
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
+  readonly delays: Delays;
+  /** For a log or a line of delayed messages: it was never used before. */
+  newId(): number;
   /** A log with an id that was never used before. */
   createLog(type: QueueType, durable: boolean): MessageLog;
   recoverLog(type: QueueType, logId: number): MessageLog;
@@ -166,11 +171,23 @@ export class VirtualHost implements PolicyScope {
       actor.require('read', 'exchange', name);
       actor.require('write', 'exchange', alternate);
     }
-    const exchange = new Exchange({ name, type, durable, autoDelete, internal, arguments: all });
-    exchange.applyPolicies(this.policies.match('exchange', name));
-    this.#exchanges.set(name, exchange);
+    const exchange = this.#addExchange({ name, type, durable, autoDelete, internal, arguments: all });
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+  }
+
+  #addExchange(options: ExchangeOptions, delayLineId?: number): Exchange {
+    const { name, type } = options;
+    const exchange = new Exchange(options);
+    if (type.delays) {
+      const lineId = delayLineId ?? this.broker.newId();
+      const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
+      exchange.interceptor = delay;
+      exchange.delayed = delay.line;
+    }
+    exchange.applyPolicies(this.policies.match('exchange', name));
+    this.#exchanges.set(name, exchange);
+    return exchange;
   }
 
   /** What is not there counts as deleted. @throws AmqpError 403, 406 */
@@ -199,7 +216,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all);
+    source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -366,6 +383,7 @@ export class VirtualHost implements PolicyScope {
   stop(): void {
     this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
+    for (const { delayed } of this.#exchanges.values()) delayed?.stop();
   }
 
   /**
@@ -392,9 +410,7 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    const exchange = new Exchange({ ...row, type, durable: true });
-    exchange.applyPolicies(this.policies.match('exchange', row.name));
-    this.#exchanges.set(row.name, exchange);
+    this.#addExchange({ ...row, type, durable: true }, row.delayLineId);
   }
 
   #recoverQueue(row: QueueRow): void {
@@ -439,6 +455,7 @@ export class VirtualHost implements PolicyScope {
   #removeExchange(exchange: Exchange): void {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
+    exchange.delayed?.close();
     this.topologyVersion++;
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);

@@ -1,5 +1,7 @@
 import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
+import { Committer } from '../../src/broker/committer.ts';
+import { Delays } from '../../src/broker/delays/delays.ts';
 import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
@@ -51,6 +53,14 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
+  readonly committer = new Committer(this.store, {
+    storeFailed(cause) {
+      throw cause;
+    },
+    storeFull() {},
+  });
+  readonly isDiskBehind = false;
+  readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
   #touched: Queue[] = [];
   #nextLogId = 1;
@@ -67,8 +77,12 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {

@@ -1,10 +1,15 @@
+import { delayedMessage } from './delayed-message.ts';
 import { direct } from './direct.ts';
 import type { ExchangeType } from './exchange-type.ts';
 import { fanout } from './fanout.ts';
 import { headers } from './headers.ts';
 import { topic } from './topic.ts';
 
-/** The types that exchange.declare knows, by name. A new type is a file and an entry here. */
-export const exchangeTypes: ReadonlyMap<string, ExchangeType> = new Map(
+const types = new Map<string, ExchangeType>(
   [direct, fanout, topic, headers].map((type) => [type.name, type]),
 );
+const delayed = delayedMessage(types);
+types.set(delayed.name, delayed);
+
+/** The types that exchange.declare knows, by name. A new type is a file and an entry here. */
+export const exchangeTypes: ReadonlyMap<string, ExchangeType> = types;
