@@ -5,7 +5,9 @@ import { type Exchange, kindOf } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
+import { queueTypes } from './queue-type.ts';
 import type { Definition, JsonValue } from './store.ts';
+import type { VhostMetadata } from './virtual-host.ts';
 
 /**
  * Durable exchanges, queues and bindings as rows of the store. Keys are the kind, the virtual host and the
@@ -46,6 +48,35 @@ export interface PolicyRow {
   readonly kind: PolicyKind;
   /** As it was written: checked again when it is used. */
   readonly policy: PolicyRequest;
+}
+
+const kindsOfModel: ReadonlySet<string> = new Set([
+  'vhost',
+  'exchange',
+  'queue',
+  'binding',
+  'policy',
+  'operator_policy',
+]);
+
+/** Whether a row is the model's own; the second part of its key is then the virtual host. */
+export function isOfModel(key: readonly string[]): boolean {
+  return kindsOfModel.has(key[0] ?? '');
+}
+
+export function vhostValue({ description, tags, defaultQueueType }: VhostMetadata): JsonValue {
+  return { description, tags: [...tags], ...(defaultQueueType !== undefined && { defaultQueueType }) };
+}
+
+/** @throws Error when the row is damaged */
+export function readVhostMetadata({ key, value }: Definition): VhostMetadata {
+  const fields = new RowReader(key, value);
+  const type = fields.optionalText('defaultQueueType');
+  return {
+    description: fields.optionalText('description') ?? '',
+    tags: fields.has('tags') ? fields.texts('tags') : [],
+    defaultQueueType: queueTypes.find((known) => known === type),
+  };
 }
 
 export function policyKey(kind: PolicyKind, vhost: string, name: string): readonly string[] {
@@ -147,8 +178,8 @@ export function readRow({
   }
 }
 
-/** Takes a row apart and trusts nothing. */
-class RowReader {
+/** Takes a row apart and trusts nothing: what is not as it should be is an Error that names the row. */
+export class RowReader {
   readonly #key: readonly string[];
   readonly #value: JsonValue;
 
@@ -164,6 +195,20 @@ class RowReader {
   text(field: string): string {
     const value = this.#field(field);
     return typeof value === 'string' ? value : this.#fail(field);
+  }
+
+  has(field: string): boolean {
+    return this.#field(field) !== undefined;
+  }
+
+  optionalText(field: string): string | undefined {
+    return this.has(field) ? this.text(field) : undefined;
+  }
+
+  texts(field: string): readonly string[] {
+    const value = this.#field(field);
+    if (!Array.isArray(value)) return this.#fail(field);
+    return value.map((item) => (typeof item === 'string' ? item : this.#fail(field)));
   }
 
   bool(field: string): boolean {
@@ -188,6 +233,23 @@ class RowReader {
 
   json(field: string): JsonValue {
     return this.#field(field) ?? this.#fail(field);
+  }
+
+  /** Integers by name; those that are not among `names` are left out. */
+  numbers<Name extends string>(field: string, names: readonly Name[]): Partial<Record<Name, number>> {
+    const value = new RowReader(this.#key, this.#field(field) ?? {});
+    const found: Partial<Record<Name, number>> = {};
+    for (const name of names) {
+      const number = value.#field(name);
+      if (number === undefined) continue;
+      found[name] = typeof number === 'number' && Number.isSafeInteger(number) ? number : this.#fail(name);
+    }
+    return found;
+  }
+
+  /** The whole value. */
+  get value(): JsonValue {
+    return this.#value;
   }
 
   table(field: string): FieldTable {

@@ -31,8 +31,8 @@ export class Exchange {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly matcher: BindingMatcher;
-  /** What it does with messages besides. */
-  interceptor: Interceptor | undefined;
+  /** What it does with messages besides, in this order; the first that keeps a message has the last word. */
+  interceptors: readonly Interceptor[] = [];
   /** Messages that wait here for their time, in an exchange whose type delays them. */
   delayed: DelayLine | undefined;
   readonly routes = new RouteCache();

@@ -54,6 +54,9 @@ export interface Definition {
   readonly value: JsonValue;
 }
 
+/** Notes a definition to be written with the next commit; `null` removes it. */
+export type Define = (key: readonly string[], value: JsonValue) => void;
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /** First byte of a row's key: what the row is about. Each table has one owner, who alone knows the rest of its keys. */

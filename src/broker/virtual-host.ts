@@ -58,6 +58,21 @@ import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import type { Definition, JsonValue } from './store.ts';
 
+/** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
+export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
+export type VhostLimitName = (typeof vhostLimitNames)[number];
+
+/** A limit that is absent or negative is none. */
+export type VhostLimits = Readonly<Partial<Record<VhostLimitName, number>>>;
+
+/** What is said of a virtual host besides what is in it. */
+export interface VhostMetadata {
+  readonly description: string;
+  readonly tags: readonly string[];
+  /** The type of queues that are declared without x-queue-type. */
+  readonly defaultQueueType: QueueType | undefined;
+}
+
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
@@ -99,6 +114,8 @@ export class VirtualHost implements PolicyScope {
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
+  metadata: VhostMetadata = { description: '', tags: [], defaultQueueType: undefined };
+  limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
 
@@ -182,7 +199,7 @@ export class VirtualHost implements PolicyScope {
     if (type.delays) {
       const lineId = delayLineId ?? this.broker.newId();
       const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
-      exchange.interceptor = delay;
+      exchange.interceptors = [delay];
       exchange.delayed = delay.line;
     }
     exchange.applyPolicies(this.policies.match('exchange', name));
@@ -240,7 +257,9 @@ export class VirtualHost implements PolicyScope {
     if (kind === 'exchange') checkNotDefault(destination);
     checkNotDefault(source);
     actor.require('read', 'exchange', source);
-    return { source: this.#exchanges.get(source), destination: this.#destination(kind, destination) };
+    const exchange = this.#exchanges.get(source);
+    if (exchange !== undefined) actor.requireTopic('read', exchange, declaration.routingKey);
+    return { source: exchange, destination: this.#destination(kind, destination) };
   }
 
   /** @throws AmqpError 403, 404 (passive), 405, 406 */
@@ -252,9 +271,10 @@ export class VirtualHost implements PolicyScope {
       queue.touchIdle();
       return queue;
     }
-    const { exclusive, autoDelete, arguments: all } = declaration;
+    const { exclusive, autoDelete } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    const all = this.#withDefaultType(declaration.arguments, durable, exclusive);
     if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
@@ -270,6 +290,7 @@ export class VirtualHost implements PolicyScope {
       existing.touchIdle();
       return existing;
     }
+    this.#checkQueueLimit(name);
     const deadLetterExchange = exchangeNameArgument(resource, 'x-dead-letter-exchange', all);
     if (deadLetterExchange !== undefined) {
       actor.require('read', 'queue', name);
@@ -278,6 +299,21 @@ export class VirtualHost implements PolicyScope {
     checkQueueArguments(resource, all);
     if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+  }
+
+  /** A queue that cannot be of the default type is classic. */
+  #withDefaultType(all: FieldTable, durable: boolean, exclusive: boolean): FieldTable {
+    const { defaultQueueType: type } = this.metadata;
+    if (type === undefined || all.has('x-queue-type')) return all;
+    if (type !== 'classic' && (!durable || exclusive)) return all;
+    return all.with('x-queue-type', { tag: 'S', value: Buffer.from(type) });
+  }
+
+  #checkQueueLimit(name: string): void {
+    const limit = this.limits['max-queues'];
+    if (limit === undefined || limit < 0 || this.#queues.size < limit) return;
+    const reached = `queue limit in vhost '${this.name}' (${limit}) is reached`;
+    throw preconditionFailed(`cannot declare queue '${name}': ${reached}`);
   }
 
   #createQueue(
@@ -377,6 +413,17 @@ export class VirtualHost implements PolicyScope {
     this.broker.define(policyKey(kind, this.name, name), policyValue(policy));
     // Unbound messages may go elsewhere now.
     this.topologyVersion++;
+  }
+
+  /** The virtual host is deleted, and with it everything that is in it. Its connections are gone by now. */
+  destroy(): void {
+    this.deadLetters.stop();
+    for (const kind of ['policy', 'operator_policy'] as const) {
+      for (const { name } of this.policies.list(kind))
+        this.broker.define(policyKey(kind, this.name, name), null);
+    }
+    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
   }
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */

@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
+import type { Account } from '../access/back-end.ts';
 import { UserActor } from '../access/user-actor.ts';
-import type { User } from '../access/users.ts';
 import type { Actor } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Timer } from '../broker/clock.ts';
@@ -21,6 +20,7 @@ import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
+import { type ByteStream, connectionName, type Transport } from './transport.ts';
 import type { Tuning } from './tuning.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
@@ -30,6 +30,8 @@ export interface ConnectionContext extends HandshakeContext {
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
+  /** @throws AmqpError 530 when the user has no room for one more channel */
+  checkChannelLimit(user: string): void;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -64,17 +66,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
   readonly name: string;
-  readonly remoteAddress: string | undefined;
-  /** The client's address, IPv4 written as such. */
-  readonly peerHost: string;
-  readonly peerPort: number;
-  /** Our side of the socket. */
-  readonly host: string;
-  readonly port: number;
+  readonly transport: Transport;
   /** Milliseconds since the epoch. */
   readonly connectedAt: number;
 
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #context: ConnectionContext;
   readonly #input: Input;
   readonly #unread: UnreadLimit;
@@ -94,21 +90,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  constructor(transport: Transport, context: ConnectionContext) {
+    const { stream: socket, ends } = transport;
+    this.transport = transport;
     this.#socket = socket;
     this.#context = context;
     this.broker = context.broker;
     this.log = context.log;
-    this.remoteAddress = socket.remoteAddress;
-    this.peerHost = plainAddress(socket.remoteAddress);
-    this.peerPort = socket.remotePort ?? 0;
-    this.host = plainAddress(socket.localAddress);
-    this.port = socket.localPort ?? 0;
-    this.name = `${this.peerHost}:${this.peerPort} -> ${this.host}:${this.port}`;
+    this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
-    this.#input = new Input(socket, this);
+    this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
     this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
@@ -121,7 +114,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     socket.on('close', () => this.#socketClosed());
   }
 
-  get user(): User {
+  get user(): Account {
     return this.#opened.user;
   }
 
@@ -171,6 +164,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     return this.#session;
   }
 
+  /** Whose connection it is; `undefined` before connection.open and from closing on. */
+  get session(): Session | undefined {
+    return this.isRunning ? this.#session : undefined;
+  }
+
   get isRunning(): boolean {
     return this.#phase === 'running';
   }
@@ -197,6 +195,24 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   }
 
   /** Such as `PLAIN`. */
+  /** The client's address, IPv4 written as such. */
+  get peerHost(): string {
+    return this.transport.ends.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.transport.ends.peerPort;
+  }
+
+  /** Our side of the socket. */
+  get host(): string {
+    return this.transport.ends.host;
+  }
+
+  get port(): number {
+    return this.transport.ends.port;
+  }
+
   get mechanism(): string {
     return this.#opened.mechanism;
   }
@@ -401,6 +417,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
       return;
     }
+    // Nor here.
+    this.#context.checkChannelLimit(this.user.name);
     channels.add(number, new Channel(this, number));
     this.broker.churn.channelCreated++;
     this.output.method(number, { id: MethodId.ChannelOpenOk });
@@ -543,7 +561,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   }
 
   #resetAfter(delayMs: number): void {
-    this.#setDeadline(delayMs, () => this.#socket.resetAndDestroy());
+    this.#setDeadline(delayMs, () => this.transport.reset());
   }
 
   #setDeadline(delayMs: number, run: () => void): void {
@@ -571,7 +589,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#deadline?.cancel();
     this.#handshake = undefined;
     this.#session = session;
-    this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
+    this.#actor = new UserActor(this, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;
@@ -605,11 +623,6 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
-}
-
-/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
-function plainAddress(address: string | undefined): string {
-  return `${address}`.replace(/^::ffff:/i, '');
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

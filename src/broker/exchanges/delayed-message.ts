@@ -24,6 +24,7 @@ export function delayedMessage(types: ReadonlyMap<string, ExchangeType>): Exchan
   };
   return {
     name,
+    description: 'Delayed Message Exchange.',
     delays: true,
     createMatcher: (all) => innerType(all).createMatcher(all),
     checkArguments: (all) => innerType(all).checkArguments?.(all),
