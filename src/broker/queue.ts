@@ -528,6 +528,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     this.#headTimer.stop();
     this.#idleTimer?.stop();
     this.#flow?.stop();
+    this.delayed?.stop();
   }
 
   #now(): number {
