@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
 import { delayControl } from './delay-control.ts';
-import { amqpUrl, CertificateStock, openAmqpListeners, openManagement } from './listeners.ts';
+import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import type { Authenticate } from './management/view.ts';
@@ -84,7 +85,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
     });
     closers.push(async () => resources.stop());
-    const access = new AccessControl({ define: (key, value) => broker.define(key, value), log });
+    const access = new AccessControl({
+      define: (key, value) => broker.define(key, value),
+      mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      log,
+    });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
     const administration = await Administration.open({ broker, access, connections: listener, log });
     closers.push(() => listener.close());
@@ -97,6 +102,14 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     for (const server of [management.plain, management.tls]) {
       if (server !== undefined) closers.push(() => server.close());
     }
+    const metrics = await openMetrics(options, {
+      broker,
+      listener,
+      resources,
+      nodeName,
+      clusterName: nodeName,
+    });
+    if (metrics !== undefined) closers.push(() => metrics.close());
     const address = amqp.plain ?? amqp.tls;
     if (address === undefined)
       throw new Error('there is no listener for AMQP: neither port nor tls is given');
@@ -109,6 +122,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       tlsPort: amqp.tls?.port,
       managementPort: management.plain?.port,
       managementTlsPort: management.tls?.port,
+      metricsPort: metrics?.port,
       url: amqpUrl(address),
       reloadCertificates: () => stock.reload(),
       get alarms() {

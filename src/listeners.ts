@@ -1,5 +1,6 @@
 import type { Logger } from './logger.ts';
 import { type ManagementOptions, startManagement } from './management/server.ts';
+import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
 import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
@@ -87,6 +88,16 @@ export async function openManagement(options: BrokerOptions, api: HttpApi, stock
         certificates,
       })),
   };
+}
+
+/** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */
+export async function openMetrics(
+  options: BrokerOptions,
+  source: Omit<MetricsOptions, 'port' | 'host' | 'dataDir'>,
+): Promise<MetricsServer | undefined> {
+  if (options.metricsPort === undefined) return undefined;
+  const host = listenableHost(options.metricsHost ?? options.host ?? defaultHost);
+  return startMetrics({ ...source, port: options.metricsPort, host, dataDir: options.dataDir });
 }
 
 /** `amqp://` or `amqps://` for clients on this machine: an unspecified address cannot be connected to everywhere. */

@@ -1,3 +1,5 @@
+import type { CertificateLogin } from './access/certificate-name.ts';
+import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
@@ -22,12 +24,20 @@ export interface BrokerOptions {
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
   readonly tls?: TlsListenerOptions;
+  /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
+  readonly authMechanisms?: readonly MechanismName[];
+  /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
+  readonly certificateLogin?: CertificateLogin;
   /** Clients come through a proxy that says who they are (PROXY protocol, version 1 or 2). Default false. */
   readonly proxyProtocol?: boolean;
   /** TCP port of the HTTP API; 0 takes any free one. Default: no HTTP API. */
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
+  readonly metricsPort?: number;
+  /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
+  readonly metricsHost?: string;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
@@ -82,6 +92,8 @@ export interface RunningBroker extends PolicyControl, DelayControl {
   readonly tlsPort: number | undefined;
   /** The port of the HTTP API, if there is one. */
   readonly managementPort: number | undefined;
+  /** The port of the metrics, if there is one. */
+  readonly metricsPort: number | undefined;
   /** Its port for TLS, if there is one. */
   readonly managementTlsPort: number | undefined;
   /** URI for clients on this machine: `amqp://`, or `amqps://` if there is nothing else. */

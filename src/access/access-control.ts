@@ -5,7 +5,7 @@ import type { Account, ChainLink, Login } from './back-end.ts';
 import { type AccessTables, InternalBackEnd } from './internal-back-end.ts';
 import { isLoopback } from './loopback.ts';
 import { amqplain } from './mechanisms/amqplain.ts';
-import type { Mechanism } from './mechanisms/mechanism.ts';
+import type { Mechanism, TlsClient } from './mechanisms/mechanism.ts';
 import { plain } from './mechanisms/plain.ts';
 import { hashFast } from './passwords/password-hash.ts';
 import { Permissions, UserPermission } from './permissions.ts';
@@ -59,9 +59,10 @@ export class AccessControl implements AccessTables {
     this.permissions.put(new UserPermission({ vhost: '/', user: 'guest', ...everything }));
   }
 
-  /** The mechanisms on offer, as connection.start lists them. */
-  get mechanismNames(): string {
-    return [...this.#mechanisms.keys()].join(' ');
+  /** The mechanisms on offer to a client, as connection.start lists them. */
+  mechanismNames(tls?: TlsClient): string {
+    const offered = [...this.#mechanisms.values()].filter(({ isOffered }) => isOffered?.(tls) ?? true);
+    return offered.map(({ name }) => name).join(' ');
   }
 
   /**
@@ -69,12 +70,17 @@ export class AccessControl implements AccessTables {
    *
    * @throws AuthenticationFailure with the reason, for the log only
    */
-  async authenticate(mechanismName: string, response: Buffer, address: string | undefined): Promise<Account> {
+  async authenticate(
+    mechanismName: string,
+    response: Buffer,
+    address: string | undefined,
+    tls?: TlsClient,
+  ): Promise<Account> {
     const mechanism = this.#mechanisms.get(mechanismName);
     if (mechanism === undefined) {
       throw new AuthenticationFailure(`unknown/invalid authentication mechanism '${mechanismName}'`);
     }
-    return this.login({ ...mechanism.credentials(response), address });
+    return this.login({ ...mechanism.credentials(response, tls), address });
   }
 
   /**

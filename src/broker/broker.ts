@@ -106,9 +106,12 @@ export class Broker implements BrokerContext, LogContext {
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
       for (const queue of vhost.queues()) {
-        for (const log of queue.backlog.logs) claimed.add(log.id);
+        for (const log of queue.logs) claimed.add(log.id);
       }
-      for (const { delayed } of vhost.exchanges()) if (delayed !== undefined) this.#noteId(delayed.id);
+      for (const { delayed, sideLogs } of vhost.exchanges()) {
+        if (delayed !== undefined) this.#noteId(delayed.id);
+        for (const log of sideLogs?.logs ?? []) claimed.add(log.id);
+      }
     }
     return claimed;
   }

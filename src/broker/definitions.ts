@@ -6,6 +6,7 @@ import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
 import { queueTypes } from './queue-type.ts';
+import type { SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
 import type { VhostMetadata } from './virtual-host.ts';
 
@@ -21,6 +22,7 @@ export interface ExchangeRow {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: FieldTable;
+  readonly sideLogs: SideLogIds;
   /** Where its delayed messages are, if it has any: see `delays/`. */
   readonly delayLineId: number | undefined;
 }
@@ -32,6 +34,7 @@ export interface QueueRow {
   readonly arguments: FieldTable;
   /** One log for each priority, lowest first. */
   readonly logIds: readonly number[];
+  readonly sideLogs: SideLogIds;
 }
 
 /** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
@@ -95,9 +98,9 @@ export function exchangeKey(vhost: string, name: string): readonly string[] {
 }
 
 export function exchangeValue(exchange: Exchange): JsonValue {
-  const { autoDelete, internal, delayed } = exchange;
+  const { autoDelete, internal, sideLogs, delayed } = exchange;
   const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
-  return delayed === undefined ? value : { ...value, delayLineId: delayed.id };
+  return withSideLogs(delayed === undefined ? value : { ...value, delayLineId: delayed.id }, sideLogs);
 }
 
 export function queueKey(vhost: string, name: string): readonly string[] {
@@ -106,7 +109,13 @@ export function queueKey(vhost: string, name: string): readonly string[] {
 
 export function queueValue(queue: Queue): JsonValue {
   const logIds = queue.backlog.logs.map((log) => log.id);
-  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  const value = { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  return withSideLogs(value, queue.sideLogs);
+}
+
+function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | undefined): JsonValue {
+  const ids = logs?.ids;
+  return ids === undefined ? value : { ...value, sideLogs: ids };
 }
 
 export function bindingKey(
@@ -142,6 +151,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         internal: fields.bool('internal'),
         arguments: fields.table('arguments'),
+        sideLogs: fields.ids('sideLogs'),
         delayLineId: fields.integer('delayLineId'),
       };
     case 'queue':
@@ -151,6 +161,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         arguments: fields.table('arguments'),
         logIds: fields.integers('logIds'),
+        sideLogs: fields.ids('sideLogs'),
       };
     case 'binding':
       return {
@@ -229,6 +240,18 @@ export class RowReader {
     return value.map((item) =>
       typeof item === 'number' && Number.isSafeInteger(item) ? item : this.#fail(field),
     );
+  }
+
+  /** Numbers by name; none if there is no such field. */
+  ids(field: string): Readonly<Record<string, number>> {
+    const value = this.#field(field) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value) || value === null) return this.#fail(field);
+    const ids: Record<string, number> = {};
+    for (const [name, id] of Object.entries(value)) {
+      if (typeof id !== 'number' || !Number.isSafeInteger(id)) return this.#fail(field);
+      ids[name] = id;
+    }
+    return ids;
   }
 
   json(field: string): JsonValue {

@@ -1,6 +1,7 @@
 import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
+import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { DelayLine } from './delays/delay-line.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
@@ -8,6 +9,7 @@ import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
+import type { SideLogs } from './side-logs.ts';
 
 export interface ExchangeOptions {
   readonly name: string;
@@ -33,6 +35,10 @@ export class Exchange {
   readonly matcher: BindingMatcher;
   /** What it does with messages besides, in this order; the first that keeps a message has the last word. */
   interceptors: readonly Interceptor[] = [];
+  /** With deduplication: one of the interceptors. */
+  deduplicator: Deduplicator | undefined;
+  /** What it keeps in logs of its own. */
+  sideLogs: SideLogs | undefined;
   /** Messages that wait here for their time, in an exchange whose type delays them. */
   delayed: DelayLine | undefined;
   readonly routes = new RouteCache();

@@ -2,6 +2,8 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
+import type { Deduplicator } from './deduplication/deduplicator.ts';
+import type { PresentIds } from './deduplication/present-ids.ts';
 import type { DelayLine } from './delays/delay-line.ts';
 import { QueueRetry, type RetryingQueue, type RetrySettings } from './delays/queue-retry.ts';
 import type { Message } from './message.ts';
@@ -17,6 +19,7 @@ import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { type HeldPublisher, QueueFlow } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
+import type { SideLogs } from './side-logs.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
@@ -72,6 +75,8 @@ export interface QueueOptions {
   /** x-single-active-consumer */
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  /** What it keeps besides messages for consumers. */
+  readonly sideLogs: SideLogs;
 }
 
 /** A message taken off the queue by basic.get. */
@@ -94,6 +99,9 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly arguments: FieldTable;
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  readonly sideLogs: SideLogs;
+  /** Drops duplicates, if the queue was declared with x-message-deduplication. */
+  deduplicator: Deduplicator | PresentIds | undefined;
   readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
@@ -128,6 +136,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     this.arguments = options.arguments;
     this.singleActiveConsumer = options.singleActiveConsumer;
     this.backlog = options.backlog;
+    this.sideLogs = options.sideLogs;
     this.#policies = options.policies;
     this.#settings = queueSettings(options.arguments, options.policies.definition);
     this.#hasLengthLimit = hasLengthLimit(this.#settings);
@@ -144,6 +153,11 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
 
   get settings(): QueueSettings {
     return this.#settings;
+  }
+
+  /** All its logs. */
+  get logs(): readonly MessageLog[] {
+    return [...this.backlog.logs, ...this.sideLogs.logs];
   }
 
   get readyCount(): number {
@@ -201,6 +215,24 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
    * delivering too, where the message cannot wait: a consumer that is there gets it even with a TTL of 0.
    */
   publish(message: Message, now: number): number {
+    if (this.deduplicator !== undefined) return this.#publishOnce(this.deduplicator, message, now);
+    return this.#enqueue(message, now);
+  }
+
+  #publishOnce(deduplicator: Deduplicator | PresentIds, message: Message, now: number): number {
+    const log = this.backlog.logFor(message.priority);
+    let admission = deduplicator.admit(message, log);
+    if (admission?.goesOn === false && this.backlog.head.mayExpire) {
+      // The first one may be due to leave.
+      this.drain(now);
+      admission = deduplicator.admit(message, log);
+    }
+    if (admission?.goesOn === false) return admission.carryOut(message, now, PublishOutcome.Accepted);
+    const outcome = this.#enqueue(message, now);
+    return admission === undefined ? outcome : admission.carryOut(message, now, outcome);
+  }
+
+  #enqueue(message: Message, now: number): number {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
@@ -393,7 +425,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   }
 
   takeBack(message: Message, enqueuedAt: number, expiresAt: number): void {
-    this.backlog.logFor(message.priority).appendReturned(message, enqueuedAt, expiresAt);
+    this.backlog.logFor(message.priority).appendRetried(message, enqueuedAt, expiresAt);
     if (this.#hasLengthLimit) this.#dropHead();
     if (!this.isTouched) this.vhost.broker.touch(this);
   }

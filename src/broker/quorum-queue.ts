@@ -59,9 +59,7 @@ export class QuorumQueue extends Queue {
     log.load(segment);
     const deliveryCount = log.deliveryCount(segment, index) + 1;
     this.vhost.broker.moved();
-    const message = withDeliveryCount(segment.message(index), deliveryCount);
-    log.appendReturned(message, segment.enqueuedAt(index), segment.expiresAt(index));
-    log.settle(segment, index);
+    log.appendReturned(withDeliveryCount(segment.message(index), deliveryCount), segment, index);
     this.settledByQueue();
   }
 

@@ -13,6 +13,7 @@ import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
+import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
 import {
   type BindingRow,
   bindingKey,
@@ -29,13 +30,14 @@ import {
 } from './definitions.ts';
 import type { Delays } from './delays/delays.ts';
 import { ExchangeDelay } from './delays/exchange-delay.ts';
+import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -47,7 +49,7 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { Queue, type QueueOptions } from './queue.ts';
-import type { QueueType } from './queue-type.ts';
+import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
@@ -56,6 +58,7 @@ import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
+import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
@@ -76,6 +79,7 @@ export interface VhostMetadata {
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
+  readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
@@ -118,6 +122,10 @@ export class VirtualHost implements PolicyScope {
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the queues that are deleted. */
+  readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
+    queueTypes.map((type) => [type, new QueueStats()]),
+  );
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -183,6 +191,7 @@ export class VirtualHost implements PolicyScope {
     }
     checkNotReserved('exchange', name);
     type.checkArguments?.(all);
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
@@ -193,17 +202,18 @@ export class VirtualHost implements PolicyScope {
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
   }
 
-  #addExchange(options: ExchangeOptions, delayLineId?: number): Exchange {
-    const { name, type } = options;
+  #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
     const exchange = new Exchange(options);
-    if (type.delays) {
-      const lineId = delayLineId ?? this.broker.newId();
+    if (exchange.type.delays) {
+      const lineId = found?.delayLineId ?? this.broker.newId();
       const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
       exchange.interceptors = [delay];
       exchange.delayed = delay.line;
     }
-    exchange.applyPolicies(this.policies.match('exchange', name));
-    this.#exchanges.set(name, exchange);
+    exchange.sideLogs = new SideLogs(this.broker, found?.sideLogs);
+    equipExchange(exchange, this.broker, exchange.sideLogs);
+    exchange.applyPolicies(this.policies.match('exchange', exchange.name));
+    this.#exchanges.set(exchange.name, exchange);
     return exchange;
   }
 
@@ -297,6 +307,7 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
     if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
@@ -326,7 +337,9 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    const sideLogs = new SideLogs(this.broker);
+    const declared = { name, type, durable, autoDelete, exclusiveOwner, arguments: all, sideLogs };
+    const queue = this.#addQueue(declared, logs);
     this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
@@ -344,6 +357,7 @@ export class VirtualHost implements PolicyScope {
       backlog: new Backlog(logs),
     };
     const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;
   }
@@ -457,13 +471,14 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#addExchange({ ...row, type, durable: true }, row.delayLineId);
+    this.#addExchange({ ...row, type, durable: true }, row);
   }
 
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
     const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
-    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined }, logs);
+    const sideLogs = new SideLogs(this.broker, row.sideLogs);
+    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined, sideLogs }, logs);
   }
 
   #recoverBindings(row: BindingRow): void {
@@ -507,17 +522,19 @@ export class VirtualHost implements PolicyScope {
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);
     if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
+    for (const log of exchange.sideLogs?.logs ?? []) this.broker.dropLog(log);
   }
 
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
     this.broker.churn.queueDeleted++;
+    this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    for (const log of queue.backlog.logs) this.broker.dropLog(log);
+    for (const log of queue.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {

@@ -134,7 +134,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
 
   /** Those that change with every confirm are brought up to date here. */
   currentStats(): ChannelStats {
-    this.stats.confirm = this.#publisher.confirmedCount;
+    const { confirmedCount, unconfirmedCount } = this.#publisher;
+    this.stats.confirm = confirmedCount;
+    this.stats.publishConfirm = confirmedCount + unconfirmedCount;
     return this.stats;
   }
 

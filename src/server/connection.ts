@@ -20,7 +20,7 @@ import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
-import { type ByteStream, connectionName, type Transport } from './transport.ts';
+import { type ByteStream, connectionName, type TlsPeer, type Transport } from './transport.ts';
 import type { Tuning } from './tuning.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
@@ -202,6 +202,11 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   get peerPort(): number {
     return this.transport.ends.peerPort;
+  }
+
+  /** `undefined`: no TLS. */
+  get tls(): TlsPeer | undefined {
+    return this.transport.tls;
   }
 
   /** Our side of the socket. */

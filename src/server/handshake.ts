@@ -14,6 +14,7 @@ import {
 import { ClientProperties } from './client-properties.ts';
 import { serverProperties } from './server-properties.ts';
 import type { ServerSettings } from './settings.ts';
+import type { TlsPeer } from './transport.ts';
 import { checkTuning, type Tuning } from './tuning.ts';
 
 /** What a connection knows about its client once it is open. */
@@ -30,6 +31,7 @@ export interface Session {
 export interface HandshakeHost {
   /** The client's IP address. */
   readonly peerHost: string;
+  readonly tls: TlsPeer | undefined;
   readonly isClosed: boolean;
   send(method: ServerMethod): void;
   pauseInput(): void;
@@ -81,7 +83,7 @@ export class Handshake {
       versionMajor: 0,
       versionMinor: 9,
       serverProperties: serverProperties(this.#context.settings),
-      mechanisms: Buffer.from(this.#context.access.mechanismNames),
+      mechanisms: Buffer.from(this.#context.access.mechanismNames(this.#host.tls)),
       locales: Buffer.from('en_US'),
     });
   }
@@ -107,7 +109,7 @@ export class Handshake {
     host.pauseInput();
     try {
       const { access } = this.#context;
-      const user = await access.authenticate(startOk.mechanism, startOk.response, host.peerHost);
+      const user = await access.authenticate(startOk.mechanism, startOk.response, host.peerHost, host.tls);
       if (host.isClosed) return;
       this.#user = user;
       this.#proposeTuning();

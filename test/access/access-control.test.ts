@@ -147,7 +147,7 @@ describe('access control', () => {
   });
 
   it('offers its mechanisms in the order of RabbitMQ', () => {
-    expect(new AccessControl().mechanismNames).toBe('AMQPLAIN PLAIN');
+    expect(new AccessControl().mechanismNames()).toBe('AMQPLAIN PLAIN');
   });
 });
 

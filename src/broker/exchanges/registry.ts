@@ -4,12 +4,16 @@ import { direct } from './direct.ts';
 import type { ExchangeType } from './exchange-type.ts';
 import { fanout } from './fanout.ts';
 import { headers } from './headers.ts';
+import { messageDeduplication } from './message-deduplication.ts';
 import { modulusHash } from './modulus-hash.ts';
 import { random } from './random.ts';
 import { topic } from './topic.ts';
 
 const types = new Map<string, ExchangeType>(
-  [direct, fanout, topic, headers, consistentHash, modulusHash, random].map((type) => [type.name, type]),
+  [direct, fanout, topic, headers, consistentHash, modulusHash, random, messageDeduplication].map((type) => [
+    type.name,
+    type,
+  ]),
 );
 const delayed = delayedMessage(types);
 types.set(delayed.name, delayed);

@@ -131,6 +131,13 @@ export class Segment {
     if (index < this.returnedFrom) this.returnedFrom = index;
   }
 
+  /** Records that are with consumers. */
+  countDelivered(): number {
+    let count = 0;
+    for (let i = 0; i < this.count; i++) if (this.#states[i] === RecordState.Delivered) count++;
+    return count;
+  }
+
   /** False when it was settled before. */
   markSettled(index: number): boolean {
     const state = this.#states[index];
