@@ -101,8 +101,8 @@ describe.each(['classic', 'quorum'])('a %s queue with x-retry-delay', (type) => 
     const message = await channel.get('q');
     if (message !== false) channel.nack(message, false, true);
     await expect.poll(() => bed.broker.countDelayed({ queue: 'q' }), { interval: 5 }).toBe(1);
-    channel = await bed.restart();
     expect(bed.broker.listDelayed({ queue: 'q' })).toMatchObject([{ exchange: '', routingKey: 'q' }]);
+    channel = await bed.restart();
     const [again] = await (await Arrivals.of(channel, 'q')).count(1);
     expect(again?.message.properties.headers).toMatchObject({ 'x-retry-count': 1 });
     expect(again?.message.fields.redelivered).toBe(true);
