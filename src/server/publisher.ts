@@ -91,7 +91,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     } catch (error) {
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     } finally {
-      this.#content.message.letGo();
+      this.#content.letGo();
     }
   }
 
