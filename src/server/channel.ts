@@ -278,18 +278,14 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
   }
 
-  /** Answers once what was changed is on disk; meanwhile nothing more is read from the connection. */
+  /** Answers once what was changed is on disk: see `server/answers`. */
   answer(method: Method, noWait: boolean): void {
-    const { committer } = this.#connection.broker;
-    if (!committer.hasUnwrittenDefinitions) {
-      if (!noWait) this.output.method(this.id, method);
-      return;
-    }
-    this.#whenCommitted(() => {
-      if (!noWait) this.output.method(this.id, method);
+    this.#connection.answers.add(() => {
+      if (!noWait && !this.#isReleased) this.output.method(this.id, method);
     });
   }
 
+  /** Nothing more is read from the connection until then. */
   #whenCommitted(then: () => void): void {
     const connection = this.#connection;
     connection.pauseInput();
