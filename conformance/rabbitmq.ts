@@ -18,12 +18,20 @@ import { PERMISSION_FIXTURES } from './harness/fixtures.ts';
 const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/sbin/rabbitmq-server'];
 /** What `harness/control.ts` needs to call rabbitmqctl. */
 const CONTROL_VARIABLES = ['RABBITMQ_NODENAME', 'ERL_EPMD_PORT', 'RABBITMQ_CONF_ENV_FILE'];
+/** Plugins of the package that have what Leveret has built in. */
+const PLUGINS = [
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_event_exchange',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+  'rabbitmq_management',
+  'rabbitmq_sharding',
+];
 const START_TIMEOUT_MS = 60_000;
 /** consumer_timeout: longer than any scenario but those about it keeps a message. */
 const CONSUMER_TIMEOUT_MS = 5_000;
 /** RabbitMQ looks for deliveries that timed out once a minute unless it is told otherwise. */
 const CHANNEL_TICK_MS = 250;
-const PLUGINS = ['rabbitmq_management'];
 
 async function freePort(): Promise<number> {
   const server = createServer();

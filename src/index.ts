@@ -1,29 +1,29 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { mechanisms } from './access/mechanisms/registry.ts';
+import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
-import { type ManagementServer, startManagement } from './management/server.ts';
 import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
-import { policyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
-import { listenableHost } from './server/any-address.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { Logger } from './logger.ts';
-export type { BrokerOptions, RunningBroker } from './options.ts';
+export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
+export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
+export { TlsError } from './tls/tls-error.ts';
 
-const defaultHost = '127.0.0.1';
-const defaultPort = 5672;
 const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
 const defaultDiskFreeLimitBytes = 50_000_000;
 
@@ -83,23 +83,45 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
     });
     closers.push(async () => resources.stop());
-    const access = new AccessControl();
-    access.addDefaultUser();
+    const access = new AccessControl({
+      define: (key, value) => broker.define(key, value),
+      mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      log,
+    });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
+    const administration = await Administration.open({ broker, access, connections: listener, log });
     closers.push(() => listener.close());
-    const { host, port } = await listener.listen(
-      listenableHost(options.host ?? defaultHost),
-      options.port ?? defaultPort,
-    );
+    const stock = new CertificateStock(log);
+    closers.push(async () => stock.close());
+    const amqp = await openAmqpListeners(options, listener, stock);
     const view = new LiveBrokerView(nodeName, broker, listener);
-    const management = await openManagement(options, view, access);
-    if (management !== undefined) closers.push(() => management.close());
+    const http = { view, authenticate: managementLogin(access), log };
+    const management = await openManagement(options, http, stock);
+    for (const server of [management.plain, management.tls]) {
+      if (server !== undefined) closers.push(() => server.close());
+    }
+    const metrics = await openMetrics(options, {
+      broker,
+      listener,
+      resources,
+      nodeName,
+      clusterName: nodeName,
+    });
+    if (metrics !== undefined) closers.push(() => metrics.close());
+    const address = amqp.plain ?? amqp.tls;
+    if (address === undefined)
+      throw new Error('there is no listener for AMQP: neither port nor tls is given');
     return {
-      ...policyControl(broker),
-      host,
-      port,
-      managementPort: management?.port,
-      url: amqpUrl(host, port),
+      ...administration.policies,
+      administration,
+      host: address.host,
+      port: address.port,
+      tlsPort: amqp.tls?.port,
+      managementPort: management.plain?.port,
+      managementTlsPort: management.tls?.port,
+      metricsPort: metrics?.port,
+      url: amqpUrl(address),
+      reloadCertificates: () => stock.reload(),
       get alarms() {
         return broker.alarms.resources;
       },
@@ -136,25 +158,10 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
   });
 }
 
-async function openManagement(
-  options: BrokerOptions,
-  view: LiveBrokerView,
-  access: AccessControl,
-): Promise<ManagementServer | undefined> {
-  if (options.managementPort === undefined) return undefined;
-  return startManagement({
-    port: options.managementPort,
-    host: listenableHost(options.managementHost ?? options.host ?? defaultHost),
-    view,
-    authenticate: managementLogin(access),
-    logger: options.logger ?? silentLogger,
-  });
-}
-
 function managementLogin(access: AccessControl): Authenticate {
   return async (username, password, address) => {
     try {
-      const { name, tags } = await access.login({ username, password }, address);
+      const { name, tags } = await access.login({ username, password, address });
       return { username: name, tags };
     } catch (error) {
       if (error instanceof AuthenticationFailure) return undefined;
@@ -180,10 +187,4 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     clusterName: nodeName,
     nodeName,
   };
-}
-
-/** For clients on this machine: an unspecified address cannot be connected to everywhere. */
-function amqpUrl(host: string, port: number): string {
-  if (host === '::' || host === '0.0.0.0') return `amqp://127.0.0.1:${port}`;
-  return `amqp://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

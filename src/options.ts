@@ -1,18 +1,44 @@
+import type { CertificateLogin } from './access/certificate-name.ts';
+import type { MechanismName } from './access/mechanisms/registry.ts';
+import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
+import type { TlsOptions } from './tls/options.ts';
+
+/** A listener that speaks TLS. */
+export interface TlsListenerOptions extends TlsOptions {
+  /** 0 takes any free one. Default: 5671 for AMQP, 15671 for the HTTP API. */
+  readonly port?: number;
+  /** Address to listen on. Default: that of the listener without TLS. */
+  readonly host?: string;
+}
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
-  /** TCP port for AMQP clients; 0 takes any free one. Default 5672. */
-  readonly port?: number;
+  /** TCP port for AMQP clients; 0 takes any free one, `none` leaves it to {@link BrokerOptions.tls}. Default 5672. */
+  readonly port?: number | 'none';
   /** Address to listen on. Default: this machine only (`127.0.0.1`). */
   readonly host?: string;
+  /** AMQP over TLS. Default: none. */
+  readonly tls?: TlsListenerOptions;
+  /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
+  readonly authMechanisms?: readonly MechanismName[];
+  /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
+  readonly certificateLogin?: CertificateLogin;
+  /** Clients come through a proxy that says who they are (PROXY protocol, version 1 or 2). Default false. */
+  readonly proxyProtocol?: boolean;
   /** TCP port of the HTTP API; 0 takes any free one. Default: no HTTP API. */
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
+  readonly metricsPort?: number;
+  /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
+  readonly metricsHost?: string;
+  /** The HTTP API over TLS. Default: none. */
+  readonly managementTls?: TlsListenerOptions;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
@@ -56,13 +82,23 @@ export interface BrokerOptions {
 
 /** A broker that accepts connections. */
 export interface RunningBroker extends PolicyControl {
+  /** Users, permissions, virtual hosts, limits, parameters. */
+  readonly administration: Administration;
   readonly host: string;
-  /** The AMQP port, the real one when 0 was asked for. */
+  /** The AMQP port, the real one when 0 was asked for; the one for TLS if there is no other. */
   readonly port: number;
+  /** The AMQP port for TLS, if there is one. */
+  readonly tlsPort: number | undefined;
   /** The port of the HTTP API, if there is one. */
   readonly managementPort: number | undefined;
-  /** `amqp://` URI for clients on this machine. */
+  /** The port of the metrics, if there is one. */
+  readonly metricsPort: number | undefined;
+  /** Its port for TLS, if there is one. */
+  readonly managementTlsPort: number | undefined;
+  /** URI for clients on this machine: `amqp://`, or `amqps://` if there is nothing else. */
   readonly url: string;
+  /** Reads all certificates again now. What cannot be used changes nothing; the log says why. */
+  reloadCertificates(): void;
   /** Resource alarms in effect: publishers are blocked while there is one. */
   readonly alarms: readonly AlarmResource[];
   /** Takes effect at once; `{ absolute: 0 }` sets the alarm whatever is in use. */

@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { type OpenOptions, type RawChannel, RawConnection } from '../raw-client.ts';
+import { PERMISSION_FIXTURES } from './fixtures.ts';
 
 export type BrokerName = 'rabbitmq' | 'leveret';
 
@@ -23,7 +24,7 @@ export const brokerName: BrokerName =
 export const brokerAvailable = givenUrl !== undefined || existsSync(fileURLToPath(leveretEntry));
 
 /** Whether the broker was started with the users and virtual hosts of fixtures.ts. */
-export const fixturesAvailable = (process.env['CONFORMANCE_FIXTURES'] ?? (givenUrl ? '1' : '0')) === '1';
+export const fixturesAvailable = (process.env['CONFORMANCE_FIXTURES'] ?? '1') === '1';
 
 /** The capabilities that well-behaved clients announce. */
 export const CLIENT_CAPABILITIES = {
@@ -43,8 +44,41 @@ export interface PolicySettings {
   readonly definition: Readonly<Record<string, unknown>>;
 }
 
+interface PermissionRow {
+  readonly vhost: string;
+  readonly user: string;
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+type Limits = Readonly<Record<string, number>>;
+
+/** The part of Leveret's administration that the harness uses. */
+export interface StartedAdministration {
+  readonly users: {
+    put(user: { name: string; password: string; tags: readonly string[] }): Promise<unknown>;
+    setPassword(name: string, password: string): Promise<unknown>;
+    setLimits(name: string, limits: Limits): Promise<unknown>;
+    delete(name: string): Promise<unknown>;
+  };
+  readonly permissions: {
+    put(row: PermissionRow): Promise<unknown>;
+    delete(vhost: string, user: string): Promise<unknown>;
+  };
+  readonly topicPermissions: {
+    put(row: Omit<PermissionRow, 'configure'> & { exchange: string }): Promise<unknown>;
+  };
+  readonly vhosts: {
+    put(vhost: { name: string }): Promise<unknown>;
+    delete(name: string): Promise<unknown>;
+  };
+  readonly vhostLimits: { set(vhost: string, limits: Limits): Promise<unknown> };
+}
+
 /** The part of Leveret's embedding API that the harness uses. */
 export interface StartedBroker {
+  readonly administration: StartedAdministration;
   readonly port: number;
   setMemoryWatermark(watermark: { readonly absolute: number } | { readonly relative: number }): void;
   setTracing(vhost: string, isTracing: boolean): void;
@@ -72,7 +106,15 @@ export function configureLeveret(options: LeveretOptions): void {
 
 async function startLeveret(): Promise<StartedBroker> {
   const leveret: LeveretModule = await import(/* @vite-ignore */ leveretEntry.href);
-  return leveret.startBroker({ port: 0, ...leveretOptions });
+  const broker = await leveret.startBroker({ port: 0, ...leveretOptions });
+  await addFixtures(broker.administration);
+  return broker;
+}
+
+async function addFixtures({ users, vhosts, permissions }: StartedAdministration): Promise<void> {
+  for (const user of PERMISSION_FIXTURES.users) await users.put(user);
+  for (const name of PERMISSION_FIXTURES.vhosts) await vhosts.put({ name });
+  for (const row of PERMISSION_FIXTURES.permissions) await permissions.put(row);
 }
 
 let url = givenUrl ?? '';

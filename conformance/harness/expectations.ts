@@ -99,3 +99,23 @@ export async function drain(channel: RawChannel, queue: string): Promise<string[
   }
   return texts;
 }
+
+/** Sequence numbers settled until all of 1..count are, in order of arrival; checks that none comes twice. */
+export async function settled(channel: RawChannel, count: number): Promise<Map<number, 'ack' | 'nack'>> {
+  const outcome = new Map<number, 'ack' | 'nack'>();
+  let lowest = 1;
+  while (outcome.size < count) {
+    const confirm = await channel.next('basic.ack', 'basic.nack');
+    const tag = confirm.deliveryTag;
+    const verdict = confirm.name === 'basic.ack' ? 'ack' : 'nack';
+    if (confirm.fields['multiple'] === true) {
+      for (let number = lowest; number <= tag; number++)
+        if (!outcome.has(number)) outcome.set(number, verdict);
+      lowest = tag + 1;
+    } else {
+      expect(outcome.has(tag)).toBe(false);
+      outcome.set(tag, verdict);
+    }
+  }
+  return outcome;
+}

@@ -12,13 +12,14 @@ export const PERMISSION_FIXTURES = {
   permissions: [
     { user: 'guest', vhost: '/', configure: '.*', write: '.*', read: '.*' },
     { user: 'guest', vhost: 'conformance-private', configure: '.*', write: '.*', read: '.*' },
-    // limited: configures and writes `mine-…`, reads `mine-…` and `readable-…`, has no row in conformance-private
+    // limited: everything with `mine-…`, one thing with `only-write-…`, two with `no-write-…`; no row in
+    // conformance-private
     {
       user: 'limited',
       vhost: '/',
-      configure: '^mine-',
-      write: '^(mine-|writable-)',
-      read: '^(mine-|readable-)',
+      configure: '^(mine|only-configure|no-write|no-read)-',
+      write: '^(mine|only-write|no-configure|no-read)-',
+      read: '^(mine|only-read|no-configure|no-write)-',
     },
   ],
 } as const;

@@ -1,8 +1,9 @@
 /** The few steps nearly every scenario begins with. */
 
-import type { Command, RawChannel } from '../raw-client.ts';
+import type { Command, Publication, RawChannel } from '../raw-client.ts';
 import type { Fields, Table } from '../raw-codec.ts';
 import { exchangeName, queueName } from './broker.ts';
+import { settled } from './expectations.ts';
 
 /** Declares a queue with a name of its own (transient unless the fields say otherwise) and returns the name. */
 export async function declareQueue(channel: RawChannel, fields: Fields = {}): Promise<string> {
@@ -47,6 +48,19 @@ export async function boundQueue(
 /** Publishes bodies to a queue through the default exchange. */
 export function publishTexts(channel: RawChannel, queue: string, ...bodies: string[]): void {
   for (const body of bodies) channel.publish({ routingKey: queue, body });
+}
+
+/** Publishes on a channel of its own and waits until all is confirmed; what the server said to each. */
+export async function publishConfirmed(
+  { connection }: RawChannel,
+  messages: readonly Publication[],
+): Promise<('ack' | 'nack')[]> {
+  const channel = await connection.channel();
+  await channel.call('confirm.select');
+  for (const message of messages) channel.publish(message);
+  const outcome = await settled(channel, messages.length);
+  await channel.close();
+  return messages.map((_, index) => outcome.get(index + 1) ?? 'nack');
 }
 
 /** Starts a consumer and returns its tag. */

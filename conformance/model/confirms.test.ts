@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, scenarios } from '../harness/broker.ts';
-import { barrier, drain, expectChannelError, getText } from '../harness/expectations.ts';
+import { barrier, drain, expectChannelError, getText, settled } from '../harness/expectations.ts';
 import {
   ack,
   boundQueue,
@@ -13,26 +13,6 @@ import {
   textsOf,
 } from '../harness/model.ts';
 import type { RawChannel } from '../raw-client.ts';
-
-/** Sequence numbers settled until all of 1..count are, in order of arrival; checks that none comes twice. */
-async function settled(channel: RawChannel, count: number): Promise<Map<number, 'ack' | 'nack'>> {
-  const outcome = new Map<number, 'ack' | 'nack'>();
-  let lowest = 1;
-  while (outcome.size < count) {
-    const confirm = await channel.next('basic.ack', 'basic.nack');
-    const tag = confirm.deliveryTag;
-    const verdict = confirm.name === 'basic.ack' ? 'ack' : 'nack';
-    if (confirm.fields['multiple'] === true) {
-      for (let number = lowest; number <= tag; number++)
-        if (!outcome.has(number)) outcome.set(number, verdict);
-      lowest = tag + 1;
-    } else {
-      expect(outcome.has(tag)).toBe(false);
-      outcome.set(tag, verdict);
-    }
-  }
-  return outcome;
-}
 
 scenarios('1.13 publisher confirms', () => {
   test('numbers begin at 1 with the first publish after confirm.select (trap 18)', async () => {

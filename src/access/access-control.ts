@@ -1,66 +1,118 @@
+import type { Define, Definition } from '../broker/store.ts';
+import { type Logger, silentLogger } from '../logger.ts';
 import { AuthenticationFailure } from './authentication-failure.ts';
+import type { Account, ChainLink, Login } from './back-end.ts';
+import { type AccessTables, InternalBackEnd } from './internal-back-end.ts';
 import { isLoopback } from './loopback.ts';
 import { amqplain } from './mechanisms/amqplain.ts';
-import type { Credentials, Mechanism } from './mechanisms/mechanism.ts';
+import type { Mechanism, TlsClient } from './mechanisms/mechanism.ts';
 import { plain } from './mechanisms/plain.ts';
-import { hashPassword, verifyPassword } from './password-hash.ts';
-import { Permissions } from './permissions.ts';
-import { type User, Users } from './users.ts';
+import { hashFast } from './passwords/password-hash.ts';
+import { Permissions, UserPermission } from './permissions.ts';
+import { TopicPermissions } from './topic-permissions.ts';
+import { Users } from './users.ts';
 
-/** Verified when the user does not exist, so that this takes as long as a wrong password. */
-const nobodysHash = hashPassword('nobody');
+export interface AccessOptions {
+  /** Where users and permissions are kept. Default: in memory only. */
+  readonly define?: Define;
+  /** Users who may come in from this machine only. Default: guest. */
+  readonly loopbackUsers?: readonly string[];
+  /** Asked in this order until one lets somebody in. Default: the broker's own users. */
+  readonly chain?: (internal: InternalBackEnd) => readonly ChainLink[];
+  readonly mechanisms?: readonly Mechanism[];
+  readonly log?: Logger;
+}
 
 /** Who may come in, and what they may do. One per broker. */
-export class AccessControl {
-  readonly users = new Users();
-  readonly permissions = new Permissions();
-  /** Users who may come in from this machine only. */
-  readonly loopbackUsers = new Set<string>();
+export class AccessControl implements AccessTables {
+  readonly users: Users;
+  readonly permissions: Permissions;
+  readonly topicPermissions: TopicPermissions;
+  readonly #loopbackUsers: ReadonlySet<string>;
+  readonly #chain: readonly ChainLink[];
   readonly #mechanisms: ReadonlyMap<string, Mechanism>;
+  readonly #log: Logger;
 
-  constructor(mechanisms: readonly Mechanism[] = [amqplain, plain]) {
+  constructor(options: AccessOptions = {}) {
+    const { define = () => {}, loopbackUsers = ['guest'], mechanisms = [amqplain, plain] } = options;
+    this.users = new Users(define);
+    this.permissions = new Permissions(define);
+    this.topicPermissions = new TopicPermissions(define);
+    this.#loopbackUsers = new Set(loopbackUsers);
+    const internal = new InternalBackEnd(this);
+    this.#chain = options.chain?.(internal) ?? [{ authentication: internal, authorization: internal }];
     this.#mechanisms = new Map(mechanisms.map((mechanism) => [mechanism.name, mechanism]));
+    this.#log = options.log ?? silentLogger;
+  }
+
+  /** Takes what a previous run has written. @throws Error when a row is damaged */
+  recover(definitions: readonly Definition[]): void {
+    for (const table of [this.users, this.permissions, this.topicPermissions]) table.recover(definitions);
   }
 
   /** RabbitMQ's first user: `guest`, password `guest`, administrator, everything in `/`, local only. */
   addDefaultUser(): void {
-    this.users.putWithPassword('guest', 'guest', ['administrator']);
-    this.permissions.put({ vhost: '/', user: 'guest', configure: '.*', write: '.*', read: '.*' });
-    this.loopbackUsers.add('guest');
+    // Everybody knows the password: no hash can protect it.
+    const password = hashFast('guest');
+    this.users.put({ name: 'guest', password, tags: ['administrator'], limits: {} });
+    const everything = { configure: '.*', write: '.*', read: '.*' };
+    this.permissions.put(new UserPermission({ vhost: '/', user: 'guest', ...everything }));
   }
 
-  /** The mechanisms on offer, as connection.start lists them. */
-  get mechanismNames(): string {
-    return [...this.#mechanisms.keys()].join(' ');
+  /** The mechanisms on offer to a client, as connection.start lists them. */
+  mechanismNames(tls?: TlsClient): string {
+    const offered = [...this.#mechanisms.values()].filter(({ isOffered }) => isOffered?.(tls) ?? true);
+    return offered.map(({ name }) => name).join(' ');
   }
 
   /**
-   * Finds out who an AMQP client is. A promise, since other back ends will ask over the network.
+   * Finds out who an AMQP client is.
    *
    * @throws AuthenticationFailure with the reason, for the log only
    */
-  async authenticate(mechanismName: string, response: Buffer, address: string | undefined): Promise<User> {
+  async authenticate(
+    mechanismName: string,
+    response: Buffer,
+    address: string | undefined,
+    tls?: TlsClient,
+  ): Promise<Account> {
     const mechanism = this.#mechanisms.get(mechanismName);
     if (mechanism === undefined) {
       throw new AuthenticationFailure(`unknown/invalid authentication mechanism '${mechanismName}'`);
     }
-    return this.login(mechanism.credentials(response), address);
+    return this.login({ ...mechanism.credentials(response, tls), address });
   }
 
   /**
-   * The user with this name and password, if they may come in from `address`.
+   * The account of whoever logs in so, if they may come in from there.
    *
    * @throws AuthenticationFailure with the reason, for the log only
    */
-  async login({ username, password }: Credentials, address: string | undefined): Promise<User> {
-    const user = this.users.get(username);
-    const matches = verifyPassword(password, user?.passwordHash ?? nobodysHash);
-    if (user === undefined || !matches) {
-      throw new AuthenticationFailure(`user '${username}' - invalid credentials`);
+  async login(login: Login): Promise<Account> {
+    let failure = new AuthenticationFailure('there is no authentication back end');
+    for (const link of this.#chain) {
+      try {
+        const account = await this.#ask(link, login);
+        if (this.#loopbackUsers.has(account.name) && !isLoopback(login.address)) {
+          throw new AuthenticationFailure(`user '${account.name}' can only connect via localhost`);
+        }
+        return account;
+      } catch (error) {
+        failure = this.#failure(link, login, error);
+      }
     }
-    if (this.loopbackUsers.has(user.name) && !isLoopback(address)) {
-      throw new AuthenticationFailure(`user '${user.name}' can only connect via localhost`);
-    }
-    return user;
+    throw failure;
+  }
+
+  async #ask({ authentication, authorization }: ChainLink, login: Login): Promise<Account> {
+    const account = await authentication.login(login);
+    return authorization === authentication ? account : authorization.authorize(account.name, login);
+  }
+
+  #failure({ authentication }: ChainLink, { username }: Login, error: unknown): AuthenticationFailure {
+    if (error instanceof AuthenticationFailure) return error;
+    const text = `user '${username}' could not be authenticated by the back end '${authentication.name}'`;
+    this.#log.error({ err: error }, text);
+    return new AuthenticationFailure(text);
   }
 }

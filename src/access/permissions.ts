@@ -1,6 +1,9 @@
 import type { Permission } from '../broker/actor.ts';
+import { DefinitionTable } from '../broker/definition-table.ts';
+import { NamePattern } from '../broker/policies/name-pattern.ts';
+import type { Define } from '../broker/store.ts';
 
-/** What a user may do in a virtual host: three regular expressions, matched anywhere in a name. */
+/** What a user may do in a virtual host: three regular expressions (PCRE), matched anywhere in a name. */
 export interface PermissionRow {
   readonly vhost: string;
   readonly user: string;
@@ -9,67 +12,61 @@ export interface PermissionRow {
   readonly read: string;
 }
 
-interface CompiledRow {
-  readonly row: PermissionRow;
-  readonly patterns: Readonly<Record<Permission, RegExp>>;
+/** A {@link PermissionRow}, ready to look at names. */
+export class UserPermission implements PermissionRow {
+  readonly vhost: string;
+  readonly user: string;
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+  readonly #patterns: Readonly<Record<Permission, NamePattern>>;
+
+  /** @throws PatternError when one of the three is not a regular expression */
+  constructor({ vhost, user, configure, write, read }: PermissionRow) {
+    this.vhost = vhost;
+    this.user = user;
+    this.configure = configure;
+    this.write = write;
+    this.read = read;
+    this.#patterns = {
+      configure: grantPattern(configure),
+      write: grantPattern(write),
+      read: grantPattern(read),
+    };
+  }
+
+  /** The name of a queue or exchange, the default one's as `amq.default`. */
+  allows(permission: Permission, name: string): boolean {
+    return this.#patterns[permission].matches(name);
+  }
 }
 
 /**
  * Who may do what (RabbitMQ page "Access Control"). A user without a row for a virtual host may not even
- * connect to it. Kept in memory.
+ * connect to it.
  */
-export class Permissions {
-  /** Virtual host, then user. */
-  readonly #rows = new Map<string, Map<string, CompiledRow>>();
-  /** Changes whenever a row does: whoever remembers an answer compares it. */
-  #version = 0;
-
-  get version(): number {
-    return this.#version;
-  }
-
-  /**
-   * Sets a user's row for a virtual host.
-   *
-   * @throws SyntaxError when one of the three is not a regular expression
-   */
-  put(row: PermissionRow): void {
-    const patterns = {
-      configure: compile(row.configure),
-      write: compile(row.write),
-      read: compile(row.read),
-    };
-    let ofVhost = this.#rows.get(row.vhost);
-    if (ofVhost === undefined) {
-      ofVhost = new Map();
-      this.#rows.set(row.vhost, ofVhost);
-    }
-    ofVhost.set(row.user, { row, patterns });
-    this.#version++;
-  }
-
-  get(vhost: string, user: string): PermissionRow | undefined {
-    return this.#rows.get(vhost)?.get(user)?.row;
-  }
-
-  list(): PermissionRow[] {
-    return [...this.#rows.values()].flatMap((rows) => [...rows.values()].map(({ row }) => row));
-  }
-
-  /** True when there was such a row. */
-  delete(vhost: string, user: string): boolean {
-    const deleted = this.#rows.get(vhost)?.delete(user) ?? false;
-    if (deleted) this.#version++;
-    return deleted;
-  }
-
-  /** Whether the user may do this to the queue or exchange of that name (`amq.default`, not empty). */
-  allows(vhost: string, user: string, permission: Permission, name: string): boolean {
-    return this.#rows.get(vhost)?.get(user)?.patterns[permission].test(name) ?? false;
+export class Permissions extends DefinitionTable<UserPermission> {
+  constructor(define: Define) {
+    super(
+      {
+        kind: 'permission',
+        names: ({ vhost, user }) => [vhost, user],
+        value: ({ configure, write, read }) => ({ configure, write, read }),
+        read: (fields) =>
+          new UserPermission({
+            vhost: fields.name(1),
+            user: fields.name(2),
+            configure: fields.text('configure'),
+            write: fields.text('write'),
+            read: fields.text('read'),
+          }),
+      },
+      define,
+    );
   }
 }
 
-/** Operators write these, so a slow one harms only their own broker. Empty means nothing at all. */
-function compile(pattern: string): RegExp {
-  return new RegExp(pattern === '' ? '^$' : pattern, 'u');
+/** A pattern that grants something: the empty one, found everywhere, grants nothing. @throws PatternError */
+export function grantPattern(pattern: string): NamePattern {
+  return new NamePattern(pattern === '' ? '^$' : pattern);
 }

@@ -1,50 +1,86 @@
-import type { Actor, Permission } from '../broker/actor.ts';
+import { type Actor, type Permission, Undecided } from '../broker/actor.ts';
+import type { Exchange } from '../broker/exchange.ts';
+import type { ResourceKind } from '../broker/names.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import type { Permissions } from './permissions.ts';
+import type { Account, Answer } from './back-end.ts';
 
-/** Names remembered per permission. One more, and all of them are forgotten and looked up again. */
-const rememberedNamesMax = 64;
+/** Answers remembered. One more, and all of them are forgotten and asked for again. */
+const rememberedMax = 256;
 
 /** A user at work in a virtual host, from one connection. */
 export class UserActor implements Actor {
   readonly owner: object;
   readonly username: string;
   readonly #vhost: string;
-  readonly #permissions: Permissions;
-  /** The answers below were given at this version of the permissions. */
+  readonly #account: Account;
+  /** The answers below were given at this version. */
   #version: number;
-  readonly #allowed: Readonly<Record<Permission, Set<string>>> = {
-    configure: new Set(),
-    write: new Set(),
-    read: new Set(),
-  };
+  readonly #remembered = new Map<string, boolean>();
 
-  constructor(owner: object, username: string, vhost: string, permissions: Permissions) {
+  constructor(owner: object, account: Account, vhost: string) {
     this.owner = owner;
-    this.username = username;
+    this.username = account.name;
     this.#vhost = vhost;
-    this.#permissions = permissions;
-    this.#version = permissions.version;
+    this.#account = account;
+    this.#version = account.version;
   }
 
-  require(permission: Permission, kind: 'queue' | 'exchange', name: string): void {
-    if (this.#version !== this.#permissions.version) this.#forget();
-    const allowed = this.#allowed[permission];
-    if (allowed.has(name)) return;
+  get version(): number {
+    return this.#account.version;
+  }
+
+  require(permission: Permission, kind: ResourceKind, name: string): void {
+    const account = this.#account;
     const shownName = name === '' && kind === 'exchange' ? 'amq.default' : name;
-    if (!this.#permissions.allows(this.#vhost, this.username, permission, shownName)) {
-      throw new AmqpError(
-        ReplyCode.AccessRefused,
-        `access to ${kind} '${shownName}' in vhost '${this.#vhost}' refused for user '${this.username}'`,
-      );
-    }
-    if (allowed.size >= rememberedNamesMax) allowed.clear();
-    // The empty name is remembered for exchanges only: no queue is called amq.default.
-    if (name !== '' || kind === 'exchange') allowed.add(name);
+    const isAllowed = this.#decide(`${permission} ${kind} ${shownName}`, () =>
+      account.resourceAccess(this.#vhost, kind, shownName, permission),
+    );
+    if (!isAllowed) throw this.#refusal(`access to ${kind} '${shownName}' in vhost '${this.#vhost}'`);
   }
 
-  #forget(): void {
-    this.#version = this.#permissions.version;
-    for (const names of Object.values(this.#allowed)) names.clear();
+  checksTopics({ name, type }: Exchange): boolean {
+    return type.name === 'topic' && this.#account.checksTopics(this.#vhost, name);
+  }
+
+  requireTopic(permission: 'write' | 'read', exchange: Exchange, routingKey: string): void {
+    if (!this.checksTopics(exchange)) return;
+    const { name } = exchange;
+    // Both names may contain anything: the length says where the first one ends.
+    const isAllowed = this.#decide(`${permission} topic ${name.length} ${name} ${routingKey}`, () =>
+      this.#account.topicAccess(this.#vhost, name, permission, routingKey),
+    );
+    if (isAllowed) return;
+    const where = `in exchange '${name}' in vhost '${this.#vhost}'`;
+    throw this.#refusal(`access to topic '${routingKey}' ${where}`);
+  }
+
+  /** The answer, if it is known or comes at once. @throws Undecided */
+  #decide(question: string, ask: () => Answer): boolean {
+    if (this.#version !== this.version) {
+      this.#version = this.version;
+      this.#remembered.clear();
+    }
+    const known = this.#remembered.get(question);
+    if (known !== undefined) return known;
+    const answer = ask();
+    if (typeof answer === 'boolean') {
+      this.#remember(question, answer);
+      return answer;
+    }
+    throw new Undecided(
+      answer.then(
+        (isAllowed) => this.#remember(question, isAllowed),
+        () => this.#remember(question, false),
+      ),
+    );
+  }
+
+  #remember(question: string, isAllowed: boolean): void {
+    if (this.#remembered.size >= rememberedMax) this.#remembered.clear();
+    this.#remembered.set(question, isAllowed);
+  }
+
+  #refusal(what: string): AmqpError {
+    return new AmqpError(ReplyCode.AccessRefused, `${what} refused for user '${this.username}'`);
   }
 }

@@ -1,37 +1,47 @@
-import { hashPassword } from './password-hash.ts';
+import { DefinitionTable } from '../broker/definition-table.ts';
+import type { RowReader } from '../broker/definitions.ts';
+import type { Define } from '../broker/store.ts';
+import { type HashingAlgorithm, hashingAlgorithms, type PasswordHash } from './passwords/password-hash.ts';
 
-/** Someone who may log in. Tags give rights in the management API, not on queues and exchanges. */
-export interface User {
+/** What can be limited for a user, all connections together (RabbitMQ page "Per-User Resource Limits"). */
+export const userLimitNames = ['max-connections', 'max-channels'] as const;
+export type UserLimitName = (typeof userLimitNames)[number];
+
+/** A limit that is absent or negative is none. */
+export type UserLimits = Readonly<Partial<Record<UserLimitName, number>>>;
+
+/** A row of the internal user database. Replaced, never changed. */
+export interface InternalUser {
   readonly name: string;
-  /** In RabbitMQ's format (see password-hash.ts); empty: no login with a password. */
-  readonly passwordHash: string;
+  readonly password: PasswordHash;
+  /** They give rights in the HTTP API (`impersonator`: to publish under any user id), none on queues. */
   readonly tags: readonly string[];
+  readonly limits: UserLimits;
 }
 
-/** The internal user database. Kept in memory. */
-export class Users {
-  readonly #byName = new Map<string, User>();
-
-  /** Adds a user, or replaces the one of that name. */
-  put(user: User): void {
-    this.#byName.set(user.name, user);
+/** The internal user database. */
+export class Users extends DefinitionTable<InternalUser> {
+  constructor(define: Define) {
+    super(
+      {
+        kind: 'user',
+        names: ({ name }) => [name],
+        value: ({ password, tags, limits }) => ({ ...password, tags: [...tags], limits: { ...limits } }),
+        read: (fields) => ({
+          name: fields.name(1),
+          password: { hash: fields.text('hash'), algorithm: algorithmOf(fields) },
+          tags: fields.texts('tags'),
+          limits: fields.numbers('limits', userLimitNames),
+        }),
+      },
+      define,
+    );
   }
+}
 
-  /** {@link put} with a password in clear, which is hashed and forgotten. */
-  putWithPassword(name: string, password: string, tags: readonly string[] = []): void {
-    this.put({ name, passwordHash: hashPassword(password), tags });
-  }
-
-  get(name: string): User | undefined {
-    return this.#byName.get(name);
-  }
-
-  list(): User[] {
-    return [...this.#byName.values()];
-  }
-
-  /** True when there was such a user. */
-  delete(name: string): boolean {
-    return this.#byName.delete(name);
-  }
+function algorithmOf(fields: RowReader): HashingAlgorithm {
+  const name = fields.text('algorithm');
+  const known = hashingAlgorithms.find((algorithm) => algorithm === name);
+  if (known === undefined) throw new Error(`user '${fields.name(1)}': unknown hashing algorithm '${name}'`);
+  return known;
 }

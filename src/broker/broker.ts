@@ -1,6 +1,7 @@
 import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
+import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
 import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
@@ -44,6 +45,8 @@ export class Broker implements BrokerContext, LogContext {
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
+  /** What the store has kept beside the model: users, permissions, parameters. */
+  settings: readonly Definition[] = [];
 
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
@@ -74,23 +77,34 @@ export class Broker implements BrokerContext, LogContext {
     for (const { key, value } of doubtful.changes(claimed)) broker.define(key, value);
     broker.#recovered = new Map();
     broker.#doubtful = undefined;
-    if (broker.#vhosts.size === 0) broker.createVirtualHost(defaultVirtualHost);
+    broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
+    // One that somebody has deleted does not come back.
+    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
     return broker;
   }
 
   #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
-    for (const { key } of definitions) {
-      const [kind, name] = key;
-      if (kind === 'vhost' && name !== undefined) this.#vhosts.set(name, new VirtualHost(name, this));
+    const ofVhost = new Map<string, Definition[]>();
+    for (const definition of definitions) {
+      const [kind, name] = definition.key;
+      if (name === undefined || !isOfModel(definition.key)) continue;
+      if (kind === 'vhost') {
+        const vhost = new VirtualHost(name, this);
+        vhost.metadata = readVhostMetadata(definition);
+        this.#vhosts.set(name, vhost);
+      }
+      const others = ofVhost.get(name);
+      if (others === undefined) ofVhost.set(name, [definition]);
+      else others.push(definition);
     }
-    for (const vhost of this.#vhosts.values()) {
-      vhost.recover(definitions.filter(({ key }) => key[1] === vhost.name));
-    }
+    for (const vhost of this.#vhosts.values()) vhost.recover(ofVhost.get(vhost.name) ?? []);
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
       for (const queue of vhost.queues()) {
-        for (const log of queue.backlog.logs) claimed.add(log.id);
+        for (const log of queue.logs) claimed.add(log.id);
       }
+      for (const { sideLogs } of vhost.exchanges())
+        for (const log of sideLogs?.logs ?? []) claimed.add(log.id);
     }
     return claimed;
   }
@@ -116,8 +130,20 @@ export class Broker implements BrokerContext, LogContext {
   createVirtualHost(name: string): VirtualHost {
     const vhost = new VirtualHost(name, this);
     this.#vhosts.set(name, vhost);
-    this.define(['vhost', name], {});
+    this.defineVirtualHost(vhost);
     return vhost;
+  }
+
+  /** Keeps what is said of a virtual host now. */
+  defineVirtualHost({ name, metadata }: VirtualHost): void {
+    this.define(['vhost', name], vhostValue(metadata));
+  }
+
+  /** Whoever is connected to it has to be gone. */
+  deleteVirtualHost(vhost: VirtualHost): void {
+    vhost.destroy();
+    this.#vhosts.delete(vhost.name);
+    this.define(['vhost', vhost.name], null);
   }
 
   /**

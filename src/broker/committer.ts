@@ -1,3 +1,4 @@
+import { createHistogram } from 'node:perf_hooks';
 import type { MessageLog } from './queues/message-log.ts';
 import { DurableRows } from './rows/durable-rows.ts';
 import {
@@ -48,6 +49,8 @@ export class Committer {
   definitionsAt = 0;
   /** What is noted here becomes durable with the same commit as the messages noted in the same turn. */
   readonly rows: DurableRows;
+  /** How long commits took, in microseconds. */
+  readonly times = createHistogram();
 
   readonly #store: Store;
   readonly #events: CommitterEvents;
@@ -198,7 +201,11 @@ export class Committer {
     const commit = this.#take();
     const number = this.next++;
     try {
-      if (!isEmpty(commit)) await this.#store.commit(commit);
+      if (!isEmpty(commit)) {
+        const startedAt = performance.now();
+        await this.#store.commit(commit);
+        this.times.record(Math.max(1, Math.round((performance.now() - startedAt) * 1000)));
+      }
     } catch (cause) {
       await this.#refused(cause, commit, logs);
       return;

@@ -5,7 +5,10 @@ import { type Exchange, kindOf } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
+import { queueTypes } from './queue-type.ts';
+import type { SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+import type { VhostMetadata } from './virtual-host.ts';
 
 /**
  * Durable exchanges, queues and bindings as rows of the store. Keys are the kind, the virtual host and the
@@ -19,6 +22,7 @@ export interface ExchangeRow {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: FieldTable;
+  readonly sideLogs: SideLogIds;
 }
 
 export interface QueueRow {
@@ -28,6 +32,7 @@ export interface QueueRow {
   readonly arguments: FieldTable;
   /** One log for each priority, lowest first. */
   readonly logIds: readonly number[];
+  readonly sideLogs: SideLogIds;
 }
 
 /** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
@@ -46,6 +51,35 @@ export interface PolicyRow {
   readonly policy: PolicyRequest;
 }
 
+const kindsOfModel: ReadonlySet<string> = new Set([
+  'vhost',
+  'exchange',
+  'queue',
+  'binding',
+  'policy',
+  'operator_policy',
+]);
+
+/** Whether a row is the model's own; the second part of its key is then the virtual host. */
+export function isOfModel(key: readonly string[]): boolean {
+  return kindsOfModel.has(key[0] ?? '');
+}
+
+export function vhostValue({ description, tags, defaultQueueType }: VhostMetadata): JsonValue {
+  return { description, tags: [...tags], ...(defaultQueueType !== undefined && { defaultQueueType }) };
+}
+
+/** @throws Error when the row is damaged */
+export function readVhostMetadata({ key, value }: Definition): VhostMetadata {
+  const fields = new RowReader(key, value);
+  const type = fields.optionalText('defaultQueueType');
+  return {
+    description: fields.optionalText('description') ?? '',
+    tags: fields.has('tags') ? fields.texts('tags') : [],
+    defaultQueueType: queueTypes.find((known) => known === type),
+  };
+}
+
 export function policyKey(kind: PolicyKind, vhost: string, name: string): readonly string[] {
   return [kind, vhost, name];
 }
@@ -62,8 +96,9 @@ export function exchangeKey(vhost: string, name: string): readonly string[] {
 }
 
 export function exchangeValue(exchange: Exchange): JsonValue {
-  const { autoDelete, internal } = exchange;
-  return { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  const { autoDelete, internal, sideLogs } = exchange;
+  const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  return withSideLogs(value, sideLogs);
 }
 
 export function queueKey(vhost: string, name: string): readonly string[] {
@@ -72,7 +107,13 @@ export function queueKey(vhost: string, name: string): readonly string[] {
 
 export function queueValue(queue: Queue): JsonValue {
   const logIds = queue.backlog.logs.map((log) => log.id);
-  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  const value = { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  return withSideLogs(value, queue.sideLogs);
+}
+
+function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | undefined): JsonValue {
+  const ids = logs?.ids;
+  return ids === undefined ? value : { ...value, sideLogs: ids };
 }
 
 export function bindingKey(
@@ -108,6 +149,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         internal: fields.bool('internal'),
         arguments: fields.table('arguments'),
+        sideLogs: fields.ids('sideLogs'),
       };
     case 'queue':
       return {
@@ -116,6 +158,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         arguments: fields.table('arguments'),
         logIds: fields.integers('logIds'),
+        sideLogs: fields.ids('sideLogs'),
       };
     case 'binding':
       return {
@@ -143,8 +186,8 @@ export function readRow({
   }
 }
 
-/** Takes a row apart and trusts nothing. */
-class RowReader {
+/** Takes a row apart and trusts nothing: what is not as it should be is an Error that names the row. */
+export class RowReader {
   readonly #key: readonly string[];
   readonly #value: JsonValue;
 
@@ -162,6 +205,20 @@ class RowReader {
     return typeof value === 'string' ? value : this.#fail(field);
   }
 
+  has(field: string): boolean {
+    return this.#field(field) !== undefined;
+  }
+
+  optionalText(field: string): string | undefined {
+    return this.has(field) ? this.text(field) : undefined;
+  }
+
+  texts(field: string): readonly string[] {
+    const value = this.#field(field);
+    if (!Array.isArray(value)) return this.#fail(field);
+    return value.map((item) => (typeof item === 'string' ? item : this.#fail(field)));
+  }
+
   bool(field: string): boolean {
     const value = this.#field(field);
     return typeof value === 'boolean' ? value : this.#fail(field);
@@ -176,8 +233,37 @@ class RowReader {
     );
   }
 
+  /** Numbers by name; none if there is no such field. */
+  ids(field: string): Readonly<Record<string, number>> {
+    const value = this.#field(field) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value) || value === null) return this.#fail(field);
+    const ids: Record<string, number> = {};
+    for (const [name, id] of Object.entries(value)) {
+      if (typeof id !== 'number' || !Number.isSafeInteger(id)) return this.#fail(field);
+      ids[name] = id;
+    }
+    return ids;
+  }
+
   json(field: string): JsonValue {
     return this.#field(field) ?? this.#fail(field);
+  }
+
+  /** Integers by name; those that are not among `names` are left out. */
+  numbers<Name extends string>(field: string, names: readonly Name[]): Partial<Record<Name, number>> {
+    const value = new RowReader(this.#key, this.#field(field) ?? {});
+    const found: Partial<Record<Name, number>> = {};
+    for (const name of names) {
+      const number = value.#field(name);
+      if (number === undefined) continue;
+      found[name] = typeof number === 'number' && Number.isSafeInteger(number) ? number : this.#fail(name);
+    }
+    return found;
+  }
+
+  /** The whole value. */
+  get value(): JsonValue {
+    return this.#value;
   }
 
   table(field: string): FieldTable {

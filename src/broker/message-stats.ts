@@ -28,6 +28,17 @@ export class QueueStats implements DeliveryStats {
   getEmpty = 0;
   redeliver = 0;
   ack = 0;
+
+  add(other: QueueStats): void {
+    this.publish += other.publish;
+    this.deliver += other.deliver;
+    this.deliverNoAck += other.deliverNoAck;
+    this.get += other.get;
+    this.getNoAck += other.getNoAck;
+    this.getEmpty += other.getEmpty;
+    this.redeliver += other.redeliver;
+    this.ack += other.ack;
+  }
 }
 
 /** One exchange. */
@@ -40,6 +51,8 @@ export class ExchangeStats {
 /** One channel; added up, one virtual host. */
 export class ChannelStats implements DeliveryStats {
   publish = 0;
+  /** Those that ask for a confirm. */
+  publishConfirm = 0;
   confirm = 0;
   /** Unroutable and mandatory. */
   returnUnroutable = 0;
@@ -55,6 +68,7 @@ export class ChannelStats implements DeliveryStats {
 
   add(other: ChannelStats): void {
     this.publish += other.publish;
+    this.publishConfirm += other.publishConfirm;
     this.confirm += other.confirm;
     this.returnUnroutable += other.returnUnroutable;
     this.dropUnroutable += other.dropUnroutable;

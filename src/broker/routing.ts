@@ -1,7 +1,7 @@
 import type { Destination } from './binding.ts';
 import { hasCopyHeaders, routingKeysOf } from './copy-headers.ts';
 import { Exchange } from './exchange.ts';
-import type { Admission } from './interceptor.ts';
+import type { Admission, Interceptor } from './interceptor.ts';
 import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
@@ -63,11 +63,9 @@ function findRoute(
   let looksBeyondKey = false;
   // A set that grows while it is walked is walked to its new end.
   for (const exchange of reached) {
-    const { interceptor, matcher } = exchange;
-    looksBeyondKey ||= interceptor !== undefined || matcher.looksBeyondKey;
-    const admission = interceptor?.admit(message);
-    if (admission !== undefined) admissions.push(admission);
-    if (admission?.goesOn === false) continue;
+    const { interceptors, matcher } = exchange;
+    looksBeyondKey ||= interceptors.length > 0 || matcher.looksBeyondKey;
+    if (!admits(interceptors, message, admissions)) continue;
     const destinations = new Set<Destination>();
     matcher.match(routingKeys, message, destinations);
     for (const destination of destinations) {
@@ -81,6 +79,16 @@ function findRoute(
   }
   const isNowhere = queues.size === 0 && admissions.length === 0;
   return { route: isNowhere ? Route.nowhere : new Route([...queues], admissions), looksBeyondKey };
+}
+
+/** False when one of them keeps the message. */
+function admits(interceptors: readonly Interceptor[], message: Message, into: Admission[]): boolean {
+  for (const interceptor of interceptors) {
+    const admission = interceptor.admit(message);
+    if (admission !== undefined) into.push(admission);
+    if (admission?.goesOn === false) return false;
+  }
+  return true;
 }
 
 /** The default exchange may be named but, as in RabbitMQ, routes nothing then: it has no real bindings. */

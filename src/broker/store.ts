@@ -54,6 +54,9 @@ export interface Definition {
   readonly value: JsonValue;
 }
 
+/** Notes a definition to be written with the next commit; `null` removes it. */
+export type Define = (key: readonly string[], value: JsonValue) => void;
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /** First byte of a row's key: what the row is about. Each table has one owner, who alone knows the rest of its keys. */
@@ -138,6 +141,8 @@ export interface StoredEntry {
 export interface Store {
   /** False: nothing survives the process, and nothing can be paged out of memory. */
   readonly durable: boolean;
+  /** Messages that were found damaged since the start. They are not delivered; the log names them. */
+  readonly damagedCount: number;
   /** Reads what a previous run left. Called once, before anything else. */
   recover(): Recovered;
   /**
@@ -167,6 +172,7 @@ export interface Store {
 /** Keeps nothing but rows: commits are done at once. For test suites and brokers without a data directory. */
 export class MemoryStore implements Store {
   readonly durable = false;
+  readonly damagedCount = 0;
   readonly #rows = new OrderedRows<Buffer>();
 
   recover(): Recovered {

@@ -13,6 +13,7 @@ import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
+import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
 import {
   type BindingRow,
   bindingKey,
@@ -27,13 +28,14 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -45,7 +47,7 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { Queue, type QueueOptions } from './queue.ts';
-import type { QueueType } from './queue-type.ts';
+import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
@@ -54,11 +56,28 @@ import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
+import { type SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+
+/** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
+export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
+export type VhostLimitName = (typeof vhostLimitNames)[number];
+
+/** A limit that is absent or negative is none. */
+export type VhostLimits = Readonly<Partial<Record<VhostLimitName, number>>>;
+
+/** What is said of a virtual host besides what is in it. */
+export interface VhostMetadata {
+  readonly description: string;
+  readonly tags: readonly string[];
+  /** The type of queues that are declared without x-queue-type. */
+  readonly defaultQueueType: QueueType | undefined;
+}
 
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
+  readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
@@ -94,8 +113,14 @@ export class VirtualHost implements PolicyScope {
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
+  metadata: VhostMetadata = { description: '', tags: [], defaultQueueType: undefined };
+  limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the queues that are deleted. */
+  readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
+    queueTypes.map((type) => [type, new QueueStats()]),
+  );
 
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
@@ -161,16 +186,24 @@ export class VirtualHost implements PolicyScope {
     }
     checkNotReserved('exchange', name);
     type.checkArguments?.(all);
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
       actor.require('write', 'exchange', alternate);
     }
-    const exchange = new Exchange({ name, type, durable, autoDelete, internal, arguments: all });
-    exchange.applyPolicies(this.policies.match('exchange', name));
-    this.#exchanges.set(name, exchange);
+    const exchange = this.#addExchange({ name, type, durable, autoDelete, internal, arguments: all });
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+  }
+
+  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+    const exchange = new Exchange(options);
+    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    equipExchange(exchange, this.broker, exchange.sideLogs);
+    exchange.applyPolicies(this.policies.match('exchange', exchange.name));
+    this.#exchanges.set(exchange.name, exchange);
+    return exchange;
   }
 
   /** What is not there counts as deleted. @throws AmqpError 403, 406 */
@@ -223,7 +256,9 @@ export class VirtualHost implements PolicyScope {
     if (kind === 'exchange') checkNotDefault(destination);
     checkNotDefault(source);
     actor.require('read', 'exchange', source);
-    return { source: this.#exchanges.get(source), destination: this.#destination(kind, destination) };
+    const exchange = this.#exchanges.get(source);
+    if (exchange !== undefined) actor.requireTopic('read', exchange, declaration.routingKey);
+    return { source: exchange, destination: this.#destination(kind, destination) };
   }
 
   /** @throws AmqpError 403, 404 (passive), 405, 406 */
@@ -235,9 +270,10 @@ export class VirtualHost implements PolicyScope {
       queue.touchIdle();
       return queue;
     }
-    const { exclusive, autoDelete, arguments: all } = declaration;
+    const { exclusive, autoDelete } = declaration;
     // What lives no longer than a connection survives no restart.
     const durable = declaration.durable && !exclusive;
+    const all = this.#withDefaultType(declaration.arguments, durable, exclusive);
     if (given === '') checkServerNamed(all);
     const name = given === '' ? generatedName('amq.gen-') : given;
     const existing = this.#queues.get(name);
@@ -253,14 +289,31 @@ export class VirtualHost implements PolicyScope {
       existing.touchIdle();
       return existing;
     }
+    this.#checkQueueLimit(name);
     const deadLetterExchange = exchangeNameArgument(resource, 'x-dead-letter-exchange', all);
     if (deadLetterExchange !== undefined) {
       actor.require('read', 'queue', name);
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
     if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+  }
+
+  /** A queue that cannot be of the default type is classic. */
+  #withDefaultType(all: FieldTable, durable: boolean, exclusive: boolean): FieldTable {
+    const { defaultQueueType: type } = this.metadata;
+    if (type === undefined || all.has('x-queue-type')) return all;
+    if (type !== 'classic' && (!durable || exclusive)) return all;
+    return all.with('x-queue-type', { tag: 'S', value: Buffer.from(type) });
+  }
+
+  #checkQueueLimit(name: string): void {
+    const limit = this.limits['max-queues'];
+    if (limit === undefined || limit < 0 || this.#queues.size < limit) return;
+    const reached = `queue limit in vhost '${this.name}' (${limit}) is reached`;
+    throw preconditionFailed(`cannot declare queue '${name}': ${reached}`);
   }
 
   #createQueue(
@@ -273,7 +326,9 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    const sideLogs = new SideLogs(this.broker);
+    const declared = { name, type, durable, autoDelete, exclusiveOwner, arguments: all, sideLogs };
+    const queue = this.#addQueue(declared, logs);
     this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
@@ -291,6 +346,7 @@ export class VirtualHost implements PolicyScope {
       backlog: new Backlog(logs),
     };
     const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;
   }
@@ -362,6 +418,17 @@ export class VirtualHost implements PolicyScope {
     this.topologyVersion++;
   }
 
+  /** The virtual host is deleted, and with it everything that is in it. Its connections are gone by now. */
+  destroy(): void {
+    this.deadLetters.stop();
+    for (const kind of ['policy', 'operator_policy'] as const) {
+      for (const { name } of this.policies.list(kind))
+        this.broker.define(policyKey(kind, this.name, name), null);
+    }
+    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
+  }
+
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
     this.deadLetters.stop();
@@ -392,15 +459,14 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    const exchange = new Exchange({ ...row, type, durable: true });
-    exchange.applyPolicies(this.policies.match('exchange', row.name));
-    this.#exchanges.set(row.name, exchange);
+    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
   }
 
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
     const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
-    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined }, logs);
+    const sideLogs = new SideLogs(this.broker, row.sideLogs);
+    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined, sideLogs }, logs);
   }
 
   #recoverBindings(row: BindingRow): void {
@@ -443,17 +509,19 @@ export class VirtualHost implements PolicyScope {
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);
     if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
+    for (const log of exchange.sideLogs?.logs ?? []) this.broker.dropLog(log);
   }
 
   #removeQueue(queue: Queue): void {
     this.#queues.delete(queue.name);
     this.broker.churn.queueDeleted++;
+    this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
     this.#removeBindingsTo(queue);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    for (const log of queue.backlog.logs) this.broker.dropLog(log);
+    for (const log of queue.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {

@@ -87,6 +87,7 @@ function brokerOptions(config: Config) {
   const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
   const {
     managementPort,
+    metricsPort,
     consumerMax,
     memoryWatermarkShare: _share,
     memoryWatermarkBytes: _bytes,
@@ -95,6 +96,7 @@ function brokerOptions(config: Config) {
   return {
     ...options,
     ...(managementPort !== undefined && { managementPort }),
+    ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
     memoryWatermark: memoryWatermark(config),
   };
@@ -144,7 +146,7 @@ function startError(error: unknown): CommandError {
   switch (code) {
     case 'EADDRINUSE':
       return new CommandError(
-        `${where} is already in use, perhaps by another broker: choose another with --port and --management-port`,
+        `${where} is already in use, perhaps by another broker: choose another with --port, --management-port or --metrics-port`,
         ExitCode.Unavailable,
       );
     case 'EADDRNOTAVAIL':

@@ -190,11 +190,29 @@ export function readSettings(read: SettingReader) {
     generationBytes: read({
       flag: 'generation-size',
       fileKeys: ['generation_size'],
-      type: size(16 * mebibyte, 64 * 1024 * mebibyte),
+      type: size(mebibyte, 64 * 1024 * mebibyte),
       defaultValue: 1024 * mebibyte,
       defaultText: '1GiB',
       doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
       chapter: 'Memory and disk',
+    }),
+    metricsPort: read({
+      flag: 'metrics-port',
+      fileKeys: ['prometheus.tcp.port'],
+      type: portOrNone,
+      defaultValue: 15_692,
+      defaultText: '15692',
+      doc: 'TCP port where Prometheus finds the metrics; none turns it off.',
+      chapter: 'Metrics',
+    }),
+    metricsHost: read({
+      flag: 'metrics-host',
+      fileKeys: ['prometheus.tcp.ip'],
+      type: text,
+      defaultValue: '::',
+      defaultText: ':: (every address)',
+      doc: 'Address the metrics are served on.',
+      chapter: 'Metrics',
     }),
   };
 }

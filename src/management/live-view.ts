@@ -6,7 +6,7 @@ import type { BrokerTotals, BrokerView, HealthView, ListenerView, QueueView } fr
 export interface ConnectionCounts {
   readonly connectionCount: number;
   readonly channelCount: number;
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly addresses: readonly { readonly protocol: string; readonly host: string; readonly port: number }[];
 }
 
 /** A running broker as the HTTP API sees it. */
@@ -37,7 +37,7 @@ export class LiveBrokerView implements BrokerView {
   }
 
   listeners(): readonly ListenerView[] {
-    return this.#connections.addresses.map(({ host, port }) => ({ protocol: 'amqp', address: host, port }));
+    return this.#connections.addresses.map(({ protocol, host, port }) => ({ protocol, address: host, port }));
   }
 
   virtualHosts(): readonly string[] {
@@ -55,6 +55,7 @@ export class LiveBrokerView implements BrokerView {
       ready: this.#connections.addresses.length > 0,
       alarms: this.#broker.alarms.resources,
       virtualHostsDown: [],
+      damagedMessages: this.#broker.store.damagedCount,
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { RequestListener, Server } from 'node:http';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -5,15 +6,18 @@ import {
   fastify,
   type HTTPMethods,
 } from 'fastify';
-import type { Logger } from '../logger.ts';
+import { type Logger, silentLogger } from '../logger.ts';
+import type { Certificates } from '../tls/certificates.ts';
 import { requireManagementUser } from './basic-authentication.ts';
 import {
   checkAlarms,
   checkLocalAlarms,
   checkReadyToServeClients,
+  checkStore,
   checkVirtualHosts,
   type HealthCheck,
 } from './health.ts';
+import { createHttpsServer } from './https-server.ts';
 import { overviewBody } from './overview.ts';
 import { queueBodies, selectColumns } from './queues.ts';
 import type { Authenticate, BrokerView } from './view.ts';
@@ -22,9 +26,11 @@ export interface ManagementOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
+  /** HTTPS, with these. */
+  readonly certificates?: Certificates | undefined;
   readonly view: BrokerView;
   readonly authenticate: Authenticate;
-  readonly logger?: Logger;
+  readonly log?: Logger;
 }
 
 /** The HTTP API (RabbitMQ page "HTTP API Reference"), listening. */
@@ -41,10 +47,18 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
 
 /** @throws the listener's error, such as EADDRINUSE. */
 export async function startManagement(options: ManagementOptions): Promise<ManagementServer> {
-  const app = fastify({ bodyLimit: bodyBytesMax, forceCloseConnections: true });
+  const { certificates, log = silentLogger } = options;
+  const limits = { bodyLimit: bodyBytesMax, forceCloseConnections: true } as const;
+  const app: FastifyInstance =
+    certificates === undefined
+      ? fastify(limits)
+      : fastify({
+          ...limits,
+          serverFactory: (handler: RequestListener): Server => createHttpsServer(certificates, handler, log),
+        });
   app.setNotFoundHandler((_request, reply) => notFound(reply));
   app.setErrorHandler((error, request, reply) => {
-    options.logger?.error({ err: error, method: request.method, url: request.url }, 'HTTP request failed');
+    log.error({ err: error, method: request.method, url: request.url }, 'HTTP request failed');
     return reply.code(500).send({ error: 'Internal Server Error', reason: 'see the log of the broker' });
   });
   routes(app, options);
@@ -73,6 +87,7 @@ function routes(app: FastifyInstance, { view, authenticate }: ManagementOptions)
   get('/api/health/checks/alarms', health(checkAlarms));
   get('/api/health/checks/local-alarms', health(checkLocalAlarms));
   get('/api/health/checks/virtual-hosts', health(checkVirtualHosts));
+  get('/api/health/checks/store', health(checkStore));
   get('/api/health/checks/ready-to-serve-clients', health(checkReadyToServeClients));
   get('/api/aliveness-test/:vhost', (request, reply) =>
     hasVirtualHost(view, parameter(request, 'vhost'))

@@ -141,6 +141,23 @@ function walk(buffer: Buffer, start: number, end: number, flags: number, into: P
   return at;
 }
 
+/** Where the value of a property stands in a list that has been scanned; both 0 if it is absent. */
+export function findProperty(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  flag: number,
+): { readonly start: number; readonly end: number } {
+  const flags = buffer.readUInt16BE(start);
+  if ((flags & flag) === 0) return { start: 0, end: 0 };
+  const values = start + 2;
+  const scan = new PropertyScan();
+  return {
+    start: placeFor(flag, buffer, values, end, flags),
+    end: walk(buffer, values, end, flags & (flagsBefore(flag) | flag), scan),
+  };
+}
+
 /** `undefined` removes the property; what is not named stays as it is. */
 export interface PropertyChanges {
   readonly headers?: FieldTable | undefined;

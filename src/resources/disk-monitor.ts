@@ -35,6 +35,10 @@ export class DiskMonitor {
     return monitor;
   }
 
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
   /** Resolves when the new limit has been checked. */
   async setLimit(limitBytes: number): Promise<void> {
     this.#limitBytes = limitBytes;

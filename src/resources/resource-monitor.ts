@@ -48,6 +48,16 @@ export class ResourceMonitor {
     return monitor;
   }
 
+  /** Memory in use above which publishers are blocked. */
+  get memoryLimitBytes(): number {
+    return this.#memory.limitBytes;
+  }
+
+  /** Free space below which publishers are blocked; undefined without a data directory. */
+  get diskFreeLimitBytes(): number | undefined {
+    return this.#disk?.limitBytes;
+  }
+
   setMemoryWatermark(watermark: MemoryWatermark): void {
     this.#memory.setWatermark(watermark);
   }

@@ -1,3 +1,4 @@
+import { Undecided } from '../broker/actor.ts';
 import type { ConsumerChannel } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
@@ -133,7 +134,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
 
   /** Those that change with every confirm are brought up to date here. */
   currentStats(): ChannelStats {
-    this.stats.confirm = this.#publisher.confirmedCount;
+    const { confirmedCount, unconfirmedCount } = this.#publisher;
+    this.stats.confirm = confirmedCount;
+    this.stats.publishConfirm = confirmedCount + unconfirmedCount;
     return this.stats;
   }
 
@@ -160,13 +163,32 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     } else if (id === MethodId.BasicAck && end - start === ackBytes) {
       this.#acked(buffer, start);
     } else {
-      const method = decodeMethod(id, buffer, start, end);
-      try {
-        this.#handle(method);
-      } catch (error) {
-        throw error instanceof AmqpError ? error.during(id) : error;
-      }
+      this.#perform(decodeMethod(id, buffer, start, end));
     }
+  }
+
+  #perform(method: Method): void {
+    try {
+      this.#handle(method);
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error instanceof AmqpError ? error.during(method.id) : error;
+      this.tryAgain(error.decided, () => this.#perform(method));
+    }
+  }
+
+  /** Tries again what has to wait for a permission; meanwhile nothing more is read from the connection. */
+  tryAgain(decided: Promise<void>, again: () => void): void {
+    const connection = this.#connection;
+    connection.pauseInput();
+    void decided.then(() => {
+      try {
+        if (!this.#isReleased) again();
+      } catch (error) {
+        connection.methodFailed(this.id, error);
+      }
+      connection.chunkEnd();
+      connection.resumeInput();
+    });
   }
 
   /** basic.ack, decoded by hand: it comes as often as deliveries go. */

@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
+import type { Account } from '../access/back-end.ts';
 import { UserActor } from '../access/user-actor.ts';
-import type { User } from '../access/users.ts';
 import type { Actor } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Timer } from '../broker/clock.ts';
@@ -22,6 +21,7 @@ import { Input, type InputHandler } from './input.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
+import { type ByteStream, connectionName, type TlsPeer, type Transport } from './transport.ts';
 import type { Tuning } from './tuning.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
@@ -31,6 +31,8 @@ export interface ConnectionContext extends HandshakeContext {
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
+  /** @throws AmqpError 530 when the user has no room for one more channel */
+  checkChannelLimit(user: string): void;
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
@@ -71,17 +73,11 @@ export class Connection
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
   readonly name: string;
-  readonly remoteAddress: string | undefined;
-  /** The client's address, IPv4 written as such. */
-  readonly peerHost: string;
-  readonly peerPort: number;
-  /** Our side of the socket. */
-  readonly host: string;
-  readonly port: number;
+  readonly transport: Transport;
   /** Milliseconds since the epoch. */
   readonly connectedAt: number;
 
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #context: ConnectionContext;
   readonly #input: Input;
   readonly #unread: UnreadLimit;
@@ -101,21 +97,18 @@ export class Connection
   /** Why the connection ends, when it is not by the client's connection.close. */
   #endReason: string | undefined;
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  constructor(transport: Transport, context: ConnectionContext) {
+    const { stream: socket, ends } = transport;
+    this.transport = transport;
     this.#socket = socket;
     this.#context = context;
     this.broker = context.broker;
     this.log = context.log;
-    this.remoteAddress = socket.remoteAddress;
-    this.peerHost = plainAddress(socket.remoteAddress);
-    this.peerPort = socket.remotePort ?? 0;
-    this.host = plainAddress(socket.localAddress);
-    this.port = socket.localPort ?? 0;
-    this.name = `${this.peerHost}:${this.peerPort} -> ${this.host}:${this.port}`;
+    this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
-    this.#input = new Input(socket, this);
+    this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
     this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
@@ -129,7 +122,7 @@ export class Connection
     socket.on('close', () => this.#socketClosed());
   }
 
-  get user(): User {
+  get user(): Account {
     return this.#opened.user;
   }
 
@@ -179,6 +172,11 @@ export class Connection
     return this.#session;
   }
 
+  /** Whose connection it is; `undefined` before connection.open and from closing on. */
+  get session(): Session | undefined {
+    return this.isRunning ? this.#session : undefined;
+  }
+
   get isRunning(): boolean {
     return this.#phase === 'running';
   }
@@ -205,6 +203,29 @@ export class Connection
   }
 
   /** Such as `PLAIN`. */
+  /** The client's address, IPv4 written as such. */
+  get peerHost(): string {
+    return this.transport.ends.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.transport.ends.peerPort;
+  }
+
+  /** `undefined`: no TLS. */
+  get tls(): TlsPeer | undefined {
+    return this.transport.tls;
+  }
+
+  /** Our side of the socket. */
+  get host(): string {
+    return this.transport.ends.host;
+  }
+
+  get port(): number {
+    return this.transport.ends.port;
+  }
+
   get mechanism(): string {
     return this.#opened.mechanism;
   }
@@ -298,9 +319,7 @@ export class Connection
       }
     } catch (error) {
       // Channels name the failing method themselves, where RabbitMQ names one.
-      const cause = number === 0 && error instanceof AmqpError ? error.during(id) : error;
-      if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, cause));
-      else this.methodFailed(number, cause);
+      this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
   }
 
@@ -427,6 +446,8 @@ export class Connection
       this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
       return;
     }
+    // Nor here.
+    this.#context.checkChannelLimit(this.user.name);
     channels.add(number, new Channel(this, number));
     this.broker.churn.channelCreated++;
     this.output.method(number, { id: MethodId.ChannelOpenOk });
@@ -436,7 +457,9 @@ export class Connection
 
   /** Closes the channel or, if it is a matter of the connection, that. */
   methodFailed(number: number, error: unknown): void {
-    if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
+    if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, error));
+    else if (error instanceof AmqpError && !error.hard && number !== 0)
+      this.closeChannelWithError(number, error);
     else this.failed(error);
   }
 
@@ -570,7 +593,7 @@ export class Connection
   }
 
   #resetAfter(delayMs: number): void {
-    this.#setDeadline(delayMs, () => this.#socket.resetAndDestroy());
+    this.#setDeadline(delayMs, () => this.transport.reset());
   }
 
   #setDeadline(delayMs: number, run: () => void): void {
@@ -598,7 +621,7 @@ export class Connection
     this.#deadline?.cancel();
     this.#handshake = undefined;
     this.#session = session;
-    this.#actor = new UserActor(this, user.name, vhost.name, this.#context.access.permissions);
+    this.#actor = new UserActor(this, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;
@@ -632,11 +655,6 @@ export class Connection
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
-}
-
-/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
-function plainAddress(address: string | undefined): string {
-  return `${address}`.replace(/^::ffff:/i, '');
 }
 
 /** exchange.* and queue.*: what {@link Answers} are for. */

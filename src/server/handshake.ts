@@ -1,6 +1,6 @@
 import type { AccessControl } from '../access/access-control.ts';
 import { AuthenticationFailure } from '../access/authentication-failure.ts';
-import type { User } from '../access/users.ts';
+import type { Account, Answer } from '../access/back-end.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
@@ -14,11 +14,12 @@ import {
 import { ClientProperties } from './client-properties.ts';
 import { serverProperties } from './server-properties.ts';
 import type { ServerSettings } from './settings.ts';
+import type { TlsPeer } from './transport.ts';
 import { checkTuning, type Tuning } from './tuning.ts';
 
 /** What a connection knows about its client once it is open. */
 export interface Session {
-  readonly user: User;
+  readonly user: Account;
   /** How the client logged in, such as `PLAIN`. */
   readonly mechanism: string;
   readonly client: ClientProperties;
@@ -28,7 +29,9 @@ export interface Session {
 
 /** What the handshake needs of the connection it is for. */
 export interface HandshakeHost {
-  readonly remoteAddress: string | undefined;
+  /** The client's IP address. */
+  readonly peerHost: string;
+  readonly tls: TlsPeer | undefined;
   readonly isClosed: boolean;
   send(method: ServerMethod): void;
   pauseInput(): void;
@@ -46,12 +49,13 @@ export interface HandshakeHost {
 export interface HandshakeContext {
   readonly access: AccessControl;
   readonly settings: ServerSettings;
-  readonly connectionCount: number;
   virtualHost(name: string): VirtualHost | undefined;
+  /** @throws AmqpError 530 when the node, the virtual host or the user has no room for one more connection */
+  checkConnectionLimits(user: string, vhost: VirtualHost): void;
 }
 
 /** Named as RabbitMQ names the states of a connection, which its error texts show. */
-type Stage = 'starting' | 'tuning' | 'opening';
+type Stage = 'starting' | 'tuning' | 'opening' | 'opened';
 
 /** From connection.start to connection.open-ok (AMQP 0-9-1 section 2.2.4). */
 export class Handshake {
@@ -59,7 +63,7 @@ export class Handshake {
   readonly #context: HandshakeContext;
   #stage: Stage = 'starting';
   #client: ClientProperties | undefined;
-  #user: User | undefined;
+  #user: Account | undefined;
   #tuning: Tuning | undefined;
   #mechanism = '';
 
@@ -79,7 +83,7 @@ export class Handshake {
       versionMajor: 0,
       versionMinor: 9,
       serverProperties: serverProperties(this.#context.settings),
-      mechanisms: Buffer.from(this.#context.access.mechanismNames),
+      mechanisms: Buffer.from(this.#context.access.mechanismNames(this.#host.tls)),
       locales: Buffer.from('en_US'),
     });
   }
@@ -91,7 +95,7 @@ export class Handshake {
     } else if (method.id === MethodId.ConnectionTuneOk && this.#stage === 'tuning') {
       this.#tune(method);
     } else if (method.id === MethodId.ConnectionOpen && this.#stage === 'opening') {
-      this.#open(method);
+      void this.#open(method);
     } else {
       throw new AmqpError(ReplyCode.ChannelError, `unexpected method in connection state ${this.#stage}`);
     }
@@ -105,7 +109,7 @@ export class Handshake {
     host.pauseInput();
     try {
       const { access } = this.#context;
-      const user = await access.authenticate(startOk.mechanism, startOk.response, host.remoteAddress);
+      const user = await access.authenticate(startOk.mechanism, startOk.response, host.peerHost, host.tls);
       if (host.isClosed) return;
       this.#user = user;
       this.#proposeTuning();
@@ -143,23 +147,49 @@ export class Handshake {
     this.#host.setFrameMax(this.#tuning.frameMax);
   }
 
-  #open({ virtualHost: name }: ConnectionOpen): void {
+  async #open({ virtualHost: name }: ConnectionOpen): Promise<void> {
+    const host = this.#host;
+    this.#stage = 'opened';
+    host.pauseInput();
+    try {
+      const session = await this.#session(name);
+      if (!host.isClosed) host.opened(session);
+    } catch (error) {
+      if (!host.isClosed)
+        host.failed(error instanceof AmqpError ? error.during(MethodId.ConnectionOpen) : error);
+    }
+    host.resumeInput();
+  }
+
+  /** In RabbitMQ's order. @throws AmqpError 530 */
+  async #session(name: string): Promise<Session> {
     const user = this.#user;
     const client = this.#client;
     const tuning = this.#tuning;
     if (user === undefined || client === undefined || tuning === undefined) {
       throw new Error('connection.open before login and tuning');
     }
-    const { settings, connectionCount, access } = this.#context;
-    if (connectionCount > settings.connectionMax) {
-      const limit = `node connection limit (${settings.connectionMax}) is reached`;
-      throw new AmqpError(ReplyCode.NotAllowed, `connection refused: ${limit}`);
-    }
-    const vhost = this.#context.virtualHost(name);
-    if (vhost === undefined) throw new AmqpError(ReplyCode.NotAllowed, `vhost ${name} not found`);
-    if (access.permissions.get(name, user.name) === undefined) {
+    this.#checkedVirtualHost(name, user);
+    if (!(await isAllowed(user.vhostAccess(name)))) {
       throw new AmqpError(ReplyCode.NotAllowed, `access to vhost '${name}' refused for user '${user.name}'`);
     }
-    this.#host.opened({ user, mechanism: this.#mechanism, client, tuning, vhost });
+    // Once more: the answer may have taken its time.
+    return { user, mechanism: this.#mechanism, client, tuning, vhost: this.#checkedVirtualHost(name, user) };
+  }
+
+  #checkedVirtualHost(name: string, user: Account): VirtualHost {
+    const vhost = this.#context.virtualHost(name);
+    if (vhost === undefined) throw new AmqpError(ReplyCode.NotAllowed, `vhost ${name} not found`);
+    this.#context.checkConnectionLimits(user.name, vhost);
+    return vhost;
+  }
+}
+
+/** A back end that cannot be asked allows nothing. */
+async function isAllowed(answer: Answer): Promise<boolean> {
+  try {
+    return await answer;
+  } catch {
+    return false;
   }
 }

@@ -1,12 +1,9 @@
-import type { Socket } from 'node:net';
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
-
-/** What a socket hands out at once, when it has that much. */
-const wholeChunkBytes = 64 * 1024;
 
 /** Who gets what arrives. */
 export interface InputHandler extends FrameHandler {
@@ -23,7 +20,9 @@ export interface InputHandler extends FrameHandler {
  * read from the socket either: the client waits, rather than a backlog growing here.
  */
 export class Input {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
+  /** What the socket hands out at once, when it has that much. */
+  readonly #wholeChunkBytes: number;
   readonly #handler: InputHandler;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
@@ -32,8 +31,9 @@ export class Input {
   #pauses = 0;
   #hasMore = false;
 
-  constructor(socket: Socket, handler: InputHandler) {
+  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
     this.#socket = socket;
+    this.#wholeChunkBytes = wholeChunkBytes;
     this.#handler = handler;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
@@ -59,7 +59,7 @@ export class Input {
   }
 
   #received(chunk: Buffer): void {
-    this.#hasMore = chunk.length >= wholeChunkBytes;
+    this.#hasMore = chunk.length >= this.#wholeChunkBytes;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
   }

@@ -1,12 +1,17 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import type { AccessControl } from '../access/access-control.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
+import { AmqpError, ReplyCode } from '../protocol/errors.ts';
+import type { Certificates } from '../tls/certificates.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { DeliveryTimeouts } from './delivery-timeouts.ts';
+import { Doorway } from './doorway.ts';
+import type { Session } from './handshake.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { ServerSettings } from './settings.ts';
+import type { Transport } from './transport.ts';
 
 export interface ListenerOptions {
   readonly broker: Broker;
@@ -15,8 +20,16 @@ export interface ListenerOptions {
   readonly log: Logger;
 }
 
+/** What clients of one address have to do before they speak AMQP. */
+export interface ListenOptions {
+  readonly certificates?: Certificates | undefined;
+  /** A proxy puts a header of the PROXY protocol first. */
+  readonly proxyProtocol?: boolean;
+}
+
 /** Where a listener really listens. */
 export interface ListenerAddress {
+  readonly protocol: 'amqp' | 'amqp/ssl';
   readonly host: string;
   readonly port: number;
 }
@@ -30,6 +43,7 @@ export class Listener implements ConnectionContext {
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
   readonly #servers: Server[] = [];
+  readonly #doorways: Doorway[] = [];
   readonly #addresses: ListenerAddress[] = [];
   readonly #connections = new Set<Connection>();
   #allClosed: (() => void) | undefined;
@@ -67,13 +81,65 @@ export class Listener implements ConnectionContext {
     return this.broker.vhost(name);
   }
 
+  checkConnectionLimits(username: string, vhost: VirtualHost): void {
+    const { connectionMax } = this.settings;
+    if (this.#connections.size > connectionMax) {
+      throw notAllowed(`connection refused: node connection limit (${connectionMax}) is reached`);
+    }
+    const ofVhost = vhost.limits['max-connections'];
+    if (isReached(ofVhost, () => this.#count(({ vhost: { name } }) => name === vhost.name))) {
+      const refusal = `access to vhost '${vhost.name}' refused for user '${username}'`;
+      throw notAllowed(`${refusal}: connection limit (${ofVhost}) is reached`);
+    }
+    const ofUser = this.access.users.get(username)?.limits['max-connections'];
+    if (isReached(ofUser, () => this.#count(({ user }) => user.name === username))) {
+      const refusal = `connection refused for user '${username}'`;
+      throw notAllowed(`${refusal}: user connection limit (${ofUser}) is reached`);
+    }
+  }
+
+  checkChannelLimit(username: string): void {
+    const limit = this.access.users.get(username)?.limits['max-channels'];
+    const channelCount = () =>
+      this.#sum(({ session, channelCount: count }) => (session?.user.name === username ? count : 0));
+    if (!isReached(limit, channelCount)) return;
+    const reached = `has reached the maximum allowed user limit of (${limit})`;
+    throw notAllowed(`number of channels opened for user '${username}' ${reached}`);
+  }
+
+  /** Counted only where there is a limit: it takes a look at every connection. */
+  #count(isMeant: (session: Session) => boolean): number {
+    return this.#sum(({ session }) => (session !== undefined && isMeant(session) ? 1 : 0));
+  }
+
+  #sum(value: (connection: Connection) => number): number {
+    let sum = 0;
+    for (const connection of this.#connections) sum += value(connection);
+    return sum;
+  }
+
+  closeConnections(isMeant: (session: Session) => boolean, reason: string): void {
+    for (const connection of this.#connections) {
+      const { session } = connection;
+      if (session !== undefined && isMeant(session)) connection.closeForced(reason);
+    }
+  }
+
   /**
    * Starts to listen on an address; port 0 takes any free one.
    *
    * @throws the operating system's error when it cannot: the port is taken, the address is not ours
    */
-  async listen(host: string, port: number): Promise<ListenerAddress> {
-    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  async listen(host: string, port: number, options: ListenOptions = {}): Promise<ListenerAddress> {
+    const doorway = new Doorway({
+      certificates: options.certificates,
+      proxyProtocol: options.proxyProtocol ?? false,
+      timeoutMs: this.settings.handshakeTimeoutMs,
+      clock: this.broker.clock,
+      log: this.log,
+      enter: (transport) => this.enter(transport),
+    });
+    const server = createServer({ noDelay: true }, (socket) => doorway.accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host, port }, () => {
@@ -86,16 +152,20 @@ export class Listener implements ConnectionContext {
       this.log.error({ err: error }, `cannot accept connections: ${error.message}`),
     );
     this.#servers.push(server);
+    this.#doorways.push(doorway);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
-    const address = { host: bound.address, port: bound.port };
+    const protocol = options.certificates === undefined ? 'amqp' : 'amqp/ssl';
+    const address: ListenerAddress = { protocol, host: bound.address, port: bound.port };
     this.#addresses.push(address);
-    this.log.info(address, `started TCP listener on ${bound.address}:${bound.port}`);
+    const kind = protocol === 'amqp' ? 'TCP' : 'TLS';
+    this.log.info(address, `started ${kind} listener on ${bound.address}:${bound.port}`);
     return address;
   }
 
-  #accept(socket: Socket): void {
-    this.#connections.add(new Connection(socket, this));
+  /** A client that is ready to speak AMQP, wherever it comes from. */
+  enter(transport: Transport): void {
+    this.#connections.add(new Connection(transport, this));
   }
 
   connectionClosed(connection: Connection): void {
@@ -124,10 +194,20 @@ export class Listener implements ConnectionContext {
 
   #stopListening(): void {
     for (const server of this.#servers) server.close();
+    for (const doorway of this.#doorways) doorway.close();
     this.#addresses.length = 0;
   }
 
   #dropAll(): void {
     for (const connection of this.#connections) connection.destroy();
   }
+}
+
+/** A negative limit is none. */
+function isReached(limit: number | undefined, count: () => number): boolean {
+  return limit !== undefined && limit >= 0 && count() >= limit;
+}
+
+function notAllowed(text: string): AmqpError {
+  return new AmqpError(ReplyCode.NotAllowed, text);
 }

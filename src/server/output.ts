@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { Message } from '../broker/message.ts';
 import type { Segment } from '../broker/queues/segment.ts';
@@ -8,6 +7,7 @@ import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
 import { FrameType, frameEnd, frameOverhead, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../protocol/methods.ts';
 import { propertiesOffset } from '../protocol/properties.ts';
+import type { ByteStream } from './transport.ts';
 
 /** Written to the socket in one go at most, but for larger messages. */
 const bufferBytes = 256 * 1024;
@@ -36,7 +36,7 @@ export interface BeforeFlush {
  * the event loop, whatever number of channels and queues contributed to it.
  */
 export class Output {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   #buffer: Buffer | undefined;
   #at = 0;
   #isScheduled = false;
@@ -49,7 +49,7 @@ export class Output {
   #wasCongested = false;
 
   /** `onDrain` is called when the socket has caught up after {@link isCongested} was true. */
-  constructor(socket: Socket, onDrain: () => void) {
+  constructor(socket: ByteStream, onDrain: () => void) {
     this.#socket = socket;
     this.#onDrain = onDrain;
     socket.on('drain', () => this.#drained());

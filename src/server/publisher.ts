@@ -1,3 +1,4 @@
+import { Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import { expirationOf } from '../broker/expiration.ts';
@@ -43,6 +44,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
+  /** At this version of the permissions it was allowed to publish there. */
+  #actorVersion = -1;
+  /** Routing keys have to be checked as well. */
+  #checksTopics = false;
   #confirms: ConfirmLedger | undefined;
   #isFlushPending = false;
   #isWaitingForCommit = false;
@@ -89,10 +94,14 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     try {
       this.#publishChecked();
     } catch (error) {
-      throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
-    } finally {
+      if (error instanceof Undecided) {
+        this.#channel.tryAgain(error.decided, () => this.#publish());
+        return;
+      }
       this.#content.letGo();
+      throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
+    this.#content.letGo();
   }
 
   #publishChecked(): void {
@@ -105,6 +114,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
+    if (this.#checksTopics) connection.actor.requireTopic('write', exchange, message.routingKey);
     if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
@@ -132,11 +142,13 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   #exchangeFor(name: string): Exchange {
     const { vhost, actor } = this.#connection;
     const known = this.#exchange;
-    if (known !== undefined && known.name === name && this.#exchangeVersion === vhost.topologyVersion)
-      return known;
+    const isKnown = known?.name === name && this.#exchangeVersion === vhost.topologyVersion;
+    if (known !== undefined && isKnown && this.#actorVersion === actor.version) return known;
     const exchange = vhost.exchangeForPublish(actor, name);
     this.#exchange = exchange;
     this.#exchangeVersion = vhost.topologyVersion;
+    this.#actorVersion = actor.version;
+    this.#checksTopics = actor.checksTopics(exchange);
     return exchange;
   }
 

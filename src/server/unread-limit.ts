@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../broker/clock.ts';
+import type { ByteStream } from './transport.ts';
 
 /**
  * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
@@ -19,12 +19,12 @@ export interface UnreadLimitHost {
 
 /** Bounds what waits in memory for a client that does not read. */
 export class UnreadLimit {
-  readonly #socket: Socket;
+  readonly #socket: ByteStream;
   readonly #clock: Clock;
   readonly #host: UnreadLimitHost;
   #timer: Timer | undefined;
 
-  constructor(socket: Socket, clock: Clock, host: UnreadLimitHost) {
+  constructor(socket: ByteStream, clock: Clock, host: UnreadLimitHost) {
     this.#socket = socket;
     this.#clock = clock;
     this.#host = host;

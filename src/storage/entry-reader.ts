@@ -96,7 +96,7 @@ export class FoundEntry {
   }
 }
 
-/** Walks the keys of one log in one generation, page by page. */
+/** Walks the keys of one span, page by page. */
 class EntryCursor {
   readonly #span: Span;
   readonly #end: Buffer;
@@ -106,10 +106,12 @@ class EntryCursor {
 
   constructor(span: Span, from: number, to: number) {
     this.#span = span;
+    const start = Math.max(from, span.firstSequence);
     this.#end = entryPosition(span.logId, Math.min(to, span.lastSequence + 1));
-    this.#page = this.#fetch(this.#startAt(Math.max(from, span.firstSequence)));
+    this.#page = this.#fetch(this.#startAt(start));
     this.#load();
-    this.skipTo(from);
+    // What lies before the span is another one's: the generation may hold copies of the same log, too.
+    this.skipTo(start);
   }
 
   get found(): FoundEntry | undefined {

@@ -1,10 +1,25 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { findFileDamage, isCutShort } from './file-check.ts';
 import { generationNumbers, generationPath } from './generation.ts';
+
+/**
+ * The files are walked through links in a directory of their own, because LMDB puts its lock file beside the path
+ * it is given, and opening an environment, even for reading only, writes there which root is the newest. A child
+ * that outlives its broker would do so beside the next broker, and a commit that comes at that very moment would
+ * be overwritten by the one after it.
+ */
+const LINKS = 'probe';
+
+interface Suspect {
+  /** Name in the data directory. */
+  readonly name: string;
+  /** How closely it is looked at. Only generations have summaries; the newest may have one that is out of date. */
+  readonly depth: 'values' | 'keys' | 'summary';
+}
 
 /**
  * Reads files with LMDB and says which one it is at. In plain JavaScript, because it runs in a process of its
@@ -12,10 +27,11 @@ import { generationNumbers, generationPath } from './generation.ts';
  */
 const SCRIPT = `
 const { open } = require(process.argv[1]);
-const { writeSync } = require('node:fs');
-for (const argument of process.argv.slice(2)) {
-  const [path, depth] = JSON.parse(argument);
-  writeSync(1, path + '\\n');
+const { readFileSync, writeSync } = require('node:fs');
+const { join } = require('node:path');
+for (const { name, depth } of JSON.parse(readFileSync(0))) {
+  writeSync(1, name + '\\n');
+  const path = join(process.argv[2], name);
   const environment = open(path, { readOnly: true, encoding: 'binary', keyEncoding: 'binary' });
   if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
     for (const key of environment.getKeys()) if (depth === 'values') environment.getBinary(key);
@@ -33,33 +49,42 @@ for (const argument of process.argv.slice(2)) {
  */
 export async function probeDataFiles(directory: string, previousOwnerDied: boolean): Promise<void> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.mdb')).sort();
-  const paths = names
-    .map((name) => join(directory, name))
-    .filter((path) => findFileDamage(path) === undefined);
-  const newest = generationPath(directory, generationNumbers(names).at(-1) ?? 0);
-  const files = paths.map((path) => ({ path, depth: depthOf(path, newest) }));
-  const suspects = files.filter(({ depth }) => previousOwnerDied || depth === 'values');
+  const newest = basename(generationPath(directory, generationNumbers(names).at(-1) ?? 0));
+  const suspects: Suspect[] = [];
+  for (const name of names) {
+    const path = join(directory, name);
+    // What its header says is told by whoever opens it.
+    if (findFileDamage(path) !== undefined) continue;
+    if (isCutShort(path)) suspects.push({ name, depth: 'values' });
+    else if (previousOwnerDied) suspects.push({ name, depth: name === newest ? 'keys' : 'summary' });
+  }
   if (suspects.length === 0) return;
-  const outcome = await walk(suspects.map(({ path, depth }) => JSON.stringify([path, depth])));
-  if (outcome.problem === undefined) return;
+  const { problem, lastName } = await walk(directory, suspects);
+  if (problem === undefined) return;
   throw new DataDirectoryError(
-    `${outcome.lastPath} is damaged: reading it failed (${outcome.problem}); restore the data directory from a backup`,
+    `${join(directory, lastName)} is damaged: reading it failed (${problem}); restore the data directory from a backup`,
   );
 }
 
-/** How closely a file is looked at. Only generations have summaries; the newest may have one that is out of date. */
-function depthOf(path: string, newest: string): 'values' | 'keys' | 'summary' {
-  if (isCutShort(path)) return 'values';
-  return path === newest ? 'keys' : 'summary';
-}
-
-function walk(files: readonly string[]): Promise<{ problem: string | undefined; lastPath: string }> {
+async function walk(
+  directory: string,
+  files: readonly Suspect[],
+): Promise<{ problem: string | undefined; lastName: string }> {
+  const links = join(directory, LINKS);
+  await rm(links, { recursive: true, force: true });
+  await mkdir(links);
+  for (const { name } of files) await symlink(join('..', name), join(links, name));
   const lmdb = createRequire(import.meta.url).resolve('lmdb');
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['-e', SCRIPT, lmdb, ...files], (error, stdout) => {
-      const lastPath = stdout.trim().split('\n').at(-1) ?? '';
-      const problem = error === null ? undefined : (error.signal ?? `exit code ${error.code}`);
-      resolve({ problem, lastPath });
+  try {
+    return await new Promise((resolve) => {
+      const child = execFile(process.execPath, ['-e', SCRIPT, lmdb, links], (error, stdout) => {
+        const lastName = stdout.trim().split('\n').at(-1) ?? '';
+        const problem = error === null ? undefined : (error.signal ?? `exit code ${error.code}`);
+        resolve({ problem, lastName });
+      });
+      child.stdin?.on('error', () => {}).end(JSON.stringify(files));
     });
-  });
+  } finally {
+    await rm(links, { recursive: true, force: true });
+  }
 }

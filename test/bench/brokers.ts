@@ -38,7 +38,17 @@ function leveret(): Broker {
     start: async () => {
       const port = await freePort();
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-'));
-      const args = ['server', '--port', `${port}`, '--host', '127.0.0.1', '--management-port', 'none'];
+      const args = [
+        'server',
+        '--port',
+        `${port}`,
+        '--host',
+        '127.0.0.1',
+        '--management-port',
+        'none',
+        '--metrics-port',
+        'none',
+      ];
       return BrokerProcess.start({
         port,
         directory,

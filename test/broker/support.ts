@@ -103,8 +103,15 @@ export class TestBroker implements BrokerContext, LogContext {
 export class TestActor implements Actor {
   readonly owner = {};
   readonly username = 'guest';
+  readonly version = 0;
   readonly asked: string[] = [];
   refuses = '';
+
+  checksTopics(): boolean {
+    return false;
+  }
+
+  requireTopic(): void {}
 
   require(permission: string, kind: string, name: string): void {
     const request = `${permission} ${kind} ${name}`;

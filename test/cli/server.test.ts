@@ -87,7 +87,7 @@ it('starts in one line or not at all: data directory and port are taken', async 
   const third = await runCli('leveret', [...anyPorts, '--port', port, '--data-dir', other]);
   expect(third).toMatchObject({
     code: 69,
-    stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port and --management-port\n`,
+    stderr: `leveret: 127.0.0.1:${port} is already in use, perhaps by another broker: choose another with --port, --management-port or --metrics-port\n`,
   });
 });
 

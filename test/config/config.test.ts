@@ -38,6 +38,8 @@ describe('sources', () => {
       host: '::',
       managementPort: 15_672,
       managementHost: '::',
+      metricsPort: 15_692,
+      metricsHost: '::',
       dataDir: 'data',
       logLevel: 'info',
       heartbeatSeconds: 60,

@@ -1,4 +1,6 @@
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { keepDirectory } from '../storage/support.ts';
 import type { Books } from './books.ts';
 import { inspect } from './inspection.ts';
 import { ServerProcess } from './server-process.ts';
@@ -16,7 +18,10 @@ export interface CrashLoopOptions {
 }
 
 /** Files take over from each other as often as the settings allow. */
-const flags = ['--generation-size', '16MiB'];
+const flags = ['--generation-size', '1MiB'];
+
+/** Set: what a broker that fails had found at its start is kept, too. */
+const keepsEverything = process.env['LEVERET_KEEP'] !== undefined;
 
 /** How often a broker dies before it has started. */
 const earlyShare = 0.1;
@@ -31,19 +36,38 @@ const earlyMsMax = 1200;
 export async function killRepeatedly({ dataDir, books, random, kills, env, afterKill }: CrashLoopOptions) {
   const options = { dataDir, flags, ...(env !== undefined && { env }) };
   const { tally } = books;
+  const foundDir = `${dataDir}-found`;
+  let server: ServerProcess | undefined;
   try {
     while (tally.kills < kills) {
-      await runAndKill(new ServerProcess(options), books, random);
+      server = new ServerProcess(options);
+      await runAndKill(server, books, random);
       afterKill?.();
       tally.kills++;
+      if (keepsEverything) copyDirectory(dataDir, foundDir);
     }
-    const { server, url } = await ServerProcess.start(options);
-    await inspect(url, books, random, true);
+    server = new ServerProcess(options);
+    await inspect(await server.ready(), books, random, true);
     const exitCode = await server.stop();
-    if (exitCode !== 0) throw new Error(`exit code ${exitCode} at the end:\n${server.log}`);
+    if (exitCode !== 0) throw new Error(`exit code ${exitCode} at the end`);
+    rmSync(foundDir, { recursive: true, force: true });
   } catch (error) {
-    throw new Error(`after kill ${tally.kills}: ${error}`, { cause: error });
+    await server?.kill();
+    keepDirectory(dataDir);
+    const logFile = `${dataDir}.log`;
+    writeFileSync(logFile, `${server?.log}\n`);
+    const found = keepsEverything ? `, what it had found is in ${foundDir}` : '';
+    throw new Error(
+      `after kill ${tally.kills}: ${error}; the data is kept in ${dataDir}, the log in ${logFile}${found}`,
+      { cause: error },
+    );
   }
+}
+
+/** With `-found` in its place whatever was there before is replaced. */
+function copyDirectory(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') });
 }
 
 async function runAndKill(server: ServerProcess, books: Books, random: () => number): Promise<void> {
@@ -58,8 +82,6 @@ async function runAndKill(server: ServerProcess, books: Books, random: () => num
     workload = new Workload(url, books, random);
     await workload.start();
     await delay(random() < 0.3 ? random() * 50 : random() * 800);
-  } catch (error) {
-    throw new Error(`${error}, and the server had logged:\n${server.log}`, { cause: error });
   } finally {
     await server.kill();
     await workload?.end();

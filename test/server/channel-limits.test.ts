@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AccessControl } from '../../src/access/access-control.ts';
+import { hashFast } from '../../src/access/passwords/password-hash.ts';
+import { UserPermission } from '../../src/access/permissions.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { systemClock } from '../../src/broker/clock.ts';
 import { MemoryStore } from '../../src/broker/store.ts';
@@ -11,6 +13,7 @@ import { type Method, MethodId } from '../../src/protocol/methods.ts';
 import { writeContentHeaderStart } from '../../src/protocol/properties.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { defaultServerSettings } from '../../src/server/settings.ts';
+import { TestActor } from '../broker/support.ts';
 import { frame, methodFrame, RawClient } from './raw-client.ts';
 
 let broker: Broker;
@@ -20,8 +23,10 @@ let port: number;
 beforeEach(async () => {
   const access = new AccessControl();
   access.addDefaultUser();
-  access.users.putWithPassword('proxy', 'proxy', ['impersonator']);
-  access.permissions.put({ vhost: '/', user: 'proxy', configure: '.*', write: '.*', read: '.*' });
+  access.users.put({ name: 'proxy', password: hashFast('proxy'), tags: ['impersonator'], limits: {} });
+  access.permissions.put(
+    new UserPermission({ vhost: '/', user: 'proxy', configure: '.*', write: '.*', read: '.*' }),
+  );
   broker = Broker.open(new MemoryStore(), systemClock, {
     storeFailed() {},
     messagesMissing() {},
@@ -63,7 +68,7 @@ describe('limits', () => {
   it('of consumers on a channel', async () => {
     const client = await open('\0guest\0guest');
     const vhost = broker.vhost('/');
-    const actor = { owner: {}, username: 'guest', require() {} };
+    const actor = new TestActor();
     const declaration = { passive: false, durable: false, exclusive: false, autoDelete: false };
     vhost?.declareQueue(actor, { ...declaration, name: 'q', arguments: FieldTable.empty });
     const consume: Method = {

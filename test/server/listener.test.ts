@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AccessControl } from '../../src/access/access-control.ts';
+import { hashFast } from '../../src/access/passwords/password-hash.ts';
+import { UserPermission } from '../../src/access/permissions.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import { systemClock } from '../../src/broker/clock.ts';
 import { MemoryStore } from '../../src/broker/store.ts';
@@ -51,8 +53,10 @@ afterEach(async () => {
 describe('a listener', () => {
   it('lets users into virtual hosts they have permissions for', async () => {
     const { access, broker, port } = await listen();
-    access.users.putWithPassword('ann', 'secret');
-    access.permissions.put({ vhost: 'hers', user: 'ann', configure: '', write: '', read: '' });
+    access.users.put({ name: 'ann', password: hashFast('secret'), tags: [], limits: {} });
+    access.permissions.put(
+      new UserPermission({ vhost: 'hers', user: 'ann', configure: '', write: '', read: '' }),
+    );
     broker.createVirtualHost('hers');
     const response = Buffer.from('\0ann\0secret');
     expect(await refusedOpen(port, response, '/')).toBe(

@@ -95,6 +95,12 @@ describe('the directory', () => {
     );
   });
 
+  it('whose first start was cut short is begun anew', async () => {
+    writeFileSync(file('format.json.new'), '{"form');
+    await filled(1);
+    expect(JSON.parse(readFileSync(file('format.json'), 'utf8'))).toEqual({ format: 1 });
+  });
+
   it('without or with a damaged format file is refused', async () => {
     await filled(1);
     writeFileSync(file('format.json'), '');
@@ -160,6 +166,14 @@ describe('damaged files', () => {
     await filled(40);
     truncateSync(file('messages-00000002.mdb'), 40_960);
     await expect(open()).rejects.toThrow(/messages-00000002.mdb is damaged: reading it failed \(SIGBUS\)/);
+  });
+
+  it('are read without touching the lock files of a broker that may have come meanwhile', async () => {
+    await filled(40);
+    truncateSync(file('messages-00000002.mdb'), 40_960);
+    execFileSync('sh', ['-c', `rm '${dataDir}'/*-lock`]);
+    await expect(open()).rejects.toThrow('reading it failed');
+    expect(readdirSync(dataDir).filter((name) => name.includes('lock') || name === 'probe')).toEqual([]);
   });
 
   it('that are missing refuse the start', async () => {

@@ -5,13 +5,18 @@ import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../src/broker/
 import type { Commit, LogEntry, StoredEntry } from '../../src/broker/store.ts';
 import type { StoreLog } from '../../src/storage/store-log.ts';
 
-const directories: string[] = [];
+let directories: string[] = [];
 
 /** A data directory that {@link removeDirectories} takes away. */
 export function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'leveret-storage-'));
   directories.push(directory);
   return directory;
+}
+
+/** Leaves a directory to whoever wants to know what went wrong in it. */
+export function keepDirectory(directory: string): void {
+  directories = directories.filter((other) => other !== directory);
 }
 
 export function removeDirectories(): void {

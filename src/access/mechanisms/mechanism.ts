@@ -1,7 +1,16 @@
+import type { X509Certificate } from 'node:crypto';
+
 /** What a client claims to be, as its SASL mechanism conveys it. Never logged as a whole. */
 export interface Credentials {
   readonly username: string;
-  readonly password: string;
+  /** Absent when nothing is left to be proved. */
+  readonly password?: string;
+}
+
+/** What TLS knows of a client. */
+export interface TlsClient {
+  /** Verified; `undefined` when the client has presented none. */
+  readonly certificate: X509Certificate | undefined;
 }
 
 /**
@@ -10,6 +19,8 @@ export interface Credentials {
  */
 export interface Mechanism {
   readonly name: string;
+  /** Whether the mechanism is for such a client; `tls` is `undefined` without TLS. Absent: it is for all. */
+  isOffered?(tls?: TlsClient): boolean;
   /** @throws AuthenticationFailure when the response is malformed */
-  credentials(response: Buffer): Credentials;
+  credentials(response: Buffer, tls?: TlsClient): Credentials;
 }

@@ -1,4 +1,5 @@
 import type { Destination } from '../binding.ts';
+import { kindOf } from '../exchange.ts';
 
 /** Destinations that several bindings may lead to: each is there until its last binding is gone. */
 export class Destinations {
@@ -16,6 +17,12 @@ export class Destinations {
     const count = this.#bindingCounts.get(destination) ?? 0;
     if (count > 1) this.#bindingCounts.set(destination, count - 1);
     else this.#bindingCounts.delete(destination);
+  }
+
+  /** Always in the same order. */
+  sorted(): readonly Destination[] {
+    const key = (destination: Destination): string => `${destination.name} ${kindOf(destination)}`;
+    return [...this.#bindingCounts.keys()].sort((left, right) => (key(left) < key(right) ? -1 : 1));
   }
 
   collect(into: Set<Destination>): void {

@@ -30,5 +30,6 @@ class DirectMatcher implements BindingMatcher {
 /** The routing key is that of the binding, byte for byte. */
 export const direct: ExchangeType = {
   name: 'direct',
+  description: 'AMQP direct exchange, as per the AMQP specification',
   createMatcher: () => new DirectMatcher(),
 };

@@ -6,6 +6,8 @@ import type { Message } from '../message.ts';
 export interface ExchangeType {
   /** As in exchange.declare. */
   readonly name: string;
+  /** As RabbitMQ's management lists it. */
+  readonly description: string;
   /** The bindings of one exchange with these arguments, arranged for this type. */
   createMatcher(all: FieldTable): BindingMatcher;
   /** @throws AmqpError 406 when an exchange of this type cannot have such arguments */

@@ -23,5 +23,6 @@ export class FanoutMatcher implements BindingMatcher {
 /** Every binding gets every message. */
 export const fanout: ExchangeType = {
   name: 'fanout',
+  description: 'AMQP fanout exchange, as per the AMQP specification',
   createMatcher: () => new FanoutMatcher(),
 };

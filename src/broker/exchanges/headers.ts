@@ -81,6 +81,7 @@ function modeOf(all: FieldTable): string {
 /** Compares the message's headers with the arguments of the binding (specification, section 3.1.3.4). */
 export const headers: ExchangeType = {
   name: 'headers',
+  description: 'AMQP headers exchange, as per the AMQP specification',
   createMatcher: () => new HeadersMatcher(),
   checkBinding(_routingKey, all) {
     const mode = all.get(modeKey);

@@ -106,5 +106,6 @@ export class TopicMatcher implements BindingMatcher {
 /** Patterns of words: `stock.*.nyse`, `stock.#` (specification, section 3.1.3.3). */
 export const topic: ExchangeType = {
   name: 'topic',
+  description: 'AMQP topic exchange, as per the AMQP specification',
   createMatcher: () => new TopicMatcher(),
 };

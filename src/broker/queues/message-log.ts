@@ -3,6 +3,7 @@ import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import { RECORD_HEADER_BYTES, RecordFlag } from '../record.ts';
 import type { LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { ReturnedRecords } from './returned-records.ts';
 import { RecordState, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
@@ -18,6 +19,15 @@ const tailSegmentsMin = 2;
 
 /** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
 const readAheadSegments = 4;
+
+/** Somebody who follows what becomes of the records of a log, by their sequences. */
+export interface LogWatcher {
+  settled(sequence: number): void;
+  /** A record that was given back has another sequence now. */
+  moved(from: number, to: number): void;
+  /** All ready records were settled. */
+  purged(): void;
+}
 
 /** What a log needs of the broker around it. */
 export interface LogContext {
@@ -65,6 +75,7 @@ export class MessageLog {
   readyBytes = 0;
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
+  watcher: LogWatcher | undefined;
   /** Set by the broker while the log stands in its lists. */
   isUnwritten = false;
   isUsed = false;
@@ -164,6 +175,11 @@ export class MessageLog {
     }
   }
 
+  /** What the next record will have. */
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
   /** True when nothing is ready and nothing is owed. */
   get isEmpty(): boolean {
     return this.readyCount === 0 && this.#reached.every((segment) => segment.isSettled);
@@ -185,6 +201,7 @@ export class MessageLog {
   appendReturned(message: Message, segment: Segment, index: number): void {
     const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
     const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
+    this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
     this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
     this.settle(segment, index);
   }
@@ -238,6 +255,8 @@ export class MessageLog {
       const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
       if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
       this.load(segment);
+      // Reading it back may have shown that they are gone.
+      if (segment.returnedCount === 0) return this.seek();
       this.segment = segment;
       this.index = segment.firstReturned();
       return true;
@@ -319,9 +338,13 @@ export class MessageLog {
     this.#context.store.prefetch(this.id, from, to);
   }
 
-  #miss(count: number): void {
+  /**
+   * @param readyCount of ready records that are gone.
+   * @param count of all, those that are with consumers included.
+   */
+  #miss(readyCount: number, count = readyCount): void {
     if (count <= 0) return;
-    this.readyCount -= count;
+    this.readyCount -= readyCount;
     // Their sizes are lost with them; without this an empty log would count as too long for ever.
     if (this.readyCount === 0) this.readyBytes = 0;
     this.#context.reportMissing(this, count);
@@ -332,12 +355,14 @@ export class MessageLog {
     if (segment.slab !== undefined) return;
     const { store, slabs } = this.#context;
     const entries = store.read(this.id, segment.firstSequence, segment.endSequence, Number.MAX_SAFE_INTEGER);
-    const before = segment.settledCount;
+    const settledBefore = segment.settledCount;
     const returnedBefore = segment.returnedCount;
+    const deliveredBefore = segment.countDelivered();
     segment.restore(entries, slabs);
     this.#evictReached(segment);
     this.#returnedCount -= returnedBefore - segment.returnedCount;
-    this.#miss(segment.settledCount - before);
+    const gone = segment.settledCount - settledBefore;
+    this.#miss(gone - (deliveredBefore - segment.countDelivered()), gone);
   }
 
   /** The record under {@link seek} goes to a consumer. True when it was, or may have been, given to one before. */
@@ -362,6 +387,7 @@ export class MessageLog {
   /** A delivered record is done with. */
   settle(segment: Segment, index: number): void {
     if (!segment.markSettled(index)) return;
+    if (this.watcher !== undefined) this.watcher.settled(segment.firstSequence + index);
     if (this.#returned !== undefined) this.#returned.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
     if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
@@ -371,6 +397,8 @@ export class MessageLog {
   giveBack(segment: Segment, index: number): void {
     if (segment.state(index) !== RecordState.Delivered) return;
     this.load(segment);
+    // Reading it back may have shown that it is gone.
+    if (segment.state(index) !== RecordState.Delivered) return;
     segment.markReturned(index);
     this.#returnedCount++;
     this.readyCount++;
@@ -390,6 +418,7 @@ export class MessageLog {
   /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
   purge(): number {
     const purged = this.readyCount;
+    this.watcher?.purged();
     const segments = [...this.#reached, ...this.#tail];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
@@ -522,6 +551,19 @@ export class MessageLog {
     this.#nextSegmentBytes = segmentBytesMin;
     if (this.#open?.isSettled) this.#seal(this.#open);
     return false;
+  }
+
+  /** Its ready records in order, for somebody who only looks; they must not change meanwhile. */
+  readyRecords(): Iterable<ReadyRecord> {
+    return readyRecords({
+      id: this.id,
+      store: this.#context.store,
+      reached: this.#reached,
+      readIndex: this.#readIndex,
+      gapFrom: this.#gapFrom,
+      gapTo: this.#gapTo,
+      tail: this.#tail,
+    });
   }
 
   /** How far the log has been consumed, for the store; undefined when nothing of it is there. */

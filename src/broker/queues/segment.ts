@@ -144,6 +144,13 @@ export class Segment {
     if (index < this.returnedFrom) this.returnedFrom = index;
   }
 
+  /** Records that are with consumers. */
+  countDelivered(): number {
+    let count = 0;
+    for (let i = 0; i < this.count; i++) if (this.#states[i] === RecordState.Delivered) count++;
+    return count;
+  }
+
   /** False when it was settled before. */
   markSettled(index: number): boolean {
     const state = this.#states[index];
@@ -332,6 +339,7 @@ function writeTime(buffer: Buffer, at: number, time: number): void {
   putUint32(buffer, at + 2, time >>> 0);
 }
 
-function readTime(buffer: Buffer, at: number): number {
+/** A time in a record: milliseconds since the epoch. */
+export function readTime(buffer: Buffer, at: number): number {
   return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
 }

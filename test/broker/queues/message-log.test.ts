@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Committer } from '../../../src/broker/committer.ts';
 import { Message } from '../../../src/broker/message.ts';
 import type { QueueType } from '../../../src/broker/queue-type.ts';
@@ -266,3 +266,84 @@ describe.each(['classic', 'quorum'] as const)('the message log of a %s queue beh
     );
   }, 60_000);
 });
+
+/** Flips a bit of a stored body under the eyes of LMDB, which reads the same pages. */
+function damage(dataDir: string, id: number): void {
+  for (const name of readdirSync(dataDir)) {
+    if (!/^messages-\d+\.mdb$/.test(name)) continue;
+    const path = join(dataDir, name);
+    const content = readFileSync(path);
+    const at = content.indexOf(`${id}:........`);
+    if (at < 0) continue;
+    content[at + 6] = (content[at + 6] ?? 0) ^ 1;
+    writeFileSync(path, content, { flag: 'r+' });
+  }
+}
+
+describe.each(['classic', 'quorum'] as const)(
+  'the message log of a %s queue on a disk that decays',
+  (type) => {
+    const perBatch = 10;
+    /** Of as many digits as any other. */
+    const firstId = 1000;
+    let bench: Bench;
+    let dataDir: string;
+    let appended: number;
+    const held: { segment: Segment; index: number }[] = [];
+
+    /** Large enough that segments of the batch before are full, and let go of when it is written. */
+    async function append(): Promise<void> {
+      for (let i = 0; i < perBatch; i++)
+        bench.log.append(messageOf(appended++, true, 100_000), Date.now(), 0);
+      await bench.committer.flush();
+    }
+
+    function take(count: number): number[] {
+      const { log } = bench;
+      const ids: number[] = [];
+      while (ids.length < count && log.seek()) {
+        const { segment, index } = log;
+        if (segment === undefined) break;
+        ids.push(idAt(log, segment, index));
+        log.take();
+        held.push({ segment, index });
+      }
+      return ids;
+    }
+
+    beforeEach(async () => {
+      dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
+      directories.push(dataDir);
+      bench = new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0 }), type);
+      appended = firstId;
+      held.length = 0;
+      await append();
+      expect(take(perBatch)).toHaveLength(perBatch);
+      await append();
+    });
+    afterEach(() => bench.close());
+
+    test('misses what is damaged while consumers have it', async () => {
+      for (let i = 0; i < perBatch; i++) damage(dataDir, firstId + i);
+      for (const { segment, index } of held) bench.log.giveBack(segment, index);
+      expect(bench.missing).toBeGreaterThan(0);
+      const left = 2 * perBatch - bench.missing;
+      expect(bench.log.readyCount).toBe(left);
+      expect(take(Number.MAX_SAFE_INTEGER)).toHaveLength(left);
+      expect(bench.log.readyCount).toBe(0);
+    });
+
+    test('misses what is damaged after consumers have given it back', async () => {
+      for (const { segment, index } of held) bench.log.giveBack(segment, index);
+      await append();
+      expect(bench.log.readyCount).toBe(3 * perBatch);
+      for (let i = 0; i < perBatch; i++) damage(dataDir, firstId + i);
+      const ids = take(Number.MAX_SAFE_INTEGER);
+      expect(bench.missing).toBeGreaterThan(0);
+      expect(ids).toHaveLength(3 * perBatch - bench.missing);
+      const undamaged = Array.from({ length: 2 * perBatch }, (_, i) => firstId + perBatch + i);
+      expect(ids.slice(-2 * perBatch)).toEqual(undamaged);
+      expect(bench.log.readyCount).toBe(0);
+    });
+  },
+);

@@ -1,0 +1,108 @@
+import type { Logger } from './logger.ts';
+import { type ManagementOptions, startManagement } from './management/server.ts';
+import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
+import type { BrokerOptions } from './options.ts';
+import { listenableHost } from './server/any-address.ts';
+import type { Listener, ListenerAddress } from './server/listener.ts';
+import { Certificates } from './tls/certificates.ts';
+import type { TlsOptions } from './tls/options.ts';
+
+const defaultHost = '127.0.0.1';
+const defaultPort = 5672;
+const defaultTlsPort = 5671;
+const defaultManagementTlsPort = 15_671;
+
+/** The addresses AMQP clients connect to. */
+export interface AmqpAddresses {
+  readonly plain: ListenerAddress | undefined;
+  readonly tls: ListenerAddress | undefined;
+}
+
+/** Certificates of all listeners: read when they start, and again on demand. */
+export class CertificateStock {
+  readonly #log: Logger;
+  readonly #all: Certificates[] = [];
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** @throws TlsError when they cannot be used */
+  add(options: TlsOptions | undefined): Certificates | undefined {
+    if (options === undefined) return undefined;
+    const certificates = new Certificates(options, this.#log);
+    this.#all.push(certificates);
+    return certificates;
+  }
+
+  reload(): void {
+    for (const certificates of this.#all) certificates.reload();
+  }
+
+  close(): void {
+    for (const certificates of this.#all) certificates.close();
+  }
+}
+
+/**
+ * Lets AMQP clients in: over TCP, over TLS, or both.
+ *
+ * @throws TlsError, and the operating system's error when a port cannot be listened on
+ */
+export async function openAmqpListeners(
+  options: BrokerOptions,
+  listener: Listener,
+  stock: CertificateStock,
+): Promise<AmqpAddresses> {
+  const { port = defaultPort, tls, proxyProtocol = false } = options;
+  const host = options.host ?? defaultHost;
+  const certificates = stock.add(tls);
+  return {
+    plain: port === 'none' ? undefined : await listener.listen(listenableHost(host), port, { proxyProtocol }),
+    tls:
+      tls &&
+      (await listener.listen(listenableHost(tls.host ?? host), tls.port ?? defaultTlsPort, {
+        certificates,
+        proxyProtocol,
+      })),
+  };
+}
+
+/** What the HTTP API works with. */
+export type HttpApi = Omit<ManagementOptions, 'port' | 'host' | 'certificates'>;
+
+/** The HTTP API over HTTP, HTTPS or both, if it is wanted; @throws as {@link openAmqpListeners} does. */
+export async function openManagement(options: BrokerOptions, api: HttpApi, stock: CertificateStock) {
+  const { managementPort: port, managementTls: tls } = options;
+  const host = options.managementHost ?? options.host ?? defaultHost;
+  const certificates = stock.add(tls);
+  return {
+    plain:
+      port === undefined ? undefined : await startManagement({ ...api, port, host: listenableHost(host) }),
+    tls:
+      tls &&
+      (await startManagement({
+        ...api,
+        port: tls.port ?? defaultManagementTlsPort,
+        host: listenableHost(tls.host ?? host),
+        certificates,
+      })),
+  };
+}
+
+/** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */
+export async function openMetrics(
+  options: BrokerOptions,
+  source: Omit<MetricsOptions, 'port' | 'host' | 'dataDir'>,
+): Promise<MetricsServer | undefined> {
+  if (options.metricsPort === undefined) return undefined;
+  const host = listenableHost(options.metricsHost ?? options.host ?? defaultHost);
+  return startMetrics({ ...source, port: options.metricsPort, host, dataDir: options.dataDir });
+}
+
+/** `amqp://` or `amqps://` for clients on this machine: an unspecified address cannot be connected to everywhere. */
+export function amqpUrl({ protocol, host, port }: ListenerAddress): string {
+  const scheme = protocol === 'amqp' ? 'amqp' : 'amqps';
+  if (host === '::' || host === '0.0.0.0') return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,54 @@
+import type { IntervalHistogram, RecordableHistogram } from 'node:perf_hooks';
+import { header, labelText, one, sample } from './exposition.ts';
+import type { MetricsSource } from './source.ts';
+
+const quantiles = [0.5, 0.9, 0.99, 0.999];
+
+/** What RabbitMQ has no name for. Summaries cover the time since the start of the broker. */
+export function ownMetrics({ broker, eventLoopDelay }: MetricsSource): string {
+  return [
+    summary(
+      'leveret_commit_seconds',
+      'Time a group commit takes until it is on disk',
+      broker.committer.times,
+      1e-6,
+    ),
+    summary(
+      'leveret_event_loop_delay_seconds',
+      'How late the event loop gets round to what is due',
+      eventLoopDelay,
+      1e-9,
+    ),
+    one('gauge', 'leveret_slab_bytes', 'Memory that holds messages', broker.slabs.bytesInUse),
+    one('gauge', 'leveret_heap_used_bytes', 'JavaScript objects', process.memoryUsage().heapUsed),
+    one(
+      'counter',
+      'leveret_cpu_seconds_total',
+      'Processor time used',
+      (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+    ),
+  ].join('');
+}
+
+function summary(
+  name: string,
+  help: string,
+  times: IntervalHistogram | RecordableHistogram,
+  unit: number,
+): string {
+  const isEmpty = times.count === 0;
+  const samples = quantiles.map((quantile) =>
+    sample(
+      name,
+      labelText({ quantile: String(quantile) }),
+      isEmpty ? Number.NaN : times.percentile(quantile * 100) * unit,
+    ),
+  );
+  const sum = isEmpty ? 0 : times.mean * times.count * unit;
+  return [
+    header({ name, type: 'summary', help }),
+    ...samples,
+    sample(`${name}_sum`, '', sum),
+    sample(`${name}_count`, '', times.count),
+  ].join('');
+}

@@ -1,0 +1,50 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
+import { type FastifyReply, fastify } from 'fastify';
+import { aggregated, detailed, type Family, families, perObject } from './collect.ts';
+import { contentType } from './exposition.ts';
+import type { MetricsSource } from './source.ts';
+
+export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay'> {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+}
+
+/** Prometheus' endpoint (RabbitMQ page "Monitoring with Prometheus"), listening. */
+export interface MetricsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const eventLoopResolutionMs = 10;
+
+/** @throws the listener's error, such as EADDRINUSE. */
+export async function startMetrics(options: MetricsOptions): Promise<MetricsServer> {
+  const eventLoopDelay = monitorEventLoopDelay({ resolution: eventLoopResolutionMs });
+  eventLoopDelay.enable();
+  const source: MetricsSource = { ...options, eventLoopDelay };
+  const app = fastify({ forceCloseConnections: true });
+  const send = (reply: FastifyReply, text: AsyncIterable<string>) =>
+    reply.type(contentType).send(Readable.from(text, { objectMode: false }));
+  app.get('/metrics', (_request, reply) => send(reply, aggregated(source)));
+  app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));
+  app.get('/metrics/detailed', (request, reply) => {
+    const query = new URL(request.url, 'http://localhost').searchParams;
+    const chosen = new Set<Family>();
+    for (const name of query.getAll('family')) {
+      const family = families.find((each) => each === name);
+      if (family !== undefined) chosen.add(family);
+    }
+    return send(reply, detailed(source, chosen, new Set(query.getAll('vhost'))));
+  });
+  await app.listen({ port: options.port, host: options.host });
+  const address = app.server.address();
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    close: async () => {
+      eventLoopDelay.disable();
+      await app.close();
+    },
+  };
+}

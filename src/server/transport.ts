@@ -1,0 +1,88 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+/** What a connection reads from and writes to. A socket is one, with TLS and without. */
+export type ByteStream = Duplex & { readonly bytesRead: number; readonly bytesWritten: number };
+
+/** Both ends of a connection. Behind a proxy that says so they are those of the client's connection to it. */
+export interface Ends {
+  /** The client's address, IPv4 written as such. */
+  readonly peerHost: string;
+  readonly peerPort: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What TLS has found out about the client. */
+export interface TlsPeer {
+  /** Such as `TLSv1.3`. */
+  readonly version: string;
+  /** Such as `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** Signed by an authority that is trusted, and not expired. None: the client has none, or was not asked. */
+  readonly certificate: X509Certificate | undefined;
+}
+
+/** One client's way in. */
+export interface Transport {
+  readonly stream: ByteStream;
+  readonly ends: Ends;
+  /** `undefined`: no TLS. */
+  readonly tls: TlsPeer | undefined;
+  /** What the stream hands out at once, in bytes, when it has that much. */
+  readonly wholeChunkBytes: number;
+  /** Ends the connection without a word. Where there is TCP underneath the client sees a reset. */
+  reset(): void;
+}
+
+/** What libuv reads into. */
+const tcpChunkBytes = 64 * 1024;
+/** A TLS record (RFC 8446, section 5.1). */
+const tlsChunkBytes = 16 * 1024;
+
+export function tcpTransport(socket: Socket, ends: Ends): Transport {
+  return {
+    stream: socket,
+    ends,
+    tls: undefined,
+    wholeChunkBytes: tcpChunkBytes,
+    reset: () => socket.resetAndDestroy(),
+  };
+}
+
+/** `raw` is the TCP socket that the TLS one was made of. */
+export function tlsTransport(socket: TLSSocket, raw: Socket, ends: Ends): Transport {
+  return {
+    stream: socket,
+    ends,
+    tls: {
+      version: socket.getProtocol() ?? 'unknown',
+      cipher: socket.getCipher().standardName,
+      certificate: socket.authorized ? socket.getPeerX509Certificate() : undefined,
+    },
+    wholeChunkBytes: tlsChunkBytes,
+    reset: () => raw.resetAndDestroy(),
+  };
+}
+
+/** The ends of a socket, to be kept: a closed one has forgotten them. */
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Ends {
+  return {
+    peerHost: plainAddress(remoteAddress),
+    peerPort: remotePort ?? 0,
+    host: plainAddress(localAddress),
+    port: localPort ?? 0,
+  };
+}
+
+/** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
+function plainAddress(address: string | undefined): string {
+  return `${address}`.replace(/^::ffff:/i, '');
+}
+
+/** `client address -> broker address`, as in RabbitMQ's log and listings. */
+export function connectionName({ peerHost, peerPort, host, port }: Ends): string {
+  return `${peerHost}:${peerPort} -> ${host}:${port}`;
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'amqplib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RunningBroker, startBroker } from '../../src/index.ts';
+
+let directory: string;
+let broker: RunningBroker;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'leveret-metrics-'));
+  broker = await startBroker({ port: 0, metricsPort: 0, dataDir: join(directory, 'data') });
+});
+afterEach(async () => {
+  await broker.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** The samples of a page by name and labels, as Prometheus would read them. */
+async function scrape(path: string): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(`http://127.0.0.1:${broker.metricsPort}${path}`);
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const samples = new Map<string, number>();
+  const announced = new Set<string>();
+  for (const line of (await response.text()).split('\n').slice(0, -1)) {
+    const [, type] = /^# TYPE (\S+) (?:counter|gauge|summary|untyped)$/.exec(line) ?? [];
+    if (type !== undefined) {
+      expect(announced).not.toContain(type);
+      announced.add(type);
+    }
+    if (line.startsWith('#')) continue;
+    const [, name, labels = '', value] = /^([a-z_0-9]+)(\{.*\})? (\S+)$/.exec(line) ?? [];
+    if (name === undefined) throw new Error(`not a sample: ${line}`);
+    expect(announced).toContain(name.replace(/(?<=_seconds)_(sum|count)$/, ''));
+    samples.set(name + labels, Number(value));
+  }
+  return samples;
+}
+
+/** What the panels of RabbitMQ's published overview dashboard ask for. */
+const overviewDashboard = [
+  'rabbitmq_build_info',
+  'rabbitmq_channels',
+  'rabbitmq_channels_closed_total',
+  'rabbitmq_channels_opened_total',
+  'rabbitmq_connections',
+  'rabbitmq_connections_closed_total',
+  'rabbitmq_connections_opened_total',
+  'rabbitmq_consumers',
+  'rabbitmq_disk_space_available_bytes',
+  'rabbitmq_disk_space_available_limit_bytes',
+  'rabbitmq_global_consumers',
+  'rabbitmq_global_messages_acknowledged_total',
+  'rabbitmq_global_messages_confirmed_total',
+  'rabbitmq_global_messages_delivered_consume_auto_ack_total',
+  'rabbitmq_global_messages_delivered_consume_manual_ack_total',
+  'rabbitmq_global_messages_delivered_get_auto_ack_total',
+  'rabbitmq_global_messages_delivered_get_manual_ack_total',
+  'rabbitmq_global_messages_delivered_total',
+  'rabbitmq_global_messages_get_empty_total',
+  'rabbitmq_global_messages_received_confirm_total',
+  'rabbitmq_global_messages_received_total',
+  'rabbitmq_global_messages_redelivered_total',
+  'rabbitmq_global_messages_routed_total',
+  'rabbitmq_global_messages_unroutable_dropped_total',
+  'rabbitmq_global_messages_unroutable_returned_total',
+  'rabbitmq_global_publishers',
+  'rabbitmq_identity_info',
+  'rabbitmq_process_max_fds',
+  'rabbitmq_process_max_tcp_sockets',
+  'rabbitmq_process_open_fds',
+  'rabbitmq_process_open_tcp_sockets',
+  'rabbitmq_process_resident_memory_bytes',
+  'rabbitmq_queue_messages_ready',
+  'rabbitmq_queue_messages_unacked',
+  'rabbitmq_queues',
+  'rabbitmq_queues_created_total',
+  'rabbitmq_queues_declared_total',
+  'rabbitmq_queues_deleted_total',
+  'rabbitmq_resident_memory_limit_bytes',
+];
+
+it('has every metric of the overview dashboard, and figures that fit what happened', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  await channel.assertQueue('orders', { durable: true });
+  await channel.assertQueue('gone');
+  for (let i = 0; i < 5; i++) channel.sendToQueue('orders', Buffer.from('x'), { persistent: true });
+  channel.sendToQueue('gone', Buffer.from('x'));
+  channel.publish('', 'nowhere', Buffer.from('x'));
+  channel.publish('', 'nowhere', Buffer.from('x'), { mandatory: true });
+  await channel.waitForConfirms();
+  await channel.get('gone', { noAck: true });
+  await channel.get('gone', { noAck: true });
+  const taken = await channel.get('orders');
+  if (taken !== false) channel.nack(taken, false, true);
+  await channel.get('orders');
+  await channel.deleteQueue('gone');
+
+  const samples = await scrape('/metrics');
+  const names = new Set([...samples.keys()].map((key) => key.replace(/\{.*/, '')));
+  expect(overviewDashboard.filter((name) => !names.has(name))).toEqual([]);
+  const classic = '{protocol="amqp091",queue_type="rabbit_classic_queue"}';
+  expect(Object.fromEntries(samples)).toMatchObject({
+    rabbitmq_connections: 1,
+    rabbitmq_channels: 1,
+    rabbitmq_queues: 1,
+    rabbitmq_queues_created_total: 2,
+    rabbitmq_queues_deleted_total: 1,
+    rabbitmq_queue_messages_ready: 4,
+    rabbitmq_queue_messages_unacked: 1,
+    rabbitmq_queue_messages: 5,
+    rabbitmq_queue_messages_ready_bytes: 4,
+    'rabbitmq_global_messages_received_total{protocol="amqp091"}': 8,
+    'rabbitmq_global_messages_received_confirm_total{protocol="amqp091"}': 8,
+    'rabbitmq_global_messages_confirmed_total{protocol="amqp091"}': 8,
+    'rabbitmq_global_messages_routed_total{protocol="amqp091"}': 6,
+    'rabbitmq_global_messages_unroutable_dropped_total{protocol="amqp091"}': 1,
+    'rabbitmq_global_messages_unroutable_returned_total{protocol="amqp091"}': 1,
+    [`rabbitmq_global_messages_delivered_total${classic}`]: 3,
+    [`rabbitmq_global_messages_delivered_get_auto_ack_total${classic}`]: 1,
+    [`rabbitmq_global_messages_get_empty_total${classic}`]: 1,
+    [`rabbitmq_global_messages_redelivered_total${classic}`]: 1,
+    'rabbitmq_global_publishers{protocol="amqp091"}': 1,
+  });
+  expect(samples.get('leveret_commit_seconds_count')).toBeGreaterThan(0);
+  expect(samples.get('leveret_commit_seconds{quantile="0.5"}')).toBeLessThan(10);
+  expect(samples.get('leveret_generations')).toBeGreaterThanOrEqual(1);
+  expect(samples.get('leveret_data_directory_bytes')).toBeGreaterThan(4096);
+  await connection.close();
+});
+
+it('has a line for every object, with its labels escaped', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createChannel();
+  await channel.assertQueue('a "quoted"\\name');
+  channel.sendToQueue('a "quoted"\\name', Buffer.from('xyz'));
+  await channel.checkQueue('a "quoted"\\name');
+  const samples = await scrape('/metrics/per-object');
+  const labels = '{vhost="/",queue="a \\"quoted\\"\\\\name"}';
+  expect(samples.get(`rabbitmq_queue_messages_ready${labels}`)).toBe(1);
+  expect(samples.get(`rabbitmq_queue_messages_ready_bytes${labels}`)).toBe(3);
+  expect([...samples.keys()].filter((key) => key.startsWith('rabbitmq_channel_prefetch{'))).toHaveLength(1);
+  expect([...samples.keys()].filter((key) => key.startsWith('rabbitmq_connection_channels{'))).toHaveLength(
+    1,
+  );
+  await connection.close();
+});
+
+it('gives the families that are asked for, of the virtual hosts that are asked for', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createChannel();
+  await channel.assertQueue('q');
+  const samples = await scrape('/metrics/detailed?family=queue_consumer_count&family=exchange_names&vhost=/');
+  expect(samples.get('rabbitmq_detailed_queue_consumers{vhost="/",queue="q"}')).toBe(0);
+  expect(samples.get('rabbitmq_cluster_exchange_name{vhost="/",exchange="amq.topic",type="topic"}')).toBe(1);
+  expect([...samples.keys()].filter((key) => key.includes('queue_messages'))).toEqual([]);
+  expect((await scrape('/metrics/detailed?family=queue_consumer_count&vhost=other')).size).toBe(0);
+  expect((await scrape('/metrics/detailed')).size).toBe(0);
+  await connection.close();
+});
+
+describe('many queues', () => {
+  it('are listed one by one', async () => {
+    const connection = await connect(broker.url);
+    const channel = await connection.createChannel();
+    const count = 2000;
+    for (let i = 0; i < count; i += 200) {
+      await Promise.all(
+        Array.from({ length: 200 }, (_, j) => channel.assertQueue(`q${i + j}`, { durable: false })),
+      );
+    }
+    const samples = await scrape('/metrics/per-object');
+    expect(
+      [...samples.keys()].filter((key) => key.startsWith('rabbitmq_queue_messages_ready{')),
+    ).toHaveLength(count);
+    await connection.close();
+  });
+});
