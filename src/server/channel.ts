@@ -392,11 +392,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
-    if (queue.type === 'quorum' && this.deliveries.globalPrefetch !== 0) {
+    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
+    if (queue.type !== 'classic' && this.deliveries.globalPrefetch !== 0) {
+      queue.checkConsumer(consumer);
       const text = `${describe('queue', queue.name, vhost.name)} does not support global qos`;
       throw new AmqpError(ReplyCode.NotImplemented, text);
     }
-    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
     // What was published before goes to the consumers there were.
     queue.drain(this.#connection.chunkTime);
     queue.addConsumer(consumer);
