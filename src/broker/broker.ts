@@ -11,6 +11,8 @@ import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
+import { OffsetStamp } from './streams/offset-stamp.ts';
+import { SegmentCache } from './streams/segment-cache.ts';
 import { type BrokerContext, VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
@@ -34,6 +36,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly store: Store;
   readonly committer: Committer;
   readonly slabs = new SlabPool();
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp = new OffsetStamp();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
@@ -52,6 +56,7 @@ export class Broker implements BrokerContext, LogContext {
 
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
+    this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
     this.#events = events;
     this.committer = new Committer(store, {

@@ -216,7 +216,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
    */
   publish(message: Message, now: number): number {
     if (this.deduplicator !== undefined) return this.#publishOnce(this.deduplicator, message, now);
-    return this.#enqueue(message, now);
+    return this.enqueue(message, now);
   }
 
   #publishOnce(deduplicator: Deduplicator | PresentIds, message: Message, now: number): number {
@@ -228,11 +228,12 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
       admission = deduplicator.admit(message, log);
     }
     if (admission?.goesOn === false) return admission.carryOut(message, now, PublishOutcome.Accepted);
-    const outcome = this.#enqueue(message, now);
+    const outcome = this.enqueue(message, now);
     return admission === undefined ? outcome : admission.carryOut(message, now, outcome);
   }
 
-  #enqueue(message: Message, now: number): number {
+  /** Appends a message that is no duplicate. */
+  protected enqueue(message: Message, now: number): number {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
@@ -385,7 +386,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   }
 
   /** A delivered message is done with. */
-  acknowledge(segment: Segment, index: number): void {
+  acknowledge(segment: Segment, index: number, _consumer?: Consumer): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
     this.stats.ack++;
@@ -442,7 +443,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   }
 
   /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
-  abandon(segment: Segment, index: number): void {
+  abandon(segment: Segment, index: number, _consumer?: Consumer): void {
     if (!this.isDeleted) this.#putBack(segment, index);
   }
 
@@ -460,20 +461,25 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
    * @throws AmqpError 403 when it or the one that is there wants the queue for itself, 406
    */
   addConsumer(consumer: Consumer): void {
-    const resource = describe('queue', this.name, this.vhost.name);
-    checkConsumerArguments(resource, this.type, consumer.arguments);
-    if (this.#isInConflict(consumer)) {
-      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
-    }
+    this.checkConsumer(consumer);
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.stop();
     this.consumerHasCapacity(consumer);
   }
 
+  /** Whether {@link addConsumer} would take it. @throws AmqpError */
+  checkConsumer(consumer: Consumer): void {
+    const resource = describe('queue', this.name, this.vhost.name);
+    checkConsumerArguments(resource, this.type, consumer.arguments);
+    if (this.#isInConflict(consumer)) {
+      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
+    }
+  }
+
   #isInConflict(consumer: Consumer): boolean {
-    // RabbitMQ 3.10's quorum queues know no exclusive consumers and do not say so.
-    if (this.type === 'quorum') return false;
+    // RabbitMQ 3.10's quorum queues and streams know no exclusive consumers and do not say so.
+    if (this.type !== 'classic') return false;
     if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
     for (const other of this.#consumers) if (other.exclusive) return true;
     return false;

@@ -11,6 +11,7 @@ import {
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
+import type { Committer } from './committer.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
@@ -53,13 +54,17 @@ import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
-import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
+import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { Stream } from './stream.ts';
+import { checkSegmentBytes } from './stream-rules.ts';
+import type { OffsetStamp } from './streams/offset-stamp.ts';
+import type { SegmentCache } from './streams/segment-cache.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -81,6 +86,10 @@ export interface BrokerContext {
   readonly clock: Clock;
   readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
+  readonly committer: Committer;
+  /** What all streams share. */
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
@@ -96,6 +105,8 @@ export interface BrokerContext {
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
 }
+
+const queueClasses = { classic: Queue, quorum: QuorumQueue, stream: Stream } as const;
 
 /** What a declaration says of a queue; the rest follows from it and the policies. */
 type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
@@ -307,8 +318,11 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
-    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
-    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
+    const type = queueTypeArgument(all);
+    // What is in a stream stays: it cannot go by the messages that are there.
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
+    if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
+    if (type === 'stream') checkSegmentBytes(all);
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -356,7 +370,7 @@ export class VirtualHost implements PolicyScope {
       singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
       backlog: new Backlog(logs),
     };
-    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    const queue = new queueClasses[type](all);
     equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;

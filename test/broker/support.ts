@@ -10,6 +10,8 @@ import { type LogContext, MessageLog } from '../../src/broker/queues/message-log
 import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
 import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/store.ts';
+import { OffsetStamp } from '../../src/broker/streams/offset-stamp.ts';
+import { SegmentCache } from '../../src/broker/streams/segment-cache.ts';
 import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
   type BasicProperties,
@@ -51,14 +53,11 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();
+  readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
+  readonly segmentCache = new SegmentCache(this.store, this.slabs);
+  readonly offsetStamp = new OffsetStamp();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
-  readonly committer = new Committer(this.store, {
-    storeFailed(cause) {
-      throw cause;
-    },
-    storeFull() {},
-  });
   readonly isDiskBehind = false;
   readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
