@@ -61,8 +61,8 @@ export class Broker implements BrokerContext, LogContext {
     });
   }
 
-  /** Builds the model from what the store has kept; a new store gets the default virtual host. */
-  static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
+  /** Builds the model from what the store has kept; a new store gets a first virtual host. */
+  static open(store: Store, clock: Clock, events: BrokerEvents, firstVhost = defaultVirtualHost): Broker {
     const broker = new Broker(store, clock, events);
     const recovered = store.recover();
     broker.#recovered = recovered.logs;
@@ -79,7 +79,7 @@ export class Broker implements BrokerContext, LogContext {
     broker.#doubtful = undefined;
     broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
     // One that somebody has deleted does not come back.
-    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
+    if (recovered.definitions.length === 0) broker.createVirtualHost(firstVhost);
     return broker;
   }
 

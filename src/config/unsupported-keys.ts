@@ -36,6 +36,8 @@ const reasons: readonly (readonly [prefix: string, reason: string])[] = [
   ['deprecated_features.', 'nothing is deprecated yet'],
   ['feature_flags.', 'there are no feature flags to choose'],
   ['reverse_dns_lookups', 'connections are named by their addresses'],
+  ['default_user_tags.', 'the first user is an administrator'],
+  ['default_permissions.', 'the first user may do everything'],
   ['mqtt.', otherProtocol],
   ['stomp.', otherProtocol],
   ['stream.', otherProtocol],
