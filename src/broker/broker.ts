@@ -10,6 +10,8 @@ import { type LogContext, MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
+import { OffsetStamp } from './streams/offset-stamp.ts';
+import { SegmentCache } from './streams/segment-cache.ts';
 import { type BrokerContext, VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
@@ -33,6 +35,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly store: Store;
   readonly committer: Committer;
   readonly slabs = new SlabPool();
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp = new OffsetStamp();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
@@ -50,6 +54,7 @@ export class Broker implements BrokerContext, LogContext {
 
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
+    this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
     this.#events = events;
     this.committer = new Committer(store, {
@@ -101,8 +106,10 @@ export class Broker implements BrokerContext, LogContext {
     const claimed = new Set<number>();
     for (const vhost of this.#vhosts.values()) {
       for (const queue of vhost.queues()) {
-        for (const log of queue.backlog.logs) claimed.add(log.id);
+        for (const log of queue.logs) claimed.add(log.id);
       }
+      for (const { sideLogs } of vhost.exchanges())
+        for (const log of sideLogs?.logs ?? []) claimed.add(log.id);
     }
     return claimed;
   }

@@ -6,6 +6,7 @@ import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
 import { queueTypes } from './queue-type.ts';
+import type { SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
 import type { VhostMetadata } from './virtual-host.ts';
 
@@ -21,6 +22,7 @@ export interface ExchangeRow {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: FieldTable;
+  readonly sideLogs: SideLogIds;
 }
 
 export interface QueueRow {
@@ -30,6 +32,7 @@ export interface QueueRow {
   readonly arguments: FieldTable;
   /** One log for each priority, lowest first. */
   readonly logIds: readonly number[];
+  readonly sideLogs: SideLogIds;
 }
 
 /** All bindings with the same ends and routing key: the arguments, which may be long, stay out of the key. */
@@ -93,8 +96,9 @@ export function exchangeKey(vhost: string, name: string): readonly string[] {
 }
 
 export function exchangeValue(exchange: Exchange): JsonValue {
-  const { autoDelete, internal } = exchange;
-  return { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  const { autoDelete, internal, sideLogs } = exchange;
+  const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
+  return withSideLogs(value, sideLogs);
 }
 
 export function queueKey(vhost: string, name: string): readonly string[] {
@@ -103,7 +107,13 @@ export function queueKey(vhost: string, name: string): readonly string[] {
 
 export function queueValue(queue: Queue): JsonValue {
   const logIds = queue.backlog.logs.map((log) => log.id);
-  return { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  const value = { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
+  return withSideLogs(value, queue.sideLogs);
+}
+
+function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | undefined): JsonValue {
+  const ids = logs?.ids;
+  return ids === undefined ? value : { ...value, sideLogs: ids };
 }
 
 export function bindingKey(
@@ -139,6 +149,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         internal: fields.bool('internal'),
         arguments: fields.table('arguments'),
+        sideLogs: fields.ids('sideLogs'),
       };
     case 'queue':
       return {
@@ -147,6 +158,7 @@ export function readRow({
         autoDelete: fields.bool('autoDelete'),
         arguments: fields.table('arguments'),
         logIds: fields.integers('logIds'),
+        sideLogs: fields.ids('sideLogs'),
       };
     case 'binding':
       return {
@@ -219,6 +231,18 @@ export class RowReader {
     return value.map((item) =>
       typeof item === 'number' && Number.isSafeInteger(item) ? item : this.#fail(field),
     );
+  }
+
+  /** Numbers by name; none if there is no such field. */
+  ids(field: string): Readonly<Record<string, number>> {
+    const value = this.#field(field) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value) || value === null) return this.#fail(field);
+    const ids: Record<string, number> = {};
+    for (const [name, id] of Object.entries(value)) {
+      if (typeof id !== 'number' || !Number.isSafeInteger(id)) return this.#fail(field);
+      ids[name] = id;
+    }
+    return ids;
   }
 
   json(field: string): JsonValue {

@@ -1,12 +1,14 @@
 import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
+import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import { RouteCache } from './route-cache.ts';
+import type { SideLogs } from './side-logs.ts';
 
 export interface ExchangeOptions {
   readonly name: string;
@@ -32,6 +34,10 @@ export class Exchange {
   readonly matcher: BindingMatcher;
   /** What it does with messages besides, in this order; the first that keeps a message has the last word. */
   interceptors: readonly Interceptor[] = [];
+  /** With deduplication: one of the interceptors. */
+  deduplicator: Deduplicator | undefined;
+  /** What it keeps in logs of its own. */
+  sideLogs: SideLogs | undefined;
   readonly routes = new RouteCache();
   readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */

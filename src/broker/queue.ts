@@ -2,6 +2,8 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
+import type { Deduplicator } from './deduplication/deduplicator.ts';
+import type { PresentIds } from './deduplication/present-ids.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -15,6 +17,7 @@ import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { type HeldPublisher, QueueFlow } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
+import type { SideLogs } from './side-logs.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
@@ -68,6 +71,8 @@ export interface QueueOptions {
   /** x-single-active-consumer */
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  /** What it keeps besides messages for consumers. */
+  readonly sideLogs: SideLogs;
 }
 
 /** A message taken off the queue by basic.get. */
@@ -90,6 +95,9 @@ export class Queue implements HeadWatcher, IdleQueue {
   readonly arguments: FieldTable;
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
+  readonly sideLogs: SideLogs;
+  /** Drops duplicates, if the queue was declared with x-message-deduplication. */
+  deduplicator: Deduplicator | PresentIds | undefined;
   readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
   /** Stands in the broker's list of queues to look at when the turn ends. */
@@ -123,6 +131,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.arguments = options.arguments;
     this.singleActiveConsumer = options.singleActiveConsumer;
     this.backlog = options.backlog;
+    this.sideLogs = options.sideLogs;
     this.#policies = options.policies;
     this.#settings = queueSettings(options.arguments, options.policies.definition);
     this.#hasLengthLimit = hasLengthLimit(this.#settings);
@@ -138,6 +147,11 @@ export class Queue implements HeadWatcher, IdleQueue {
 
   get settings(): QueueSettings {
     return this.#settings;
+  }
+
+  /** All its logs. */
+  get logs(): readonly MessageLog[] {
+    return [...this.backlog.logs, ...this.sideLogs.logs];
   }
 
   get readyCount(): number {
@@ -195,6 +209,25 @@ export class Queue implements HeadWatcher, IdleQueue {
    * delivering too, where the message cannot wait: a consumer that is there gets it even with a TTL of 0.
    */
   publish(message: Message, now: number): number {
+    if (this.deduplicator !== undefined) return this.#publishOnce(this.deduplicator, message, now);
+    return this.enqueue(message, now);
+  }
+
+  #publishOnce(deduplicator: Deduplicator | PresentIds, message: Message, now: number): number {
+    const log = this.backlog.logFor(message.priority);
+    let admission = deduplicator.admit(message, log);
+    if (admission?.goesOn === false && this.backlog.head.mayExpire) {
+      // The first one may be due to leave.
+      this.drain(now);
+      admission = deduplicator.admit(message, log);
+    }
+    if (admission?.goesOn === false) return admission.carryOut(message, now, PublishOutcome.Accepted);
+    const outcome = this.enqueue(message, now);
+    return admission === undefined ? outcome : admission.carryOut(message, now, outcome);
+  }
+
+  /** Appends a message that is no duplicate. */
+  protected enqueue(message: Message, now: number): number {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
@@ -347,7 +380,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   }
 
   /** A delivered message is done with. */
-  acknowledge(segment: Segment, index: number): void {
+  acknowledge(segment: Segment, index: number, _consumer?: Consumer): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
     this.stats.ack++;
@@ -370,7 +403,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   }
 
   /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
-  abandon(segment: Segment, index: number): void {
+  abandon(segment: Segment, index: number, _consumer?: Consumer): void {
     this.requeue(segment, index);
   }
 
@@ -388,20 +421,25 @@ export class Queue implements HeadWatcher, IdleQueue {
    * @throws AmqpError 403 when it or the one that is there wants the queue for itself, 406
    */
   addConsumer(consumer: Consumer): void {
-    const resource = describe('queue', this.name, this.vhost.name);
-    checkConsumerArguments(resource, this.type, consumer.arguments);
-    if (this.#isInConflict(consumer)) {
-      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
-    }
+    this.checkConsumer(consumer);
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.stop();
     this.consumerHasCapacity(consumer);
   }
 
+  /** Whether {@link addConsumer} would take it. @throws AmqpError */
+  checkConsumer(consumer: Consumer): void {
+    const resource = describe('queue', this.name, this.vhost.name);
+    checkConsumerArguments(resource, this.type, consumer.arguments);
+    if (this.#isInConflict(consumer)) {
+      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
+    }
+  }
+
   #isInConflict(consumer: Consumer): boolean {
-    // RabbitMQ 3.10's quorum queues know no exclusive consumers and do not say so.
-    if (this.type === 'quorum') return false;
+    // RabbitMQ 3.10's quorum queues and streams know no exclusive consumers and do not say so.
+    if (this.type !== 'classic') return false;
     if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
     for (const other of this.#consumers) if (other.exclusive) return true;
     return false;

@@ -44,6 +44,8 @@ export interface LogState {
   /** Every sequence at or above was never delivered; below it, only `unsettled` is still owed. */
   readonly readPosition: number;
   readonly unsettled: readonly UnsettledRange[];
+  /** What the owner of the log wants to find beside it after a restart; absent: nothing. */
+  readonly attachment?: JsonValue;
 }
 
 /** A durable definition (virtual host, exchange, queue, binding, user, policy, ...): a JSON value under a key. */
@@ -141,6 +143,8 @@ export interface StoredEntry {
 export interface Store {
   /** False: nothing survives the process, and nothing can be paged out of memory. */
   readonly durable: boolean;
+  /** Messages that were found damaged since the start. They are not delivered; the log names them. */
+  readonly damagedCount: number;
   /** Reads what a previous run left. Called once, before anything else. */
   recover(): Recovered;
   /**
@@ -170,6 +174,7 @@ export interface Store {
 /** Keeps nothing but rows: commits are done at once. For test suites and brokers without a data directory. */
 export class MemoryStore implements Store {
   readonly durable = false;
+  readonly damagedCount = 0;
   readonly #rows = new OrderedRows<Buffer>();
 
   recover(): Recovered {

@@ -11,8 +11,10 @@ import {
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
+import type { Committer } from './committer.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
+import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
 import {
   type BindingRow,
   bindingKey,
@@ -27,8 +29,9 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
@@ -49,12 +52,17 @@ import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
-import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
+import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
+import { type SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { Stream } from './stream.ts';
+import { checkSegmentBytes } from './stream-rules.ts';
+import type { OffsetStamp } from './streams/offset-stamp.ts';
+import type { SegmentCache } from './streams/segment-cache.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -74,7 +82,12 @@ export interface VhostMetadata {
 /** What a virtual host needs from the broker around it. */
 export interface BrokerContext {
   readonly clock: Clock;
+  readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
+  readonly committer: Committer;
+  /** What all streams share. */
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
@@ -87,6 +100,8 @@ export interface BrokerContext {
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
 }
+
+const queueClasses = { classic: Queue, quorum: QuorumQueue, stream: Stream } as const;
 
 /** What a declaration says of a queue; the rest follows from it and the policies. */
 type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
@@ -182,16 +197,24 @@ export class VirtualHost implements PolicyScope {
     }
     checkNotReserved('exchange', name);
     type.checkArguments?.(all);
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
     const alternate = exchangeNameArgument(resource, 'alternate-exchange', all);
     if (alternate !== undefined) {
       actor.require('read', 'exchange', name);
       actor.require('write', 'exchange', alternate);
     }
-    const exchange = new Exchange({ name, type, durable, autoDelete, internal, arguments: all });
-    exchange.applyPolicies(this.policies.match('exchange', name));
-    this.#exchanges.set(name, exchange);
+    const exchange = this.#addExchange({ name, type, durable, autoDelete, internal, arguments: all });
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+  }
+
+  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+    const exchange = new Exchange(options);
+    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    equipExchange(exchange, this.broker, exchange.sideLogs);
+    exchange.applyPolicies(this.policies.match('exchange', exchange.name));
+    this.#exchanges.set(exchange.name, exchange);
+    return exchange;
   }
 
   /** What is not there counts as deleted. @throws AmqpError 403, 406 */
@@ -284,7 +307,11 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
-    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
+    const type = queueTypeArgument(all);
+    // What is in a stream stays: it cannot go by the messages that are there.
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
+    if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
+    if (type === 'stream') checkSegmentBytes(all);
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -313,7 +340,9 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const queue = this.#addQueue({ name, type, durable, autoDelete, exclusiveOwner, arguments: all }, logs);
+    const sideLogs = new SideLogs(this.broker);
+    const declared = { name, type, durable, autoDelete, exclusiveOwner, arguments: all, sideLogs };
+    const queue = this.#addQueue(declared, logs);
     this.broker.churn.queueCreated++;
     this.topologyVersion++;
     if (exclusiveOwner !== undefined) this.#exclusiveQueues.add(exclusiveOwner, queue);
@@ -330,7 +359,8 @@ export class VirtualHost implements PolicyScope {
       singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
       backlog: new Backlog(logs),
     };
-    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    const queue = new queueClasses[type](all);
+    equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;
   }
@@ -443,15 +473,14 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    const exchange = new Exchange({ ...row, type, durable: true });
-    exchange.applyPolicies(this.policies.match('exchange', row.name));
-    this.#exchanges.set(row.name, exchange);
+    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
   }
 
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
     const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
-    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined }, logs);
+    const sideLogs = new SideLogs(this.broker, row.sideLogs);
+    this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined, sideLogs }, logs);
   }
 
   #recoverBindings(row: BindingRow): void {
@@ -494,6 +523,7 @@ export class VirtualHost implements PolicyScope {
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);
     if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
+    for (const log of exchange.sideLogs?.logs ?? []) this.broker.dropLog(log);
   }
 
   #removeQueue(queue: Queue): void {
@@ -505,7 +535,7 @@ export class VirtualHost implements PolicyScope {
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
-    for (const log of queue.backlog.logs) this.broker.dropLog(log);
+    for (const log of queue.logs) this.broker.dropLog(log);
   }
 
   #removeBindingsTo(destination: Destination): void {

@@ -33,6 +33,15 @@ export function checkVirtualHosts(view: BrokerView): HealthCheck {
   return failed('Some virtual hosts are down', { 'virtual-hosts': virtualHostsDown });
 }
 
+/** Everything that was read from the disk was intact. Not one of RabbitMQ's checks, which has no checksums. */
+export function checkStore(view: BrokerView): HealthCheck {
+  const { damagedMessages } = view.health();
+  if (damagedMessages === 0) return ok;
+  return failed('Some messages on disk are damaged and were not delivered', {
+    damaged_messages: damagedMessages,
+  });
+}
+
 /** Clients can connect and use their virtual hosts. */
 export function checkReadyToServeClients(view: BrokerView): HealthCheck {
   if (!view.health().ready) return failed('The broker does not accept connections', {});

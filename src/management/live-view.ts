@@ -55,6 +55,7 @@ export class LiveBrokerView implements BrokerView {
       ready: this.#connections.addresses.length > 0,
       alarms: this.#broker.alarms.resources,
       virtualHostsDown: [],
+      damagedMessages: this.#broker.store.damagedCount,
     };
   }
 }

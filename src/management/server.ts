@@ -13,6 +13,7 @@ import {
   checkAlarms,
   checkLocalAlarms,
   checkReadyToServeClients,
+  checkStore,
   checkVirtualHosts,
   type HealthCheck,
 } from './health.ts';
@@ -86,6 +87,7 @@ function routes(app: FastifyInstance, { view, authenticate }: ManagementOptions)
   get('/api/health/checks/alarms', health(checkAlarms));
   get('/api/health/checks/local-alarms', health(checkLocalAlarms));
   get('/api/health/checks/virtual-hosts', health(checkVirtualHosts));
+  get('/api/health/checks/store', health(checkStore));
   get('/api/health/checks/ready-to-serve-clients', health(checkReadyToServeClients));
   get('/api/aliveness-test/:vhost', (request, reply) =>
     hasVirtualHost(view, parameter(request, 'vhost'))

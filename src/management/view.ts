@@ -61,6 +61,8 @@ export interface HealthView {
   readonly alarms: readonly AlarmResource[];
   /** Virtual hosts that cannot be used. */
   readonly virtualHostsDown: readonly string[];
+  /** Messages that were found damaged on disk since the start. */
+  readonly damagedMessages: number;
 }
 
 /** Somebody who may use the HTTP API, if the tags say so. */

@@ -99,10 +99,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
         this.#channel.tryAgain(error.decided, () => this.#publish());
         return;
       }
-      this.#content.message.letGo();
+      this.#content.letGo();
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
-    this.#content.message.letGo();
+    this.#content.letGo();
   }
 
   #publishChecked(): void {

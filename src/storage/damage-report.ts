@@ -12,6 +12,8 @@ export class DamageReport {
   readonly #log: StoreLog;
   readonly #onDamage: ((damage: DamagedEntry) => void) | undefined;
   readonly #reported = new Set<string>();
+  /** Messages that were reported. */
+  messages = 0;
   #work: Promise<void> = Promise.resolve();
 
   constructor(directory: string, log: StoreLog, onDamage: ((damage: DamagedEntry) => void) | undefined) {
@@ -24,6 +26,7 @@ export class DamageReport {
     const name = `log-${damage.logId}-sequence-${damage.firstSequence}-count-${damage.count}.bin`;
     if (this.#reported.has(name)) return;
     this.#reported.add(name);
+    this.messages += damage.count;
     const path = join(this.#directory, name);
     this.#log.error(
       `${damage.count} messages of log ${damage.logId} from sequence ${damage.firstSequence} on are damaged in ${damage.path}; ` +

@@ -184,6 +184,10 @@ class LmdbStore implements Store {
     parts.copyForward.onFailure = (error) => this.#fail(error);
   }
 
+  get damagedCount(): number {
+    return this.#parts.damage.messages;
+  }
+
   recover(): Recovered {
     if (this.#phase !== 'opened') throw new Error('recover() is called once, before anything else');
     this.#phase = 'running';

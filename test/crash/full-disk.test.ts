@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import amqplib, { type ChannelModel } from 'amqplib';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newDirectory, removeDirectories } from '../storage/support.ts';
 import { ServerProcess } from './server-process.ts';
+import { mayMount, mountDisk, remountDisk, unmountDisk } from './small-disk.ts';
 
 const mebibyte = 2 ** 20;
 /** The store keeps 200 MiB free. */
@@ -18,28 +18,13 @@ let server: ServerProcess;
 
 beforeEach(() => {
   directory = newDirectory();
-  if (mayMount) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', directory]);
+  if (mayMount) mountDisk(directory, diskBytes);
 });
 afterEach(async () => {
   await server?.kill();
-  if (mayMount) execFileSync('umount', ['-l', directory]);
+  if (mayMount) unmountDisk(directory);
 });
 afterAll(removeDirectories);
-
-const mayMount = canMount();
-
-/** A file system of a known size takes root, and a container may still forbid it. */
-function canMount(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  const target = newDirectory();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', target], { stdio: 'ignore' });
-    execFileSync('umount', [target], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Publishes with confirms and counts them. */
 class Publisher {
@@ -76,7 +61,7 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     const ballast = join(directory, 'ballast');
     writeFileSync(ballast, Buffer.alloc(ballastBytes));
     const dataDir = join(directory, 'data');
-    const started = await ServerProcess.start({ dataDir });
+    const started = await ServerProcess.start({ dataDir, hasHttp: true });
     server = started.server;
     const connection = await amqplib.connect(started.url);
     const blocked = once(connection, 'blocked');
@@ -90,9 +75,14 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     await server.logged('the store is full');
     expect(publisher.confirmed.size).toBeLessThan(600);
     expect(await blocked).toEqual(['low on disk']);
+    expect(await server.health('local-alarms')).toMatchObject({
+      status: 503,
+      body: { alarms: [{ resource: 'disk' }] },
+    });
     rmSync(ballast);
     await publisher.allConfirmed();
     await server.logged('the store has room again');
+    await expect.poll(async () => (await server.health('local-alarms')).status).toBe(200);
 
     const more = 800;
     await publisher.publish(connection, more);
@@ -136,12 +126,41 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     const confirmed = publisher.confirmed.size;
     expect(confirmed).toBeLessThan(1500);
 
-    execFileSync('mount', ['-o', `remount,size=${2 * diskBytes}`, directory]);
+    remountDisk(directory, `size=${2 * diskBytes}`);
     const again = await ServerProcess.start({ dataDir });
     server = again.server;
     const next = await amqplib.connect(again.url);
     const { messageCount } = await (await next.createChannel()).checkQueue('q');
     expect(messageCount).toBeGreaterThanOrEqual(confirmed);
+    await next.close();
+  });
+});
+
+describe.skipIf(!mayMount)('a disk that is read-only (skipped where no tmpfs can be mounted)', () => {
+  it('is named in one line, and used again once it can be written to', { timeout: 60_000 }, async () => {
+    const dataDir = join(directory, 'data');
+    const first = await ServerProcess.start({ dataDir });
+    server = first.server;
+    const publisher = new Publisher();
+    const connection = await amqplib.connect(first.url);
+    await (await connection.createChannel()).assertQueue('q');
+    await publisher.publish(connection, 10);
+    await publisher.allConfirmed();
+    await connection.close();
+    expect(await server.stop()).toBe(0);
+
+    remountDisk(directory, 'ro');
+    const refused = new ServerProcess({ dataDir });
+    expect(await refused.ended()).toBe(73);
+    expect(refused.complaints).toEqual([
+      expect.stringContaining(`cannot write to the data directory ${dataDir}`),
+    ]);
+
+    remountDisk(directory, 'rw');
+    const again = await ServerProcess.start({ dataDir });
+    server = again.server;
+    const next = await amqplib.connect(again.url);
+    expect((await (await next.createChannel()).checkQueue('q')).messageCount).toBe(10);
     await next.close();
   });
 });

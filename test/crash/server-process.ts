@@ -9,6 +9,8 @@ export interface ServerProcessOptions {
   /** More flags of `leveret server`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it serves the HTTP API, too. */
+  readonly hasHttp?: boolean;
 }
 
 /** The lines of standard output that are kept for error messages. */
@@ -30,7 +32,7 @@ export class ServerProcess {
   /** Files of the store that were done with and removed. */
   generationsRemoved = 0;
 
-  constructor({ dataDir, flags = [], env = {} }: ServerProcessOptions) {
+  constructor({ dataDir, flags = [], env = {}, hasHttp = false }: ServerProcessOptions) {
     const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
     const address = [
       '--host',
@@ -38,7 +40,7 @@ export class ServerProcess {
       '--port',
       '0',
       '--management-port',
-      'none',
+      hasHttp ? '0' : 'none',
       '--metrics-port',
       'none',
     ];
@@ -67,6 +69,15 @@ export class ServerProcess {
   async ready(): Promise<string> {
     const line: { url?: string } = JSON.parse(await this.logged(' ready at '));
     return `${line.url}`.replace('amqp://', 'amqp://guest:guest@');
+  }
+
+  /** The answer to a health check of the HTTP API. */
+  async health(check: string): Promise<{ status: number; body: unknown }> {
+    const { managementPort }: { managementPort?: number } = JSON.parse(await this.logged(' ready at '));
+    const response = await fetch(`http://127.0.0.1:${managementPort}/api/health/checks/${check}`, {
+      headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
+    });
+    return { status: response.status, body: await response.json() };
   }
 
   /** Resolves with the first line of the log with that text. Rejects when the process ends without one. */

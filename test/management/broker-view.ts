@@ -18,7 +18,7 @@ const queue: QueueView = {
   state: 'running',
 };
 
-const healthy: HealthView = { ready: true, alarms: [], virtualHostsDown: [] };
+const healthy: HealthView = { ready: true, alarms: [], virtualHostsDown: [], damagedMessages: 0 };
 
 /** A broker with two virtual hosts and three queues, as the HTTP API sees it. */
 export function brokerView(health: Partial<HealthView> = {}): BrokerView {

@@ -109,6 +109,7 @@ describe('health', () => {
     '/api/health/checks/alarms',
     '/api/health/checks/local-alarms',
     '/api/health/checks/virtual-hosts',
+    '/api/health/checks/store',
     '/api/health/checks/ready-to-serve-clients',
     '/api/aliveness-test/%2F',
   ])('is fine: %s', async (path) => {

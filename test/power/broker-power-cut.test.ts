@@ -5,6 +5,7 @@ import amqplib, { type ConfirmChannel } from 'amqplib';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Books } from '../crash/books.ts';
 import { killRepeatedly } from '../crash/crash-loop.ts';
+import { repeatThroughKills } from '../crash/repeating-publisher.ts';
 import { ServerProcess } from '../crash/server-process.ts';
 import { randomNumbers } from '../storage/crash/random.ts';
 import { newDirectory, removeDirectories } from '../storage/support.ts';
@@ -14,6 +15,9 @@ import { type CutMode, hasCompiler, PowerMachine } from './power-machine.ts';
 const wantedCuts = process.env['LEVERET_POWER_CUTS'];
 const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 const cutsPerMode = Math.ceil(Number(wantedCuts ?? 2) / 2);
+
+/** A flush that fails, a disk that fails (EIO), and one that the kernel has made read-only (EROFS). */
+const ioFaults = ['sync:1-1000000:5', 'write:1-1000000:5', 'write:1-1000000:30'];
 
 const servers: ServerProcess[] = [];
 afterEach(async () => {
@@ -35,6 +39,12 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
         timeout: 20_000 + cutsPerMode * 15_000,
       },
       () => cutRepeatedly(mode),
+    );
+
+    it.skipIf(wantedCuts === undefined)(
+      `takes every message once, though its publisher repeats it, ${cutsPerMode} times (${mode})`,
+      { timeout: 30_000 + cutsPerMode * 15_000 },
+      () => cutUnderRepeats(mode),
     );
   }
 
@@ -67,7 +77,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await connection.close();
   });
 
-  it.each(wantedCuts === undefined ? ['sync:1-1000000:5'] : ['sync:1-1000000:5', 'write:1-1000000:5'])(
+  it.each(wantedCuts === undefined ? ['sync:1-1000000:5'] : ioFaults)(
     'confirms nothing after an I/O error (%s) and exits',
     async (fault) => {
       const directory = newDirectory();
@@ -105,6 +115,24 @@ function confirmed(channel: ConfirmChannel, exchange: string, routingKey: string
       error === null ? resolve() : reject(error),
     );
   });
+}
+
+async function cutUnderRepeats(mode: CutMode): Promise<void> {
+  const random = randomNumbers(seed);
+  const machine = new PowerMachine(newDirectory());
+  let cuts = 0;
+  const afterKill = () => void machine.cut(mode, seed + cuts++, 0.5);
+  const env = machine.environment({ syncMs: 4, dsyncMs: 2 });
+  const dataDir = newDirectory();
+  const { published, repeated } = await repeatThroughKills({
+    dataDir,
+    random,
+    kills: cutsPerMode,
+    env,
+    afterKill,
+  });
+  process.stderr.write(`${mode}, seed ${seed}: ${published} messages, ${repeated} repeated\n`);
+  expect(Math.min(published, repeated)).toBeGreaterThan(cutsPerMode);
 }
 
 async function cutRepeatedly(mode: CutMode): Promise<void> {

@@ -69,7 +69,7 @@ async function open(...channels: readonly number[]): Promise<RawClient> {
   return client;
 }
 
-function publication(queue: string, bodySize: number, expiration?: string): Buffer {
+function publication(queue: string, bodySize: number, expiration?: string, channel = 1): Buffer {
   const method: Method = {
     id: MethodId.BasicPublish,
     exchange: '',
@@ -80,10 +80,10 @@ function publication(queue: string, bodySize: number, expiration?: string): Buff
   const writer = new ByteWriter();
   writeContentHeaderStart(writer, bodySize);
   writeProperties(writer, expiration === undefined ? {} : { expiration });
-  const parts = [methodFrame(1, method), frame(2, 1, Buffer.from(writer.bytes()))];
+  const parts = [methodFrame(channel, method), frame(2, channel, Buffer.from(writer.bytes()))];
   const pieceMax = 131_072 - 8;
   for (let left = bodySize; left > 0; left -= pieceMax) {
-    parts.push(frame(3, 1, Buffer.alloc(Math.min(left, pieceMax), 'x')));
+    parts.push(frame(3, channel, Buffer.alloc(Math.min(left, pieceMax), 'x')));
   }
   return Buffer.concat(parts);
 }
@@ -212,7 +212,12 @@ describe('everybody else goes on while a client', () => {
     await client.expect(MethodId.QueueDeclareOk, 1);
     for (let channel = 2; channel <= 2_000; channel++) client.send(channel, { id: MethodId.ChannelOpen });
     for (let channel = 2; channel <= 2_000; channel++) await client.expect(MethodId.ChannelOpenOk, channel);
-    expect(await purge(client, 'channels')).toBe(0);
+    for (let channel = 1; channel <= 2_000; channel++) {
+      client.send(channel, { id: MethodId.ConfirmSelect, noWait: true });
+      client.write(publication('channels', 20, undefined, channel));
+    }
+    for (let channel = 1; channel <= 2_000; channel++) await client.expect(MethodId.BasicAck, channel);
+    expect(await purge(client, 'channels')).toBe(2_000);
   });
 
   it('declares 10,000 queues and goes', async () => {

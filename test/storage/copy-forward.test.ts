@@ -15,6 +15,8 @@ import {
 } from './support.ts';
 
 const GENERATION_BYTES = 100_000;
+/** `npm run test:crash` lets thousands pass. */
+const generationsToPass = Number(process.env['LEVERET_GENERATIONS'] ?? 200);
 
 let dataDir: string;
 let store: Store;
@@ -73,7 +75,9 @@ afterEach(() => store.close());
 afterAll(removeDirectories);
 
 describe('a generation that is mostly settled', () => {
-  it('gives its space back though one message stays unacknowledged', { timeout: 60_000 }, async () => {
+  it('gives its space back though one message stays unacknowledged', {
+    timeout: 60_000 + generationsToPass * 100,
+  }, async () => {
     await store.commit(commitOf({ entries: [messages(1, 0, 50, 100), messages(2, 0, 10, 1000)] }));
     const stuck = {
       firstSequence: 0,
@@ -82,7 +86,7 @@ describe('a generation that is mostly settled', () => {
     };
     await store.commit(commitOf({ logStates: [consumed(1, 50, [stuck]), consumed(2, 10)] }));
     let next = 10;
-    for (let i = 0; i < 60; i++) {
+    for (let passed = 0; passed < generationsToPass; passed += 5) {
       next = await passGenerations(2, next, 5);
       // The newest, the one made ready, one being copied and one that has just died.
       await expect.poll(diskBytes, { timeout: 5000 }).toBeLessThan(5 * GENERATION_BYTES);

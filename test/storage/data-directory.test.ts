@@ -95,6 +95,12 @@ describe('the directory', () => {
     );
   });
 
+  it('whose first start was cut short is begun anew', async () => {
+    writeFileSync(file('format.json.new'), '{"form');
+    await filled(1);
+    expect(JSON.parse(readFileSync(file('format.json'), 'utf8'))).toEqual({ format: 1 });
+  });
+
   it('without or with a damaged format file is refused', async () => {
     await filled(1);
     writeFileSync(file('format.json'), '');

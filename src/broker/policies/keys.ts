@@ -1,4 +1,5 @@
 import { erlangJson } from '../erlang-term.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { JsonValue } from '../store.ts';
 import { NamePattern } from './name-pattern.ts';
 import { PatternError } from './pattern-syntax.ts';
@@ -7,9 +8,6 @@ import type { PolicyDefinition, PolicyKind } from './policy.ts';
 /** What is wrong, in RabbitMQ's words; `undefined`: nothing. */
 type Fault = string | undefined;
 type Check = (value: JsonValue) => Fault;
-
-/** Types of queues, as RabbitMQ's policies tell them apart. */
-export type QueueType = 'classic' | 'quorum' | 'stream';
 
 const segmentBytesMax = 3_000_000_000;
 

@@ -2,7 +2,8 @@ import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import { RECORD_HEADER_BYTES, RecordFlag } from '../record.ts';
-import type { LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { ReturnedRecords } from './returned-records.ts';
 import { RecordState, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
@@ -16,8 +17,20 @@ const holeRecordsMax = 4096;
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
 
+/** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
+const streamTailSegmentsMax = 16;
+
 /** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
 const readAheadSegments = 4;
+
+/** Somebody who follows what becomes of the records of a log, by their sequences. */
+export interface LogWatcher {
+  settled(sequence: number): void;
+  /** A record that was given back has another sequence now. */
+  moved(from: number, to: number): void;
+  /** All ready records were settled. */
+  purged(): void;
+}
 
 /** What a log needs of the broker around it. */
 export interface LogContext {
@@ -33,13 +46,19 @@ export interface LogContext {
   reportMissing(log: MessageLog, count: number): void;
 }
 
+/** Has something of its own kept with the state of its log. */
+export interface LogOwner {
+  stateAttachment(): JsonValue;
+}
+
 export interface LogOptions {
   readonly id: number;
   /** False: persistent messages are treated as transient (the queue does not survive a restart). */
   readonly durable: boolean;
   /**
    * The log of a quorum queue keeps every message, persistent or not, counts how often each was given back,
-   * and hands returned ones out in the order in which they came back.
+   * and hands returned ones out in the order in which they came back. That of a stream keeps every message,
+   * too; nothing is taken from it, its owner reads it ({@link segmentAt}) and moves its beginning ({@link trim}).
    */
   readonly type: QueueType;
 }
@@ -65,9 +84,14 @@ export class MessageLog {
   readyBytes = 0;
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
+  watcher: LogWatcher | undefined;
   /** Set by the broker while the log stands in its lists. */
   isUnwritten = false;
   isUsed = false;
+  /** Asked whenever the log's state is written. */
+  owner: LogOwner | undefined;
+  /** What the owner had kept before the restart. */
+  recoveredAttachment: JsonValue | undefined;
 
   readonly #context: LogContext;
   readonly #reached: Segment[] = [];
@@ -92,6 +116,10 @@ export class MessageLog {
   /** Segments whose slabs the commit under way holds. */
   #writing: Segment[] = [];
   #nextSegmentBytes = segmentBytesMin;
+  /** Full segments behind the readers that stay in memory without need. */
+  readonly #tailSegmentsMax: number;
+  /** Everything below was given up by {@link trim}. */
+  #trimmedTo = 0;
   /** The store may hold records of this log, so its state matters. */
   #isStored = false;
   #isDropped = false;
@@ -110,7 +138,8 @@ export class MessageLog {
     this.durable = durable;
     this.countsDeliveries = type === 'quorum';
     this.#returned = this.countsDeliveries ? new ReturnedRecords() : undefined;
-    this.#flagsOfAll = type === 'quorum' ? RecordFlag.Persistent : 0;
+    this.#flagsOfAll = type === 'classic' ? 0 : RecordFlag.Persistent;
+    this.#tailSegmentsMax = type === 'stream' ? streamTailSegmentsMax : Number.POSITIVE_INFINITY;
     this.#nextSequence = nextSequence;
   }
 
@@ -130,6 +159,7 @@ export class MessageLog {
     log.#deliveredBelow = deliveredBelow;
     log.#isStored = true;
     log.mayExpire = true;
+    log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
       log.#gapFrom = recovered.state.readPosition;
@@ -164,6 +194,11 @@ export class MessageLog {
     }
   }
 
+  /** What the next record will have. */
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
   /** True when nothing is ready and nothing is owed. */
   get isEmpty(): boolean {
     return this.readyCount === 0 && this.#reached.every((segment) => segment.isSettled);
@@ -185,6 +220,7 @@ export class MessageLog {
   appendReturned(message: Message, segment: Segment, index: number): void {
     const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
     const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
+    this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
     this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
     this.settle(segment, index);
   }
@@ -370,6 +406,7 @@ export class MessageLog {
   /** A delivered record is done with. */
   settle(segment: Segment, index: number): void {
     if (!segment.markSettled(index)) return;
+    if (this.watcher !== undefined) this.watcher.settled(segment.firstSequence + index);
     if (this.#returned !== undefined) this.#returned.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
     if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
@@ -400,6 +437,7 @@ export class MessageLog {
   /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
   purge(): number {
     const purged = this.readyCount;
+    this.watcher?.purged();
     const segments = [...this.#reached, ...this.#tail];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
@@ -419,6 +457,45 @@ export class MessageLog {
     for (const segment of segments) this.#letGoIfSettled(segment);
     if (!this.isUsed) this.#context.logUsed(this);
     return purged;
+  }
+
+  /** The lowest sequence that is owed and was never taken; {@link nextSequence} when there is none. */
+  get readPosition(): number {
+    return Math.max(this.#trimmedTo, this.#readPosition());
+  }
+
+  /** The segment in memory with a sequence that was not read yet; undefined when it is on disk only. */
+  segmentAt(sequence: number): Segment | undefined {
+    const tail = this.#tail;
+    let low = 0;
+    let high = tail.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((tail[middle]?.firstSequence ?? 0) <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    const segment = tail[low - 1];
+    return segment !== undefined && sequence < segment.endSequence ? segment : undefined;
+  }
+
+  /** Gives up everything below a sequence, none of which was taken: `bodyBytes` bytes of bodies. */
+  trim(sequence: number, bodyBytes: number): void {
+    this.#trimmedTo = sequence;
+    this.#gapFrom = Math.min(Math.max(this.#gapFrom, sequence), this.#gapTo);
+    for (const segment of [...this.#tail]) {
+      const count = Math.min(segment.count, sequence - segment.firstSequence);
+      if (count <= 0) break;
+      for (let i = 0; i < count; i++) segment.markSettled(i);
+      this.#letGoIfSettled(segment);
+    }
+    this.readyCount = this.#nextSequence - sequence;
+    this.readyBytes -= bodyBytes;
+    this.noteUse();
+  }
+
+  /** The state is to be written some time. */
+  noteUse(): void {
+    if (!this.isUsed) this.#context.logUsed(this);
   }
 
   /** Lets go of all memory; the log is not used again. */
@@ -493,9 +570,12 @@ export class MessageLog {
   /** Moves what nobody is about to read out of memory while slabs are over their target. */
   #shrink(): void {
     const { slabs, slabBytesTarget, store } = this.#context;
-    if (!store.durable || slabs.bytesInUse <= slabBytesTarget) return;
+    if (!store.durable) return;
+    const isShort = slabs.bytesInUse > slabBytesTarget;
+    if (!isShort && this.#tail.length <= this.#tailSegmentsMax) return;
     this.#evictReached(this.#reached.at(-1));
-    while (this.#tail.length > tailSegmentsMin) {
+    const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
+    while (this.#tail.length > keptSegments) {
       const segment = this.#tail[0];
       if (segment === undefined || !segment.isEvictable) break;
       this.#tail.shift();
@@ -534,6 +614,19 @@ export class MessageLog {
     return false;
   }
 
+  /** Its ready records in order, for somebody who only looks; they must not change meanwhile. */
+  readyRecords(): Iterable<ReadyRecord> {
+    return readyRecords({
+      id: this.id,
+      store: this.#context.store,
+      reached: this.#reached,
+      readIndex: this.#readIndex,
+      gapFrom: this.#gapFrom,
+      gapTo: this.#gapTo,
+      tail: this.#tail,
+    });
+  }
+
   /** How far the log has been consumed, for the store; undefined when nothing of it is there. */
   state(): LogState | undefined {
     if (!this.#isStored || this.#isDropped) return undefined;
@@ -546,7 +639,8 @@ export class MessageLog {
       const deliveryCounts = this.#returned?.countsOf(segment, count) ?? [];
       unsettled.push(deliveryCounts.length === 0 ? range : { ...range, deliveryCounts });
     }
-    return { logId: this.id, readPosition: this.#readPosition(), unsettled };
+    const state = { logId: this.id, readPosition: this.readPosition, unsettled };
+    return this.owner === undefined ? state : { ...state, attachment: this.owner.stateAttachment() };
   }
 
   #readPosition(): number {

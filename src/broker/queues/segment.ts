@@ -339,6 +339,7 @@ function writeTime(buffer: Buffer, at: number, time: number): void {
   putUint32(buffer, at + 2, time >>> 0);
 }
 
-function readTime(buffer: Buffer, at: number): number {
+/** A time in a record: milliseconds since the epoch. */
+export function readTime(buffer: Buffer, at: number): number {
   return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
 }

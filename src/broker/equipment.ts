@@ -1,0 +1,52 @@
+import type { FieldTable } from '../protocol/field-table.ts';
+import { textArgument } from './arguments.ts';
+import type { Clock } from './clock.ts';
+import { Deduplicator } from './deduplication/deduplicator.ts';
+import { PresentIds } from './deduplication/present-ids.ts';
+import {
+  asksForDeduplication,
+  asksForWindow,
+  deduplicationArgument,
+  deduplicationSettings,
+} from './deduplication/settings.ts';
+import type { Exchange } from './exchange.ts';
+import type { Queue } from './queue.ts';
+import type { SideLogs } from './side-logs.ts';
+
+/** What the equipment of exchanges and queues needs of the broker. */
+export interface EquipmentContext {
+  readonly clock: Clock;
+  /** False: nothing survives the process. */
+  readonly store: { readonly durable: boolean };
+}
+
+/** Gives a new exchange what its type and its arguments, which have been checked, ask for besides bindings. */
+export function equipExchange(exchange: Exchange, context: EquipmentContext, logs: SideLogs): void {
+  const { arguments: all, durable, type } = exchange;
+  const types = [type.name, textArgument(all, 'x-delayed-type')];
+  if (types.includes(deduplicationArgument) || asksForDeduplication(all)) {
+    exchange.deduplicator = deduplicatorFor(all, durable, context, logs);
+    exchange.interceptors = [...exchange.interceptors, exchange.deduplicator];
+  }
+}
+
+/** Remembers ids on disk if its owner is there after a restart and does not mind. */
+function deduplicatorFor(
+  all: FieldTable,
+  isDurable: boolean,
+  { clock, store }: EquipmentContext,
+  logs: SideLogs,
+): Deduplicator {
+  const settings = deduplicationSettings(all);
+  const isKept = settings.isKept && isDurable && store.durable;
+  return new Deduplicator(settings, clock, isKept ? logs.open('deduplication') : undefined);
+}
+
+/** Gives a new queue what its arguments, which have been checked, ask for besides messages. */
+export function equipQueue(queue: Queue, context: EquipmentContext): void {
+  const { arguments: all, durable, backlog, sideLogs } = queue;
+  if (!asksForDeduplication(all)) return;
+  queue.deduplicator = asksForWindow(all)
+    ? deduplicatorFor(all, durable, context, sideLogs)
+    : new PresentIds(deduplicationSettings(all).header, backlog.logs, durable && context.store.durable);
+}
