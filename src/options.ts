@@ -3,6 +3,7 @@ import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
+import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -96,7 +97,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl {
+export interface RunningBroker extends PolicyControl, DelayControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

@@ -125,7 +125,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (content.mandatory && !route.isRouted) this.#return(message);
+    if (content.mandatory && route.isReturned) this.#return(message);
     const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
@@ -261,7 +261,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     for (const publish of pending) {
       const { message, mandatory } = publish;
       const route = this.#routeNow(publish);
-      if (mandatory && !route.isRouted) this.#return(message);
+      if (mandatory && route.isReturned) this.#return(message);
       outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;
