@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
@@ -80,7 +81,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         log.error({ logId, count }, `${count} messages could not be read from the store`);
       },
     };
-    const broker = Broker.open(store, systemClock, events);
+    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
     closers.pop();
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
@@ -96,10 +97,22 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const access = new AccessControl({
       define: (key, value) => broker.define(key, value),
       mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
+      loginFailureLimits: {
+        perAddress: options.loginFailuresPerAddress ?? defaultLoginFailureLimits.perAddress,
+        perUser: options.loginFailuresPerUser ?? defaultLoginFailureLimits.perUser,
+      },
       log,
     });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
-    const administration = await Administration.open({ broker, access, connections: listener, log });
+    const administration = await Administration.open(
+      { broker, access, connections: listener, log, newPasswordHashing: options.passwordHashing },
+      {
+        name: options.defaultUser,
+        password: options.defaultPassword,
+        vhost: options.defaultVirtualHost,
+      },
+    );
     closers.push(() => listener.close());
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());

@@ -1,7 +1,9 @@
+import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
 import { logLevels } from '../logging.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
 import {
+  countOrNone,
   flag,
   integer,
   list,
@@ -13,6 +15,7 @@ import {
   share,
   size,
   text,
+  userNames,
   type ValueType,
 } from './value.ts';
 
@@ -228,6 +231,70 @@ export function readSettings(read: SettingReader) {
       defaultText: '1GiB',
       doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
       chapter: 'Memory and disk',
+    }),
+    defaultUser: read({
+      flag: 'default-user',
+      fileKeys: ['default_user'],
+      type: text,
+      defaultValue: 'guest',
+      defaultText: 'guest',
+      doc: 'Name of the user that is created at the first start, an administrator who may do everything.',
+      chapter: 'Access',
+    }),
+    defaultPassword: read({
+      flag: 'default-pass',
+      fileKeys: ['default_pass'],
+      type: text,
+      defaultValue: 'guest',
+      defaultText: 'guest',
+      doc: 'Password of the user that is created at the first start.',
+      chapter: 'Access',
+      secret: true,
+    }),
+    defaultVirtualHost: read({
+      flag: 'default-vhost',
+      fileKeys: ['default_vhost'],
+      type: text,
+      defaultValue: '/',
+      defaultText: '/',
+      doc: 'Virtual host that is created at the first start.',
+      chapter: 'Access',
+    }),
+    loopbackUsers: read({
+      flag: 'loopback-users',
+      fileKeys: ['loopback_users', 'loopback_users.guest'],
+      type: userNames,
+      defaultValue: ['guest'],
+      defaultText: 'guest',
+      doc: 'Users who can log in from this machine only.',
+      chapter: 'Access',
+    }),
+    passwordHashing: read({
+      flag: 'password-hashing',
+      fileKeys: ['password_hashing_module'],
+      type: oneOf(hashingAlgorithms),
+      defaultValue: 'leveret_password_hashing_scrypt',
+      defaultText: 'leveret_password_hashing_scrypt',
+      doc: "How new passwords are hashed. RabbitMQ's hashes can be exported to RabbitMQ, but are quickly guessed once they leak.",
+      chapter: 'Access',
+    }),
+    loginFailuresPerAddress: read({
+      flag: 'login-failures-per-address',
+      fileKeys: ['login_failures_per_address'],
+      type: countOrNone,
+      defaultValue: 60,
+      defaultText: '60',
+      doc: 'Different wrong logins from one address within a minute, after which it is refused for the rest of it.',
+      chapter: 'Access',
+    }),
+    loginFailuresPerUser: read({
+      flag: 'login-failures-per-user',
+      fileKeys: ['login_failures_per_user'],
+      type: countOrNone,
+      defaultValue: 20,
+      defaultText: '20',
+      doc: 'Different wrong passwords for one user within a minute, after which logins are refused for the rest of it.',
+      chapter: 'Access',
     }),
     metricsPort: read({
       flag: 'metrics-port',
