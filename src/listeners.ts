@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { Logger } from './logger.ts';
 import type { HttpServer } from './management/http/http-server.ts';
 import { Management, type ManagementOptions } from './management/server.ts';
@@ -5,6 +6,7 @@ import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics
 import type { BrokerOptions } from './options.ts';
 import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
+import { serveWebSockets } from './server/websocket.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 
@@ -103,6 +105,13 @@ export async function openManagement(
     await close();
     throw error;
   }
+}
+
+/** Lets AMQP clients in by WebSocket, on a server of the HTTP API. */
+export function acceptWebSockets(server: Server, options: BrokerOptions, listener: Listener): void {
+  if (options.webSocket === false) return;
+  const allowedOrigins = options.webSocketOrigins ?? [];
+  serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });
 }
 
 /** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import type { Api, ListenerInfo } from './api.ts';
@@ -29,6 +30,8 @@ export interface ManagementOptions
   readonly limits: Limits;
   /** Time between two samples of everything. */
   readonly statisticsIntervalMs: number;
+  /** Other things are served on the same ports. */
+  readonly onServer: (server: Server) => void;
 }
 
 /** Where the API is to be served. */
@@ -44,6 +47,7 @@ export interface ManagementAddress {
 export class Management {
   readonly #api: Api;
   readonly #authorization: Authorization;
+  readonly #onServer: (server: Server) => void;
   readonly #servers: HttpServer[] = [];
   readonly #listeners: ListenerInfo[] = [];
 
@@ -58,6 +62,7 @@ export class Management {
       startedAt: broker.clock.now(),
       listeners: () => [...clients.addresses, ...this.#listeners],
     };
+    this.#onServer = options.onServer;
     this.#authorization = new Authorization(access, broker);
   }
 
@@ -76,6 +81,7 @@ export class Management {
       authorization: this.#authorization,
       probe: () => readiness(api),
       logger: api.logger,
+      onServer: this.#onServer,
     });
     this.#servers.push(server);
     const protocol = certificates === undefined ? 'http' : 'https';

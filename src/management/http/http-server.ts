@@ -31,6 +31,8 @@ export interface HttpServerOptions {
   /** Answers to GET /health, for probes without a login. */
   readonly probe: () => Answer;
   readonly logger: Logger;
+  /** Other things are served on the same port. */
+  readonly onServer: (server: Server) => void;
 }
 
 /** A server that is listening. */
@@ -85,6 +87,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     reply.headers(securityHeaders);
   });
   register(app, options);
+  options.onServer(app.server);
   await app.listen({ port: options.port, host: options.host });
   const address = app.server.address();
   return {
