@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
 import type { AdministrationContext } from './context.ts';
+import { AdministrationEvents } from './events.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
 import { UserAdministration } from './users.ts';
@@ -30,7 +31,7 @@ export class Administration {
     this.parameters = new ParameterAdministration(context);
     this.vhosts = new VirtualHostAdministration(context, this.parameters);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
-    this.policies = policyControl(context.broker);
+    this.policies = policyControl(context.broker, context.events);
     this.parameters.register('vhost-limits', vhostLimitsComponent(context));
   }
 
@@ -39,7 +40,8 @@ export class Administration {
    *
    * @throws Error when the store holds damaged rows
    */
-  static async open(context: AdministrationContext): Promise<Administration> {
+  static async open(given: Omit<AdministrationContext, 'events'>): Promise<Administration> {
+    const context = { ...given, events: new AdministrationEvents(given.broker.events) };
     context.access.recover(context.broker.settings);
     const administration = new Administration(context);
     const { parameters } = administration;

@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AdministrationError } from './administration-error.ts';
+import type { AdministrationEvents } from './events.ts';
 
 /** Whose connection one is. */
 export interface ConnectionOwner {
@@ -22,6 +23,7 @@ export interface AdministrationContext {
   readonly access: AccessControl;
   readonly connections: Connections;
   readonly log: Logger;
+  readonly events: AdministrationEvents;
 }
 
 /** @throws AdministrationError when there is none of that name */

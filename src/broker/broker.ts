@@ -3,7 +3,10 @@ import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { publishEvent } from './events/event-exchanges.ts';
+import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
+import { defaultVirtualHost } from './names.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -17,9 +20,6 @@ const slabBytesTarget = 64 * 1024 * 1024;
 
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
-
-/** The virtual host that exists from the start. */
-export const defaultVirtualHost = '/';
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -35,6 +35,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
+  readonly events: EventHub;
   readonly replies = new ReplyAddresses();
   readonly churn: Churn = new Churn();
 
@@ -51,6 +52,8 @@ export class Broker implements BrokerContext, LogContext {
   private constructor(store: Store, clock: Clock, events: BrokerEvents) {
     this.store = store;
     this.clock = clock;
+    this.events = new EventHub(clock);
+    this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
     this.committer = new Committer(store, {
       storeFailed: (cause) => events.storeFailed(cause),

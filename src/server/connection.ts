@@ -11,6 +11,7 @@ import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.t
 import { payloadSnippet } from '../protocol/octets.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
+import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
@@ -76,6 +77,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
+  readonly #told: ClientEvents;
   #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
@@ -99,6 +101,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.log = context.log;
     this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
+    this.#told = new ClientEvents(this);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(transport, this);
@@ -424,8 +427,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     }
     // Nor here.
     this.#context.checkChannelLimit(this.user.name);
-    channels.add(number, new Channel(this, number));
+    const channel = new Channel(this, number);
+    channels.add(number, channel);
     this.broker.churn.channelCreated++;
+    this.#told.channelOpened(channel);
     this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
@@ -501,8 +506,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#input.resumeForAll();
   }
 
-  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
+  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
+    this.#told.loginFailed(user, mechanism, reason);
     if (notice === undefined) {
       this.#disconnectLater('login refused');
       return;
@@ -563,6 +569,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#told.closed(this.#session, this.#context.settings.nodeName);
   }
 
   #resetAfter(delayMs: number): void {
@@ -585,6 +592,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output.method(0, method);
   }
 
+  channelReleased(channel: Channel): void {
+    this.#told.channelClosed(channel);
+  }
+
+  loggedIn(user: string, mechanism: string): void {
+    this.#told.loginSucceeded(user, mechanism);
+  }
+
   setFrameMax(bytes: number): void {
     this.#input.frameMax = bytes;
   }
@@ -603,6 +618,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output.flush();
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
     this.#events.opened(session);
+    this.#told.opened(session, this.#context.settings.nodeName);
   }
 
   get bytesReceived(): number {
