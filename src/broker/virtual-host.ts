@@ -11,6 +11,7 @@ import {
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
+import type { Committer } from './committer.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
@@ -28,6 +29,8 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import type { Delays } from './delays/delays.ts';
+import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { internalUser } from './events/entries.ts';
@@ -55,13 +58,17 @@ import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
-import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
+import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
-import { type SideLogIds, SideLogs } from './side-logs.ts';
+import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { Stream } from './stream.ts';
+import { checkSegmentBytes } from './stream-rules.ts';
+import type { OffsetStamp } from './streams/offset-stamp.ts';
+import type { SegmentCache } from './streams/segment-cache.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -84,9 +91,16 @@ export interface BrokerContext {
   readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
   readonly events: EventHub;
+  readonly committer: Committer;
+  /** What all streams share. */
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
+  readonly delays: Delays;
+  /** For a log or a line of delayed messages: it was never used before. */
+  newId(): number;
   /** A log with an id that was never used before. */
   createLog(type: QueueType, durable: boolean): MessageLog;
   recoverLog(type: QueueType, logId: number): MessageLog;
@@ -96,6 +110,8 @@ export interface BrokerContext {
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
 }
+
+const queueClasses = { classic: Queue, quorum: QuorumQueue, stream: Stream } as const;
 
 /** What a declaration says of a queue; the rest follows from it and the policies. */
 type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
@@ -208,9 +224,15 @@ export class VirtualHost implements PolicyScope {
     this.events.exchangeCreated(exchange, actor.username);
   }
 
-  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+  #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
     const exchange = new Exchange(options);
-    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    if (exchange.type.delays) {
+      const lineId = found?.delayLineId ?? this.broker.newId();
+      const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
+      exchange.interceptors = [delay];
+      exchange.delayed = delay.line;
+    }
+    exchange.sideLogs = new SideLogs(this.broker, found?.sideLogs);
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
@@ -244,7 +266,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all);
+    source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     const binding = new Binding(source, destination, routingKey, all);
     this.#addBinding(binding);
@@ -310,8 +332,11 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
-    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
-    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
+    const type = queueTypeArgument(all);
+    // What is in a stream stays: it cannot go by the messages that are there.
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
+    if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
+    if (type === 'stream') checkSegmentBytes(all);
     const queue = this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
     this.events.queueCreated(queue, actor.username);
     return queue;
@@ -361,7 +386,7 @@ export class VirtualHost implements PolicyScope {
       singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
       backlog: new Backlog(logs),
     };
-    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    const queue = new queueClasses[type](all);
     equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;
@@ -449,6 +474,7 @@ export class VirtualHost implements PolicyScope {
   stop(): void {
     this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
+    for (const { delayed } of this.#exchanges.values()) delayed?.stop();
   }
 
   /**
@@ -475,7 +501,7 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
+    this.#addExchange({ ...row, type, durable: true }, row);
   }
 
   #recoverQueue(row: QueueRow): void {
@@ -523,6 +549,7 @@ export class VirtualHost implements PolicyScope {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
     this.eventExchanges.delete(exchange);
+    exchange.delayed?.close();
     this.topologyVersion++;
     this.events.exchangeDeleted(exchange, user);
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding, user);

@@ -9,11 +9,13 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
 import { payloadSnippet } from '../protocol/octets.ts';
+import { Answers, type AnswersHost } from './answers.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { Credentials, type CredentialsHost } from './credentials.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
@@ -46,6 +48,9 @@ const lingerMs = 3_000;
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
+const exchangeClassId = 40;
+const queueClassId = 50;
+
 /** Class and method id at the start of a method frame's payload. */
 const methodIdBytes = 4;
 
@@ -61,8 +66,18 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost {
+export class Connection
+  implements
+    AnswersHost,
+    InputHandler,
+    HandshakeHost,
+    HeartbeatPeer,
+    UnreadLimitHost,
+    ThrottleHost,
+    CredentialsHost
+{
   readonly output: Output;
+  readonly answers: Answers;
   readonly broker: Broker;
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
@@ -84,6 +99,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   #actor: Actor | undefined;
   #channels = new ChannelTable(0);
   #heartbeat: HeartbeatWatch | undefined;
+  #credentials: Credentials | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
   /** 0: not read since the last chunk. */
@@ -106,6 +122,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
+    this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
@@ -165,6 +182,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   get #opened(): Session {
     if (this.#session === undefined) throw new Error('connection is not open');
     return this.#session;
+  }
+
+  secretUpdated(account: Account): void {
+    this.#session = { ...this.#opened, user: account };
+    this.#actor = new UserActor(this, account, this.vhost.name);
+    for (const channel of this.#channels.values()) channel.accountChanged();
+    this.send({ id: MethodId.ConnectionUpdateSecretOk });
+    this.output.flushSoon();
   }
 
   /** Whose connection it is; `undefined` before connection.open and from closing on. */
@@ -295,9 +320,13 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   // ---- frames
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.answers.areOwed && !isTopology(id)) {
+      this.#afterAnswers(() => this.method(number, id, buffer, start, end));
+      return;
+    }
     try {
       if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
-      else if (number === 0) this.#connectionMethod(id);
+      else if (number === 0) this.#connectionMethod(id, buffer, start, end);
       else {
         const channel = this.#channels.get(number);
         if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
@@ -312,6 +341,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       // Channels name the failing method themselves, where RabbitMQ names one.
       this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
+  }
+
+  /** What the client sees of this comes behind the answers that it is owed. */
+  #afterAnswers(run: () => void): void {
+    this.answers.afterwards(() => {
+      run();
+      this.chunkEnd();
+    });
+  }
+
+  answered(): void {
+    this.output.flushSoon();
   }
 
   header(number: number, buffer: Buffer, start: number, end: number): void {
@@ -378,17 +419,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     }
   }
 
-  #connectionMethod(id: number): void {
+  #connectionMethod(id: number, buffer: Buffer, start: number, end: number): void {
     switch (id) {
       case MethodId.ConnectionClose:
         this.#release();
         this.send({ id: MethodId.ConnectionCloseOk });
         this.#awaitClient();
         return;
-      case MethodId.ConnectionUpdateSecret:
-        // Passwords do not run out. A back end whose tokens do has to check the new one here.
-        this.send({ id: MethodId.ConnectionUpdateSecretOk });
+      case MethodId.ConnectionUpdateSecret: {
+        const method = decodeMethod(id, buffer, start, end);
+        if (method.id === id) void this.#credentials?.renew(method.newSecret.toString());
         return;
+      }
       default:
         throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
     }
@@ -438,7 +480,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Closes the channel or, if it is a matter of the connection, that. */
   methodFailed(number: number, error: unknown): void {
-    if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
+    if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, error));
+    else if (error instanceof AmqpError && !error.hard && number !== 0)
+      this.closeChannelWithError(number, error);
     else this.failed(error);
   }
 
@@ -566,6 +610,8 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
+    this.#credentials?.stop();
+    this.answers.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
@@ -610,6 +656,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#handshake = undefined;
     this.#session = session;
     this.#actor = new UserActor(this, user, vhost.name);
+    this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;
@@ -644,6 +691,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
+
+/** exchange.* and queue.*: what {@link Answers} are for. */
+function isTopology(id: number): boolean {
+  const classId = id >>> 16;
+  return classId === exchangeClassId || classId === queueClassId;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

@@ -40,12 +40,12 @@ export function predeclaredExchanges(vhost: string, queues: ReadonlyMap<string, 
   const durable = true;
   const events = new Exchange({ name: eventExchange, type: topic, durable, internal: true });
   return [
-    ...(vhost === defaultVirtualHost ? [events] : []),
     new Exchange({ name: '', type: direct, durable, matcher: new QueueNameMatcher(queues) }),
     new Exchange({ name: 'amq.direct', type: direct, durable }),
     new Exchange({ name: 'amq.fanout', type: fanout, durable }),
     new Exchange({ name: 'amq.headers', type: headers, durable }),
     new Exchange({ name: 'amq.match', type: headers, durable }),
+    ...(vhost === defaultVirtualHost ? [events] : []),
     new Exchange({ name: 'amq.rabbitmq.trace', type: topic, durable, internal: true }),
     new Exchange({ name: 'amq.topic', type: topic, durable }),
   ];
