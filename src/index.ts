@@ -6,6 +6,7 @@ import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { delayControl } from './delay-control.ts';
 import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
@@ -18,6 +19,7 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
@@ -113,6 +115,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       throw new Error('there is no listener for AMQP: neither port nor tls is given');
     return {
       ...administration.policies,
+      ...delayControl(broker),
       administration,
       host: address.host,
       port: address.port,

@@ -2,6 +2,7 @@ import type { CertificateLogin } from './access/certificate-name.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
+import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -10,9 +11,9 @@ import type { TlsOptions } from './tls/options.ts';
 /** A listener that speaks TLS. */
 export interface TlsListenerOptions extends TlsOptions {
   /** 0 takes any free one. Default: 5671 for AMQP, 15671 for the HTTP API. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Address to listen on. Default: that of the listener without TLS. */
-  readonly host?: string;
+  readonly host?: string | undefined;
 }
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
@@ -22,11 +23,11 @@ export interface BrokerOptions {
   /** Address to listen on. Default: this machine only (`127.0.0.1`). */
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
-  readonly tls?: TlsListenerOptions;
+  readonly tls?: TlsListenerOptions | undefined;
   /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
-  readonly authMechanisms?: readonly MechanismName[];
+  readonly authMechanisms?: readonly MechanismName[] | undefined;
   /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
-  readonly certificateLogin?: CertificateLogin;
+  readonly certificateLogin?: CertificateLogin | undefined;
   /** Clients come through a proxy that says who they are (PROXY protocol, version 1 or 2). Default false. */
   readonly proxyProtocol?: boolean;
   /** TCP port of the HTTP API; 0 takes any free one. Default: no HTTP API. */
@@ -38,7 +39,7 @@ export interface BrokerOptions {
   /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
   readonly metricsHost?: string;
   /** The HTTP API over TLS. Default: none. */
-  readonly managementTls?: TlsListenerOptions;
+  readonly managementTls?: TlsListenerOptions | undefined;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
@@ -81,7 +82,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl {
+export interface RunningBroker extends PolicyControl, DelayControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

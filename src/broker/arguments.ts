@@ -1,16 +1,23 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
-import { type FieldValue, integerOf, typeName } from '../protocol/field-value.ts';
+import { type FieldValue, integerOf, textOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
+import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
+import type { RetrySettings } from './delays/queue-retry.ts';
 import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
 import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
+import { durationMs } from './streams/duration.ts';
+import { offsetArgumentFault } from './streams/offset-argument.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
 const durationMsMax = 315_360_000_000;
 
 /** Highest priority a queue may ask for. */
 const priorityMax = 255;
+
+/** x-retry-delay-max unless somebody says otherwise: an hour. */
+const defaultRetryDelayMsMax = 3_600_000;
 
 const overflows: readonly Overflow[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 const deadLetterStrategies = ['at-most-once', 'at-least-once'];
@@ -61,7 +68,38 @@ const maxPriority = integer((value) =>
 const deadLetterRoutingKey: Validator = (value, all) =>
   text(value, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined');
 
-const positive = integer((value) => (value === 0 || value === 0n ? '{value_zero,0}' : negative(value)));
+function atLeastOne(value: number | bigint): Fault {
+  return value === 0 || value === 0n ? '{value_zero,0}' : negative(value);
+}
+
+const positive = integer(atLeastOne);
+
+const retryDelay = integer((value) =>
+  value > longestDelayMs ? `{value_too_large,${value}}` : atLeastOne(value),
+);
+
+/** The other arguments of retries mean nothing without the first delay. */
+function besidesRetryDelay(check: Validator): Validator {
+  return (value, all) => (all.has('x-retry-delay') ? check(value, all) : '"x-retry-delay is missing"');
+}
+
+const retryDelayMax = besidesRetryDelay((value, all) => {
+  const isSmaller = Number(integerOf(value) ?? 0) < Number(integerOf(all.get('x-retry-delay')) ?? 0);
+  return retryDelay(value, all) ?? (isSmaller ? '"smaller than x-retry-delay"' : undefined);
+});
+
+const retryLimit = besidesRetryDelay(integer(negative));
+
+/** RabbitMQ 3.10 fails where the text does not even begin like a duration; 4.x says this. */
+const maxAge: Validator = (value, all) =>
+  text(value, all) ?? (durationMs(textOf(value) ?? '') === undefined ? 'invalid_max_age' : undefined);
+
+/** One filter value or several, as long strings. */
+const filterValues: Validator = (value, all) => {
+  if (value.tag !== 'A') return text(value, all);
+  const wrong = value.value.find((element) => element.tag !== 'S');
+  return wrong && unacceptableType(wrong);
+};
 
 const leaderLocators = ['client-local', 'balanced', 'random', 'least-leaders'];
 const masterLocators = ['min-masters', 'client-local', 'random'];
@@ -71,13 +109,14 @@ const anything: Validator = () => undefined;
 /** What an argument must look like, and which types of queue have it. */
 interface ArgumentRule {
   readonly check: Validator;
-  readonly types: readonly (QueueType | 'stream')[];
+  readonly types: readonly QueueType[];
 }
 
 const classic: readonly QueueType[] = ['classic'];
 const quorum: readonly QueueType[] = ['quorum'];
-const both: readonly QueueType[] = queueTypes;
-const streams = ['stream'] as const;
+const both: readonly QueueType[] = ['classic', 'quorum'];
+const streams: readonly QueueType[] = ['stream'];
+const replicated: readonly QueueType[] = ['quorum', 'stream'];
 
 /**
  * The arguments of queues (RabbitMQ pages "Optional Queue Arguments" and "Quorum Queues") in the order RabbitMQ
@@ -99,7 +138,7 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
     { check: oneOf(deadLetterStrategies, () => 'invalid_dlx_strategy'), types: quorum },
   ],
   ['x-max-length', { check: integer(negative), types: both }],
-  ['x-max-length-bytes', { check: integer(negative), types: both }],
+  ['x-max-length-bytes', { check: integer(negative), types: queueTypes }],
   ['x-max-in-memory-length', { check: integer(negative), types: quorum }],
   ['x-max-in-memory-bytes', { check: integer(negative), types: quorum }],
   ['x-max-priority', { check: maxPriority, types: classic }],
@@ -111,11 +150,14 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
   ['x-queue-version', { check: queueVersion, types: classic }],
   ['x-single-active-consumer', { check: bool, types: both }],
   ['x-quorum-initial-group-size', { check: positive, types: quorum }],
-  ['x-max-age', { check: anything, types: streams }],
-  ['x-stream-max-segment-size-bytes', { check: anything, types: streams }],
-  ['x-initial-cluster-size', { check: anything, types: streams }],
-  ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: quorum }],
+  ['x-max-age', { check: maxAge, types: streams }],
+  ['x-stream-max-segment-size-bytes', { check: integer(negative), types: streams }],
+  ['x-initial-cluster-size', { check: positive, types: streams }],
+  ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: replicated }],
   ['x-delivery-limit', { check: anything, types: quorum }],
+  ['x-retry-delay', { check: retryDelay, types: both }],
+  ['x-retry-delay-max', { check: retryDelayMax, types: both }],
+  ['x-retry-limit', { check: retryLimit, types: both }],
   ['x-queue-master-locator', { check: oneOf(masterLocators, badLocator), types: classic }],
 ]);
 
@@ -146,19 +188,39 @@ export function checkQueueArguments(queue: string, all: FieldTable): void {
 
 /** The type of queue that is asked for; one that does not exist is refused elsewhere. */
 export function queueTypeArgument(all: FieldTable): QueueType {
-  return textArgument(all, 'x-queue-type') === 'quorum' ? 'quorum' : 'classic';
+  const asked = textArgument(all, 'x-queue-type');
+  return queueTypes.find((type) => type === asked) ?? 'classic';
 }
 
 /**
- * Checks the arguments of a new consumer (RabbitMQ page "Consumer Priorities"); `queue` is the description of
- * its queue for the error text.
+ * The arguments of consumers (RabbitMQ pages "Consumer Priorities" and "Streams"). An argument that stands nowhere
+ * here is taken and means nothing; those of streams that RabbitMQ 3.10 does not know mean nothing to other queues.
+ */
+const consumerArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, ArgumentRule>([
+  ['x-priority', { check: anyInteger, types: both }],
+  ['x-cancel-on-ha-failover', { check: bool, types: both }],
+  ['x-stream-offset', { check: offsetArgumentFault, types: streams }],
+]);
+
+/** Checked for streams only. */
+const streamConsumerArguments: ReadonlyMap<string, Validator> = new Map<string, Validator>([
+  ['x-stream-filter', filterValues],
+  ['x-stream-match-unfiltered', bool],
+  ['x-stream-automatic-offset-tracking', bool],
+]);
+
+/**
+ * Checks the arguments of a new consumer; `queue` is the description of its queue for the error text.
  *
  * @throws AmqpError 406
  */
 export function checkConsumerArguments(queue: string, type: QueueType, all: FieldTable): void {
-  check(queue, 'x-priority', anyInteger, all);
-  check(queue, 'x-cancel-on-ha-failover', bool, all);
-  if (all.has('x-stream-offset')) throw foreignArgument(queue, 'x-stream-offset', type);
+  for (const [key, rule] of consumerArguments) {
+    if (rule.types.includes(type)) check(queue, key, rule.check, all);
+    else if (all.has(key)) throw foreignArgument(queue, key, type);
+  }
+  if (type !== 'stream') return;
+  for (const [key, validator] of streamConsumerArguments) check(queue, key, validator, all);
 }
 
 function foreignArgument(queue: string, key: string, type: QueueType): AmqpError {
@@ -210,7 +272,19 @@ export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueS
     deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
     deadLettersAtLeastOnce:
       isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
+    retry: retrySettings(all, policy),
     consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
+  };
+}
+
+function retrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings | undefined {
+  const delayMs = numberSetting(all, policy, 'retry-delay');
+  if (delayMs === undefined) return undefined;
+  const delayMsMax = numberSetting(all, policy, 'retry-delay-max') ?? defaultRetryDelayMsMax;
+  return {
+    delayMs,
+    delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    limit: numberSetting(all, policy, 'retry-limit'),
   };
 }
 
@@ -239,7 +313,12 @@ export function maxPriorityArgument(all: FieldTable): number {
 
 /** Whether a queue feeds one consumer at a time. */
 export function singleActiveConsumerArgument(all: FieldTable): boolean {
-  const value = all.get('x-single-active-consumer');
+  return boolArgument(all, 'x-single-active-consumer');
+}
+
+/** False where there is none. */
+export function boolArgument(all: FieldTable, key: string): boolean {
+  const value = all.get(key);
   return value?.tag === 't' && value.value;
 }
 
@@ -248,7 +327,7 @@ export function textArgument(all: FieldTable, key: string): string | undefined {
   return value?.tag === 'S' ? decodeText(value.value, 0, value.value.length) : undefined;
 }
 
-function numberArgument(all: FieldTable, key: string): number | undefined {
+export function numberArgument(all: FieldTable, key: string): number | undefined {
   const value = integerOf(all.get(key));
   return value === undefined ? undefined : Number(value);
 }

@@ -1,7 +1,7 @@
 import { erlangJson } from './erlang-term.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
-import { checkDefinition, isSupported, patternFault, type QueueType } from './policies/keys.ts';
+import { checkDefinition, isSupported, patternFault } from './policies/keys.ts';
 import { NamePattern } from './policies/name-pattern.ts';
 import {
   AppliedPolicies,
@@ -13,6 +13,7 @@ import {
   policyTargets,
 } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
+import type { QueueType } from './queue-type.ts';
 import type { JsonValue } from './store.ts';
 
 /** Policies of one kind in a virtual host. Every declaration and every change looks at all of them. */

@@ -1,9 +1,9 @@
 /** The types of queue there are (`x-queue-type`), in RabbitMQ's words. */
-export type QueueType = 'classic' | 'quorum';
+export type QueueType = 'classic' | 'quorum' | 'stream';
 
-export const queueTypes: readonly QueueType[] = ['classic', 'quorum'];
+export const queueTypes: readonly QueueType[] = ['classic', 'quorum', 'stream'];
 
 /** What RabbitMQ's error texts call a type. */
-export function queueTypeLabel(type: QueueType | 'stream'): string {
+export function queueTypeLabel(type: QueueType): string {
   return `rabbit_${type}_queue`;
 }

@@ -4,6 +4,8 @@ import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { PresentIds } from './deduplication/present-ids.ts';
+import type { DelayLine } from './delays/delay-line.ts';
+import { QueueRetry, type RetryingQueue, type RetrySettings } from './delays/queue-retry.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -51,6 +53,8 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
   readonly deadLettersAtLeastOnce: boolean;
+  /** x-retry-delay, x-retry-delay-max, x-retry-limit */
+  readonly retry: RetrySettings | undefined;
   /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
   readonly consumerTimeoutMs: number | undefined;
 }
@@ -85,7 +89,7 @@ export interface Taken {
 }
 
 /** A queue: messages in order, consumers in turn, time limits at the head. Classic queues are just that. */
-export class Queue implements HeadWatcher, IdleQueue {
+export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly vhost: VirtualHost;
   readonly name: string;
   readonly type: QueueType;
@@ -116,6 +120,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
   readonly #deliversAtOnce: boolean;
   readonly #headTimer: HeadTimer;
+  #retry: QueueRetry | undefined;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
   /** Made when a publisher is held for the first time. */
@@ -138,6 +143,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#deliversAtOnce = options.backlog.logs.length > 1;
     this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
     this.#idleTimer = this.#newIdleTimer();
+    if (options.vhost.broker.delays.has(this.backlog.id)) this.#retry = this.#newRetry();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
   }
 
@@ -210,7 +216,7 @@ export class Queue implements HeadWatcher, IdleQueue {
    */
   publish(message: Message, now: number): number {
     if (this.deduplicator !== undefined) return this.#publishOnce(this.deduplicator, message, now);
-    return this.#enqueue(message, now);
+    return this.enqueue(message, now);
   }
 
   #publishOnce(deduplicator: Deduplicator | PresentIds, message: Message, now: number): number {
@@ -222,11 +228,12 @@ export class Queue implements HeadWatcher, IdleQueue {
       admission = deduplicator.admit(message, log);
     }
     if (admission?.goesOn === false) return admission.carryOut(message, now, PublishOutcome.Accepted);
-    const outcome = this.#enqueue(message, now);
+    const outcome = this.enqueue(message, now);
     return admission === undefined ? outcome : admission.carryOut(message, now, outcome);
   }
 
-  #enqueue(message: Message, now: number): number {
+  /** Appends a message that is no duplicate. */
+  protected enqueue(message: Message, now: number): number {
     if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
@@ -379,20 +386,54 @@ export class Queue implements HeadWatcher, IdleQueue {
   }
 
   /** A delivered message is done with. */
-  acknowledge(segment: Segment, index: number): void {
+  acknowledge(segment: Segment, index: number, _consumer?: Consumer): void {
     if (this.isDeleted) return;
     this.#unackedCount--;
     this.stats.ack++;
     segment.log.settle(segment, index);
   }
 
-  /** A delivered message goes back to its old place, marked redelivered. */
+  /** A consumer gives a message back: to its old place, marked redelivered, or for later with x-retry-delay. */
   requeue(segment: Segment, index: number): void {
     if (this.isDeleted) return;
+    const { retry } = this.#settings;
+    if (retry === undefined) this.#putBack(segment, index);
+    else this.#retryLater(segment, index, retry);
+  }
+
+  #putBack(segment: Segment, index: number): void {
     this.#unackedCount--;
     segment.log.giveBack(segment, index);
     if (this.#hasLengthLimit) this.#dropHead();
     if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  #retryLater(segment: Segment, index: number, settings: RetrySettings): void {
+    const { log } = segment;
+    log.load(segment);
+    this.#retry ??= this.#newRetry();
+    this.vhost.broker.moved();
+    if (!this.#retry.keep(segment, index, settings, this.#now())) {
+      this.reject(segment, index, 'delivery_limit');
+      return;
+    }
+    log.settle(segment, index);
+    this.settledByQueue();
+  }
+
+  #newRetry(): QueueRetry {
+    return new QueueRetry(this.vhost.broker.delays, this.backlog.id, this);
+  }
+
+  takeBack(message: Message, enqueuedAt: number, expiresAt: number): void {
+    this.backlog.logFor(message.priority).appendRetried(message, enqueuedAt, expiresAt);
+    if (this.#hasLengthLimit) this.#dropHead();
+    if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  /** Messages that wait to be given out again, if there ever were any. */
+  get delayed(): DelayLine | undefined {
+    return this.#retry?.line;
   }
 
   /** A delivered message was settled or moved by a queue of another type. */
@@ -402,8 +443,8 @@ export class Queue implements HeadWatcher, IdleQueue {
   }
 
   /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
-  abandon(segment: Segment, index: number): void {
-    this.requeue(segment, index);
+  abandon(segment: Segment, index: number, _consumer?: Consumer): void {
+    if (!this.isDeleted) this.#putBack(segment, index);
   }
 
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
@@ -420,20 +461,25 @@ export class Queue implements HeadWatcher, IdleQueue {
    * @throws AmqpError 403 when it or the one that is there wants the queue for itself, 406
    */
   addConsumer(consumer: Consumer): void {
-    const resource = describe('queue', this.name, this.vhost.name);
-    checkConsumerArguments(resource, this.type, consumer.arguments);
-    if (this.#isInConflict(consumer)) {
-      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
-    }
+    this.checkConsumer(consumer);
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.stop();
     this.consumerHasCapacity(consumer);
   }
 
+  /** Whether {@link addConsumer} would take it. @throws AmqpError */
+  checkConsumer(consumer: Consumer): void {
+    const resource = describe('queue', this.name, this.vhost.name);
+    checkConsumerArguments(resource, this.type, consumer.arguments);
+    if (this.#isInConflict(consumer)) {
+      throw new AmqpError(ReplyCode.AccessRefused, `${resource} in exclusive use`);
+    }
+  }
+
   #isInConflict(consumer: Consumer): boolean {
-    // RabbitMQ 3.10's quorum queues know no exclusive consumers and do not say so.
-    if (this.type === 'quorum') return false;
+    // RabbitMQ 3.10's quorum queues and streams know no exclusive consumers and do not say so.
+    if (this.type !== 'classic') return false;
     if (consumer.exclusive && (this.singleActiveConsumer || this.#consumers.size > 0)) return true;
     for (const other of this.#consumers) if (other.exclusive) return true;
     return false;
@@ -504,6 +550,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   close(): void {
     this.isDeleted = true;
     this.stop();
+    this.delayed?.close();
     const consumers = [...this.#consumers];
     this.#consumers.clear();
     this.#activeConsumer = undefined;
@@ -519,6 +566,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#headTimer.stop();
     this.#idleTimer?.stop();
     this.#flow?.stop();
+    this.delayed?.stop();
   }
 
   #now(): number {

@@ -4,7 +4,7 @@ import { textArgument } from './arguments.ts';
 import { queueTypeLabel } from './queue-type.ts';
 
 /**
- * What quorum queues refuse (RabbitMQ page "Quorum Queues", "Feature Matrix"). `resource` is the text of
+ * What quorum queues, and partly streams, refuse (RabbitMQ page "Quorum Queues", "Feature Matrix"). `resource` is the text of
  * names.ts's `describe`.
  */
 
@@ -17,7 +17,7 @@ export function checkServerNamed(all: FieldTable): void {
 }
 
 /** @throws AmqpError 406 */
-export function checkQuorumProperties(
+export function checkReplicatedProperties(
   resource: string,
   asked: { readonly durable: boolean; readonly exclusive: boolean; readonly autoDelete: boolean },
 ): void {

@@ -44,6 +44,8 @@ export interface LogState {
   /** Every sequence at or above was never delivered; below it, only `unsettled` is still owed. */
   readonly readPosition: number;
   readonly unsettled: readonly UnsettledRange[];
+  /** What the owner of the log wants to find beside it after a restart; absent: nothing. */
+  readonly attachment?: JsonValue;
 }
 
 /** A durable definition (virtual host, exchange, queue, binding, user, policy, ...): a JSON value under a key. */

@@ -11,6 +11,7 @@ import {
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
 import type { Clock } from './clock.ts';
+import type { Committer } from './committer.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
@@ -28,6 +29,8 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import type { Delays } from './delays/delays.ts';
+import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
@@ -51,13 +54,17 @@ import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
-import { checkQuorumDelete, checkQuorumProperties, checkServerNamed } from './quorum-rules.ts';
+import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
-import { type SideLogIds, SideLogs } from './side-logs.ts';
+import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
+import { Stream } from './stream.ts';
+import { checkSegmentBytes } from './stream-rules.ts';
+import type { OffsetStamp } from './streams/offset-stamp.ts';
+import type { SegmentCache } from './streams/segment-cache.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -79,9 +86,16 @@ export interface BrokerContext {
   readonly clock: Clock;
   readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
+  readonly committer: Committer;
+  /** What all streams share. */
+  readonly segmentCache: SegmentCache;
+  readonly offsetStamp: OffsetStamp;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
+  readonly delays: Delays;
+  /** For a log or a line of delayed messages: it was never used before. */
+  newId(): number;
   /** A log with an id that was never used before. */
   createLog(type: QueueType, durable: boolean): MessageLog;
   recoverLog(type: QueueType, logId: number): MessageLog;
@@ -91,6 +105,8 @@ export interface BrokerContext {
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: Queue): void;
 }
+
+const queueClasses = { classic: Queue, quorum: QuorumQueue, stream: Stream } as const;
 
 /** What a declaration says of a queue; the rest follows from it and the policies. */
 type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
@@ -197,9 +213,15 @@ export class VirtualHost implements PolicyScope {
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
   }
 
-  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+  #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
     const exchange = new Exchange(options);
-    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    if (exchange.type.delays) {
+      const lineId = found?.delayLineId ?? this.broker.newId();
+      const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
+      exchange.interceptors = [delay];
+      exchange.delayed = delay.line;
+    }
+    exchange.sideLogs = new SideLogs(this.broker, found?.sideLogs);
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
@@ -232,7 +254,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all);
+    source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -296,8 +318,11 @@ export class VirtualHost implements PolicyScope {
       actor.require('write', 'exchange', deadLetterExchange);
     }
     checkQueueArguments(resource, all);
-    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, false);
-    if (queueTypeArgument(all) === 'quorum') checkQuorumProperties(resource, { ...declaration, durable });
+    const type = queueTypeArgument(all);
+    // What is in a stream stays: it cannot go by the messages that are there.
+    if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
+    if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
+    if (type === 'stream') checkSegmentBytes(all);
     return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
   }
 
@@ -345,7 +370,7 @@ export class VirtualHost implements PolicyScope {
       singleActiveConsumer: singleActiveConsumerArgument(options.arguments),
       backlog: new Backlog(logs),
     };
-    const queue = type === 'quorum' ? new QuorumQueue(all) : new Queue(all);
+    const queue = new queueClasses[type](all);
     equipQueue(queue, this.broker);
     this.#queues.set(name, queue);
     return queue;
@@ -433,6 +458,7 @@ export class VirtualHost implements PolicyScope {
   stop(): void {
     this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
+    for (const { delayed } of this.#exchanges.values()) delayed?.stop();
   }
 
   /**
@@ -459,7 +485,7 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
+    this.#addExchange({ ...row, type, durable: true }, row);
   }
 
   #recoverQueue(row: QueueRow): void {
@@ -505,6 +531,7 @@ export class VirtualHost implements PolicyScope {
   #removeExchange(exchange: Exchange): void {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
+    exchange.delayed?.close();
     this.topologyVersion++;
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);

@@ -35,6 +35,7 @@ export class Reload {
     this.#current = next;
     this.#logger.level = pinoLevel(next.config.logLevel);
     this.#broker.setMemoryWatermark(memoryWatermark(next.config));
+    this.#broker.reloadCertificates();
     await this.#broker.setDiskFreeLimit(next.config.diskFreeLimitBytes);
     const changed = next.effective.filter(({ name, value }) => before.get(name) !== value);
     for (const { name, value, live } of changed) {

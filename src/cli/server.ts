@@ -91,6 +91,7 @@ function brokerOptions(config: Config) {
     consumerMax,
     memoryWatermarkShare: _share,
     memoryWatermarkBytes: _bytes,
+    login: { mechanisms, ...certificateLogin },
     ...options
   } = given;
   return {
@@ -99,12 +100,18 @@ function brokerOptions(config: Config) {
     ...(metricsPort !== undefined && { metricsPort }),
     ...(consumerMax !== undefined && { consumerMax }),
     memoryWatermark: memoryWatermark(config),
+    authMechanisms: mechanisms,
+    certificateLogin,
   };
 }
 
 function readyLine(broker: RunningBroker, dataDir: string): string {
-  const management =
-    broker.managementPort === undefined ? 'no HTTP API' : `HTTP API on port ${broker.managementPort}`;
+  const { managementPort: http, managementTlsPort: https } = broker;
+  const ports = [
+    http !== undefined && `HTTP API on port ${http}`,
+    https !== undefined && `HTTPS API on port ${https}`,
+  ];
+  const management = ports.filter((port) => port !== false).join(', ') || 'no HTTP API';
   return `Leveret ${version} ready at ${address(broker.host, broker.port)}, ${management}, data in ${dataDir}`;
 }
 

@@ -165,13 +165,33 @@ function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<st
     const content = orFail(file, (name) => readFileSync(name, 'utf8'));
     for (const entry of parseConfigFile(content, basename(file)).flatMap(splitListener)) {
       const reason = reasonNotSupported(entry.key);
-      if (fileKeys.has(entry.key)) entries.set(entry.key, entry);
+      if (fileKeys.has(entry.key) || listKey(entry.key) !== undefined) entries.set(entry.key, entry);
       else if (reason !== undefined) warnings.push(`${entry.place}: ${entry.key} has no effect: ${reason}`);
       else
         throw new ConfigError(`${entry.place}: unknown key ${entry.key}${suggestion(entry.key, fileKeys)}`);
     }
   }
-  return entries;
+  return joinLists(entries);
+}
+
+/** The key of the list that a line like `auth_mechanisms.1` is a part of, as settings have it: `auth_mechanisms.N`. */
+function listKey(key: string): string | undefined {
+  const whole = key.replace(/\.\d+$/, '.N');
+  return whole !== key && fileKeys.has(whole) ? whole : undefined;
+}
+
+/** The lines of a list become one entry, in the order of their numbers. */
+function joinLists(entries: ReadonlyMap<string, FileEntry>): ReadonlyMap<string, FileEntry> {
+  const number = ({ key }: FileEntry): number => Number(key.slice(key.lastIndexOf('.') + 1));
+  const joined = new Map(entries);
+  for (const entry of [...entries.values()].sort((a, b) => number(a) - number(b))) {
+    const key = listKey(entry.key);
+    if (key === undefined) continue;
+    const before = joined.get(key);
+    const value = before === undefined ? entry.value : `${before.value},${entry.value}`;
+    joined.set(key, { ...entry, ...before, key, value });
+  }
+  return joined;
 }
 
 function filesOf(fileOrDirectory: string): string[] {

@@ -1,12 +1,14 @@
 import { logLevels } from '../logging.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
+import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
 import {
+  flag,
   integer,
   millisecondsOrNone,
   oneOf,
   path,
-  port,
   portOrNone,
+  portOrNoneWord,
   share,
   size,
   text,
@@ -32,11 +34,11 @@ export function readSettings(read: SettingReader) {
     }),
     port: read({
       flag: 'port',
-      fileKeys: ['listeners.tcp.default', 'listeners.tcp.1'],
-      type: port,
+      fileKeys: ['listeners.tcp.default', 'listeners.tcp.1', 'listeners.tcp'],
+      type: portOrNoneWord,
       defaultValue: 5672,
       defaultText: '5672',
-      doc: 'TCP port for AMQP clients; in the file it may be written address:port.',
+      doc: 'TCP port for AMQP clients; in the file it may be written address:port. none leaves it to TLS.',
       chapter: 'Listeners',
     }),
     host: read({
@@ -48,6 +50,18 @@ export function readSettings(read: SettingReader) {
       doc: 'Address to listen on.',
       chapter: 'Listeners',
     }),
+    proxyProtocol: read({
+      flag: 'proxy-protocol',
+      fileKeys: ['proxy_protocol'],
+      type: flag,
+      defaultValue: false,
+      defaultText: 'false',
+      doc: 'AMQP clients come through a proxy that says who they are (PROXY protocol, version 1 or 2), and only through it.',
+      chapter: 'Listeners',
+    }),
+    tls: readTlsSettings(read, amqpTls),
+    managementTls: readTlsSettings(read, managementTls),
+    login: readLoginSettings(read),
     managementPort: read({
       flag: 'management-port',
       fileKeys: ['management.tcp.port'],

@@ -1,3 +1,5 @@
+import type { CertificateFiles } from '../tls/options.ts';
+
 /**
  * How the text of a setting becomes a value. The same text means the same in a flag, in the
  * environment and in the configuration file.
@@ -32,6 +34,13 @@ export function integer(min: number, max: number, unit = 'n', noun = 'a whole nu
 
 /** A TCP port; 0 takes any free one. */
 export const port: ValueType<number> = integer(0, 65_535, 'port', 'a port');
+
+/** A TCP port, or `none` for no listener; as a word, where no value means the default. */
+export const portOrNoneWord: ValueType<number | 'none'> = {
+  placeholder: '<port>|none',
+  expected: `${port.expected}, or none`,
+  parse: (given) => (given === 'none' ? { value: given } : port.parse(given)),
+};
 
 /** A TCP port, or `none` for no listener. */
 export const portOrNone: ValueType<number | undefined> = {
@@ -104,6 +113,37 @@ export function oneOf<const T extends string>(words: readonly T[]): ValueType<T>
     },
   };
 }
+
+/** `true` or `false`. */
+export const flag: ValueType<boolean> = {
+  placeholder: 'true|false',
+  expected: 'true or false',
+  parse: (given) => (given === 'true' || given === 'false' ? { value: given === 'true' } : undefined),
+};
+
+/** Several of a type, with commas or spaces between. In the file they may have a line each: `key.1`, `key.2`. */
+export function list<T>(type: ValueType<T>): ValueType<readonly T[]> {
+  return {
+    placeholder: `${type.placeholder},...`,
+    expected: `a list, each ${type.expected}`,
+    parse: (given) => {
+      const parsed = given.split(/[\s,]+/).map((item) => type.parse(item));
+      const values = parsed.flatMap((item) => (item === undefined ? [] : [item.value]));
+      return values.length === parsed.length ? { value: values } : undefined;
+    },
+  };
+}
+
+/** The file of a certificate, and behind a colon that of its key, if that is another. */
+export const certificateFiles: ValueType<CertificateFiles> = {
+  placeholder: '<path>[:<path>]',
+  expected: 'a path, or two with a colon between',
+  parse: (given) => {
+    const [certFile = '', keyFile, ...more] = given.split(':');
+    if (certFile === '' || keyFile === '' || more.length > 0) return undefined;
+    return { value: { certFile, keyFile } };
+  },
+};
 
 function bounded(value: number, min: number, max: number): { value: number } | undefined {
   return value >= min && value <= max ? { value } : undefined;

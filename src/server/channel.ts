@@ -300,18 +300,14 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
   }
 
-  /** Answers once what was changed is on disk; meanwhile nothing more is read from the connection. */
+  /** Answers once what was changed is on disk: see `server/answers`. */
   answer(method: Method, noWait: boolean): void {
-    const { committer } = this.#connection.broker;
-    if (!committer.hasUnwrittenDefinitions) {
-      if (!noWait) this.output.method(this.id, method);
-      return;
-    }
-    this.#whenCommitted(() => {
-      if (!noWait) this.output.method(this.id, method);
+    this.#connection.answers.add(() => {
+      if (!noWait && !this.#isReleased) this.output.method(this.id, method);
     });
   }
 
+  /** Nothing more is read from the connection until then. */
   #whenCommitted(then: () => void): void {
     const connection = this.#connection;
     connection.pauseInput();
@@ -396,11 +392,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
-    if (queue.type === 'quorum' && this.deliveries.globalPrefetch !== 0) {
+    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
+    if (queue.type !== 'classic' && this.deliveries.globalPrefetch !== 0) {
+      queue.checkConsumer(consumer);
       const text = `${describe('queue', queue.name, vhost.name)} does not support global qos`;
       throw new AmqpError(ReplyCode.NotImplemented, text);
     }
-    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
     // What was published before goes to the consumers there were.
     queue.drain(this.#connection.chunkTime);
     queue.addConsumer(consumer);

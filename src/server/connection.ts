@@ -9,6 +9,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
 import { payloadSnippet } from '../protocol/octets.ts';
+import { Answers, type AnswersHost } from './answers.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
@@ -45,6 +46,9 @@ const lingerMs = 3_000;
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
+const exchangeClassId = 40;
+const queueClassId = 50;
+
 /** Class and method id at the start of a method frame's payload. */
 const methodIdBytes = 4;
 
@@ -60,8 +64,11 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost {
+export class Connection
+  implements AnswersHost, InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost
+{
   readonly output: Output;
+  readonly answers: Answers;
   readonly broker: Broker;
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
@@ -103,6 +110,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
+    this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
@@ -292,6 +300,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   // ---- frames
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.answers.areOwed && !isTopology(id)) {
+      this.#afterAnswers(() => this.method(number, id, buffer, start, end));
+      return;
+    }
     try {
       if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
       else if (number === 0) this.#connectionMethod(id);
@@ -309,6 +321,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       // Channels name the failing method themselves, where RabbitMQ names one.
       this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
+  }
+
+  /** What the client sees of this comes behind the answers that it is owed. */
+  #afterAnswers(run: () => void): void {
+    this.answers.afterwards(() => {
+      run();
+      this.chunkEnd();
+    });
+  }
+
+  answered(): void {
+    this.output.flushSoon();
   }
 
   header(number: number, buffer: Buffer, start: number, end: number): void {
@@ -433,7 +457,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Closes the channel or, if it is a matter of the connection, that. */
   methodFailed(number: number, error: unknown): void {
-    if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
+    if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, error));
+    else if (error instanceof AmqpError && !error.hard && number !== 0)
+      this.closeChannelWithError(number, error);
     else this.failed(error);
   }
 
@@ -560,6 +586,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
+    this.answers.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
@@ -628,6 +655,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
+
+/** exchange.* and queue.*: what {@link Answers} are for. */
+function isTopology(id: number): boolean {
+  const classId = id >>> 16;
+  return classId === exchangeClassId || classId === queueClassId;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

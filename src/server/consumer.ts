@@ -33,6 +33,8 @@ export class ChannelConsumer implements Consumer {
   readonly prefetch: number;
   /** x-consumer-timeout, in milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** Unsettled deliveries it may have; 0: no limit. */
+  readonly #prefetchLimit: number;
   unackedCount = 0;
   isInRing = false;
 
@@ -47,7 +49,8 @@ export class ChannelConsumer implements Consumer {
     this.noAck = options.noAck;
     this.exclusive = options.exclusive;
     this.arguments = options.arguments;
-    this.prefetch = options.noAck ? 0 : options.prefetch;
+    this.prefetch = options.prefetch;
+    this.#prefetchLimit = options.noAck ? 0 : options.prefetch;
     this.priority = Number(integerOf(options.arguments.get('x-priority')) ?? 0);
     this.timeoutMs = consumerTimeoutArgument(options.arguments);
     this.#channel = channel;
@@ -61,7 +64,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   get hasCapacity(): boolean {
-    if (this.prefetch !== 0 && this.unackedCount >= this.prefetch) return false;
+    if (this.#prefetchLimit !== 0 && this.unackedCount >= this.#prefetchLimit) return false;
     // Without acknowledgements it uses up nothing of the channel's limit, but waits when it is reached.
     return this.#deliveries.hasGlobalCapacity && !this.#output.isCongested;
   }

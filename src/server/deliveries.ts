@@ -122,11 +122,11 @@ export class Deliveries {
   }
 
   #apply(delivery: Delivery, settlement: Settlement): void {
-    const { queue, segment, index } = delivery;
+    const { queue, segment, index, consumer } = delivery;
     this.#freeCapacity(delivery);
     if (settlement === 'acknowledge') {
       this.#host.stats.ack++;
-      queue.acknowledge(segment, index);
+      queue.acknowledge(segment, index, consumer);
     } else if (settlement === 'requeue') queue.requeue(segment, index);
     else queue.reject(segment, index);
   }
@@ -141,7 +141,7 @@ export class Deliveries {
     this.#unsettled.take(delivery.tag);
     this.#rememberLate(delivery.tag);
     this.#freeCapacity(delivery);
-    delivery.queue.abandon(delivery.segment, delivery.index);
+    delivery.queue.abandon(delivery.segment, delivery.index, delivery.consumer);
   }
 
   #rememberLate(tag: number): void {
@@ -188,7 +188,8 @@ export class Deliveries {
   /** The channel is gone: what is unsettled goes back to its place, what a transaction gathered is forgotten. */
   release(): void {
     if (this.hasPending) this.rollback();
-    for (const { queue, segment, index } of this.#unsettled) queue.abandon(segment, index);
+    for (const { queue, segment, index, consumer } of this.#unsettled)
+      queue.abandon(segment, index, consumer);
   }
 }
 

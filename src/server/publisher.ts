@@ -98,10 +98,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
         this.#channel.tryAgain(error.decided, () => this.#publish());
         return;
       }
-      this.#content.message.letGo();
+      this.#content.letGo();
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
-    this.#content.message.letGo();
+    this.#content.letGo();
   }
 
   #publishChecked(): void {
@@ -124,7 +124,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (content.mandatory && !route.isRouted) this.#return(message);
+    if (content.mandatory && route.isReturned) this.#return(message);
     const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
@@ -258,7 +258,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     for (const publish of pending) {
       const { message, mandatory } = publish;
       const route = this.#routeNow(publish);
-      if (mandatory && !route.isRouted) this.#return(message);
+      if (mandatory && route.isReturned) this.#return(message);
       outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;

@@ -1,17 +1,20 @@
 import { crc32 } from 'node:zlib';
-import type { LogState, UnsettledRange } from '../broker/store.ts';
+import type { JsonValue, LogState, UnsettledRange } from '../broker/store.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**
  * The row of a log's state:
  *
- *     row format u8 | read position u64 | ranges u32 | range... | crc u32
+ *     row format u8 | read position u64 | ranges u32 | range... | attachment | crc u32
  *
  * and a range:
  *
  *     first sequence u64 | count u32 | has bitmap u8 | bitmap | pairs u32 | (offset u32, delivery count u32)...
+ *
+ * The attachment is JSON and takes what is left; only rows of format 2 have one.
  */
 const ROW_FORMAT = 1;
+const ROW_FORMAT_WITH_ATTACHMENT = 2;
 const ROW_FIXED_BYTES = 1 + 8 + 4 + 4;
 const RANGE_FIXED_BYTES = 8 + 4 + 1 + 4;
 const PAIR_BYTES = 8;
@@ -21,11 +24,13 @@ export function encodeLogState(state: LogState): Buffer {
   checkLogState(state);
   let size = ROW_FIXED_BYTES;
   for (const range of state.unsettled) size += rangeBytes(range);
-  const row = Buffer.allocUnsafe(size);
-  row[0] = ROW_FORMAT;
+  const attachment = state.attachment === undefined ? '' : JSON.stringify(state.attachment);
+  const row = Buffer.allocUnsafe(size + Buffer.byteLength(attachment));
+  row[0] = attachment === '' ? ROW_FORMAT : ROW_FORMAT_WITH_ATTACHMENT;
   let at = writeUInt64(row, state.readPosition, 1);
   at = row.writeUInt32BE(state.unsettled.length, at);
   for (const range of state.unsettled) at = writeRange(row, range, at);
+  at += row.write(attachment, at);
   row.writeUInt32BE(crc32(row.subarray(0, at)), at);
   return row;
 }
@@ -35,7 +40,7 @@ export function decodeLogState(logId: number, row: Buffer): LogState {
   const end = row.length - 4;
   if (
     row.length < ROW_FIXED_BYTES ||
-    row[0] !== ROW_FORMAT ||
+    (row[0] !== ROW_FORMAT && row[0] !== ROW_FORMAT_WITH_ATTACHMENT) ||
     crc32(row.subarray(0, end)) !== row.readUInt32BE(end)
   ) {
     throw new RangeError(`the state of log ${logId} is damaged`);
@@ -63,7 +68,9 @@ export function decodeLogState(logId: number, row: Buffer): LogState {
       ...(deliveryCounts.length > 0 && { deliveryCounts }),
     });
   }
-  return { logId, readPosition, unsettled };
+  if (row[0] === ROW_FORMAT) return { logId, readPosition, unsettled };
+  const attachment: JsonValue = JSON.parse(row.toString('utf8', at, end));
+  return { logId, readPosition, unsettled, attachment };
 }
 
 function checkLogState(state: LogState): void {

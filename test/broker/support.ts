@@ -1,5 +1,7 @@
 import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
+import { Committer } from '../../src/broker/committer.ts';
+import { Delays } from '../../src/broker/delays/delays.ts';
 import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
@@ -8,6 +10,8 @@ import { type LogContext, MessageLog } from '../../src/broker/queues/message-log
 import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
 import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/store.ts';
+import { OffsetStamp } from '../../src/broker/streams/offset-stamp.ts';
+import { SegmentCache } from '../../src/broker/streams/segment-cache.ts';
 import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
   type BasicProperties,
@@ -49,8 +53,13 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();
+  readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
+  readonly segmentCache = new SegmentCache(this.store, this.slabs);
+  readonly offsetStamp = new OffsetStamp();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
+  readonly isDiskBehind = false;
+  readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
   #touched: Queue[] = [];
   #nextLogId = 1;
@@ -67,8 +76,12 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {

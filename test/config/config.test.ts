@@ -36,6 +36,15 @@ describe('sources', () => {
       configFile: undefined,
       port: 5672,
       host: '::',
+      proxyProtocol: false,
+      tls: undefined,
+      managementTls: undefined,
+      login: {
+        mechanisms: undefined,
+        from: 'distinguished_name',
+        alternativeNameType: 'dns',
+        alternativeNameIndex: 0,
+      },
       managementPort: 15_672,
       managementHost: '::',
       metricsPort: 15_692,
@@ -219,5 +228,57 @@ describe('errors', () => {
   ])('%j', (given, message) => {
     expect(() => load(given)).toThrow(ConfigError);
     expect(() => load(given)).toThrow(message);
+  });
+});
+
+describe('TLS', () => {
+  it('is set as in rabbitmq.conf', () => {
+    const file = [
+      'listeners.tcp = none',
+      'listeners.ssl.default = 192.0.2.1:5679',
+      'ssl_options.certfile = server.pem',
+      'ssl_options.keyfile = server.key',
+      'ssl_options.password = secret',
+      'ssl_options.verify = verify_peer',
+      'ssl_options.fail_if_no_peer_cert = true',
+      'ssl_options.versions.10 = tlsv1.1',
+      'ssl_options.versions.2 = tlsv1.2',
+      'ssl_options.sni_certfiles.1 = a.pem',
+      'ssl_options.sni_certfiles.2 = b.pem:b.key',
+      'auth_mechanisms.1 = EXTERNAL',
+      'ssl_cert_login_from = common_name',
+      'management.ssl.certfile = other.pem',
+    ].join('\n');
+    const loaded = load({ file });
+    expect(loaded.config.port).toBe('none');
+    expect(loaded.config.login).toMatchObject({ mechanisms: ['EXTERNAL'], from: 'common_name' });
+    expect(loaded.config.tls).toMatchObject({
+      port: 5679,
+      host: '192.0.2.1',
+      certFile: 'server.pem',
+      keyFile: 'server.key',
+      passphrase: 'secret',
+      verify: 'verify_peer',
+      failIfNoPeerCert: true,
+      versions: ['tlsv1.2', 'tlsv1.1'],
+      sniCertificates: [{ certFile: 'a.pem' }, { certFile: 'b.pem', keyFile: 'b.key' }],
+    });
+    expect(loaded.config.managementTls).toMatchObject({
+      certFile: 'other.pem',
+    });
+    expect(JSON.stringify(loaded.effective)).not.toContain('secret');
+  });
+
+  it('needs a certificate', () => {
+    expect(() => config({ flags: { 'tls-port': '5671' } })).toThrow(
+      'listeners.ssl.default (--tls-port) needs a certificate: set ssl_options.certfile',
+    );
+  });
+
+  it('names what is wrong with a list', () => {
+    expect(() =>
+      config({ file: 'ssl_options.versions.1 = tlsv1.2\nssl_options.versions.2 = sslv3' }),
+    ).toThrow('leveret.conf:1: ssl_options.versions.N: "tlsv1.2,sslv3" is not a list, each one of tlsv1.3');
+    expect(() => config({ file: 'ssl_options.verify.1 = verify_peer' })).toThrow('unknown key');
   });
 });

@@ -1,21 +1,21 @@
 import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
-import { RECORD_HEADER_BYTES, RecordFlag } from '../record.ts';
-import type { LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { RecordFlag } from '../record.ts';
+import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { ReturnedRecords } from './returned-records.ts';
-import { RecordState, Segment } from './segment.ts';
+import { RecordState, recordBytes, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
-
-/** Frame end behind the address. */
-const addressOverheadBytes = 1;
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
 const holeRecordsMax = 4096;
 
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
+
+/** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
+const streamTailSegmentsMax = 16;
 
 /** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
 const readAheadSegments = 4;
@@ -43,13 +43,19 @@ export interface LogContext {
   reportMissing(log: MessageLog, count: number): void;
 }
 
+/** Has something of its own kept with the state of its log. */
+export interface LogOwner {
+  stateAttachment(): JsonValue;
+}
+
 export interface LogOptions {
   readonly id: number;
   /** False: persistent messages are treated as transient (the queue does not survive a restart). */
   readonly durable: boolean;
   /**
    * The log of a quorum queue keeps every message, persistent or not, counts how often each was given back,
-   * and hands returned ones out in the order in which they came back.
+   * and hands returned ones out in the order in which they came back. That of a stream keeps every message,
+   * too; nothing is taken from it, its owner reads it ({@link segmentAt}) and moves its beginning ({@link trim}).
    */
   readonly type: QueueType;
 }
@@ -79,6 +85,10 @@ export class MessageLog {
   /** Set by the broker while the log stands in its lists. */
   isUnwritten = false;
   isUsed = false;
+  /** Asked whenever the log's state is written. */
+  owner: LogOwner | undefined;
+  /** What the owner had kept before the restart. */
+  recoveredAttachment: JsonValue | undefined;
 
   readonly #context: LogContext;
   readonly #reached: Segment[] = [];
@@ -95,6 +105,8 @@ export class MessageLog {
   #returnedCount = 0;
   /** Only where deliveries are counted. */
   readonly #returned: ReturnedRecords | undefined;
+  /** Some record may have been appended by {@link appendReturned}: readers have to look. */
+  #mayHoldReturned = false;
   /** Set for every record, whatever the message says. */
   readonly #flagsOfAll: number;
   #nextSequence: number;
@@ -103,6 +115,10 @@ export class MessageLog {
   /** Segments whose slabs the commit under way holds. */
   #writing: Segment[] = [];
   #nextSegmentBytes = segmentBytesMin;
+  /** Full segments behind the readers that stay in memory without need. */
+  readonly #tailSegmentsMax: number;
+  /** Everything below was given up by {@link trim}. */
+  #trimmedTo = 0;
   /** The store may hold records of this log, so its state matters. */
   #isStored = false;
   #isDropped = false;
@@ -121,7 +137,8 @@ export class MessageLog {
     this.durable = durable;
     this.countsDeliveries = type === 'quorum';
     this.#returned = this.countsDeliveries ? new ReturnedRecords() : undefined;
-    this.#flagsOfAll = type === 'quorum' ? RecordFlag.Persistent : 0;
+    this.#flagsOfAll = type === 'classic' ? 0 : RecordFlag.Persistent;
+    this.#tailSegmentsMax = type === 'stream' ? streamTailSegmentsMax : Number.POSITIVE_INFINITY;
     this.#nextSequence = nextSequence;
   }
 
@@ -141,6 +158,8 @@ export class MessageLog {
     log.#deliveredBelow = deliveredBelow;
     log.#isStored = true;
     log.mayExpire = true;
+    log.#mayHoldReturned = true;
+    log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
       log.#gapFrom = recovered.state.readPosition;
@@ -187,31 +206,35 @@ export class MessageLog {
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
   append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
-    const flags =
-      (message.persistent ? RecordFlag.Persistent : 0) |
-      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
-      this.#flagsOfAll;
-    return this.#append(message, enqueuedAt, expiresAt, flags);
+    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message));
   }
 
   /**
-   * Appends a message that was given back, a delivered record of this log, behind all others. How often that
-   * was stands in its headers: see {@link withDeliveryCount}.
+   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its past stands in its headers: see
+   * {@link withDeliveryCount} and `delays/queue-retry.ts`.
    */
   appendReturned(message: Message, segment: Segment, index: number): void {
-    const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
-    const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
     this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
-    this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
+    this.appendRetried(message, segment.enqueuedAt(index), segment.expiresAt(index));
     this.settle(segment, index);
   }
 
+  /** The same for a message that has left the log and comes back. */
+  appendRetried(message: Message, enqueuedAt: number, expiresAt: number): void {
+    this.#mayHoldReturned = true;
+    this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message) | RecordFlag.Returned);
+  }
+
+  #flagsFor(message: Message): number {
+    return (
+      (message.persistent ? RecordFlag.Persistent : 0) |
+      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
+      this.#flagsOfAll
+    );
+  }
+
   #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
-    const bytes =
-      RECORD_HEADER_BYTES +
-      (message.addressEnd - message.addressStart) +
-      addressOverheadBytes +
-      (message.framesEnd - message.framesStart);
+    const bytes = recordBytes(message);
     let segment = this.#open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
     segment.append(message, enqueuedAt, expiresAt, flags);
@@ -375,7 +398,7 @@ export class MessageLog {
       this.#returned?.shift();
     } else {
       this.#readIndex = index + 1;
-      if (this.countsDeliveries) returned = segment.wasReturned(index);
+      if (this.#mayHoldReturned) returned = segment.wasReturned(index);
     }
     segment.markDelivered(index);
     this.readyCount--;
@@ -438,6 +461,45 @@ export class MessageLog {
     for (const segment of segments) this.#letGoIfSettled(segment);
     if (!this.isUsed) this.#context.logUsed(this);
     return purged;
+  }
+
+  /** The lowest sequence that is owed and was never taken; {@link nextSequence} when there is none. */
+  get readPosition(): number {
+    return Math.max(this.#trimmedTo, this.#readPosition());
+  }
+
+  /** The segment in memory with a sequence that was not read yet; undefined when it is on disk only. */
+  segmentAt(sequence: number): Segment | undefined {
+    const tail = this.#tail;
+    let low = 0;
+    let high = tail.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((tail[middle]?.firstSequence ?? 0) <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    const segment = tail[low - 1];
+    return segment !== undefined && sequence < segment.endSequence ? segment : undefined;
+  }
+
+  /** Gives up everything below a sequence, none of which was taken: `bodyBytes` bytes of bodies. */
+  trim(sequence: number, bodyBytes: number): void {
+    this.#trimmedTo = sequence;
+    this.#gapFrom = Math.min(Math.max(this.#gapFrom, sequence), this.#gapTo);
+    for (const segment of [...this.#tail]) {
+      const count = Math.min(segment.count, sequence - segment.firstSequence);
+      if (count <= 0) break;
+      for (let i = 0; i < count; i++) segment.markSettled(i);
+      this.#letGoIfSettled(segment);
+    }
+    this.readyCount = this.#nextSequence - sequence;
+    this.readyBytes -= bodyBytes;
+    this.noteUse();
+  }
+
+  /** The state is to be written some time. */
+  noteUse(): void {
+    if (!this.isUsed) this.#context.logUsed(this);
   }
 
   /** Lets go of all memory; the log is not used again. */
@@ -512,9 +574,12 @@ export class MessageLog {
   /** Moves what nobody is about to read out of memory while slabs are over their target. */
   #shrink(): void {
     const { slabs, slabBytesTarget, store } = this.#context;
-    if (!store.durable || slabs.bytesInUse <= slabBytesTarget) return;
+    if (!store.durable) return;
+    const isShort = slabs.bytesInUse > slabBytesTarget;
+    if (!isShort && this.#tail.length <= this.#tailSegmentsMax) return;
     this.#evictReached(this.#reached.at(-1));
-    while (this.#tail.length > tailSegmentsMin) {
+    const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
+    while (this.#tail.length > keptSegments) {
       const segment = this.#tail[0];
       if (segment === undefined || !segment.isEvictable) break;
       this.#tail.shift();
@@ -578,7 +643,8 @@ export class MessageLog {
       const deliveryCounts = this.#returned?.countsOf(segment, count) ?? [];
       unsettled.push(deliveryCounts.length === 0 ? range : { ...range, deliveryCounts });
     }
-    return { logId: this.id, readPosition: this.#readPosition(), unsettled };
+    const state = { logId: this.id, readPosition: this.readPosition, unsettled };
+    return this.owner === undefined ? state : { ...state, attachment: this.owner.stateAttachment() };
   }
 
   #readPosition(): number {

@@ -1,0 +1,381 @@
+import { boolArgument } from './arguments.ts';
+import type { CommitWaiter } from './committer.ts';
+import type { Consumer } from './consumer.ts';
+import type { Message } from './message.ts';
+import { describe } from './names.ts';
+import { PublishOutcome } from './publish-outcome.ts';
+import { Queue, type QueueOptions, type QueueSettings, type Taken } from './queue.ts';
+import type { LogOwner, MessageLog } from './queues/message-log.ts';
+import type { Segment } from './queues/segment.ts';
+import type { JsonValue } from './store.ts';
+import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
+import { streamStart } from './streams/offset-argument.ts';
+import { StreamFilter } from './streams/stream-filter.ts';
+import { StreamReader } from './streams/stream-reader.ts';
+import { StreamSegments } from './streams/stream-segments.ts';
+import { type StreamSettings, streamSettings } from './streams/stream-settings.ts';
+import { TrackedOffsets } from './streams/tracked-offsets.ts';
+
+/** Messages that one stream looks at in a row before other queues and sockets get their turn. */
+const messagesPerTurnMax = 2048;
+
+/** Messages that one consumer is given before the next one has its turn. */
+const messagesPerReader = 256;
+
+/** A segment that has to be read from the store counts as so many messages. */
+const readWeight = 256;
+
+/** Messages that are on disk once a commit is. */
+interface PendingCommit {
+  readonly commit: number;
+  /** Offset behind the last of them. */
+  end: number;
+}
+
+/**
+ * A stream (RabbitMQ page "Streams"): a message log from which nothing is taken. Consumers are places in it, each
+ * moves on its own, and acknowledging only makes room in a consumer's prefetch. Offsets are the log's sequences.
+ * The log's read position is where the stream begins: retention moves it, and the store lets go of what lies below.
+ *
+ * Consumers see what is on disk and nothing else, so that no offset that somebody has seen is given to another
+ * message after a crash.
+ */
+export class Stream extends Queue implements CommitWaiter, LogOwner {
+  readonly #log: MessageLog;
+  readonly #readers = new Map<Consumer, StreamReader>();
+  /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
+  readonly #idle = new Set<StreamReader>();
+  #ready: StreamReader[] = [];
+  /** Messages below are on disk. */
+  #committedEnd: number;
+  #pendingCommits: PendingCommit[] = [];
+  #isWaitingForCommit = false;
+  #streamSettings: StreamSettings;
+  readonly #segments: StreamSegments;
+  readonly #tracked: TrackedOffsets;
+  /** Times in the log never go back, so that they can be searched by halves. */
+  #lastTime = 0;
+
+  constructor(options: QueueOptions) {
+    super(options);
+    const [log] = options.backlog.logs;
+    if (log === undefined) throw new Error('a stream needs a log');
+    this.#log = log;
+    this.#committedEnd = log.nextSequence;
+    this.#streamSettings = streamSettings(options.arguments, options.policies.definition);
+    const kept = log.recoveredAttachment;
+    const { segments, offsets } =
+      typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {};
+    if (kept === undefined) this.#skipMissing();
+    const first = log.readPosition;
+    this.#segments =
+      StreamSegments.restore(segments, first, log.readyBytes) ?? new StreamSegments(first, log.readyBytes);
+    this.#tracked = TrackedOffsets.restore(offsets);
+    if (first < this.#committedEnd) this.#lastTime = this.#timeAt(this.#committedEnd - 1) ?? 0;
+    log.owner = this;
+  }
+
+  /** Without its state (it was damaged), the log does not know where it begins. */
+  #skipMissing(): void {
+    const log = this.#log;
+    if (log.readPosition >= this.#committedEnd) return;
+    const segment = this.#locate(log.readPosition);
+    const first = segment?.firstSequence ?? this.#committedEnd;
+    if (first > log.readPosition) log.trim(first, 0);
+  }
+
+  stateAttachment(): JsonValue {
+    return { segments: this.#segments.toJSON(), offsets: this.#tracked.toJSON() };
+  }
+
+  /** As in RabbitMQ, none: what a consumer has not acknowledged is not owed to anybody. */
+  override get unackedCount(): number {
+    return 0;
+  }
+
+  override applySettings(settings: QueueSettings): void {
+    super.applySettings(settings);
+    this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
+    this.#retain();
+  }
+
+  // ---- writing
+
+  protected override enqueue(message: Message, now: number): number {
+    const log = this.#log;
+    const offset = log.nextSequence;
+    if (now > this.#lastTime) this.#lastTime = now;
+    log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
+    this.stats.publish++;
+    this.#noteCommit(offset + 1);
+    const { maxSegmentBytes } = this.#streamSettings;
+    if (this.#segments.append(offset, message.bodySize, this.#lastTime, maxSegmentBytes)) this.#retain();
+    return PublishOutcome.NeedsCommit;
+  }
+
+  #noteCommit(end: number): void {
+    const { committer } = this.vhost.broker;
+    const last = this.#pendingCommits.at(-1);
+    if (last?.commit === committer.next) {
+      last.end = end;
+    } else {
+      this.#advance();
+      this.#pendingCommits.push({ commit: committer.next, end });
+    }
+    if (this.#readers.size > 0) this.#awaitCommit();
+  }
+
+  /** Somebody reads: what was published is committed as soon as if it had to be confirmed. */
+  #awaitCommit(): void {
+    if (this.#isWaitingForCommit) return;
+    this.#isWaitingForCommit = true;
+    this.vhost.broker.committer.request(this);
+  }
+
+  committed(): void {
+    this.#advance();
+    if (this.#pendingCommits.length > 0) return;
+    this.#isWaitingForCommit = false;
+    this.vhost.broker.committer.forget(this);
+  }
+
+  /** Takes notice of commits that are done. */
+  #advance(): void {
+    const { done } = this.vhost.broker.committer;
+    let count = 0;
+    for (const { commit, end } of this.#pendingCommits) {
+      if (commit > done) break;
+      this.#committedEnd = end;
+      count++;
+    }
+    if (count === 0) return;
+    this.#pendingCommits.splice(0, count);
+    this.#wakeReaders();
+  }
+
+  #wakeReaders(): void {
+    for (const reader of this.#idle) {
+      if (reader.position >= this.#committedEnd) continue;
+      this.#idle.delete(reader);
+      this.#ready.push(reader);
+    }
+    if (this.#ready.length > 0) this.vhost.broker.touch(this);
+  }
+
+  /** Lets go of the segments that are too much. */
+  #retain(): void {
+    const log = this.#log;
+    const now = this.vhost.broker.clock.now();
+    const timeOf = (offset: number) => this.#timeAt(offset);
+    const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
+    if (dropped !== undefined) log.trim(dropped.offset, dropped.bodyBytes);
+    else log.noteUse();
+  }
+
+  // ---- reading
+
+  #inMemory(offset: number): Segment | undefined {
+    return this.#log.segmentAt(offset) ?? this.vhost.broker.segmentCache.find(this.#log, offset);
+  }
+
+  /** The segment with the first message at or above an offset, in memory; undefined when there is none. */
+  #locate(offset: number): Segment | undefined {
+    return (
+      this.#inMemory(offset) ?? this.vhost.broker.segmentCache.read(this.#log, offset, this.#committedEnd)
+    );
+  }
+
+  /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */
+  #timeAt(offset: number): number | undefined {
+    const segment = this.#locate(offset);
+    if (segment === undefined) return undefined;
+    const index = segment.nextUnsettled(Math.max(0, offset - segment.firstSequence));
+    return index < segment.count ? segment.enqueuedAt(index) : undefined;
+  }
+
+  /** Offset of the first message that came at `time` or later. */
+  #offsetAt(time: number): number {
+    let low = this.#log.readPosition;
+    let high = this.#committedEnd;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#timeAt(middle) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  override drain(_now: number): void {
+    this.#advance();
+    let left = messagesPerTurnMax;
+    for (let reader = this.#ready[0]; reader !== undefined; reader = this.#ready[0]) {
+      if (left <= 0) {
+        this.vhost.broker.touch(this);
+        return;
+      }
+      left -= this.#feed(reader, Math.min(left, messagesPerReader));
+      this.#ready.shift();
+      if (!this.#hasCapacity(reader)) continue;
+      if (reader.position < this.#committedEnd) this.#ready.push(reader);
+      else this.#idle.add(reader);
+    }
+  }
+
+  /** False: its consumer comes back to the ring when it can take messages again. */
+  #hasCapacity({ consumer }: StreamReader): boolean {
+    consumer.isInRing = consumer.isInRing && consumer.hasCapacity;
+    return consumer.isInRing;
+  }
+
+  /** Gives a reader's consumer what it can take, after a look at `budget` messages at most. Returns what that cost. */
+  #feed(reader: StreamReader, budget: number): number {
+    const { consumer, filter } = reader;
+    const end = this.#committedEnd;
+    let looked = 0;
+    let cost = 1;
+    reader.position = Math.max(reader.position, this.#log.readPosition);
+    while (looked < budget && reader.position < end && consumer.hasCapacity) {
+      let { segment } = reader;
+      if (segment?.slab === undefined || reader.position >= segment.endSequence) {
+        if (this.#inMemory(reader.position) === undefined) cost += readWeight;
+        segment = this.#locate(reader.position);
+        reader.segment = segment;
+        if (segment === undefined) {
+          // Nothing up to the end can be read any more, which the store has reported.
+          reader.position = end;
+          break;
+        }
+      }
+      const index = segment.nextUnsettled(Math.max(0, reader.position - segment.firstSequence));
+      const offset = segment.firstSequence + index;
+      reader.position = Math.min(offset, end);
+      if (index >= segment.count || offset >= end) continue;
+      reader.position++;
+      looked++;
+      if (filter !== undefined && !filter.matches(segment, index)) continue;
+      reader.delivered(offset);
+      this.stats.deliver++;
+      consumer.deliver(this, segment, index, false);
+    }
+    return cost + looked;
+  }
+
+  override get(): Taken | undefined {
+    throw notSupported(this.#resource, 'basic.get');
+  }
+
+  // ---- consumers
+
+  override checkConsumer(consumer: Consumer): void {
+    super.checkConsumer(consumer);
+    checkStreamConsumer(this.#resource, consumer);
+  }
+
+  override addConsumer(consumer: Consumer): void {
+    super.addConsumer(consumer);
+    this.#advance();
+    const isTracked = boolArgument(consumer.arguments, tracking);
+    const resumed = isTracked ? this.#tracked.resume(consumer.tag) : undefined;
+    const position = resumed ?? this.#startOf(consumer);
+    const filter = StreamFilter.from(consumer.arguments);
+    this.#readers.set(consumer, new StreamReader(consumer, position, { filter, isTracked }));
+    if (this.#pendingCommits.length > 0) this.#awaitCommit();
+    this.consumerHasCapacity(consumer);
+  }
+
+  #startOf(consumer: Consumer): number {
+    const log = this.#log;
+    const now = this.vhost.broker.clock.now();
+    const start = streamStart(consumer.arguments.get('x-stream-offset'), now) ?? { at: 'next' };
+    switch (start.at) {
+      case 'first':
+        return log.readPosition;
+      case 'last':
+        return Math.max(log.readPosition, this.#committedEnd - 1);
+      case 'next':
+        return log.nextSequence;
+      case 'offset':
+        return Math.max(log.readPosition, start.offset);
+      case 'time':
+        return this.#offsetAt(start.time);
+    }
+  }
+
+  override consumerHasCapacity(consumer: Consumer): void {
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined || consumer.isInRing) return;
+    consumer.isInRing = true;
+    if (reader.position >= this.#committedEnd) {
+      this.#idle.add(reader);
+    } else {
+      this.#ready.push(reader);
+      this.vhost.broker.touch(this);
+    }
+  }
+
+  override pauseConsumer(consumer: Consumer): void {
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined) return;
+    consumer.isInRing = false;
+    this.#idle.delete(reader);
+    this.#ready = this.#ready.filter((other) => other !== reader);
+  }
+
+  override removeConsumer(consumer: Consumer): void {
+    this.pauseConsumer(consumer);
+    super.removeConsumer(consumer);
+    this.#forgetReader(consumer);
+  }
+
+  /** A tracked consumer that was cancelled may still acknowledge what it has. */
+  #forgetReader(consumer: Consumer): void {
+    if (this.consumers.has(consumer) || this.#readers.get(consumer)?.isOwed) return;
+    this.#readers.delete(consumer);
+  }
+
+  override acknowledge(segment: Segment, index: number, consumer?: Consumer): void {
+    this.stats.ack++;
+    if (consumer === undefined) return;
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined || !reader.isTracked) return;
+    reader.settled(segment.firstSequence + index);
+    this.#tracked.set(consumer.tag, reader.settledBelow);
+    this.#log.noteUse();
+    this.#forgetReader(consumer);
+  }
+
+  override requeue(): void {
+    throw notSupported(this.#resource, 'basic.nack and basic.reject');
+  }
+
+  override reject(): void {
+    throw notSupported(this.#resource, 'basic.nack and basic.reject');
+  }
+
+  /** Nothing goes back: the message is still where it was. */
+  override abandon(segment: Segment, index: number, consumer?: Consumer): void {
+    if (consumer === undefined) return;
+    this.#readers.get(consumer)?.abandoned(segment.firstSequence + index);
+    this.#forgetReader(consumer);
+  }
+
+  override purge(): number {
+    throw notSupported(this.#resource, 'queue.purge');
+  }
+
+  override close(): void {
+    for (const consumer of [...this.#readers.keys()]) this.pauseConsumer(consumer);
+    this.#readers.clear();
+    super.close();
+    this.vhost.broker.segmentCache.forget(this.#log);
+  }
+
+  override stop(): void {
+    super.stop();
+    this.vhost.broker.committer.forget(this);
+  }
+
+  get #resource(): string {
+    return describe('queue', this.name, this.vhost.name);
+  }
+}
