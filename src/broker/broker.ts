@@ -69,8 +69,8 @@ export class Broker implements BrokerContext, LogContext {
     this.delays = new Delays(this);
   }
 
-  /** Builds the model from what the store has kept; a new store gets the default virtual host. */
-  static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
+  /** Builds the model from what the store has kept; a new store gets a first virtual host. */
+  static open(store: Store, clock: Clock, events: BrokerEvents, firstVhost = defaultVirtualHost): Broker {
     const recovered = store.recover();
     const broker = new Broker(store, clock, events);
     broker.#recovered = recovered.logs;
@@ -89,7 +89,7 @@ export class Broker implements BrokerContext, LogContext {
     broker.#doubtful = undefined;
     broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
     // One that somebody has deleted does not come back.
-    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
+    if (recovered.definitions.length === 0) broker.createVirtualHost(firstVhost);
     return broker;
   }
 

@@ -1,4 +1,4 @@
-import { Undecided } from '../broker/actor.ts';
+import { type Actor, Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import { expirationOf } from '../broker/expiration.ts';
@@ -44,7 +44,8 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
-  /** At this version of the permissions it was allowed to publish there. */
+  /** Who was allowed to publish there, and at which version of the permissions. */
+  #actor: Actor | undefined;
   #actorVersion = -1;
   /** Routing keys have to be checked as well. */
   #checksTopics = false;
@@ -143,10 +144,12 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost, actor } = this.#connection;
     const known = this.#exchange;
     const isKnown = known?.name === name && this.#exchangeVersion === vhost.topologyVersion;
-    if (known !== undefined && isKnown && this.#actorVersion === actor.version) return known;
+    if (known !== undefined && isKnown && this.#actor === actor && this.#actorVersion === actor.version)
+      return known;
     const exchange = vhost.exchangeForPublish(actor, name);
     this.#exchange = exchange;
     this.#exchangeVersion = vhost.topologyVersion;
+    this.#actor = actor;
     this.#actorVersion = actor.version;
     this.#checksTopics = actor.checksTopics(exchange);
     return exchange;
