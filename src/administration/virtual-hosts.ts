@@ -58,6 +58,7 @@ export class VirtualHostAdministration {
     const vhost = existing ?? broker.createVirtualHost(name);
     vhost.metadata = metadata;
     broker.defineVirtualHost(vhost);
+    if (existing === undefined) this.#context.events.vhostCreated(vhost);
     log.info({ vhost: name }, `${existing === undefined ? 'added' : 'updated'} vhost '${name}'`);
     await broker.committer.flush();
     return existing === undefined;
@@ -77,6 +78,7 @@ export class VirtualHostAdministration {
     this.#parameters.virtualHostDeleted(name);
     const deletion = broker.deleteVirtualHost(vhost).finally(() => this.#deletions.delete(name));
     this.#deletions.set(name, deletion);
+    this.#context.events.vhostDeleted(name);
     log.info({ vhost: name }, `deleted vhost '${name}'`);
     await deletion;
     await broker.committer.flush();

@@ -4,7 +4,10 @@ import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { Delays } from './delays/delays.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { publishEvent } from './events/event-exchanges.ts';
+import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
+import { defaultVirtualHost } from './names.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -24,9 +27,6 @@ const slabBytesMax = 8 * slabBytesTarget;
 /** Queues of a deleted virtual host that go in a row; then others have their turn. */
 const queuesDeletedInARow = 256;
 
-/** The virtual host that exists from the start. */
-export const defaultVirtualHost = '/';
-
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
   /** Messages that should be in the store could not be read. */
@@ -43,6 +43,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
+  readonly events: EventHub;
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
@@ -61,6 +62,8 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
+    this.events = new EventHub(clock);
+    this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
     this.committer = new Committer(store, {
       storeFailed: (cause) => events.storeFailed(cause),
