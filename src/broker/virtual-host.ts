@@ -42,7 +42,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats, TrafficStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -142,6 +142,8 @@ export class VirtualHost implements PolicyScope {
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the connections that are closed. */
+  readonly closedConnections: TrafficStats = new TrafficStats();
   /** Of the queues that are deleted. */
   readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
     queueTypes.map((type) => [type, new QueueStats()]),
@@ -164,6 +166,10 @@ export class VirtualHost implements PolicyScope {
 
   exchanges(): Iterable<Exchange> {
     return this.#exchanges.values();
+  }
+
+  get queueCount(): number {
+    return this.#queues.size;
   }
 
   queues(): Iterable<Queue> {
@@ -470,15 +476,24 @@ export class VirtualHost implements PolicyScope {
     this.topologyVersion++;
   }
 
-  /** The virtual host is deleted, and with it everything that is in it. Its connections are gone by now. */
-  destroy(): void {
+  /**
+   * The virtual host is deleted, its connections are gone: deletes up to so many of its queues, and with the last
+   * ones everything else. To be called again while it returns true.
+   */
+  deleteSome(queuesMax: number): boolean {
     this.deadLetters.stop();
+    let left = queuesMax;
+    for (const queue of this.#queues.values()) {
+      if (left-- === 0) break;
+      this.#removeQueue(queue);
+    }
+    if (this.#queues.size > 0) return true;
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
     for (const kind of ['policy', 'operator_policy'] as const) {
       for (const { name } of this.policies.list(kind))
         this.broker.define(policyKey(kind, this.name, name), null);
     }
-    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
-    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
+    return false;
   }
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
