@@ -121,6 +121,7 @@ export class AccessControl implements AccessTables {
         failure = this.#failure(link, login, error);
       }
     }
+    failure.username = login.username;
     throw failure;
   }
 

@@ -4,7 +4,10 @@ import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { Delays } from './delays/delays.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { publishEvent } from './events/event-exchanges.ts';
+import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
+import { defaultVirtualHost } from './names.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -21,8 +24,8 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
-/** The virtual host that exists from the start. */
-export const defaultVirtualHost = '/';
+/** Queues of a deleted virtual host that go in a row; then others have their turn. */
+const queuesDeletedInARow = 256;
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -40,6 +43,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
+  readonly events: EventHub;
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
@@ -58,6 +62,8 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
+    this.events = new EventHub(clock);
+    this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
     this.committer = new Committer(store, {
       storeFailed: (cause) => events.storeFailed(cause),
@@ -94,10 +100,16 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
+    const vhostNames = new Set(definitions.filter(({ key }) => key[0] === 'vhost').map(({ key }) => key[1]));
     const ofVhost = new Map<string, Definition[]>();
     for (const definition of definitions) {
       const [kind, name] = definition.key;
       if (name === undefined || !isOfModel(definition.key)) continue;
+      if (!vhostNames.has(name)) {
+        // The rest of one that was being deleted when the broker ended.
+        this.define(definition.key, null);
+        continue;
+      }
       if (kind === 'vhost') {
         const vhost = new VirtualHost(name, this);
         vhost.metadata = readVhostMetadata(definition);
@@ -155,11 +167,14 @@ export class Broker implements BrokerContext, LogContext {
     this.define(['vhost', name], vhostValue(metadata));
   }
 
-  /** Whoever is connected to it has to be gone. */
-  deleteVirtualHost(vhost: VirtualHost): void {
-    vhost.destroy();
+  /**
+   * Whoever is connected to it has to be gone. It is not there any more when this returns; what is in it is deleted
+   * bit by bit, and nobody may create a virtual host of this name until the promise has resolved.
+   */
+  async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
+    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /**

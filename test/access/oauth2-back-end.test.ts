@@ -63,6 +63,7 @@ beforeAll(async () => {
   broker = await startBroker({
     port: 0,
     refusalDelayMs: 20,
+    loginFailuresPerUser: Number.POSITIVE_INFINITY,
     logger,
     authentication: {
       backEnds: ['oauth2'],
