@@ -89,7 +89,7 @@ export class AccessControl implements AccessTables {
    * @throws AuthenticationFailure with the reason, for the log only
    */
   async login(login: Login): Promise<Account> {
-    let failure = new AuthenticationFailure('there is no authentication back end');
+    let failure: AuthenticationFailure | undefined;
     for (const link of this.#chain) {
       try {
         const account = await this.#ask(link, login);
@@ -101,7 +101,7 @@ export class AccessControl implements AccessTables {
         failure = this.#failure(link, login, error);
       }
     }
-    throw failure;
+    throw failure ?? new AuthenticationFailure('there is no authentication back end');
   }
 
   async #ask({ authentication, authorization }: ChainLink, login: Login): Promise<Account> {
