@@ -1,12 +1,22 @@
+import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
 import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
-import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
+import { delayControl } from './delay-control.ts';
+import {
+  acceptWebSockets,
+  amqpUrl,
+  CertificateStock,
+  openAmqpListeners,
+  openManagement,
+  openMetrics,
+} from './listeners.ts';
 import { silentLogger } from './logger.ts';
 import { LiveBrokerView } from './management/live-view.ts';
 import type { Authenticate } from './management/view.ts';
@@ -18,6 +28,7 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
@@ -70,7 +81,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         log.error({ logId, count }, `${count} messages could not be read from the store`);
       },
     };
-    const broker = Broker.open(store, systemClock, events);
+    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
     closers.pop();
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
@@ -86,19 +97,38 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const access = new AccessControl({
       define: (key, value) => broker.define(key, value),
       mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
+      loginFailureLimits: {
+        perAddress: options.loginFailuresPerAddress ?? defaultLoginFailureLimits.perAddress,
+        perUser: options.loginFailuresPerUser ?? defaultLoginFailureLimits.perUser,
+      },
       log,
     });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
-    const administration = await Administration.open({ broker, access, connections: listener, log });
+    const administration = await Administration.open(
+      { broker, access, connections: listener, log, newPasswordHashing: options.passwordHashing },
+      {
+        name: options.defaultUser,
+        password: options.defaultPassword,
+        vhost: options.defaultVirtualHost,
+      },
+    );
     closers.push(() => listener.close());
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
     const view = new LiveBrokerView(nodeName, broker, listener);
-    const http = { view, authenticate: managementLogin(access), log };
+    const http = {
+      view,
+      authenticate: managementLogin(access),
+      log,
+      onServer: (server: Server) => acceptWebSockets(server, options, listener),
+    };
     const management = await openManagement(options, http, stock);
     for (const server of [management.plain, management.tls]) {
-      if (server !== undefined) closers.push(() => server.close());
+      // It stays open for as long as somebody is connected by WebSocket.
+      if (server !== undefined)
+        closers.push(() => Promise.all([listener.close(), server.close()]).then(() => {}));
     }
     const metrics = await openMetrics(options, {
       broker,
@@ -113,6 +143,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       throw new Error('there is no listener for AMQP: neither port nor tls is given');
     return {
       ...administration.policies,
+      ...delayControl(broker),
       administration,
       host: address.host,
       port: address.port,

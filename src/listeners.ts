@@ -1,9 +1,11 @@
+import type { Server } from 'node:http';
 import type { Logger } from './logger.ts';
 import { type ManagementOptions, startManagement } from './management/server.ts';
 import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
 import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
+import { serveWebSockets } from './server/websocket.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 
@@ -88,6 +90,13 @@ export async function openManagement(options: BrokerOptions, api: HttpApi, stock
         certificates,
       })),
   };
+}
+
+/** Lets AMQP clients in by WebSocket, on a server of the HTTP API. */
+export function acceptWebSockets(server: Server, options: BrokerOptions, listener: Listener): void {
+  if (options.webSocket === false) return;
+  const allowedOrigins = options.webSocketOrigins ?? [];
+  serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });
 }
 
 /** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */

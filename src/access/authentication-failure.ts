@@ -8,3 +8,6 @@ export class AuthenticationFailure extends Error {
     this.name = 'AuthenticationFailure';
   }
 }
+
+/** A login that was refused because nobody could check it: that is no sign of guessing. */
+export class LoginNotChecked extends AuthenticationFailure {}

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { hashPassword } from '../access/passwords/password-hash.ts';
+import { defaultVirtualHost } from '../broker/broker.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
 import type { AdministrationContext } from './context.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
@@ -9,6 +11,14 @@ import { VirtualHostAdministration } from './virtual-hosts.ts';
 
 /** The global parameter that RabbitMQ, too, sets at its first start. */
 const clusterIdParameter = 'internal_cluster_id';
+
+/** Who can log in at the first start (`default_user`, `default_pass`, `default_vhost`). */
+export interface FirstUser {
+  readonly name?: string | undefined;
+  readonly password?: string | undefined;
+  /** Exists from the start too. */
+  readonly vhost?: string | undefined;
+}
 
 /**
  * Everything operators change in a running broker: the one way for the HTTP API, the command line and programs
@@ -35,16 +45,21 @@ export class Administration {
   }
 
   /**
-   * Takes what a previous run has kept. At the first start of all there is the user guest, and only then.
+   * Takes what a previous run has kept. At the first start of all there is a first user, and only then.
    *
    * @throws Error when the store holds damaged rows
    */
-  static async open(context: AdministrationContext): Promise<Administration> {
-    context.access.recover(context.broker.settings);
+  static async open(context: AdministrationContext, first: FirstUser = {}): Promise<Administration> {
+    const { access, broker } = context;
+    access.recover(broker.settings);
     const administration = new Administration(context);
     const { parameters } = administration;
     if (parameters.getGlobal(clusterIdParameter) === undefined) {
-      context.access.addDefaultUser();
+      const { name = 'guest', password = 'guest', vhost = defaultVirtualHost } = first;
+      const isGuest = name === 'guest' && password === 'guest';
+      const hash = isGuest ? undefined : await hashPassword(password, context.newPasswordHashing);
+      if (broker.vhost(vhost) === undefined) broker.createVirtualHost(vhost);
+      access.addDefaultUser(name, hash, vhost);
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }

@@ -1,4 +1,5 @@
 import type { AccessControl } from '../access/access-control.ts';
+import type { HashingAlgorithm } from '../access/passwords/password-hash.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
@@ -22,6 +23,8 @@ export interface AdministrationContext {
   readonly access: AccessControl;
   readonly connections: Connections;
   readonly log: Logger;
+  /** How new passwords are hashed. Default: scrypt. */
+  readonly newPasswordHashing?: HashingAlgorithm | undefined;
 }
 
 /** @throws AdministrationError when there is none of that name */

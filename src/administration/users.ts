@@ -123,7 +123,7 @@ export class UserAdministration {
       if (Buffer.byteLength(password) > passwordBytesMax) {
         throw new AdministrationError('invalid', `a password has at most ${passwordBytesMax} bytes`);
       }
-      return hashPassword(password);
+      return hashPassword(password, this.#context.newPasswordHashing);
     }
     if (password !== undefined) {
       throw new AdministrationError('invalid', 'give either a password or a password_hash, not both');

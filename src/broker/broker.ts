@@ -2,6 +2,7 @@ import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
+import { Delays } from './delays/delays.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
 import { Churn } from './message-stats.ts';
 import type { Queue } from './queue.ts';
@@ -40,6 +41,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly replies = new ReplyAddresses();
+  readonly delays: Delays;
   readonly churn: Churn = new Churn();
 
   readonly #events: BrokerEvents;
@@ -64,18 +66,21 @@ export class Broker implements BrokerContext, LogContext {
         events.storeFull(cause);
       },
     });
+    this.delays = new Delays(this);
   }
 
-  /** Builds the model from what the store has kept; a new store gets the default virtual host. */
-  static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
-    const broker = new Broker(store, clock, events);
+  /** Builds the model from what the store has kept; a new store gets a first virtual host. */
+  static open(store: Store, clock: Clock, events: BrokerEvents, firstVhost = defaultVirtualHost): Broker {
     const recovered = store.recover();
+    const broker = new Broker(store, clock, events);
     broker.#recovered = recovered.logs;
     const doubtful = new DoubtfulDeliveries(recovered);
     broker.#doubtful = doubtful;
     const claimed = broker.#recoverVirtualHosts(recovered.definitions);
-    broker.#nextLogId = recovered.nextLogId;
-    for (const logId of claimed) broker.#nextLogId = Math.max(broker.#nextLogId, logId + 1);
+    broker.#noteId(recovered.nextLogId - 1);
+    for (const logId of claimed) broker.#noteId(logId);
+    for (const lineId of broker.delays.found) broker.#noteId(lineId);
+    broker.delays.discardOrphans();
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
     }
@@ -84,7 +89,7 @@ export class Broker implements BrokerContext, LogContext {
     broker.#doubtful = undefined;
     broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
     // One that somebody has deleted does not come back.
-    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
+    if (recovered.definitions.length === 0) broker.createVirtualHost(firstVhost);
     return broker;
   }
 
@@ -108,10 +113,16 @@ export class Broker implements BrokerContext, LogContext {
       for (const queue of vhost.queues()) {
         for (const log of queue.logs) claimed.add(log.id);
       }
-      for (const { sideLogs } of vhost.exchanges())
+      for (const { delayed, sideLogs } of vhost.exchanges()) {
+        if (delayed !== undefined) this.#noteId(delayed.id);
         for (const log of sideLogs?.logs ?? []) claimed.add(log.id);
+      }
     }
     return claimed;
+  }
+
+  #noteId(id: number): void {
+    this.#nextLogId = Math.max(this.#nextLogId, id + 1);
   }
 
   /**
@@ -188,8 +199,12 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.define(key, value);
   }
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {
@@ -222,6 +237,7 @@ export class Broker implements BrokerContext, LogContext {
   /** Writes everything down and lets go of the store. Connections must be gone by now. */
   async close(): Promise<void> {
     for (const vhost of this.#vhosts.values()) vhost.stop();
+    this.delays.stop();
     await this.committer.close();
     await this.store.close();
   }

@@ -2,6 +2,7 @@ import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
+import type { DelayLine } from './delays/delay-line.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
@@ -38,6 +39,8 @@ export class Exchange {
   deduplicator: Deduplicator | undefined;
   /** What it keeps in logs of its own. */
   sideLogs: SideLogs | undefined;
+  /** Messages that wait here for their time, in an exchange whose type delays them. */
+  delayed: DelayLine | undefined;
   readonly routes = new RouteCache();
   readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */

@@ -29,6 +29,8 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import type { Delays } from './delays/delays.ts';
+import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
@@ -57,7 +59,7 @@ import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
-import { type SideLogIds, SideLogs } from './side-logs.ts';
+import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
 import { Stream } from './stream.ts';
 import { checkSegmentBytes } from './stream-rules.ts';
@@ -91,6 +93,9 @@ export interface BrokerContext {
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
+  readonly delays: Delays;
+  /** For a log or a line of delayed messages: it was never used before. */
+  newId(): number;
   /** A log with an id that was never used before. */
   createLog(type: QueueType, durable: boolean): MessageLog;
   recoverLog(type: QueueType, logId: number): MessageLog;
@@ -208,9 +213,15 @@ export class VirtualHost implements PolicyScope {
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
   }
 
-  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+  #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
     const exchange = new Exchange(options);
-    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    if (exchange.type.delays) {
+      const lineId = found?.delayLineId ?? this.broker.newId();
+      const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
+      exchange.interceptors = [delay];
+      exchange.delayed = delay.line;
+    }
+    exchange.sideLogs = new SideLogs(this.broker, found?.sideLogs);
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
@@ -243,7 +254,7 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all);
+    source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#addBinding(new Binding(source, destination, routingKey, all));
     this.#defineBindings(source, destination, routingKey);
@@ -447,6 +458,7 @@ export class VirtualHost implements PolicyScope {
   stop(): void {
     this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
+    for (const { delayed } of this.#exchanges.values()) delayed?.stop();
   }
 
   /**
@@ -473,7 +485,7 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
+    this.#addExchange({ ...row, type, durable: true }, row);
   }
 
   #recoverQueue(row: QueueRow): void {
@@ -519,6 +531,7 @@ export class VirtualHost implements PolicyScope {
   #removeExchange(exchange: Exchange): void {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
+    exchange.delayed?.close();
     this.topologyVersion++;
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
     this.#removeBindingsTo(exchange);

@@ -28,6 +28,8 @@ export interface ManagementOptions {
   readonly host: string;
   /** HTTPS, with these. */
   readonly certificates?: Certificates | undefined;
+  /** Other things are served on the same port. */
+  readonly onServer?: (server: Server) => void;
   readonly view: BrokerView;
   readonly authenticate: Authenticate;
   readonly log?: Logger;
@@ -62,6 +64,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     return reply.code(500).send({ error: 'Internal Server Error', reason: 'see the log of the broker' });
   });
   routes(app, options);
+  options.onServer?.(app.server);
   await app.listen({ port: options.port, host: options.host });
   const address = app.server.address();
   return {

@@ -432,6 +432,21 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.answer({ id: MethodId.BasicCancelOk, consumerTag: method.consumerTag }, method.noWait);
   }
 
+  /** The connection's secret was renewed: who may no longer read from a queue is cancelled. */
+  accountChanged(): void {
+    for (const consumer of [...this.#consumers.values()]) this.#checkConsumer(consumer);
+  }
+
+  #checkConsumer(consumer: ChannelConsumer): void {
+    try {
+      this.#connection.actor.require('read', 'queue', consumer.queue.name);
+    } catch (error) {
+      if (error instanceof Undecided) this.tryAgain(error.decided, () => this.#checkConsumer(consumer));
+      else if (error instanceof AmqpError) this.cancelConsumer(consumer);
+      else throw error;
+    }
+  }
+
   /** A consumer does not do its part: it loses its place, and its client is told. */
   cancelConsumer(consumer: ChannelConsumer): void {
     if (this.#consumers.get(consumer.tag) !== consumer) return;

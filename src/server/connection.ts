@@ -14,6 +14,7 @@ import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { Credentials, type CredentialsHost } from './credentials.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
@@ -65,7 +66,14 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
 export class Connection
-  implements AnswersHost, InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost
+  implements
+    AnswersHost,
+    InputHandler,
+    HandshakeHost,
+    HeartbeatPeer,
+    UnreadLimitHost,
+    ThrottleHost,
+    CredentialsHost
 {
   readonly output: Output;
   readonly answers: Answers;
@@ -89,6 +97,7 @@ export class Connection
   #actor: Actor | undefined;
   #channels = new ChannelTable(0);
   #heartbeat: HeartbeatWatch | undefined;
+  #credentials: Credentials | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
   /** 0: not read since the last chunk. */
@@ -170,6 +179,14 @@ export class Connection
   get #opened(): Session {
     if (this.#session === undefined) throw new Error('connection is not open');
     return this.#session;
+  }
+
+  secretUpdated(account: Account): void {
+    this.#session = { ...this.#opened, user: account };
+    this.#actor = new UserActor(this, account, this.vhost.name);
+    for (const channel of this.#channels.values()) channel.accountChanged();
+    this.send({ id: MethodId.ConnectionUpdateSecretOk });
+    this.output.flushSoon();
   }
 
   /** Whose connection it is; `undefined` before connection.open and from closing on. */
@@ -306,7 +323,7 @@ export class Connection
     }
     try {
       if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
-      else if (number === 0) this.#connectionMethod(id);
+      else if (number === 0) this.#connectionMethod(id, buffer, start, end);
       else {
         const channel = this.#channels.get(number);
         if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
@@ -399,17 +416,18 @@ export class Connection
     }
   }
 
-  #connectionMethod(id: number): void {
+  #connectionMethod(id: number, buffer: Buffer, start: number, end: number): void {
     switch (id) {
       case MethodId.ConnectionClose:
         this.#release();
         this.send({ id: MethodId.ConnectionCloseOk });
         this.#awaitClient();
         return;
-      case MethodId.ConnectionUpdateSecret:
-        // Passwords do not run out. A back end whose tokens do has to check the new one here.
-        this.send({ id: MethodId.ConnectionUpdateSecretOk });
+      case MethodId.ConnectionUpdateSecret: {
+        const method = decodeMethod(id, buffer, start, end);
+        if (method.id === id) void this.#credentials?.renew(method.newSecret.toString());
         return;
+      }
       default:
         throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
     }
@@ -586,6 +604,7 @@ export class Connection
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
+    this.#credentials?.stop();
     this.answers.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
@@ -622,6 +641,7 @@ export class Connection
     this.#handshake = undefined;
     this.#session = session;
     this.#actor = new UserActor(this, user, vhost.name);
+    this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;

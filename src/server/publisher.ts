@@ -1,4 +1,4 @@
-import { Undecided } from '../broker/actor.ts';
+import { type Actor, Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import { expirationOf } from '../broker/expiration.ts';
@@ -44,7 +44,8 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
-  /** At this version of the permissions it was allowed to publish there. */
+  /** Who was allowed to publish there, and at which version of the permissions. */
+  #actor: Actor | undefined;
   #actorVersion = -1;
   /** Routing keys have to be checked as well. */
   #checksTopics = false;
@@ -124,7 +125,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (content.mandatory && !route.isRouted) this.#return(message);
+    if (content.mandatory && route.isReturned) this.#return(message);
     const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
@@ -143,10 +144,12 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost, actor } = this.#connection;
     const known = this.#exchange;
     const isKnown = known?.name === name && this.#exchangeVersion === vhost.topologyVersion;
-    if (known !== undefined && isKnown && this.#actorVersion === actor.version) return known;
+    if (known !== undefined && isKnown && this.#actor === actor && this.#actorVersion === actor.version)
+      return known;
     const exchange = vhost.exchangeForPublish(actor, name);
     this.#exchange = exchange;
     this.#exchangeVersion = vhost.topologyVersion;
+    this.#actor = actor;
     this.#actorVersion = actor.version;
     this.#checksTopics = actor.checksTopics(exchange);
     return exchange;
@@ -258,7 +261,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     for (const publish of pending) {
       const { message, mandatory } = publish;
       const route = this.#routeNow(publish);
-      if (mandatory && !route.isRouted) this.#return(message);
+      if (mandatory && route.isReturned) this.#return(message);
       outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;

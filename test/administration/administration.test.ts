@@ -112,6 +112,37 @@ describe('users', () => {
   });
 });
 
+describe('the first start', () => {
+  it('knows one user, who may be another than guest', async () => {
+    await broker.close();
+    await rm(dataDir, { recursive: true });
+    await start({ defaultUser: 'root', defaultPassword: 'hush', defaultVirtualHost: 'prod' });
+    expect(broker.administration.users.list().map(({ name }) => name)).toEqual(['root']);
+    expect(broker.administration.vhosts.list().map(({ name }) => name)).toEqual(['prod']);
+    await connect('root', 'hush', 'prod');
+    await broker.close();
+    // Later starts change nothing.
+    await start({ defaultUser: 'other', defaultVirtualHost: 'other' });
+    expect(broker.administration.users.list().map(({ name }) => name)).toEqual(['root']);
+    expect(broker.administration.vhosts.list().map(({ name }) => name)).toEqual(['prod']);
+  });
+});
+
+describe('logins', () => {
+  it('are refused for a while after too many wrong ones, but not where they were right before', async () => {
+    await broker.close();
+    await start({ loginFailuresPerUser: 2 });
+    await broker.administration.users.put({ name: 'ann', password: 'secret' });
+    await broker.administration.permissions.put({ vhost: '/', user: 'ann', ...everything });
+    await connect('guest', 'guest');
+    for (const wrong of ['a', 'b']) {
+      await expect(connect('ann', wrong)).rejects.toThrow('ACCESS_REFUSED');
+    }
+    await expect(connect('ann', 'secret')).rejects.toThrow('ACCESS_REFUSED');
+    await connect('guest', 'guest');
+  });
+});
+
 describe('virtual hosts', () => {
   it('are kept with what is said of them', async () => {
     const { vhosts } = broker.administration;

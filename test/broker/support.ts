@@ -1,6 +1,7 @@
 import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
+import { Delays } from '../../src/broker/delays/delays.ts';
 import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
@@ -57,6 +58,8 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly offsetStamp = new OffsetStamp();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
+  readonly isDiskBehind = false;
+  readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
   #touched: Queue[] = [];
   #nextLogId = 1;
@@ -73,8 +76,12 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {
