@@ -1,7 +1,7 @@
 import type { Broker } from './broker/broker.ts';
-import { defaultVirtualHost } from './broker/broker.ts';
 import type { DelayLine } from './broker/delays/delay-line.ts';
 import { Message } from './broker/message.ts';
+import { defaultVirtualHost } from './broker/names.ts';
 import { type BasicProperties, decodeProperties } from './protocol/basic-properties.ts';
 
 /** Messages listed at once, unless somebody asks for fewer. Of large ones there may be less. */

@@ -86,6 +86,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
       alarms: broker.alarms,
+      events: broker.events,
       clock: systemClock,
       log,
       nodeName,

@@ -109,7 +109,7 @@ export class AccessControl implements AccessTables {
   }
 
   async #askAll(login: Login): Promise<Account> {
-    let failure: AuthenticationFailure | undefined;
+    let failure = new AuthenticationFailure('there is no authentication back end');
     for (const link of this.#chain) {
       try {
         const account = await this.#ask(link, login);
@@ -121,7 +121,8 @@ export class AccessControl implements AccessTables {
         failure = this.#failure(link, login, error);
       }
     }
-    throw failure ?? new AuthenticationFailure('there is no authentication back end');
+    failure.username = login.username;
+    throw failure;
   }
 
   async #ask({ authentication, authorization }: ChainLink, login: Login): Promise<Account> {

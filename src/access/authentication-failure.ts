@@ -3,6 +3,9 @@
  * that it cannot tell a wrong user from a wrong password.
  */
 export class AuthenticationFailure extends Error {
+  /** Who wanted to log in, as far as that is known. */
+  username = '';
+
   constructor(reason: string) {
     super(reason);
     this.name = 'AuthenticationFailure';

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { hashPassword } from '../access/passwords/password-hash.ts';
-import { defaultVirtualHost } from '../broker/broker.ts';
+import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
 import type { AdministrationContext } from './context.ts';
+import { AdministrationEvents } from './events.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
 import { UserAdministration } from './users.ts';
@@ -40,7 +41,7 @@ export class Administration {
     this.parameters = new ParameterAdministration(context);
     this.vhosts = new VirtualHostAdministration(context, this.parameters);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
-    this.policies = policyControl(context.broker);
+    this.policies = policyControl(context.broker, context.events);
     this.parameters.register('vhost-limits', vhostLimitsComponent(context));
   }
 
@@ -49,7 +50,11 @@ export class Administration {
    *
    * @throws Error when the store holds damaged rows
    */
-  static async open(context: AdministrationContext, first: FirstUser = {}): Promise<Administration> {
+  static async open(
+    given: Omit<AdministrationContext, 'events'>,
+    first: FirstUser = {},
+  ): Promise<Administration> {
+    const context = { ...given, events: new AdministrationEvents(given.broker.events) };
     const { access, broker } = context;
     access.recover(broker.settings);
     const administration = new Administration(context);

@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AdministrationError } from './administration-error.ts';
+import type { AdministrationEvents } from './events.ts';
 
 /** Whose connection one is. */
 export interface ConnectionOwner {
@@ -23,6 +24,7 @@ export interface AdministrationContext {
   readonly access: AccessControl;
   readonly connections: Connections;
   readonly log: Logger;
+  readonly events: AdministrationEvents;
   /** How new passwords are hashed. Default: scrypt. */
   readonly newPasswordHashing?: HashingAlgorithm | undefined;
 }

@@ -55,6 +55,7 @@ export class VirtualHostAdministration {
     const vhost = existing ?? broker.createVirtualHost(name);
     vhost.metadata = metadata;
     broker.defineVirtualHost(vhost);
+    if (existing === undefined) this.#context.events.vhostCreated(vhost);
     log.info({ vhost: name }, `${existing === undefined ? 'added' : 'updated'} vhost '${name}'`);
     await broker.committer.flush();
     return existing === undefined;
@@ -73,6 +74,7 @@ export class VirtualHostAdministration {
     access.topicPermissions.deleteWhere((row) => row.vhost === name);
     this.#parameters.virtualHostDeleted(name);
     broker.deleteVirtualHost(vhost);
+    this.#context.events.vhostDeleted(name);
     log.info({ vhost: name }, `deleted vhost '${name}'`);
     await broker.committer.flush();
     return true;

@@ -4,7 +4,10 @@ import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
 import { Delays } from './delays/delays.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { publishEvent } from './events/event-exchanges.ts';
+import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
+import { defaultVirtualHost } from './names.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -20,9 +23,6 @@ const slabBytesTarget = 64 * 1024 * 1024;
 
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
-
-/** The virtual host that exists from the start. */
-export const defaultVirtualHost = '/';
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -40,6 +40,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
+  readonly events: EventHub;
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
@@ -58,6 +59,8 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
+    this.events = new EventHub(clock);
+    this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
     this.committer = new Committer(store, {
       storeFailed: (cause) => events.storeFailed(cause),

@@ -465,6 +465,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.stop();
+    this.vhost.events.consumerCreated(this, consumer);
     this.consumerHasCapacity(consumer);
   }
 
@@ -489,6 +490,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   removeConsumer(consumer: Consumer): void {
     if (!this.#consumers.delete(consumer)) return;
     this.#ring.remove(consumer);
+    this.vhost.events.consumerDeleted(this, consumer);
     if (consumer === this.#activeConsumer) this.#activateNext();
     if (this.isDeleted || this.#consumers.size > 0) return;
     if (this.autoDelete) {
@@ -556,6 +558,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     this.#activeConsumer = undefined;
     for (const consumer of consumers) {
       this.#ring.remove(consumer);
+      this.vhost.events.consumerDeleted(this, consumer);
       consumer.cancelledByServer();
     }
     this.#unackedCount = 0;

@@ -33,7 +33,11 @@ import type { Delays } from './delays/delays.ts';
 import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
+import { internalUser } from './events/entries.ts';
+import type { EventHub } from './events/event-hub.ts';
+import { TopologyEvents } from './events/topology-events.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { event as eventType } from './exchanges/event.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
@@ -86,6 +90,7 @@ export interface BrokerContext {
   readonly clock: Clock;
   readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
+  readonly events: EventHub;
   readonly committer: Committer;
   /** What all streams share. */
   readonly segmentCache: SegmentCache;
@@ -126,6 +131,9 @@ export class VirtualHost implements PolicyScope {
   readonly broker: BrokerContext;
   readonly policies: Policies = new Policies(this);
   readonly deadLetters: DeadLetters = new DeadLetters(this);
+  readonly events: TopologyEvents;
+  /** Those of type x-event. */
+  readonly eventExchanges = new Set<Exchange>();
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
@@ -148,7 +156,9 @@ export class VirtualHost implements PolicyScope {
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
     this.broker = broker;
-    for (const exchange of predeclaredExchanges(this.#queues)) this.#exchanges.set(exchange.name, exchange);
+    this.events = new TopologyEvents(broker.events, name);
+    for (const exchange of predeclaredExchanges(name, this.#queues))
+      this.#exchanges.set(exchange.name, exchange);
   }
 
   exchanges(): Iterable<Exchange> {
@@ -211,6 +221,7 @@ export class VirtualHost implements PolicyScope {
     const exchange = this.#addExchange({ name, type, durable, autoDelete, internal, arguments: all });
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+    this.events.exchangeCreated(exchange, actor.username);
   }
 
   #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
@@ -225,6 +236,7 @@ export class VirtualHost implements PolicyScope {
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
+    if (exchange.type === eventType) this.eventExchanges.add(exchange);
     return exchange;
   }
 
@@ -242,7 +254,7 @@ export class VirtualHost implements PolicyScope {
     if (options.ifUnused && exchange.bindingCount > 0) {
       throw preconditionFailed(`${this.#describe('exchange', name)} in use`);
     }
-    this.#removeExchange(exchange);
+    this.#removeExchange(exchange, actor.username);
   }
 
   /** The same binding twice is one binding. @throws AmqpError 403, 404, 405, 406 */
@@ -256,8 +268,10 @@ export class VirtualHost implements PolicyScope {
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
     source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
-    this.#addBinding(new Binding(source, destination, routingKey, all));
+    const binding = new Binding(source, destination, routingKey, all);
+    this.#addBinding(binding);
     this.#defineBindings(source, destination, routingKey);
+    this.events.bindingCreated(binding, actor.username);
   }
 
   /** What is not there counts as unbound. @throws AmqpError 403, 405 */
@@ -267,7 +281,7 @@ export class VirtualHost implements PolicyScope {
     const binding = source.findBinding(destination, declaration.routingKey, declaration.arguments);
     if (binding === undefined) return;
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    this.#removeBinding(binding);
+    this.#removeBinding(binding, actor.username);
   }
 
   #bindingEnds(actor: Actor, declaration: BindingDeclaration): BindingEnds {
@@ -323,7 +337,9 @@ export class VirtualHost implements PolicyScope {
     if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
     if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
     if (type === 'stream') checkSegmentBytes(all);
-    return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+    const queue = this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+    this.events.queueCreated(queue, actor.username);
+    return queue;
   }
 
   /** A queue that cannot be of the default type is classic. */
@@ -400,7 +416,7 @@ export class VirtualHost implements PolicyScope {
     if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
     if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
     const { readyCount } = queue;
-    this.#removeQueue(queue);
+    this.#removeQueue(queue, actor.username);
     return readyCount;
   }
 
@@ -513,13 +529,14 @@ export class VirtualHost implements PolicyScope {
     this.topologyVersion++;
   }
 
-  #removeBinding(binding: Binding): void {
+  #removeBinding(binding: Binding, user: string): void {
     const { source, destination, routingKey } = binding;
     source.removeBinding(binding);
     this.#bindingsTo.remove(destination, binding);
     this.topologyVersion++;
     this.#defineBindings(source, destination, routingKey);
-    if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source);
+    this.events.bindingDeleted(binding, user);
+    if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source, user);
   }
 
   #defineBindings(source: Exchange, destination: Destination, routingKey: string): void {
@@ -528,31 +545,34 @@ export class VirtualHost implements PolicyScope {
     this.broker.define(bindingKey(this.name, source, destination, routingKey), bindingValue(all));
   }
 
-  #removeExchange(exchange: Exchange): void {
+  #removeExchange(exchange: Exchange, user = internalUser): void {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
+    this.eventExchanges.delete(exchange);
     exchange.delayed?.close();
     this.topologyVersion++;
-    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
-    this.#removeBindingsTo(exchange);
+    this.events.exchangeDeleted(exchange, user);
+    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding, user);
+    this.#removeBindingsTo(exchange, user);
     if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
     for (const log of exchange.sideLogs?.logs ?? []) this.broker.dropLog(log);
   }
 
-  #removeQueue(queue: Queue): void {
+  #removeQueue(queue: Queue, user = internalUser): void {
     this.#queues.delete(queue.name);
     this.broker.churn.queueDeleted++;
     this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
-    this.#removeBindingsTo(queue);
+    this.#removeBindingsTo(queue, user);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
+    this.events.queueDeleted(queue, user);
     for (const log of queue.logs) this.broker.dropLog(log);
   }
 
-  #removeBindingsTo(destination: Destination): void {
-    for (const binding of [...this.bindingsTo(destination)]) this.#removeBinding(binding);
+  #removeBindingsTo(destination: Destination, user: string): void {
+    for (const binding of [...this.bindingsTo(destination)]) this.#removeBinding(binding, user);
   }
 
   #destination(kind: ResourceKind, name: string): Destination | undefined {

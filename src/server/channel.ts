@@ -539,6 +539,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     for (const consumer of consumers) consumer.queue.pauseConsumer(consumer);
     this.deliveries.release();
     for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
+    this.#connection.channelReleased(this);
   }
 }
 

@@ -12,6 +12,7 @@ import { payloadSnippet } from '../protocol/octets.ts';
 import { Answers, type AnswersHost } from './answers.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
+import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
 import { Credentials, type CredentialsHost } from './credentials.ts';
@@ -91,6 +92,7 @@ export class Connection
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
+  readonly #told: ClientEvents;
   #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
@@ -115,6 +117,7 @@ export class Connection
     this.log = context.log;
     this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
+    this.#told = new ClientEvents(this);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(transport, this);
@@ -466,8 +469,10 @@ export class Connection
     }
     // Nor here.
     this.#context.checkChannelLimit(this.user.name);
-    channels.add(number, new Channel(this, number));
+    const channel = new Channel(this, number);
+    channels.add(number, channel);
     this.broker.churn.channelCreated++;
+    this.#told.channelOpened(channel);
     this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
@@ -545,8 +550,9 @@ export class Connection
     this.#input.resumeForAll();
   }
 
-  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
+  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
+    this.#told.loginFailed(user, mechanism, reason);
     if (notice === undefined) {
       this.#disconnectLater('login refused');
       return;
@@ -609,6 +615,7 @@ export class Connection
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#told.closed(this.#session, this.#context.settings.nodeName);
   }
 
   #resetAfter(delayMs: number): void {
@@ -631,6 +638,14 @@ export class Connection
     this.output.method(0, method);
   }
 
+  channelReleased(channel: Channel): void {
+    this.#told.channelClosed(channel);
+  }
+
+  loggedIn(user: string, mechanism: string): void {
+    this.#told.loginSucceeded(user, mechanism);
+  }
+
   setFrameMax(bytes: number): void {
     this.#input.frameMax = bytes;
   }
@@ -650,6 +665,7 @@ export class Connection
     this.output.flush();
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
     this.#events.opened(session);
+    this.#told.opened(session, this.#context.settings.nodeName);
   }
 
   get bytesReceived(): number {

@@ -89,7 +89,7 @@ function rabbitmq(): Broker {
     name: 'rabbitmq',
     keep: true,
     missing: existsSync(rabbitmqServer) ? undefined : 'rabbitmq-server is not installed',
-    canRun: () => true,
+    canRun: (scenario) => scenario.needsPlugin !== true,
     start: async () => {
       const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-rabbitmq-'));

@@ -20,6 +20,8 @@ const persistent = '--persistent --durable';
 const acked = '--ack-every 100 --prefetch 1000';
 const declaredQueues = 50_000;
 const idleConnections = 10_000;
+const delayed =
+  '--exchange bench.later --exchange-type x-delayed-message --exchange-args x-delayed-type=direct';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 const backlogQueue = 'bench.q-0';
 
@@ -139,6 +141,36 @@ export const scenarios: readonly Scenario[] = [
     ceiling: 'lmdb',
     disk: 'latency',
     steps: flow(`${persistent} --confirm 1 ${acked}`, latencies('confirm', 'confirm')),
+  },
+  {
+    name: 'delayed, published',
+    measures:
+      'persistent messages that are due at random within a day after an hour, confirms (window 1,000)',
+    ceiling: false,
+    needsPlugin: true,
+    disk: 'throughput',
+    steps: publishOnly(`${delayed} --delay 3600000 --delay-spread 86400000 --confirm 1000`, [
+      confirmed,
+      cpuPerConfirm,
+      rssPeak,
+    ]),
+  },
+  {
+    name: 'delayed, due',
+    measures: '5,000 persistent messages a second, each due after a second: how much later they arrive',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${delayed} --delay 1000 --rate 5000 ${persistent} --confirm 1000 ${acked}`, [
+      ...latencies('e2e', 'after it was due'),
+      cpuPerDelivery,
+    ]),
+  },
+  {
+    name: 'delayed by a second',
+    measures: 'as many persistent messages as it takes, each delayed by a second, confirms (window 1,000)',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${delayed} --delay 1000 ${persistent} --confirm 1000 ${acked}`),
   },
   {
     name: '1,000 consumers',

@@ -2,6 +2,7 @@ import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
 import { Delays } from '../../src/broker/delays/delays.ts';
+import { EventHub } from '../../src/broker/events/event-hub.ts';
 import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
@@ -51,6 +52,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly replies = new ReplyAddresses();
   readonly churn = new Churn();
   readonly clock = new ManualClock();
+  readonly events = new EventHub(this.clock);
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();
   readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });

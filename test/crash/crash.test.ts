@@ -11,7 +11,7 @@ const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 afterAll(removeDirectories);
 
 describe('a broker that is killed under load', () => {
-  it(`loses nothing it has confirmed, ${kills} times`, { timeout: 20_000 + kills * 10_000 }, async () => {
+  it(`loses nothing it has confirmed, ${kills} times`, { timeout: 60_000 + kills * 10_000 }, async () => {
     const books = new Books();
     const random = randomNumbers(seed);
     try {

@@ -1,6 +1,7 @@
 import { consistentHash } from './consistent-hash.ts';
 import { delayedMessage } from './delayed-message.ts';
 import { direct } from './direct.ts';
+import { event } from './event.ts';
 import type { ExchangeType } from './exchange-type.ts';
 import { fanout } from './fanout.ts';
 import { headers } from './headers.ts';
@@ -10,10 +11,9 @@ import { random } from './random.ts';
 import { topic } from './topic.ts';
 
 const types = new Map<string, ExchangeType>(
-  [direct, fanout, topic, headers, consistentHash, modulusHash, random, messageDeduplication].map((type) => [
-    type.name,
-    type,
-  ]),
+  [direct, fanout, topic, headers, consistentHash, modulusHash, random, messageDeduplication, event].map(
+    (type) => [type.name, type],
+  ),
 );
 const delayed = delayedMessage(types);
 types.set(delayed.name, delayed);
