@@ -1,7 +1,5 @@
-import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
-import { AuthenticationFailure } from './access/authentication-failure.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
@@ -18,8 +16,6 @@ import {
   openMetrics,
 } from './listeners.ts';
 import { silentLogger } from './logger.ts';
-import { LiveBrokerView } from './management/live-view.ts';
-import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -37,6 +33,7 @@ export { TlsError } from './tls/tls-error.ts';
 
 const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
 const defaultDiskFreeLimitBytes = 50_000_000;
+const defaultStatisticsIntervalMs = 5_000;
 
 /**
  * Starts a broker in this process and resolves when it accepts clients.
@@ -118,19 +115,21 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
-    const view = new LiveBrokerView(nodeName, broker, listener);
-    const http = {
-      view,
-      authenticate: managementLogin(access),
-      log,
-      onServer: (server: Server) => acceptWebSockets(server, options, listener),
-    };
-    const management = await openManagement(options, http, stock);
-    for (const server of [management.plain, management.tls]) {
-      // It stays open for as long as somebody is connected by WebSocket.
-      if (server !== undefined)
-        closers.push(() => Promise.all([listener.close(), server.close()]).then(() => {}));
-    }
+    const management = await openManagement(options, stock, {
+      node: nodeName,
+      broker,
+      administration,
+      clients: listener,
+      access,
+      limits: resources,
+      dataDir: options.dataDir,
+      maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+      statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
+      logger: log,
+      onServer: (server) => acceptWebSockets(server, options, listener),
+    });
+    // Its ports stay open for as long as somebody is connected by WebSocket.
+    closers.push(() => Promise.all([listener.close(), management.close()]).then(() => {}));
     const metrics = await openMetrics(options, {
       broker,
       listener,
@@ -188,18 +187,6 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
       error: (message) => log.error({ dataDir }, message),
     },
   });
-}
-
-function managementLogin(access: AccessControl): Authenticate {
-  return async (username, password, address) => {
-    try {
-      const { name, tags } = await access.login({ username, password, address });
-      return { username: name, tags };
-    } catch (error) {
-      if (error instanceof AuthenticationFailure) return undefined;
-      throw error;
-    }
-  };
 }
 
 /** What was not said stays at its default. */

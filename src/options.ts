@@ -35,6 +35,8 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** Time between two samples of all counters, from which the HTTP API tells rates. Default 5000. */
+  readonly statisticsIntervalMs?: number;
   /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
   readonly metricsPort?: number;
   /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */

@@ -42,7 +42,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats, TrafficStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -141,6 +141,8 @@ export class VirtualHost implements PolicyScope {
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the connections that are closed. */
+  readonly closedConnections: TrafficStats = new TrafficStats();
   /** Of the queues that are deleted. */
   readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
     queueTypes.map((type) => [type, new QueueStats()]),
@@ -163,6 +165,10 @@ export class VirtualHost implements PolicyScope {
 
   exchanges(): Iterable<Exchange> {
     return this.#exchanges.values();
+  }
+
+  get queueCount(): number {
+    return this.#queues.size;
   }
 
   queues(): Iterable<Queue> {

@@ -56,6 +56,11 @@ export class ResourceMonitor {
     return this.#memory.limitBytes;
   }
 
+  /** Undefined without a data directory. */
+  get disk(): { readonly freeBytes: number; readonly limitBytes: number } | undefined {
+    return this.#disk;
+  }
+
   /** Free space below which publishers are blocked; undefined without a data directory. */
   get diskFreeLimitBytes(): number | undefined {
     return this.#disk?.limitBytes;

@@ -600,6 +600,9 @@ export class Connection
     this.#phase = 'ended';
     this.#release();
     this.output.close();
+    if (this.#session !== undefined) {
+      this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
+    }
     this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.connectedAt);
     this.#context.connectionClosed(this);
   }
