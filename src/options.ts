@@ -1,4 +1,5 @@
 import type { CertificateLogin } from './access/certificate-name.ts';
+import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
@@ -25,6 +26,8 @@ export interface BrokerOptions {
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
   readonly tls?: TlsListenerOptions | undefined;
+  /** Who may come in and what they may do, asked elsewhere. Default: the broker's own users. */
+  readonly authentication?: AuthenticationOptions | undefined;
   /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
   readonly authMechanisms?: readonly MechanismName[] | undefined;
   /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
