@@ -20,6 +20,8 @@ export interface NewVirtualHost {
 export class VirtualHostAdministration {
   readonly #context: AdministrationContext;
   readonly #parameters: ParameterAdministration;
+  /** Virtual hosts that are on their way out. */
+  readonly #deletions = new Map<string, Promise<void>>();
 
   constructor(context: AdministrationContext, parameters: ParameterAdministration) {
     this.#context = context;
@@ -43,6 +45,7 @@ export class VirtualHostAdministration {
     checkName('virtual host', name);
     checkTags(given.tags ?? []);
     checkText('the description', given.description ?? '');
+    await this.#deletions.get(name);
     const existing = this.get(name);
     const old = existing?.metadata ?? { description: '', tags: [], defaultQueueType: undefined };
     const metadata: VhostMetadata = {
@@ -73,9 +76,11 @@ export class VirtualHostAdministration {
     access.permissions.deleteWhere((row) => row.vhost === name);
     access.topicPermissions.deleteWhere((row) => row.vhost === name);
     this.#parameters.virtualHostDeleted(name);
-    broker.deleteVirtualHost(vhost);
+    const deletion = broker.deleteVirtualHost(vhost).finally(() => this.#deletions.delete(name));
+    this.#deletions.set(name, deletion);
     this.#context.events.vhostDeleted(name);
     log.info({ vhost: name }, `deleted vhost '${name}'`);
+    await deletion;
     await broker.committer.flush();
     return true;
   }

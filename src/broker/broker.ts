@@ -24,6 +24,9 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
+/** Queues of a deleted virtual host that go in a row; then others have their turn. */
+const queuesDeletedInARow = 256;
+
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
   /** Messages that should be in the store could not be read. */
@@ -97,10 +100,16 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
+    const vhostNames = new Set(definitions.filter(({ key }) => key[0] === 'vhost').map(({ key }) => key[1]));
     const ofVhost = new Map<string, Definition[]>();
     for (const definition of definitions) {
       const [kind, name] = definition.key;
       if (name === undefined || !isOfModel(definition.key)) continue;
+      if (!vhostNames.has(name)) {
+        // The rest of one that was being deleted when the broker ended.
+        this.define(definition.key, null);
+        continue;
+      }
       if (kind === 'vhost') {
         const vhost = new VirtualHost(name, this);
         vhost.metadata = readVhostMetadata(definition);
@@ -158,11 +167,14 @@ export class Broker implements BrokerContext, LogContext {
     this.define(['vhost', name], vhostValue(metadata));
   }
 
-  /** Whoever is connected to it has to be gone. */
-  deleteVirtualHost(vhost: VirtualHost): void {
-    vhost.destroy();
+  /**
+   * Whoever is connected to it has to be gone. It is not there any more when this returns; what is in it is deleted
+   * bit by bit, and nobody may create a virtual host of this name until the promise has resolved.
+   */
+  async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
+    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /**

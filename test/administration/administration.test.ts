@@ -201,6 +201,46 @@ describe('virtual hosts', () => {
     expect(again?.limits).toEqual({});
   });
 
+  it('are not mixed up with those of the same name that come after them', async () => {
+    const { vhosts, permissions } = broker.administration;
+    const queues = Array.from({ length: 600 }, (_, i) => `q${i}`);
+    async function fill(): Promise<void> {
+      await vhosts.put({ name: 'often' });
+      await permissions.put({ vhost: 'often', user: 'guest', ...everything });
+      const connection = await connect('guest', 'guest', 'often');
+      const channel = await connection.channel();
+      for (const queue of queues) {
+        channel.send('queue.declare', { queue, durable: true, 'no-wait': true });
+      }
+      await channel.call('queue.declare', { queue: 'q0', durable: true });
+    }
+    await fill();
+    // Its queues go bit by bit; the next one waits for the last of them.
+    const deleted = vhosts.delete('often');
+    await fill();
+    await deleted;
+    await restart();
+    const again = broker.administration.vhosts.get('often');
+    expect([...(again?.queues() ?? [])].map(({ name }) => name).sort()).toEqual(queues.sort());
+  });
+
+  it('that were being deleted when the broker ended are deleted by the next start', async () => {
+    const { vhosts, permissions } = broker.administration;
+    await vhosts.put({ name: 'half' });
+    await permissions.put({ vhost: 'half', user: 'guest', ...everything });
+    const channel = await (await connect('guest', 'guest', 'half')).channel();
+    for (let i = 0; i < 600; i++) {
+      channel.send('queue.declare', { queue: `q${i}`, durable: true, 'no-wait': true });
+    }
+    await channel.call('queue.declare', { queue: 'q0', durable: true });
+    void vhosts.delete('half');
+    await restart();
+    expect(broker.administration.vhosts.get('half')).toBeUndefined();
+    await broker.administration.vhosts.put({ name: 'half' });
+    await restart();
+    expect([...(broker.administration.vhosts.get('half')?.queues() ?? [])]).toEqual([]);
+  });
+
   it('even the default one', async () => {
     await broker.administration.vhosts.delete('/');
     await restart();
