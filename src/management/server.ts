@@ -9,6 +9,7 @@ import { type Limits, NodeFigures } from './node-figures.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { definitionRoutes } from './routes/definitions.ts';
+import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -112,5 +113,6 @@ function apiRoutes(api: Api): readonly Route[] {
     ...policyRoutes(api),
     ...parameterRoutes(api),
     ...definitionRoutes(api),
+    ...delayedRoutes(api),
   ];
 }
