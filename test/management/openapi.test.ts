@@ -47,7 +47,7 @@ const segment = fc.oneof(
 );
 
 /** A value of that kind, mostly; or anything. */
-function valueOf(schema: Schema): fc.Arbitrary<unknown> {
+function valueFor(schema: Schema): fc.Arbitrary<unknown> {
   return fc.oneof(
     { weight: 3, arbitrary: fitting(schema) },
     { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
@@ -61,11 +61,11 @@ function fitting({ type, properties, items, enum: words }: Schema): fc.Arbitrary
       return properties === undefined
         ? fc.dictionary(fc.string({ maxLength: 10 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 })
         : fc.record(
-            Object.fromEntries(Object.entries(properties).map(([key, each]) => [key, valueOf(each)])),
+            Object.fromEntries(Object.entries(properties).map(([key, each]) => [key, valueFor(each)])),
             { requiredKeys: [] },
           );
     case 'array':
-      return fc.array(valueOf(items ?? {}), { maxLength: 3 });
+      return fc.array(valueFor(items ?? {}), { maxLength: 3 });
     case 'boolean':
       return fc.boolean();
     case 'integer':
@@ -102,7 +102,7 @@ describe('the description', () => {
         body:
           schema === undefined
             ? fc.constant(undefined)
-            : valueOf(schema).map((value) => JSON.stringify(value)),
+            : valueFor(schema).map((value) => JSON.stringify(value)),
       });
     });
     await fc.assert(
