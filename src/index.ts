@@ -208,6 +208,8 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
     consumerTimeoutMs: options.consumerTimeoutMs ?? defaults.consumerTimeoutMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
+    unackedMax: options.unackedMax ?? defaults.unackedMax,
+    transactionBytesMax: options.transactionBytesMax ?? defaults.transactionBytesMax,
     consumerMax: options.consumerMax ?? defaults.consumerMax,
     connectionMax: options.connectionMax ?? defaults.connectionMax,
     clusterName: nodeName,

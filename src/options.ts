@@ -79,6 +79,10 @@ export interface BrokerOptions {
   readonly consumerTimeoutMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
+  /** Most unacknowledged deliveries of a channel, whatever its prefetch: then it gets nothing more. Default 500000. */
+  readonly unackedMax?: number;
+  /** Most memory for the publishes of a transaction, in bytes; one more is refused. Default 536870912 (512 MiB). */
+  readonly transactionBytesMax?: number;
   /** Memory in use above which publishers are blocked. Default: 0.6 of what the machine or container has. */
   readonly memoryWatermark?: MemoryWatermark;
   /** The user that is created at the first start. Default: `guest`. */
