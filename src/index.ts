@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
+import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
@@ -23,6 +24,7 @@ import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
+export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
@@ -93,6 +95,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     });
     closers.push(async () => resources.stop());
     const access = new AccessControl({
+      chain: (internal) => {
+        const backEnds = new BackEnds(options.authentication ?? {}, internal, systemClock, log);
+        closers.push(async () => backEnds.close());
+        return backEnds.chain;
+      },
       define: (key, value) => broker.define(key, value),
       mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
       ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
@@ -201,6 +208,8 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
     consumerTimeoutMs: options.consumerTimeoutMs ?? defaults.consumerTimeoutMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
+    unackedMax: options.unackedMax ?? defaults.unackedMax,
+    transactionBytesMax: options.transactionBytesMax ?? defaults.transactionBytesMax,
     consumerMax: options.consumerMax ?? defaults.consumerMax,
     connectionMax: options.connectionMax ?? defaults.connectionMax,
     clusterName: nodeName,

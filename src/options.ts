@@ -1,4 +1,5 @@
 import type { CertificateLogin } from './access/certificate-name.ts';
+import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
@@ -25,6 +26,8 @@ export interface BrokerOptions {
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
   readonly tls?: TlsListenerOptions | undefined;
+  /** Who may come in and what they may do, asked elsewhere. Default: the broker's own users. */
+  readonly authentication?: AuthenticationOptions | undefined;
   /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
   readonly authMechanisms?: readonly MechanismName[] | undefined;
   /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
@@ -76,6 +79,10 @@ export interface BrokerOptions {
   readonly consumerTimeoutMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
+  /** Most unacknowledged deliveries of a channel, whatever its prefetch: then it gets nothing more. Default 500000. */
+  readonly unackedMax?: number;
+  /** Most memory for the publishes of a transaction, in bytes; one more is refused. Default 536870912 (512 MiB). */
+  readonly transactionBytesMax?: number;
   /** Memory in use above which publishers are blocked. Default: 0.6 of what the machine or container has. */
   readonly memoryWatermark?: MemoryWatermark;
   /** The user that is created at the first start. Default: `guest`. */

@@ -8,6 +8,7 @@ import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
+import type { RecentHistory } from './recent-history.ts';
 import { RouteCache } from './route-cache.ts';
 import type { SideLogs } from './side-logs.ts';
 
@@ -37,6 +38,8 @@ export class Exchange {
   interceptors: readonly Interceptor[] = [];
   /** With deduplication: one of the interceptors. */
   deduplicator: Deduplicator | undefined;
+  /** With x-recent-history: one of the interceptors. */
+  history: RecentHistory | undefined;
   /** What it keeps in logs of its own. */
   sideLogs: SideLogs | undefined;
   /** Messages that wait here for their time, in an exchange whose type delays them. */

@@ -397,7 +397,8 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   requeue(segment: Segment, index: number): void {
     if (this.isDeleted) return;
     const { retry } = this.#settings;
-    if (retry === undefined) this.#putBack(segment, index);
+    // What waits for a disk that does not keep up is in memory: a queue on disk must not be moved there.
+    if (retry === undefined || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
     else this.#retryLater(segment, index, retry);
   }
 

@@ -59,6 +59,7 @@ import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
+import type { RecentHistory } from './recent-history.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
@@ -238,7 +239,7 @@ export class VirtualHost implements PolicyScope {
       exchange.interceptors = [delay];
       exchange.delayed = delay.line;
     }
-    exchange.sideLogs = new SideLogs(this.broker, found?.sideLogs);
+    exchange.sideLogs = new SideLogs(this.broker, exchange.durable, found?.sideLogs);
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
@@ -278,6 +279,16 @@ export class VirtualHost implements PolicyScope {
     this.#addBinding(binding);
     this.#defineBindings(source, destination, routingKey);
     this.events.bindingCreated(binding, actor.username);
+    if (source.history !== undefined) this.#replay(source.history, destination);
+  }
+
+  /** A new binding gets what its exchange remembers. */
+  #replay(history: RecentHistory, destination: Destination): void {
+    const now = this.broker.clock.now();
+    for (const message of history.messages()) {
+      if (destination instanceof Queue) destination.publish(message, now);
+      else this.route(destination, message).publish(message, now);
+    }
   }
 
   /** What is not there counts as unbound. @throws AmqpError 403, 405 */
@@ -373,7 +384,7 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const sideLogs = new SideLogs(this.broker);
+    const sideLogs = new SideLogs(this.broker, durable);
     const declared = { name, type, durable, autoDelete, exclusiveOwner, arguments: all, sideLogs };
     const queue = this.#addQueue(declared, logs);
     this.broker.churn.queueCreated++;
@@ -522,7 +533,7 @@ export class VirtualHost implements PolicyScope {
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
     const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
-    const sideLogs = new SideLogs(this.broker, row.sideLogs);
+    const sideLogs = new SideLogs(this.broker, true, row.sideLogs);
     this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined, sideLogs }, logs);
   }
 

@@ -42,7 +42,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
-  readonly deliveries: Deliveries = new Deliveries(this);
+  readonly deliveries: Deliveries;
   readonly stats: ChannelStats = new ChannelStats();
 
   readonly #connection: Connection;
@@ -62,6 +62,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.output = connection.output;
     this.frameMax = connection.frameMax;
     this.#connection = connection;
+    this.deliveries = new Deliveries(this, connection.unackedMax);
     this.#publisher = new Publisher(this, connection);
     this.#topology = new TopologyMethods(this, connection);
     this.#deliveryWatch = new DeliveryWatch(this, connection);
@@ -324,6 +325,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
     if (queue.type === 'quorum' && queue.singleActiveConsumer) throw getNotSupported(queue);
+    if (!method.noAck && this.deliveries.isFull) throw tooManyUnacked(this.unackedCount);
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
       if (queue.isExpiring) this.#getLater(method);
@@ -541,6 +543,10 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
     this.#connection.channelReleased(this);
   }
+}
+
+function tooManyUnacked(count: number): AmqpError {
+  return new AmqpError(ReplyCode.PreconditionFailed, `channel has ${count} unacknowledged messages`);
 }
 
 function getNotSupported(queue: Queue): AmqpError {

@@ -163,6 +163,14 @@ export class Connection
     return this.#context.settings.maxMessageBytes;
   }
 
+  get unackedMax(): number {
+    return this.#context.settings.unackedMax;
+  }
+
+  get transactionBytesMax(): number {
+    return this.#context.settings.transactionBytesMax;
+  }
+
   /** Most consumers on a channel. */
   get consumerMax(): number {
     return this.#context.settings.consumerMax;

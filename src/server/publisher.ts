@@ -22,6 +22,9 @@ const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyF
 /** Users with this tag may publish under any user_id. */
 const impersonatorTag = 'impersonator';
 
+/** What a publish inside a transaction takes besides its bytes, about. */
+const pendingOverheadBytes = 512;
+
 /** A publish inside a transaction: checked and routed when it came, enqueued at commit. */
 interface PendingPublish {
   /** A copy of its own. */
@@ -54,6 +57,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   #isWaitingForCommit = false;
   /** In transaction mode: since the last commit or rollback. */
   #pending: PendingPublish[] | undefined;
+  #pendingBytes = 0;
   #isReleased = false;
 
   constructor(channel: Channel, connection: Connection) {
@@ -122,7 +126,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     this.#count(exchange, route, content.mandatory);
     if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
-      this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
+      this.#gather(this.#pending, { message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
     if (content.mandatory && route.isReturned) this.#return(message);
@@ -253,12 +257,29 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     this.#pending ??= [];
   }
 
-  /** Enqueues what was gathered. Returns a {@link PublishOutcome}. */
-  commit(): number {
+  #gather(pending: PendingPublish[], publish: PendingPublish): void {
+    const { transactionBytesMax } = this.#connection;
+    this.#pendingBytes += publish.message.framesEnd - publish.message.framesStart + pendingOverheadBytes;
+    if (this.#pendingBytes > transactionBytesMax) {
+      throw new AmqpError(
+        ReplyCode.PreconditionFailed,
+        `transaction is larger than ${transactionBytesMax} bytes`,
+      );
+    }
+    pending.push(publish);
+  }
+
+  #takePending(): readonly PendingPublish[] {
     const pending = this.#pending ?? [];
     this.#pending = [];
+    this.#pendingBytes = 0;
+    return pending;
+  }
+
+  /** Enqueues what was gathered. Returns a {@link PublishOutcome}. */
+  commit(): number {
     let outcome: number = PublishOutcome.Accepted;
-    for (const publish of pending) {
+    for (const publish of this.#takePending()) {
       const { message, mandatory } = publish;
       const route = this.#routeNow(publish);
       if (mandatory && route.isReturned) this.#return(message);
@@ -281,7 +302,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
 
   /** Forgets what was gathered. */
   rollback(): void {
-    this.#pending = [];
+    this.#takePending();
   }
 
   /** The channel is gone: nobody waits for confirms any more. */

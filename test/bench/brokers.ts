@@ -83,7 +83,7 @@ function ceiling(file: string): Broker {
   };
 }
 
-/** A node of its own, with RabbitMQ's default configuration and no plugins. */
+/** A node of its own, with RabbitMQ's default configuration and the plugins that scenarios need. */
 function rabbitmq(): Broker {
   return {
     name: 'rabbitmq',
@@ -95,7 +95,7 @@ function rabbitmq(): Broker {
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-rabbitmq-'));
       const plugins = join(directory, 'enabled_plugins');
       await mkdir(join(directory, 'mnesia'));
-      await writeFile(plugins, '[].\n');
+      await writeFile(plugins, '[rabbitmq_consistent_hash_exchange].\n');
       return BrokerProcess.start({
         port,
         directory: join(directory, 'mnesia'),

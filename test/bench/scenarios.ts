@@ -22,6 +22,8 @@ const declaredQueues = 50_000;
 const idleConnections = 10_000;
 const delayed =
   '--exchange bench.later --exchange-type x-delayed-message --exchange-args x-delayed-type=direct';
+const deduplicated =
+  '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 const backlogQueue = 'bench.q-0';
 
@@ -95,6 +97,27 @@ export const scenarios: readonly Scenario[] = [
       { kind: 'bind', topology: topic, metrics: [] },
       ...flow(`--exchange ${topic.exchange} --exchange-type topic --queues ${topic.queues} --autoack`),
     ],
+  },
+  {
+    name: 'consistent hash, 10 queues',
+    measures:
+      'an x-consistent-hash exchange spreads 200 routing keys over 10 queues, transient, automatic acknowledgement',
+    ceiling: false,
+    steps: flow(
+      '--exchange bench.hash --exchange-type x-consistent-hash --bind-key 1 --spread 200 --queues 10 --autoack',
+    ),
+  },
+  {
+    name: 'deduplication',
+    measures:
+      'an x-message-deduplication exchange that remembers a million ids, each message with its own, durable queue, confirms',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${deduplicated} --ids ${persistent} --confirm 1000 ${acked}`, [
+      delivered,
+      cpuPerDelivery,
+      rssPeak,
+    ]),
   },
   {
     name: '100 queues',

@@ -40,7 +40,9 @@ export class ExchangeDelay implements Interceptor, DelayOwner {
     message.replaceProperties(propertiesAfterDelay(message));
     try {
       if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
-      this.#host.route(this.#exchange, message).publish(message, now);
+      const route = this.#host.route(this.#exchange, message);
+      this.#exchange.stats.publishOut += route.queues.length;
+      route.publish(message, now);
     } catch (error) {
       // It was checked when it came; but a client may have had its hand in a dead letter.
       if (!(error instanceof AmqpError)) throw error;

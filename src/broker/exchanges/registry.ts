@@ -8,12 +8,22 @@ import { headers } from './headers.ts';
 import { messageDeduplication } from './message-deduplication.ts';
 import { modulusHash } from './modulus-hash.ts';
 import { random } from './random.ts';
+import { recentHistory } from './recent-history.ts';
 import { topic } from './topic.ts';
 
 const types = new Map<string, ExchangeType>(
-  [direct, fanout, topic, headers, consistentHash, modulusHash, random, messageDeduplication, event].map(
-    (type) => [type.name, type],
-  ),
+  [
+    direct,
+    fanout,
+    topic,
+    headers,
+    consistentHash,
+    modulusHash,
+    random,
+    messageDeduplication,
+    recentHistory,
+    event,
+  ].map((type) => [type.name, type]),
 );
 const delayed = delayedMessage(types);
 types.set(delayed.name, delayed);
