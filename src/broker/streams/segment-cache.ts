@@ -64,8 +64,17 @@ export class SegmentCache {
       this.#slabs,
     );
     this.#add(segment);
-    if (end < to) this.#store.prefetch(log.id, end, Math.min(end + readAheadSegments * count, to));
     return segment;
+  }
+
+  /** Keeps the disk ahead of a reader that goes on to `to` and has just come to a segment that was read back. */
+  readAhead(reader: { announcedTo: number }, { log, count, endSequence }: Segment, to: number): void {
+    const from = Math.max(reader.announcedTo, endSequence);
+    const until = Math.min(endSequence + readAheadSegments * count, to);
+    // In halves, so that not every segment costs a call.
+    if (from >= until || (until < to && (until - from) * 2 < readAheadSegments * count)) return;
+    reader.announcedTo = until;
+    this.#store.prefetch(log.id, from, until);
   }
 
   #add(segment: Segment): void {
