@@ -1,15 +1,22 @@
 import { hostname } from 'node:os';
 import { AccessControl } from './access/access-control.ts';
-import { AuthenticationFailure } from './access/authentication-failure.ts';
+import { BackEnds } from './access/chain.ts';
+import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
-import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
+import { delayControl } from './delay-control.ts';
+import {
+  acceptWebSockets,
+  amqpUrl,
+  CertificateStock,
+  openAmqpListeners,
+  openManagement,
+  openMetrics,
+} from './listeners.ts';
 import { silentLogger } from './logger.ts';
-import { LiveBrokerView } from './management/live-view.ts';
-import type { Authenticate } from './management/view.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -17,7 +24,9 @@ import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
+export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
@@ -26,6 +35,7 @@ export { TlsError } from './tls/tls-error.ts';
 
 const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
 const defaultDiskFreeLimitBytes = 50_000_000;
+const defaultStatisticsIntervalMs = 5_000;
 
 /**
  * Starts a broker in this process and resolves when it accepts clients.
@@ -70,11 +80,12 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         log.error({ logId, count }, `${count} messages could not be read from the store`);
       },
     };
-    const broker = Broker.open(store, systemClock, events);
+    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
     closers.pop();
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
       alarms: broker.alarms,
+      events: broker.events,
       clock: systemClock,
       log,
       nodeName,
@@ -84,22 +95,48 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     });
     closers.push(async () => resources.stop());
     const access = new AccessControl({
+      chain: (internal) => {
+        const backEnds = new BackEnds(options.authentication ?? {}, internal, systemClock, log);
+        closers.push(async () => backEnds.close());
+        return backEnds.chain;
+      },
       define: (key, value) => broker.define(key, value),
       mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+      ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
+      loginFailureLimits: {
+        perAddress: options.loginFailuresPerAddress ?? defaultLoginFailureLimits.perAddress,
+        perUser: options.loginFailuresPerUser ?? defaultLoginFailureLimits.perUser,
+      },
       log,
     });
     const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
-    const administration = await Administration.open({ broker, access, connections: listener, log });
+    const administration = await Administration.open(
+      { broker, access, connections: listener, log, newPasswordHashing: options.passwordHashing },
+      {
+        name: options.defaultUser,
+        password: options.defaultPassword,
+        vhost: options.defaultVirtualHost,
+      },
+    );
     closers.push(() => listener.close());
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
-    const view = new LiveBrokerView(nodeName, broker, listener);
-    const http = { view, authenticate: managementLogin(access), log };
-    const management = await openManagement(options, http, stock);
-    for (const server of [management.plain, management.tls]) {
-      if (server !== undefined) closers.push(() => server.close());
-    }
+    const management = await openManagement(options, stock, {
+      node: nodeName,
+      broker,
+      administration,
+      clients: listener,
+      access,
+      limits: resources,
+      dataDir: options.dataDir,
+      maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+      statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
+      logger: log,
+      onServer: (server) => acceptWebSockets(server, options, listener),
+    });
+    // Its ports stay open for as long as somebody is connected by WebSocket.
+    closers.push(() => Promise.all([listener.close(), management.close()]).then(() => {}));
     const metrics = await openMetrics(options, {
       broker,
       listener,
@@ -113,6 +150,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       throw new Error('there is no listener for AMQP: neither port nor tls is given');
     return {
       ...administration.policies,
+      ...delayControl(broker),
       administration,
       host: address.host,
       port: address.port,
@@ -158,18 +196,6 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
   });
 }
 
-function managementLogin(access: AccessControl): Authenticate {
-  return async (username, password, address) => {
-    try {
-      const { name, tags } = await access.login({ username, password, address });
-      return { username: name, tags };
-    } catch (error) {
-      if (error instanceof AuthenticationFailure) return undefined;
-      throw error;
-    }
-  };
-}
-
 /** What was not said stays at its default. */
 function serverSettings(options: BrokerOptions, nodeName: string): ServerSettings {
   const defaults = defaultServerSettings;
@@ -182,6 +208,8 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     refusalDelayMs: options.refusalDelayMs ?? defaults.refusalDelayMs,
     consumerTimeoutMs: options.consumerTimeoutMs ?? defaults.consumerTimeoutMs,
     maxMessageBytes: options.maxMessageBytes ?? defaults.maxMessageBytes,
+    unackedMax: options.unackedMax ?? defaults.unackedMax,
+    transactionBytesMax: options.transactionBytesMax ?? defaults.transactionBytesMax,
     consumerMax: options.consumerMax ?? defaults.consumerMax,
     connectionMax: options.connectionMax ?? defaults.connectionMax,
     clusterName: nodeName,

@@ -1,9 +1,12 @@
+import type { Server } from 'node:http';
 import type { Logger } from './logger.ts';
-import { type ManagementOptions, startManagement } from './management/server.ts';
+import type { HttpServer } from './management/http/http-server.ts';
+import { Management, type ManagementOptions } from './management/server.ts';
 import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
 import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
+import { serveWebSockets } from './server/websocket.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 
@@ -68,26 +71,47 @@ export async function openAmqpListeners(
   };
 }
 
-/** What the HTTP API works with. */
-export type HttpApi = Omit<ManagementOptions, 'port' | 'host' | 'certificates'>;
+/** The HTTP API, and where it can be reached. */
+export interface OpenManagement {
+  readonly plain: HttpServer | undefined;
+  readonly tls: HttpServer | undefined;
+  close(): Promise<void>;
+}
 
 /** The HTTP API over HTTP, HTTPS or both, if it is wanted; @throws as {@link openAmqpListeners} does. */
-export async function openManagement(options: BrokerOptions, api: HttpApi, stock: CertificateStock) {
+export async function openManagement(
+  options: BrokerOptions,
+  stock: CertificateStock,
+  parts: ManagementOptions,
+): Promise<OpenManagement> {
   const { managementPort: port, managementTls: tls } = options;
   const host = options.managementHost ?? options.host ?? defaultHost;
   const certificates = stock.add(tls);
-  return {
-    plain:
-      port === undefined ? undefined : await startManagement({ ...api, port, host: listenableHost(host) }),
-    tls:
-      tls &&
-      (await startManagement({
-        ...api,
-        port: tls.port ?? defaultManagementTlsPort,
-        host: listenableHost(tls.host ?? host),
-        certificates,
-      })),
-  };
+  const management = new Management(parts);
+  const close = () => management.close();
+  try {
+    return {
+      plain: port === undefined ? undefined : await management.listen({ port, host: listenableHost(host) }),
+      tls:
+        tls &&
+        (await management.listen({
+          port: tls.port ?? defaultManagementTlsPort,
+          host: listenableHost(tls.host ?? host),
+          certificates,
+        })),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Lets AMQP clients in by WebSocket, on a server of the HTTP API. */
+export function acceptWebSockets(server: Server, options: BrokerOptions, listener: Listener): void {
+  if (options.webSocket === false) return;
+  const allowedOrigins = options.webSocketOrigins ?? [];
+  serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });
 }
 
 /** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */

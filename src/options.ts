@@ -1,7 +1,10 @@
 import type { CertificateLogin } from './access/certificate-name.ts';
+import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
+import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
+import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -23,6 +26,8 @@ export interface BrokerOptions {
   readonly host?: string;
   /** AMQP over TLS. Default: none. */
   readonly tls?: TlsListenerOptions | undefined;
+  /** Who may come in and what they may do, asked elsewhere. Default: the broker's own users. */
+  readonly authentication?: AuthenticationOptions | undefined;
   /** SASL mechanisms on offer; EXTERNAL logs in by client certificate. Default: PLAIN and AMQPLAIN. */
   readonly authMechanisms?: readonly MechanismName[] | undefined;
   /** Where EXTERNAL finds the user name in a certificate. Default: its distinguished name. */
@@ -33,12 +38,21 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** Time between two samples of all counters, from which the HTTP API tells rates. Default 5000. */
+  readonly statisticsIntervalMs?: number;
   /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
   readonly metricsPort?: number;
   /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
   readonly metricsHost?: string;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions | undefined;
+  /** AMQP over WebSocket, at `/ws/amqp` of the HTTP API's ports. Default true. */
+  readonly webSocket?: boolean;
+  /**
+   * Origins of web pages that may connect by WebSocket, such as `https://app.example.org`, or `*` for all. Default:
+   * pages from the same host and port only.
+   */
+  readonly webSocketOrigins?: readonly string[] | undefined;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
@@ -65,8 +79,26 @@ export interface BrokerOptions {
   readonly consumerTimeoutMs?: number;
   /** Largest message body, in bytes. Default 134217728 (128 MiB). */
   readonly maxMessageBytes?: number;
+  /** Most unacknowledged deliveries of a channel, whatever its prefetch: then it gets nothing more. Default 500000. */
+  readonly unackedMax?: number;
+  /** Most memory for the publishes of a transaction, in bytes; one more is refused. Default 536870912 (512 MiB). */
+  readonly transactionBytesMax?: number;
   /** Memory in use above which publishers are blocked. Default: 0.6 of what the machine or container has. */
   readonly memoryWatermark?: MemoryWatermark;
+  /** The user that is created at the first start. Default: `guest`. */
+  readonly defaultUser?: string;
+  /** And the password. Default: `guest`. */
+  readonly defaultPassword?: string;
+  /** The virtual host that is created at the first start. Default: `/`. */
+  readonly defaultVirtualHost?: string;
+  /** Users who can log in from this machine only. Default: `guest`. */
+  readonly loopbackUsers?: readonly string[];
+  /** How new passwords are hashed. Default: `leveret_password_hashing_scrypt`. */
+  readonly passwordHashing?: HashingAlgorithm;
+  /** Different wrong logins from an address in a minute, more of which are refused. Default 60. */
+  readonly loginFailuresPerAddress?: number;
+  /** Different wrong passwords for a user in a minute, more of which are refused. Default 20. */
+  readonly loginFailuresPerUser?: number;
   /** Free space around `dataDir`, in bytes, below which publishers are blocked. Default 50000000 (50 MB). */
   readonly diskFreeLimitBytes?: number;
   /** Size, in bytes, at which the store goes on in a new file. Default 1073741824 (1 GiB). */
@@ -81,7 +113,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl {
+export interface RunningBroker extends PolicyControl, DelayControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

@@ -1,5 +1,6 @@
+import type { AdministrationEvents } from './administration/events.ts';
 import type { Broker } from './broker/broker.ts';
-import { defaultVirtualHost } from './broker/broker.ts';
+import { defaultVirtualHost } from './broker/names.ts';
 import { type Policy, PolicyError, type PolicyKind, type PolicyRequest } from './broker/policies/policy.ts';
 import type { Policies } from './broker/policies.ts';
 
@@ -28,18 +29,20 @@ export interface PolicyControl {
   listOperatorPolicies(vhost?: string): readonly Policy[];
 }
 
-export function policyControl(broker: Broker): PolicyControl {
+export function policyControl(broker: Broker, events: AdministrationEvents): PolicyControl {
   const policies = (vhost = defaultVirtualHost): Policies => {
     const found = broker.vhost(vhost)?.policies;
     if (found === undefined) throw new PolicyError(`Virtual host '${vhost}' does not exist`);
     return found;
   };
   const set = async (kind: PolicyKind, { vhost, ...request }: NewPolicy): Promise<void> => {
-    policies(vhost).set(kind, request);
+    const policy = policies(vhost).set(kind, request);
+    events.policySet(vhost ?? defaultVirtualHost, policy);
     await broker.committer.flush();
   };
   const clear = async (kind: PolicyKind, name: string, vhost?: string): Promise<boolean> => {
     const isCleared = policies(vhost).clear(kind, name);
+    if (isCleared) events.policyCleared(kind, vhost ?? defaultVirtualHost, name);
     await broker.committer.flush();
     return isCleared;
   };

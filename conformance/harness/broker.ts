@@ -80,6 +80,7 @@ export interface StartedAdministration {
 export interface StartedBroker {
   readonly administration: StartedAdministration;
   readonly port: number;
+  readonly managementPort: number | undefined;
   setMemoryWatermark(watermark: { readonly absolute: number } | { readonly relative: number }): void;
   setTracing(vhost: string, isTracing: boolean): void;
   setPolicy(policy: PolicySettings): Promise<void>;
@@ -91,6 +92,8 @@ export interface StartedBroker {
 
 interface LeveretOptions {
   readonly consumerTimeoutMs?: number;
+  readonly managementPort?: number;
+  readonly statisticsIntervalMs?: number;
 }
 
 interface LeveretModule {

@@ -1,13 +1,15 @@
+import { type Clock, systemClock } from '../broker/clock.ts';
 import type { Define, Definition } from '../broker/store.ts';
 import { type Logger, silentLogger } from '../logger.ts';
-import { AuthenticationFailure } from './authentication-failure.ts';
+import { AuthenticationFailure, LoginNotChecked } from './authentication-failure.ts';
 import type { Account, ChainLink, Login } from './back-end.ts';
 import { type AccessTables, InternalBackEnd } from './internal-back-end.ts';
+import { defaultLoginFailureLimits, type LoginFailureLimits, LoginThrottle } from './login-throttle.ts';
 import { isLoopback } from './loopback.ts';
 import { amqplain } from './mechanisms/amqplain.ts';
 import type { Mechanism, TlsClient } from './mechanisms/mechanism.ts';
 import { plain } from './mechanisms/plain.ts';
-import { hashFast } from './passwords/password-hash.ts';
+import { hashFast, type PasswordHash } from './passwords/password-hash.ts';
 import { Permissions, UserPermission } from './permissions.ts';
 import { TopicPermissions } from './topic-permissions.ts';
 import { Users } from './users.ts';
@@ -20,8 +22,13 @@ export interface AccessOptions {
   /** Asked in this order until one lets somebody in. Default: the broker's own users. */
   readonly chain?: (internal: InternalBackEnd) => readonly ChainLink[];
   readonly mechanisms?: readonly Mechanism[];
+  readonly loginFailureLimits?: LoginFailureLimits;
+  readonly clock?: Clock;
   readonly log?: Logger;
 }
+
+/** Everybody knows it, so no hash can protect it. */
+const guestPassword = hashFast('guest');
 
 /** Who may come in, and what they may do. One per broker. */
 export class AccessControl implements AccessTables {
@@ -31,6 +38,7 @@ export class AccessControl implements AccessTables {
   readonly #loopbackUsers: ReadonlySet<string>;
   readonly #chain: readonly ChainLink[];
   readonly #mechanisms: ReadonlyMap<string, Mechanism>;
+  readonly #throttle: LoginThrottle;
   readonly #log: Logger;
 
   constructor(options: AccessOptions = {}) {
@@ -42,6 +50,8 @@ export class AccessControl implements AccessTables {
     const internal = new InternalBackEnd(this);
     this.#chain = options.chain?.(internal) ?? [{ authentication: internal, authorization: internal }];
     this.#mechanisms = new Map(mechanisms.map((mechanism) => [mechanism.name, mechanism]));
+    const { loginFailureLimits = defaultLoginFailureLimits, clock = systemClock } = options;
+    this.#throttle = new LoginThrottle(loginFailureLimits, clock);
     this.#log = options.log ?? silentLogger;
   }
 
@@ -50,13 +60,11 @@ export class AccessControl implements AccessTables {
     for (const table of [this.users, this.permissions, this.topicPermissions]) table.recover(definitions);
   }
 
-  /** RabbitMQ's first user: `guest`, password `guest`, administrator, everything in `/`, local only. */
-  addDefaultUser(): void {
-    // Everybody knows the password: no hash can protect it.
-    const password = hashFast('guest');
-    this.users.put({ name: 'guest', password, tags: ['administrator'], limits: {} });
+  /** The first user: an administrator who may do everything in one virtual host. Default: guest in `/`. */
+  addDefaultUser(name = 'guest', password: PasswordHash = guestPassword, vhost = '/'): void {
+    this.users.put({ name, password, tags: ['administrator'], limits: {} });
     const everything = { configure: '.*', write: '.*', read: '.*' };
-    this.permissions.put(new UserPermission({ vhost: '/', user: 'guest', ...everything }));
+    this.permissions.put(new UserPermission({ vhost, user: name, ...everything }));
   }
 
   /** The mechanisms on offer to a client, as connection.start lists them. */
@@ -89,6 +97,18 @@ export class AccessControl implements AccessTables {
    * @throws AuthenticationFailure with the reason, for the log only
    */
   async login(login: Login): Promise<Account> {
+    this.#throttle.check(login);
+    try {
+      const account = await this.#askAll(login);
+      this.#throttle.succeeded(login);
+      return account;
+    } catch (error) {
+      if (!(error instanceof LoginNotChecked)) this.#throttle.failed(login);
+      throw error;
+    }
+  }
+
+  async #askAll(login: Login): Promise<Account> {
     let failure = new AuthenticationFailure('there is no authentication back end');
     for (const link of this.#chain) {
       try {
@@ -101,6 +121,7 @@ export class AccessControl implements AccessTables {
         failure = this.#failure(link, login, error);
       }
     }
+    failure.username = login.username;
     throw failure;
   }
 
@@ -113,6 +134,6 @@ export class AccessControl implements AccessTables {
     if (error instanceof AuthenticationFailure) return error;
     const text = `user '${username}' could not be authenticated by the back end '${authentication.name}'`;
     this.#log.error({ err: error }, text);
-    return new AuthenticationFailure(text);
+    return new LoginNotChecked(text);
   }
 }

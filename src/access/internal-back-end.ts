@@ -26,7 +26,7 @@ export class InternalBackEnd implements BackEnd {
 
   async login({ username, password }: Login): Promise<Account> {
     const user = this.#tables.users.get(username);
-    if (password !== undefined && !(await this.#passwords.matches(password, user?.password))) {
+    if (password !== undefined && !(await this.#passwords.matches(username, password, user?.password))) {
       throw new AuthenticationFailure(`user '${username}' - invalid credentials`);
     }
     return this.#account(username);

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { hashPassword } from '../access/passwords/password-hash.ts';
+import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
 import type { AdministrationContext } from './context.ts';
+import { AdministrationEvents } from './events.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
 import { UserAdministration } from './users.ts';
@@ -9,6 +12,14 @@ import { VirtualHostAdministration } from './virtual-hosts.ts';
 
 /** The global parameter that RabbitMQ, too, sets at its first start. */
 const clusterIdParameter = 'internal_cluster_id';
+
+/** Who can log in at the first start (`default_user`, `default_pass`, `default_vhost`). */
+export interface FirstUser {
+  readonly name?: string | undefined;
+  readonly password?: string | undefined;
+  /** Exists from the start too. */
+  readonly vhost?: string | undefined;
+}
 
 /**
  * Everything operators change in a running broker: the one way for the HTTP API, the command line and programs
@@ -30,21 +41,30 @@ export class Administration {
     this.parameters = new ParameterAdministration(context);
     this.vhosts = new VirtualHostAdministration(context, this.parameters);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
-    this.policies = policyControl(context.broker);
+    this.policies = policyControl(context.broker, context.events);
     this.parameters.register('vhost-limits', vhostLimitsComponent(context));
   }
 
   /**
-   * Takes what a previous run has kept. At the first start of all there is the user guest, and only then.
+   * Takes what a previous run has kept. At the first start of all there is a first user, and only then.
    *
    * @throws Error when the store holds damaged rows
    */
-  static async open(context: AdministrationContext): Promise<Administration> {
-    context.access.recover(context.broker.settings);
+  static async open(
+    given: Omit<AdministrationContext, 'events'>,
+    first: FirstUser = {},
+  ): Promise<Administration> {
+    const context = { ...given, events: new AdministrationEvents(given.broker.events) };
+    const { access, broker } = context;
+    access.recover(broker.settings);
     const administration = new Administration(context);
     const { parameters } = administration;
     if (parameters.getGlobal(clusterIdParameter) === undefined) {
-      context.access.addDefaultUser();
+      const { name = 'guest', password = 'guest', vhost = defaultVirtualHost } = first;
+      const isGuest = name === 'guest' && password === 'guest';
+      const hash = isGuest ? undefined : await hashPassword(password, context.newPasswordHashing);
+      if (broker.vhost(vhost) === undefined) broker.createVirtualHost(vhost);
+      access.addDefaultUser(name, hash, vhost);
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }

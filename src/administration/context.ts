@@ -1,8 +1,10 @@
 import type { AccessControl } from '../access/access-control.ts';
+import type { HashingAlgorithm } from '../access/passwords/password-hash.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AdministrationError } from './administration-error.ts';
+import type { AdministrationEvents } from './events.ts';
 
 /** Whose connection one is. */
 export interface ConnectionOwner {
@@ -22,6 +24,9 @@ export interface AdministrationContext {
   readonly access: AccessControl;
   readonly connections: Connections;
   readonly log: Logger;
+  readonly events: AdministrationEvents;
+  /** How new passwords are hashed. Default: scrypt. */
+  readonly newPasswordHashing?: HashingAlgorithm | undefined;
 }
 
 /** @throws AdministrationError when there is none of that name */

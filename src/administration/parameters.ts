@@ -109,6 +109,7 @@ export class ParameterAdministration {
     const kept = { vhost, component, name, value: structuredClone(value) };
     const isNew = this.#parameters.put(kept);
     owner?.changed(kept);
+    this.#context.events.parameterSet(vhost, component, name, kept.value);
     log.info({ vhost, component, name }, `set parameter '${name}' of ${component} in vhost '${vhost}'`);
     await broker.committer.flush();
     return isNew;
@@ -120,6 +121,7 @@ export class ParameterAdministration {
     if (parameter === undefined) return false;
     this.#parameters.delete(vhost, component, name);
     this.#components.get(component)?.cleared(parameter);
+    this.#context.events.parameterCleared(vhost, component, name);
     this.#context.log.info(
       { vhost, component, name },
       `cleared parameter '${name}' of ${component} in vhost '${vhost}'`,
@@ -153,6 +155,7 @@ export class ParameterAdministration {
       checkRoom('global parameters', this.#globals.size, parametersMax);
     }
     const isNew = this.#globals.put({ name, value: structuredClone(value) });
+    this.#context.events.parameterSet(undefined, 'global', name, value);
     await this.#context.broker.committer.flush();
     return isNew;
   }
@@ -160,6 +163,7 @@ export class ParameterAdministration {
   /** False if there is no such parameter. */
   async deleteGlobal(name: string): Promise<boolean> {
     if (!this.#globals.delete(name)) return false;
+    this.#context.events.parameterCleared(undefined, 'global', name);
     await this.#context.broker.committer.flush();
     return true;
   }

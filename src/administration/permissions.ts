@@ -39,6 +39,7 @@ export class PermissionAdministration {
       checkRoom('permissions', access.permissions.size, permissionsMax);
     }
     const isNew = access.permissions.put(new UserPermission(row));
+    this.#context.events.permissionSet(row);
     const patterns = `'${row.configure}', '${row.write}', '${row.read}'`;
     log.info(row, `set permissions for user '${row.user}' in vhost '${row.vhost}' to ${patterns}`);
     await broker.committer.flush();
@@ -49,6 +50,7 @@ export class PermissionAdministration {
   async delete(vhost: string, user: string): Promise<boolean> {
     const { access, log, broker } = this.#context;
     if (!access.permissions.delete(vhost, user)) return false;
+    this.#context.events.permissionCleared(vhost, user);
     log.info({ vhost, user }, `cleared permissions for user '${user}' in vhost '${vhost}'`);
     await broker.committer.flush();
     return true;
@@ -82,6 +84,7 @@ export class TopicPermissionAdministration {
       checkRoom('topic permissions', access.topicPermissions.size, permissionsMax);
     }
     const isNew = access.topicPermissions.put(new TopicPermission(row));
+    this.#context.events.topicPermissionSet(row);
     const where = `exchange '${row.exchange}' in vhost '${row.vhost}'`;
     log.info(
       row,
@@ -99,6 +102,7 @@ export class TopicPermissionAdministration {
     );
     if (found.length === 0) return false;
     for (const row of found) access.topicPermissions.delete(vhost, user, row.exchange);
+    this.#context.events.topicPermissionCleared(vhost, user);
     log.info({ vhost, user, exchange }, `cleared topic permissions for user '${user}' in vhost '${vhost}'`);
     await broker.committer.flush();
     return true;

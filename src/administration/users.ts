@@ -60,6 +60,9 @@ export class UserAdministration {
       tags: [...tags],
       limits: request.limits === undefined ? (users.get(name)?.limits ?? {}) : checkedLimits,
     });
+    const { events } = this.#context;
+    events.user(isNew ? 'user.created' : 'user.password.changed', name);
+    if (!isNew || tags.length > 0) events.tagsSet(name, tags);
     this.#context.log.info({ user: name }, `${isNew ? 'created' : 'updated'} user '${name}'`);
     await this.#context.broker.committer.flush();
     return isNew;
@@ -70,17 +73,20 @@ export class UserAdministration {
     this.#expect(name);
     const hash = await this.#password({ name, password });
     await this.#change(name, { password: hash }, `changed password for user '${name}'`);
+    this.#context.events.user('user.password.changed', name);
   }
 
   /** The user can no longer log in with a password. @throws AdministrationError */
-  clearPassword(name: string): Promise<void> {
-    return this.#change(name, { password: noPassword }, `cleared password for user '${name}'`);
+  async clearPassword(name: string): Promise<void> {
+    await this.#change(name, { password: noPassword }, `cleared password for user '${name}'`);
+    this.#context.events.user('user.password.cleared', name);
   }
 
   /** In place of those there were. @throws AdministrationError */
   async setTags(name: string, tags: readonly string[]): Promise<void> {
     checkTags(tags);
     await this.#change(name, { tags: [...tags] }, `set tags for user '${name}' to ${JSON.stringify(tags)}`);
+    this.#context.events.tagsSet(name, tags);
   }
 
   /** Sets the limits that are named; a negative one is none. @throws AdministrationError */
@@ -88,6 +94,7 @@ export class UserAdministration {
     const checked = checkLimits(userLimitNames, limits);
     const all = { ...this.#expect(name).limits, ...checked };
     await this.#change(name, { limits: all }, `set limits for user '${name}' to ${JSON.stringify(all)}`);
+    this.#context.events.userLimitsSet(name, all);
   }
 
   /** Lifts one limit, or all. @throws AdministrationError */
@@ -96,15 +103,17 @@ export class UserAdministration {
       ([key]) => limit !== undefined && key !== limit,
     );
     await this.#change(name, { limits: Object.fromEntries(kept) }, `cleared limits for user '${name}'`);
+    this.#context.events.userLimitsCleared(name);
   }
 
   /** With their permissions; their connections are closed. False if there is no such user. */
   async delete(name: string): Promise<boolean> {
-    const { access, connections, log, broker } = this.#context;
+    const { access, connections, log, broker, events } = this.#context;
     if (!access.users.delete(name)) return false;
     access.permissions.deleteWhere(({ user }) => user === name);
     access.topicPermissions.deleteWhere(({ user }) => user === name);
     connections.closeConnections(({ user }) => user.name === name, `user '${name}' is deleted`);
+    events.user('user.deleted', name);
     log.info({ user: name }, `deleted user '${name}'`);
     await broker.committer.flush();
     return true;
@@ -123,7 +132,7 @@ export class UserAdministration {
       if (Buffer.byteLength(password) > passwordBytesMax) {
         throw new AdministrationError('invalid', `a password has at most ${passwordBytesMax} bytes`);
       }
-      return hashPassword(password);
+      return hashPassword(password, this.#context.newPasswordHashing);
     }
     if (password !== undefined) {
       throw new AdministrationError('invalid', 'give either a password or a password_hash, not both');

@@ -20,6 +20,8 @@ export interface NewVirtualHost {
 export class VirtualHostAdministration {
   readonly #context: AdministrationContext;
   readonly #parameters: ParameterAdministration;
+  /** Virtual hosts that are on their way out. */
+  readonly #deletions = new Map<string, Promise<void>>();
 
   constructor(context: AdministrationContext, parameters: ParameterAdministration) {
     this.#context = context;
@@ -43,6 +45,7 @@ export class VirtualHostAdministration {
     checkName('virtual host', name);
     checkTags(given.tags ?? []);
     checkText('the description', given.description ?? '');
+    await this.#deletions.get(name);
     const existing = this.get(name);
     const old = existing?.metadata ?? { description: '', tags: [], defaultQueueType: undefined };
     const metadata: VhostMetadata = {
@@ -55,6 +58,7 @@ export class VirtualHostAdministration {
     const vhost = existing ?? broker.createVirtualHost(name);
     vhost.metadata = metadata;
     broker.defineVirtualHost(vhost);
+    if (existing === undefined) this.#context.events.vhostCreated(vhost);
     log.info({ vhost: name }, `${existing === undefined ? 'added' : 'updated'} vhost '${name}'`);
     await broker.committer.flush();
     return existing === undefined;
@@ -72,8 +76,11 @@ export class VirtualHostAdministration {
     access.permissions.deleteWhere((row) => row.vhost === name);
     access.topicPermissions.deleteWhere((row) => row.vhost === name);
     this.#parameters.virtualHostDeleted(name);
-    broker.deleteVirtualHost(vhost);
+    const deletion = broker.deleteVirtualHost(vhost).finally(() => this.#deletions.delete(name));
+    this.#deletions.set(name, deletion);
+    this.#context.events.vhostDeleted(name);
     log.info({ vhost: name }, `deleted vhost '${name}'`);
+    await deletion;
     await broker.committer.flush();
     return true;
   }

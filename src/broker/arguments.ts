@@ -2,6 +2,8 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, integerOf, textOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
+import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
+import type { RetrySettings } from './delays/queue-retry.ts';
 import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
 import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
@@ -13,6 +15,9 @@ const durationMsMax = 315_360_000_000;
 
 /** Highest priority a queue may ask for. */
 const priorityMax = 255;
+
+/** x-retry-delay-max unless somebody says otherwise: an hour. */
+const defaultRetryDelayMsMax = 3_600_000;
 
 const overflows: readonly Overflow[] = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 const deadLetterStrategies = ['at-most-once', 'at-least-once'];
@@ -63,7 +68,27 @@ const maxPriority = integer((value) =>
 const deadLetterRoutingKey: Validator = (value, all) =>
   text(value, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined');
 
-const positive = integer((value) => (value === 0 || value === 0n ? '{value_zero,0}' : negative(value)));
+function atLeastOne(value: number | bigint): Fault {
+  return value === 0 || value === 0n ? '{value_zero,0}' : negative(value);
+}
+
+const positive = integer(atLeastOne);
+
+const retryDelay = integer((value) =>
+  value > longestDelayMs ? `{value_too_large,${value}}` : atLeastOne(value),
+);
+
+/** The other arguments of retries mean nothing without the first delay. */
+function besidesRetryDelay(check: Validator): Validator {
+  return (value, all) => (all.has('x-retry-delay') ? check(value, all) : '"x-retry-delay is missing"');
+}
+
+const retryDelayMax = besidesRetryDelay((value, all) => {
+  const isSmaller = Number(integerOf(value) ?? 0) < Number(integerOf(all.get('x-retry-delay')) ?? 0);
+  return retryDelay(value, all) ?? (isSmaller ? '"smaller than x-retry-delay"' : undefined);
+});
+
+const retryLimit = besidesRetryDelay(integer(negative));
 
 /** RabbitMQ 3.10 fails where the text does not even begin like a duration; 4.x says this. */
 const maxAge: Validator = (value, all) =>
@@ -130,6 +155,9 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
   ['x-initial-cluster-size', { check: positive, types: streams }],
   ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: replicated }],
   ['x-delivery-limit', { check: anything, types: quorum }],
+  ['x-retry-delay', { check: retryDelay, types: both }],
+  ['x-retry-delay-max', { check: retryDelayMax, types: both }],
+  ['x-retry-limit', { check: retryLimit, types: both }],
   ['x-queue-master-locator', { check: oneOf(masterLocators, badLocator), types: classic }],
 ]);
 
@@ -244,7 +272,19 @@ export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueS
     deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
     deadLettersAtLeastOnce:
       isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
+    retry: retrySettings(all, policy),
     consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
+  };
+}
+
+function retrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings | undefined {
+  const delayMs = numberSetting(all, policy, 'retry-delay');
+  if (delayMs === undefined) return undefined;
+  const delayMsMax = numberSetting(all, policy, 'retry-delay-max') ?? defaultRetryDelayMsMax;
+  return {
+    delayMs,
+    delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    limit: numberSetting(all, policy, 'retry-limit'),
   };
 }
 

@@ -32,10 +32,11 @@ export class Binding {
  */
 export function sameBindingArguments(left: FieldTable, right: FieldTable): boolean {
   if (left.size !== right.size) return false;
-  return left.size === 0 || sortedBytes(left).equals(sortedBytes(right));
+  return left.size === 0 || sortedArgumentBytes(left).equals(sortedArgumentBytes(right));
 }
 
-function sortedBytes(all: FieldTable): Buffer {
+/** The same bytes for the same arguments in any order. */
+export function sortedArgumentBytes(all: FieldTable): Buffer {
   const entries = all.entries.toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
   const writer = new ByteWriter();
   writeTable(writer, new FieldTable(entries));

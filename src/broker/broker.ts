@@ -2,8 +2,12 @@ import { Alarms } from './alarms.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
+import { Delays } from './delays/delays.ts';
 import { DoubtfulDeliveries } from './doubtful-deliveries.ts';
+import { publishEvent } from './events/event-exchanges.ts';
+import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
+import { defaultVirtualHost } from './names.ts';
 import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
 import { type LogContext, MessageLog } from './queues/message-log.ts';
@@ -21,8 +25,8 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
-/** The virtual host that exists from the start. */
-export const defaultVirtualHost = '/';
+/** Queues of a deleted virtual host that go in a row; then others have their turn. */
+const queuesDeletedInARow = 256;
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -41,7 +45,9 @@ export class Broker implements BrokerContext, LogContext {
   readonly turnBudget: TurnBudget = new TurnBudget();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
+  readonly events: EventHub;
   readonly replies = new ReplyAddresses();
+  readonly delays: Delays;
   readonly churn: Churn = new Churn();
 
   readonly #events: BrokerEvents;
@@ -58,6 +64,8 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
+    this.events = new EventHub(clock);
+    this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
     this.committer = new Committer(store, {
       storeFailed: (cause) => events.storeFailed(cause),
@@ -66,18 +74,21 @@ export class Broker implements BrokerContext, LogContext {
         events.storeFull(cause);
       },
     });
+    this.delays = new Delays(this);
   }
 
-  /** Builds the model from what the store has kept; a new store gets the default virtual host. */
-  static open(store: Store, clock: Clock, events: BrokerEvents): Broker {
-    const broker = new Broker(store, clock, events);
+  /** Builds the model from what the store has kept; a new store gets a first virtual host. */
+  static open(store: Store, clock: Clock, events: BrokerEvents, firstVhost = defaultVirtualHost): Broker {
     const recovered = store.recover();
+    const broker = new Broker(store, clock, events);
     broker.#recovered = recovered.logs;
     const doubtful = new DoubtfulDeliveries(recovered);
     broker.#doubtful = doubtful;
     const claimed = broker.#recoverVirtualHosts(recovered.definitions);
-    broker.#nextLogId = recovered.nextLogId;
-    for (const logId of claimed) broker.#nextLogId = Math.max(broker.#nextLogId, logId + 1);
+    broker.#noteId(recovered.nextLogId - 1);
+    for (const logId of claimed) broker.#noteId(logId);
+    for (const lineId of broker.delays.found) broker.#noteId(lineId);
+    broker.delays.discardOrphans();
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
     }
@@ -86,15 +97,21 @@ export class Broker implements BrokerContext, LogContext {
     broker.#doubtful = undefined;
     broker.settings = recovered.definitions.filter(({ key }) => !isOfModel(key));
     // One that somebody has deleted does not come back.
-    if (recovered.definitions.length === 0) broker.createVirtualHost(defaultVirtualHost);
+    if (recovered.definitions.length === 0) broker.createVirtualHost(firstVhost);
     return broker;
   }
 
   #recoverVirtualHosts(definitions: readonly Definition[]): ReadonlySet<number> {
+    const vhostNames = new Set(definitions.filter(({ key }) => key[0] === 'vhost').map(({ key }) => key[1]));
     const ofVhost = new Map<string, Definition[]>();
     for (const definition of definitions) {
       const [kind, name] = definition.key;
       if (name === undefined || !isOfModel(definition.key)) continue;
+      if (!vhostNames.has(name)) {
+        // The rest of one that was being deleted when the broker ended.
+        this.define(definition.key, null);
+        continue;
+      }
       if (kind === 'vhost') {
         const vhost = new VirtualHost(name, this);
         vhost.metadata = readVhostMetadata(definition);
@@ -110,10 +127,16 @@ export class Broker implements BrokerContext, LogContext {
       for (const queue of vhost.queues()) {
         for (const log of queue.logs) claimed.add(log.id);
       }
-      for (const { sideLogs } of vhost.exchanges())
+      for (const { delayed, sideLogs } of vhost.exchanges()) {
+        if (delayed !== undefined) this.#noteId(delayed.id);
         for (const log of sideLogs?.logs ?? []) claimed.add(log.id);
+      }
     }
     return claimed;
+  }
+
+  #noteId(id: number): void {
+    this.#nextLogId = Math.max(this.#nextLogId, id + 1);
   }
 
   /**
@@ -146,11 +169,14 @@ export class Broker implements BrokerContext, LogContext {
     this.define(['vhost', name], vhostValue(metadata));
   }
 
-  /** Whoever is connected to it has to be gone. */
-  deleteVirtualHost(vhost: VirtualHost): void {
-    vhost.destroy();
+  /**
+   * Whoever is connected to it has to be gone. It is not there any more when this returns; what is in it is deleted
+   * bit by bit, and nobody may create a virtual host of this name until the promise has resolved.
+   */
+  async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
+    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /**
@@ -190,8 +216,12 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.define(key, value);
   }
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {
@@ -224,6 +254,7 @@ export class Broker implements BrokerContext, LogContext {
   /** Writes everything down and lets go of the store. Connections must be gone by now. */
   async close(): Promise<void> {
     for (const vhost of this.#vhosts.values()) vhost.stop();
+    this.delays.stop();
     await this.committer.close();
     await this.store.close();
   }

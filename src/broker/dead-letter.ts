@@ -100,7 +100,7 @@ function deadLetterHeaders(headers: FieldTable | undefined, death: Death): Field
   }
   // A client that turned the header into something else gets a new one, as in RabbitMQ.
   const deaths = before?.tag === 'A' ? withDeath(before.value, death) : [table(firstDeath(death))];
-  return sorted(entries.with(deathsHeader, array(deaths)));
+  return sortedByName(entries.with(deathsHeader, array(deaths)));
 }
 
 function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldValue[] {
@@ -128,7 +128,7 @@ function withDeath(deaths: readonly FieldValue[], death: Death): readonly FieldV
     if (identity === newest) counted = countedAgain(known);
     else others.push(isUncounted ? table(known) : entry);
   }
-  return [table(sorted(counted ?? firstDeath(death))), ...others.slice(0, deathsMax - 1)];
+  return [table(sortedByName(counted ?? firstDeath(death))), ...others.slice(0, deathsMax - 1)];
 }
 
 /** Queue and reason in one string. */
@@ -173,7 +173,8 @@ export function isAutomaticCycle(letter: Message, queue: string): boolean {
   return deaths.value.length >= deathsMax;
 }
 
-function sorted(fields: FieldTable): FieldTable {
+/** As RabbitMQ leaves a table that it has changed. */
+export function sortedByName(fields: FieldTable): FieldTable {
   return new FieldTable(
     fields.entries.toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)),
   );

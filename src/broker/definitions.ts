@@ -23,6 +23,8 @@ export interface ExchangeRow {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly sideLogs: SideLogIds;
+  /** Where its delayed messages are, if it has any: see `delays/`. */
+  readonly delayLineId: number | undefined;
 }
 
 export interface QueueRow {
@@ -96,9 +98,9 @@ export function exchangeKey(vhost: string, name: string): readonly string[] {
 }
 
 export function exchangeValue(exchange: Exchange): JsonValue {
-  const { autoDelete, internal, sideLogs } = exchange;
+  const { autoDelete, internal, sideLogs, delayed } = exchange;
   const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
-  return withSideLogs(value, sideLogs);
+  return withSideLogs(delayed === undefined ? value : { ...value, delayLineId: delayed.id }, sideLogs);
 }
 
 export function queueKey(vhost: string, name: string): readonly string[] {
@@ -150,6 +152,7 @@ export function readRow({
         internal: fields.bool('internal'),
         arguments: fields.table('arguments'),
         sideLogs: fields.ids('sideLogs'),
+        delayLineId: fields.integer('delayLineId'),
       };
     case 'queue':
       return {
@@ -222,6 +225,12 @@ export class RowReader {
   bool(field: string): boolean {
     const value = this.#field(field);
     return typeof value === 'boolean' ? value : this.#fail(field);
+  }
+
+  integer(field: string): number | undefined {
+    const value = this.#field(field);
+    if (value === undefined) return undefined;
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#fail(field);
   }
 
   /** At least one. */

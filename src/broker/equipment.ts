@@ -10,7 +10,9 @@ import {
   deduplicationSettings,
 } from './deduplication/settings.ts';
 import type { Exchange } from './exchange.ts';
+import { recentHistory } from './exchanges/recent-history.ts';
 import type { Queue } from './queue.ts';
+import { historyLength, RecentHistory } from './recent-history.ts';
 import type { SideLogs } from './side-logs.ts';
 
 /** What the equipment of exchanges and queues needs of the broker. */
@@ -27,6 +29,10 @@ export function equipExchange(exchange: Exchange, context: EquipmentContext, log
   if (types.includes(deduplicationArgument) || asksForDeduplication(all)) {
     exchange.deduplicator = deduplicatorFor(all, durable, context, logs);
     exchange.interceptors = [...exchange.interceptors, exchange.deduplicator];
+  }
+  if (types.includes(recentHistory.name)) {
+    exchange.history = new RecentHistory(historyLength(all), logs.open('history'));
+    exchange.interceptors = [...exchange.interceptors, exchange.history];
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FieldTable } from '../protocol/field-table.ts';
+import type { FieldEntry, FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
 import type { JsonValue } from './store.ts';
@@ -29,10 +29,12 @@ export function erlangTerm(value: FieldValue): string {
 }
 
 function erlangTable(table: FieldTable): string {
-  const entries = table.entries.map(
-    ([key, value]) => `{${erlangBinary(Buffer.from(key))},${typeName(value)},${erlangTerm(value)}}`,
-  );
-  return `[${entries.join(',')}]`;
+  return `[${table.entries.map(erlangEntry).join(',')}]`;
+}
+
+/** An entry of a table: `{<<"key">>,signedint,1}`. */
+export function erlangEntry([key, value]: FieldEntry): string {
+  return `{${erlangBinary(Buffer.from(key))},${typeName(value)},${erlangTerm(value)}}`;
 }
 
 /** A JSON value the way RabbitMQ prints what it read. */

@@ -2,11 +2,13 @@ import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
 import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
+import type { DelayLine } from './delays/delay-line.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
 import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
+import type { RecentHistory } from './recent-history.ts';
 import { RouteCache } from './route-cache.ts';
 import type { SideLogs } from './side-logs.ts';
 
@@ -36,8 +38,12 @@ export class Exchange {
   interceptors: readonly Interceptor[] = [];
   /** With deduplication: one of the interceptors. */
   deduplicator: Deduplicator | undefined;
+  /** With x-recent-history: one of the interceptors. */
+  history: RecentHistory | undefined;
   /** What it keeps in logs of its own. */
   sideLogs: SideLogs | undefined;
+  /** Messages that wait here for their time, in an exchange whose type delays them. */
+  delayed: DelayLine | undefined;
   readonly routes = new RouteCache();
   readonly stats: ExchangeStats = new ExchangeStats();
   /** By {@link bindingAddress}; the bindings in a list differ in their arguments. */

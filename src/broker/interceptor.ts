@@ -14,6 +14,8 @@ export interface Interceptor {
 export interface Admission {
   /** False: the message takes none of the ways out of the exchange, not even to the alternate exchange. */
   readonly goesOn: boolean;
+  /** The message is routed later, nobody knows where to: who published it as `mandatory` gets it back all the same. */
+  readonly isDeferred?: true;
   /**
    * The message has been put into its queues at `now`, in milliseconds since the epoch, with the
    * {@link PublishOutcome} `outcome`. Returns what is to be added to it.

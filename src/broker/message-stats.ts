@@ -82,6 +82,17 @@ export class ChannelStats implements DeliveryStats {
   }
 }
 
+/** Bytes to and from clients. */
+export class TrafficStats {
+  received = 0;
+  sent = 0;
+
+  add(received: number, sent: number): void {
+    this.received += received;
+    this.sent += sent;
+  }
+}
+
 /** What came and went since the broker started: RabbitMQ's `churn_rates`. */
 export class Churn {
   connectionCreated = 0;

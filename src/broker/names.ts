@@ -3,6 +3,9 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 /** What a name belongs to, as error texts call it. */
 export type ResourceKind = 'queue' | 'exchange';
 
+/** The virtual host that exists from the start. */
+export const defaultVirtualHost = '/';
+
 /** Names that start so are the broker's own; clients may use them but not create them. */
 const reservedPrefix = 'amq.';
 

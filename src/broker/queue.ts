@@ -4,6 +4,8 @@ import { checkConsumerArguments, queueSettings } from './arguments.ts';
 import type { Consumer } from './consumer.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { PresentIds } from './deduplication/present-ids.ts';
+import type { DelayLine } from './delays/delay-line.ts';
+import { QueueRetry, type RetryingQueue, type RetrySettings } from './delays/queue-retry.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -51,6 +53,8 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
   readonly deadLettersAtLeastOnce: boolean;
+  /** x-retry-delay, x-retry-delay-max, x-retry-limit */
+  readonly retry: RetrySettings | undefined;
   /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
   readonly consumerTimeoutMs: number | undefined;
 }
@@ -85,7 +89,7 @@ export interface Taken {
 }
 
 /** A queue: messages in order, consumers in turn, time limits at the head. Classic queues are just that. */
-export class Queue implements HeadWatcher, IdleQueue {
+export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly vhost: VirtualHost;
   readonly name: string;
   readonly type: QueueType;
@@ -116,6 +120,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
   readonly #deliversAtOnce: boolean;
   readonly #headTimer: HeadTimer;
+  #retry: QueueRetry | undefined;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
   /** Made when a publisher is held for the first time. */
@@ -138,6 +143,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#deliversAtOnce = options.backlog.logs.length > 1;
     this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
     this.#idleTimer = this.#newIdleTimer();
+    if (options.vhost.broker.delays.has(this.backlog.id)) this.#retry = this.#newRetry();
     if (this.readyCount > 0) this.vhost.broker.touch(this);
   }
 
@@ -387,13 +393,48 @@ export class Queue implements HeadWatcher, IdleQueue {
     segment.log.settle(segment, index);
   }
 
-  /** A delivered message goes back to its old place, marked redelivered. */
+  /** A consumer gives a message back: to its old place, marked redelivered, or for later with x-retry-delay. */
   requeue(segment: Segment, index: number): void {
     if (this.isDeleted) return;
+    const { retry } = this.#settings;
+    // What waits for a disk that does not keep up is in memory: a queue on disk must not be moved there.
+    if (retry === undefined || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
+    else this.#retryLater(segment, index, retry);
+  }
+
+  #putBack(segment: Segment, index: number): void {
     this.#unackedCount--;
     segment.log.giveBack(segment, index);
     if (this.#hasLengthLimit) this.#dropHead();
     if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  #retryLater(segment: Segment, index: number, settings: RetrySettings): void {
+    const { log } = segment;
+    log.load(segment);
+    this.#retry ??= this.#newRetry();
+    this.vhost.broker.moved();
+    if (!this.#retry.keep(segment, index, settings, this.#now())) {
+      this.reject(segment, index, 'delivery_limit');
+      return;
+    }
+    log.settle(segment, index);
+    this.settledByQueue();
+  }
+
+  #newRetry(): QueueRetry {
+    return new QueueRetry(this.vhost.broker.delays, this.backlog.id, this);
+  }
+
+  takeBack(message: Message, enqueuedAt: number, expiresAt: number): void {
+    this.backlog.logFor(message.priority).appendRetried(message, enqueuedAt, expiresAt);
+    if (this.#hasLengthLimit) this.#dropHead();
+    if (!this.isTouched) this.vhost.broker.touch(this);
+  }
+
+  /** Messages that wait to be given out again, if there ever were any. */
+  get delayed(): DelayLine | undefined {
+    return this.#retry?.line;
   }
 
   /** A delivered message was settled or moved by a queue of another type. */
@@ -404,7 +445,7 @@ export class Queue implements HeadWatcher, IdleQueue {
 
   /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
   abandon(segment: Segment, index: number, _consumer?: Consumer): void {
-    this.requeue(segment, index);
+    if (!this.isDeleted) this.#putBack(segment, index);
   }
 
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
@@ -425,6 +466,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#consumers.add(consumer);
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.#idleTimer?.stop();
+    this.vhost.events.consumerCreated(this, consumer);
     this.consumerHasCapacity(consumer);
   }
 
@@ -449,6 +491,7 @@ export class Queue implements HeadWatcher, IdleQueue {
   removeConsumer(consumer: Consumer): void {
     if (!this.#consumers.delete(consumer)) return;
     this.#ring.remove(consumer);
+    this.vhost.events.consumerDeleted(this, consumer);
     if (consumer === this.#activeConsumer) this.#activateNext();
     if (this.isDeleted || this.#consumers.size > 0) return;
     if (this.autoDelete) {
@@ -510,11 +553,13 @@ export class Queue implements HeadWatcher, IdleQueue {
   close(): void {
     this.isDeleted = true;
     this.stop();
+    this.delayed?.close();
     const consumers = [...this.#consumers];
     this.#consumers.clear();
     this.#activeConsumer = undefined;
     for (const consumer of consumers) {
       this.#ring.remove(consumer);
+      this.vhost.events.consumerDeleted(this, consumer);
       consumer.cancelledByServer();
     }
     this.#unackedCount = 0;
@@ -525,6 +570,7 @@ export class Queue implements HeadWatcher, IdleQueue {
     this.#headTimer.stop();
     this.#idleTimer?.stop();
     this.#flow?.stop();
+    this.delayed?.stop();
   }
 
   #now(): number {

@@ -35,12 +35,13 @@ export class QuorumQueue extends Queue {
 
   override requeue(segment: Segment, index: number): void {
     if (this.isDeleted || this.#isOverLimit(segment, index)) return;
-    if (this.settings.deliveryLimit !== undefined) super.requeue(segment, index);
+    const { deliveryLimit, retry } = this.settings;
+    if (deliveryLimit !== undefined || retry !== undefined) super.requeue(segment, index);
     else this.#requeueAtBack(segment, index);
   }
 
   override abandon(segment: Segment, index: number): void {
-    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.requeue(segment, index);
+    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.abandon(segment, index);
   }
 
   /** Dead-letters what may not be given back once more. */

@@ -23,6 +23,13 @@ export class Route {
     return this.queues.length > 0 || this.#admissions.some(({ goesOn }) => !goesOn);
   }
 
+  /** Who published it as `mandatory` gets the message back: as things are it reaches no queue. */
+  get isReturned(): boolean {
+    return (
+      !this.isRouted || (this.queues.length === 0 && this.#admissions.some(({ isDeferred }) => isDeferred))
+    );
+  }
+
   /** Holds for this moment only: an exchange on the way may decide otherwise once other messages have come. */
   get isPassing(): boolean {
     return this.#admissions.length > 0;

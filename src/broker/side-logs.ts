@@ -10,17 +10,22 @@ export interface LogOpener {
 }
 
 /**
- * The logs that a durable exchange or queue has besides the messages for consumers: ids it has seen, messages it
+ * The logs that an exchange or a queue has besides the messages for consumers: ids it has seen, messages it
  * remembers. They come and go with their owner.
  */
 export class SideLogs {
   readonly #opener: LogOpener;
+  readonly #isDurable: boolean;
   readonly #found: SideLogIds;
   readonly #byPurpose = new Map<string, MessageLog>();
 
-  /** @param found those of an earlier run. */
-  constructor(opener: LogOpener, found: SideLogIds = {}) {
+  /**
+   * @param isDurable false: what is in them goes with the process, like their owner.
+   * @param found those of an earlier run.
+   */
+  constructor(opener: LogOpener, isDurable: boolean, found: SideLogIds = {}) {
     this.#opener = opener;
+    this.#isDurable = isDurable;
     this.#found = found;
   }
 
@@ -29,7 +34,7 @@ export class SideLogs {
     const logId = this.#found[purpose];
     const log =
       logId === undefined
-        ? this.#opener.createLog('classic', true)
+        ? this.#opener.createLog('classic', this.#isDurable)
         : this.#opener.recoverLog('classic', logId);
     this.#byPurpose.set(purpose, log);
     return log;

@@ -29,14 +29,20 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
+import type { Delays } from './delays/delays.ts';
+import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
+import { internalUser } from './events/entries.ts';
+import type { EventHub } from './events/event-hub.ts';
+import { TopologyEvents } from './events/topology-events.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { event as eventType } from './exchanges/event.ts';
 import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn, QueueStats } from './message-stats.ts';
+import { ChannelStats, type Churn, QueueStats, TrafficStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -53,11 +59,12 @@ import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
+import type { RecentHistory } from './recent-history.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
-import { type SideLogIds, SideLogs } from './side-logs.ts';
+import { SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
 import { Stream } from './stream.ts';
 import { checkSegmentBytes } from './stream-rules.ts';
@@ -85,6 +92,7 @@ export interface BrokerContext {
   readonly clock: Clock;
   readonly store: { readonly durable: boolean };
   readonly replies: ReplyAddresses;
+  readonly events: EventHub;
   readonly committer: Committer;
   /** What all streams share. */
   readonly segmentCache: SegmentCache;
@@ -93,6 +101,9 @@ export interface BrokerContext {
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
+  readonly delays: Delays;
+  /** For a log or a line of delayed messages: it was never used before. */
+  newId(): number;
   /** A log with an id that was never used before. */
   createLog(type: QueueType, durable: boolean): MessageLog;
   recoverLog(type: QueueType, logId: number): MessageLog;
@@ -123,6 +134,9 @@ export class VirtualHost implements PolicyScope {
   readonly broker: BrokerContext;
   readonly policies: Policies = new Policies(this);
   readonly deadLetters: DeadLetters = new DeadLetters(this);
+  readonly events: TopologyEvents;
+  /** Those of type x-event. */
+  readonly eventExchanges = new Set<Exchange>();
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
   readonly firehose: Firehose = new Firehose(this);
@@ -130,6 +144,8 @@ export class VirtualHost implements PolicyScope {
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
   readonly closedChannels: ChannelStats = new ChannelStats();
+  /** Of the connections that are closed. */
+  readonly closedConnections: TrafficStats = new TrafficStats();
   /** Of the queues that are deleted. */
   readonly deletedQueues: ReadonlyMap<QueueType, QueueStats> = new Map(
     queueTypes.map((type) => [type, new QueueStats()]),
@@ -145,11 +161,17 @@ export class VirtualHost implements PolicyScope {
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
     this.broker = broker;
-    for (const exchange of predeclaredExchanges(this.#queues)) this.#exchanges.set(exchange.name, exchange);
+    this.events = new TopologyEvents(broker.events, name);
+    for (const exchange of predeclaredExchanges(name, this.#queues))
+      this.#exchanges.set(exchange.name, exchange);
   }
 
   exchanges(): Iterable<Exchange> {
     return this.#exchanges.values();
+  }
+
+  get queueCount(): number {
+    return this.#queues.size;
   }
 
   queues(): Iterable<Queue> {
@@ -208,14 +230,22 @@ export class VirtualHost implements PolicyScope {
     const exchange = this.#addExchange({ name, type, durable, autoDelete, internal, arguments: all });
     this.topologyVersion++;
     if (durable) this.broker.define(exchangeKey(this.name, name), exchangeValue(exchange));
+    this.events.exchangeCreated(exchange, actor.username);
   }
 
-  #addExchange(options: ExchangeOptions, sideLogs: SideLogIds = {}): Exchange {
+  #addExchange(options: ExchangeOptions, found?: ExchangeRow): Exchange {
     const exchange = new Exchange(options);
-    exchange.sideLogs = new SideLogs(this.broker, sideLogs);
+    if (exchange.type.delays) {
+      const lineId = found?.delayLineId ?? this.broker.newId();
+      const delay = new ExchangeDelay(this.broker.delays, lineId, exchange, this);
+      exchange.interceptors = [delay];
+      exchange.delayed = delay.line;
+    }
+    exchange.sideLogs = new SideLogs(this.broker, exchange.durable, found?.sideLogs);
     equipExchange(exchange, this.broker, exchange.sideLogs);
     exchange.applyPolicies(this.policies.match('exchange', exchange.name));
     this.#exchanges.set(exchange.name, exchange);
+    if (exchange.type === eventType) this.eventExchanges.add(exchange);
     return exchange;
   }
 
@@ -233,7 +263,7 @@ export class VirtualHost implements PolicyScope {
     if (options.ifUnused && exchange.bindingCount > 0) {
       throw preconditionFailed(`${this.#describe('exchange', name)} in use`);
     }
-    this.#removeExchange(exchange);
+    this.#removeExchange(exchange, actor.username);
   }
 
   /** The same binding twice is one binding. @throws AmqpError 403, 404, 405, 406 */
@@ -245,10 +275,22 @@ export class VirtualHost implements PolicyScope {
       throw this.#notFound(declaration.destinationKind, stripLineBreaks(declaration.destination));
     }
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all);
+    source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
-    this.#addBinding(new Binding(source, destination, routingKey, all));
+    const binding = new Binding(source, destination, routingKey, all);
+    this.#addBinding(binding);
     this.#defineBindings(source, destination, routingKey);
+    this.events.bindingCreated(binding, actor.username);
+    if (source.history !== undefined) this.#replay(source.history, destination);
+  }
+
+  /** A new binding gets what its exchange remembers. */
+  #replay(history: RecentHistory, destination: Destination): void {
+    const now = this.broker.clock.now();
+    for (const message of history.messages()) {
+      if (destination instanceof Queue) destination.publish(message, now);
+      else this.route(destination, message).publish(message, now);
+    }
   }
 
   /** What is not there counts as unbound. @throws AmqpError 403, 405 */
@@ -258,7 +300,7 @@ export class VirtualHost implements PolicyScope {
     const binding = source.findBinding(destination, declaration.routingKey, declaration.arguments);
     if (binding === undefined) return;
     if (destination instanceof Queue) this.#checkOwner(actor, destination);
-    this.#removeBinding(binding);
+    this.#removeBinding(binding, actor.username);
   }
 
   #bindingEnds(actor: Actor, declaration: BindingDeclaration): BindingEnds {
@@ -314,7 +356,9 @@ export class VirtualHost implements PolicyScope {
     if (all.has(deduplicationArgument)) checkDeduplicationArguments(all, type === 'stream');
     if (type !== 'classic') checkReplicatedProperties(resource, { ...declaration, durable });
     if (type === 'stream') checkSegmentBytes(all);
-    return this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+    const queue = this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
+    this.events.queueCreated(queue, actor.username);
+    return queue;
   }
 
   /** A queue that cannot be of the default type is classic. */
@@ -342,7 +386,7 @@ export class VirtualHost implements PolicyScope {
     const type = queueTypeArgument(all);
     const logs: MessageLog[] = [];
     while (logs.length <= maxPriorityArgument(all)) logs.push(this.broker.createLog(type, durable));
-    const sideLogs = new SideLogs(this.broker);
+    const sideLogs = new SideLogs(this.broker, durable);
     const declared = { name, type, durable, autoDelete, exclusiveOwner, arguments: all, sideLogs };
     const queue = this.#addQueue(declared, logs);
     this.broker.churn.queueCreated++;
@@ -391,7 +435,7 @@ export class VirtualHost implements PolicyScope {
     if (options.ifEmpty && queue.readyCount > 0) throw preconditionFailed(`${resource} not empty`);
     if (options.ifUnused && queue.consumerCount > 0) throw preconditionFailed(`${resource} in use`);
     const { readyCount } = queue;
-    this.#removeQueue(queue);
+    this.#removeQueue(queue, actor.username);
     return readyCount;
   }
 
@@ -434,21 +478,31 @@ export class VirtualHost implements PolicyScope {
     this.topologyVersion++;
   }
 
-  /** The virtual host is deleted, and with it everything that is in it. Its connections are gone by now. */
-  destroy(): void {
+  /**
+   * The virtual host is deleted, its connections are gone: deletes up to so many of its queues, and with the last
+   * ones everything else. To be called again while it returns true.
+   */
+  deleteSome(queuesMax: number): boolean {
     this.deadLetters.stop();
+    let left = queuesMax;
+    for (const queue of this.#queues.values()) {
+      if (left-- === 0) break;
+      this.#removeQueue(queue);
+    }
+    if (this.#queues.size > 0) return true;
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
     for (const kind of ['policy', 'operator_policy'] as const) {
       for (const { name } of this.policies.list(kind))
         this.broker.define(policyKey(kind, this.name, name), null);
     }
-    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
-    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange);
+    return false;
   }
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
     this.deadLetters.stop();
     for (const queue of this.#queues.values()) queue.stop();
+    for (const { delayed } of this.#exchanges.values()) delayed?.stop();
   }
 
   /**
@@ -475,13 +529,13 @@ export class VirtualHost implements PolicyScope {
     if (type === undefined) {
       throw new Error(`${this.#describe('exchange', row.name)} has the unknown type '${row.type}'`);
     }
-    this.#addExchange({ ...row, type, durable: true }, row.sideLogs);
+    this.#addExchange({ ...row, type, durable: true }, row);
   }
 
   #recoverQueue(row: QueueRow): void {
     const type = queueTypeArgument(row.arguments);
     const logs = row.logIds.map((logId) => this.broker.recoverLog(type, logId));
-    const sideLogs = new SideLogs(this.broker, row.sideLogs);
+    const sideLogs = new SideLogs(this.broker, true, row.sideLogs);
     this.#addQueue({ ...row, type, durable: true, exclusiveOwner: undefined, sideLogs }, logs);
   }
 
@@ -503,13 +557,14 @@ export class VirtualHost implements PolicyScope {
     this.topologyVersion++;
   }
 
-  #removeBinding(binding: Binding): void {
+  #removeBinding(binding: Binding, user: string): void {
     const { source, destination, routingKey } = binding;
     source.removeBinding(binding);
     this.#bindingsTo.remove(destination, binding);
     this.topologyVersion++;
     this.#defineBindings(source, destination, routingKey);
-    if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source);
+    this.events.bindingDeleted(binding, user);
+    if (source.autoDelete && source.bindingCount === 0) this.#removeExchange(source, user);
   }
 
   #defineBindings(source: Exchange, destination: Destination, routingKey: string): void {
@@ -518,30 +573,34 @@ export class VirtualHost implements PolicyScope {
     this.broker.define(bindingKey(this.name, source, destination, routingKey), bindingValue(all));
   }
 
-  #removeExchange(exchange: Exchange): void {
+  #removeExchange(exchange: Exchange, user = internalUser): void {
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
     if (!this.#exchanges.delete(exchange.name)) return;
+    this.eventExchanges.delete(exchange);
+    exchange.delayed?.close();
     this.topologyVersion++;
-    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
-    this.#removeBindingsTo(exchange);
+    this.events.exchangeDeleted(exchange, user);
+    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding, user);
+    this.#removeBindingsTo(exchange, user);
     if (exchange.durable) this.broker.define(exchangeKey(this.name, exchange.name), null);
     for (const log of exchange.sideLogs?.logs ?? []) this.broker.dropLog(log);
   }
 
-  #removeQueue(queue: Queue): void {
+  #removeQueue(queue: Queue, user = internalUser): void {
     this.#queues.delete(queue.name);
     this.broker.churn.queueDeleted++;
     this.deletedQueues.get(queue.type)?.add(queue.stats);
     this.topologyVersion++;
-    this.#removeBindingsTo(queue);
+    this.#removeBindingsTo(queue, user);
     if (queue.exclusiveOwner !== undefined) this.#exclusiveQueues.remove(queue.exclusiveOwner, queue);
     if (queue.durable) this.broker.define(queueKey(this.name, queue.name), null);
     queue.close();
+    this.events.queueDeleted(queue, user);
     for (const log of queue.logs) this.broker.dropLog(log);
   }
 
-  #removeBindingsTo(destination: Destination): void {
-    for (const binding of [...this.bindingsTo(destination)]) this.#removeBinding(binding);
+  #removeBindingsTo(destination: Destination, user: string): void {
+    for (const binding of [...this.bindingsTo(destination)]) this.#removeBinding(binding, user);
   }
 
   #destination(kind: ResourceKind, name: string): Destination | undefined {

@@ -19,10 +19,12 @@ interface Failure {
 
 /** The settings as flags: those of `leveret server`. */
 export const settingFlags: Flags = Object.fromEntries(
-  settings.map((setting) => [
-    setting.flag,
-    { doc: setting.doc, placeholder: setting.type.placeholder, defaultText: setting.defaultText },
-  ]),
+  settings
+    .filter(({ secret }) => secret !== true)
+    .map((setting) => [
+      setting.flag,
+      { doc: setting.doc, placeholder: setting.type.placeholder, defaultText: setting.defaultText },
+    ]),
 );
 
 /**

@@ -51,8 +51,11 @@ interface Given {
 
 const defaultConfigFiles = ['leveret.conf', '/etc/leveret/leveret.conf'];
 const configFlag = 'config';
-const flags: ReadonlySet<string> = new Set(settings.map((setting) => setting.flag));
-const environmentNames: ReadonlySet<string> = new Set([...flags].map(environmentName));
+// Everybody on the machine can read the flags of a process.
+const flags: ReadonlySet<string> = new Set(
+  settings.filter(({ secret }) => secret !== true).map(({ flag }) => flag),
+);
+const environmentNames: ReadonlySet<string> = new Set(settings.map(({ flag }) => environmentName(flag)));
 const fileKeys: ReadonlySet<string> = new Set(settings.flatMap((setting) => setting.fileKeys));
 
 /** What deployments of RabbitMQ set in its environment, and the variable that does the same here. */

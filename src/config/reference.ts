@@ -21,7 +21,9 @@ function section(setting: ListedSetting): string {
     '',
     setting.doc,
     '',
-    `- Flag and environment: \`--${setting.flag}\`, \`${environmentName(setting.flag)}\``,
+    setting.secret === true
+      ? `- Environment: \`${environmentName(setting.flag)}\`; never shown, and no flag, which everybody on the machine could read`
+      : `- Flag and environment: \`--${setting.flag}\`, \`${environmentName(setting.flag)}\``,
     ...(keys === '' ? [] : [`- In the file: ${keys}`]),
     `- Value: \`${setting.type.placeholder}\`; default: ${setting.defaultText}`,
     ...(setting.live === true ? ['- A running broker takes a change up on SIGHUP.'] : []),

@@ -13,7 +13,7 @@ export interface SettingDescription {
   readonly chapter: Chapter;
   /** Takes effect on a running broker when it reads its configuration again (SIGHUP). */
   readonly live?: boolean;
-  /** Never shown, neither in the log nor in listings. */
+  /** Never shown, neither in the log nor in listings, and no flag: it would stand in the process list. */
   readonly secret?: boolean;
 }
 

@@ -23,6 +23,18 @@ export const text: ValueType<string> = {
 /** A file or directory; relative ones start at the working directory. */
 export const path: ValueType<string> = { ...text, placeholder: '<path>', expected: 'a path' };
 
+/** User names; `none` is nobody. RabbitMQ's `loopback_users.guest = false` also means nobody, `true` means guest. */
+export const userNames: ValueType<readonly string[]> = {
+  placeholder: '<user,...>|none',
+  expected: 'a list of user names with commas between them, or none',
+  parse: (given) => {
+    if (given === 'none' || given === 'false') return { value: [] };
+    if (given === 'true') return { value: ['guest'] };
+    const names = given.split(',').map((name) => name.trim());
+    return names.includes('') ? undefined : { value: names };
+  },
+};
+
 /** A whole number within bounds, both included. */
 export function integer(min: number, max: number, unit = 'n', noun = 'a whole number'): ValueType<number> {
   return {
@@ -31,6 +43,14 @@ export function integer(min: number, max: number, unit = 'n', noun = 'a whole nu
     parse: (given) => bounded(/^\d+$/.test(given) ? Number(given) : Number.NaN, min, max),
   };
 }
+
+/** A whole number from 1, or `none` for no limit. */
+export const countOrNone: ValueType<number> = {
+  placeholder: '<n>|none',
+  expected: 'a whole number from 1 to 1000000, or none',
+  parse: (given) =>
+    given === 'none' ? { value: Number.POSITIVE_INFINITY } : integer(1, 1_000_000).parse(given),
+};
 
 /** A TCP port; 0 takes any free one. */
 export const port: ValueType<number> = integer(0, 65_535, 'port', 'a port');

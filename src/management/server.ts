@@ -1,139 +1,116 @@
-import type { RequestListener, Server } from 'node:http';
-import {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  fastify,
-  type HTTPMethods,
-} from 'fastify';
-import { type Logger, silentLogger } from '../logger.ts';
+import type { Server } from 'node:http';
+import type { AccessControl } from '../access/access-control.ts';
 import type { Certificates } from '../tls/certificates.ts';
-import { requireManagementUser } from './basic-authentication.ts';
-import {
-  checkAlarms,
-  checkLocalAlarms,
-  checkReadyToServeClients,
-  checkStore,
-  checkVirtualHosts,
-  type HealthCheck,
-} from './health.ts';
-import { createHttpsServer } from './https-server.ts';
-import { overviewBody } from './overview.ts';
-import { queueBodies, selectColumns } from './queues.ts';
-import type { Authenticate, BrokerView } from './view.ts';
+import type { Api, ListenerInfo } from './api.ts';
+import { Authorization } from './http/authorization.ts';
+import { type HttpServer, startHttpServer } from './http/http-server.ts';
+import type { Route } from './http/route.ts';
+import { type Limits, NodeFigures } from './node-figures.ts';
+import { bindingRoutes } from './routes/bindings.ts';
+import { connectionRoutes } from './routes/connections.ts';
+import { definitionRoutes } from './routes/definitions.ts';
+import { exchangeRoutes } from './routes/exchanges.ts';
+import { healthRoutes, readiness } from './routes/health.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { overviewRoutes } from './routes/overview.ts';
+import { parameterRoutes } from './routes/parameters.ts';
+import { permissionRoutes } from './routes/permissions.ts';
+import { policyRoutes } from './routes/policies.ts';
+import { queueRoutes } from './routes/queues.ts';
+import { userRoutes } from './routes/users.ts';
+import { vhostRoutes } from './routes/vhosts.ts';
+import { Sampler } from './stats/sampler.ts';
 
-export interface ManagementOptions {
+export interface ManagementOptions
+  extends Pick<
+    Api,
+    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
+  > {
+  readonly access: AccessControl;
+  readonly limits: Limits;
+  /** Time between two samples of everything. */
+  readonly statisticsIntervalMs: number;
+  /** Other things are served on the same ports. */
+  readonly onServer: (server: Server) => void;
+}
+
+/** Where the API is to be served. */
+export interface ManagementAddress {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
   /** HTTPS, with these. */
   readonly certificates?: Certificates | undefined;
-  readonly view: BrokerView;
-  readonly authenticate: Authenticate;
-  readonly log?: Logger;
 }
 
-/** The HTTP API (RabbitMQ page "HTTP API Reference"), listening. */
-export interface ManagementServer {
-  readonly port: number;
-  /** Ends all requests and frees the port. */
-  close(): Promise<void>;
-}
+/** The HTTP API (RabbitMQ page "HTTP API Reference"), served on any number of ports. */
+export class Management {
+  readonly #api: Api;
+  readonly #authorization: Authorization;
+  readonly #onServer: (server: Server) => void;
+  readonly #servers: HttpServer[] = [];
+  readonly #listeners: ListenerInfo[] = [];
 
-/** Nothing larger is read; definitions come here. */
-const bodyBytesMax = 64 * 1024 * 1024;
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
-
-/** @throws the listener's error, such as EADDRINUSE. */
-export async function startManagement(options: ManagementOptions): Promise<ManagementServer> {
-  const { certificates, log = silentLogger } = options;
-  const limits = { bodyLimit: bodyBytesMax, forceCloseConnections: true } as const;
-  const app: FastifyInstance =
-    certificates === undefined
-      ? fastify(limits)
-      : fastify({
-          ...limits,
-          serverFactory: (handler: RequestListener): Server => createHttpsServer(certificates, handler, log),
-        });
-  app.setNotFoundHandler((_request, reply) => notFound(reply));
-  app.setErrorHandler((error, request, reply) => {
-    log.error({ err: error, method: request.method, url: request.url }, 'HTTP request failed');
-    return reply.code(500).send({ error: 'Internal Server Error', reason: 'see the log of the broker' });
-  });
-  routes(app, options);
-  await app.listen({ port: options.port, host: options.host });
-  const address = app.server.address();
-  return {
-    port: address !== null && typeof address === 'object' ? address.port : options.port,
-    close: () => app.close(),
-  };
-}
-
-function routes(app: FastifyInstance, { view, authenticate }: ManagementOptions): void {
-  const onRequest = requireManagementUser(authenticate);
-  const get = (url: string, handler: Handler) => {
-    app.get(url, { onRequest }, handler);
-    refuseOtherMethods(app, url);
-  };
-  const health = (check: (view: BrokerView) => HealthCheck): Handler => {
-    return (_request, reply) => {
-      const { ok, body } = check(view);
-      return reply.code(ok ? 200 : 503).send(body);
+  constructor(options: ManagementOptions) {
+    const { broker, clients, logger, access, statisticsIntervalMs: intervalMs } = options;
+    const figures = new NodeFigures(options.limits);
+    const onError = (error: unknown) => logger.error({ err: error }, 'no statistics could be taken');
+    this.#api = {
+      ...options,
+      figures,
+      sampler: new Sampler({ broker, clients, figures, intervalMs, onError }),
+      startedAt: broker.clock.now(),
+      listeners: () => [...clients.addresses, ...this.#listeners],
     };
-  };
+    this.#onServer = options.onServer;
+    this.#authorization = new Authorization(access, broker);
+  }
 
-  app.get('/health', health(checkReadyToServeClients));
-  get('/api/health/checks/alarms', health(checkAlarms));
-  get('/api/health/checks/local-alarms', health(checkLocalAlarms));
-  get('/api/health/checks/virtual-hosts', health(checkVirtualHosts));
-  get('/api/health/checks/store', health(checkStore));
-  get('/api/health/checks/ready-to-serve-clients', health(checkReadyToServeClients));
-  get('/api/aliveness-test/:vhost', (request, reply) =>
-    hasVirtualHost(view, parameter(request, 'vhost'))
-      ? health(checkReadyToServeClients)(request, reply)
-      : notFound(reply),
-  );
-  get('/api/overview', () => overviewBody(view));
-  get('/api/queues', (request) => listed(request, queueBodies(view)));
-  get('/api/queues/:vhost', (request, reply) => {
-    const vhost = parameter(request, 'vhost');
-    return hasVirtualHost(view, vhost) ? listed(request, queueBodies(view, vhost)) : notFound(reply);
-  });
+  /** @throws the listener's error, such as EADDRINUSE. */
+  async listen({ port, host, certificates }: ManagementAddress): Promise<HttpServer> {
+    const api = this.#api;
+    if (this.#servers.length === 0) {
+      await api.figures.refresh();
+      api.sampler.start();
+    }
+    const server = await startHttpServer({
+      port,
+      host,
+      certificates,
+      routes: apiRoutes(api),
+      authorization: this.#authorization,
+      probe: () => readiness(api),
+      logger: api.logger,
+      onServer: this.#onServer,
+    });
+    this.#servers.push(server);
+    const protocol = certificates === undefined ? 'http' : 'https';
+    this.#listeners.push({ protocol, host, port: server.port });
+    return server;
+  }
+
+  /** Ends all requests and frees the ports. */
+  async close(): Promise<void> {
+    this.#api.sampler.stop();
+    await Promise.all(this.#servers.map((server) => server.close()));
+  }
 }
 
-/** 405 before anything else is looked at, the login included. */
-function refuseOtherMethods(app: FastifyInstance, url: string): void {
-  const methods: HTTPMethods[] = ['POST', 'PUT', 'DELETE', 'PATCH'];
-  const allow = 'HEAD, GET, OPTIONS';
-  app.route({
-    method: methods,
-    url,
-    handler: (_request, reply) => reply.code(405).header('allow', allow).send(),
-  });
-  app.route({ method: 'OPTIONS', url, handler: (_request, reply) => reply.header('allow', allow).send() });
-}
-
-function listed(request: FastifyRequest, bodies: readonly Readonly<Record<string, unknown>>[]): unknown {
-  const columns = field(request.query, 'columns');
-  return bodies.map((body) => selectColumns(body, columns));
-}
-
-function hasVirtualHost(view: BrokerView, name: string): boolean {
-  return view.virtualHosts().includes(name);
-}
-
-function notFound(reply: FastifyReply): FastifyReply {
-  return reply.code(404).send({ error: 'Object Not Found', reason: 'Not Found' });
-}
-
-function parameter(request: FastifyRequest, name: string): string {
-  return field(request.params, name) ?? '';
-}
-
-/** A text field of what the router or the query string parser found. */
-function field(from: unknown, name: string): string | undefined {
-  if (typeof from !== 'object' || from === null) return undefined;
-  const found = Object.entries(from).find(([key]) => key === name)?.[1];
-  return typeof found === 'string' ? found : undefined;
+/** Everything below /api. */
+function apiRoutes(api: Api): readonly Route[] {
+  return [
+    ...overviewRoutes(api),
+    ...healthRoutes(api),
+    ...connectionRoutes(api),
+    ...exchangeRoutes(api),
+    ...queueRoutes(api),
+    ...bindingRoutes(api),
+    ...messageRoutes(api),
+    ...vhostRoutes(api),
+    ...userRoutes(api),
+    ...permissionRoutes(api),
+    ...policyRoutes(api),
+    ...parameterRoutes(api),
+    ...definitionRoutes(api),
+  ];
 }

@@ -20,6 +20,7 @@ export interface DiskMonitorOptions {
 export class DiskMonitor {
   readonly #options: DiskMonitorOptions;
   #limitBytes: number;
+  #freeBytes = 0;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -28,15 +29,20 @@ export class DiskMonitor {
     this.#limitBytes = options.limitBytes;
   }
 
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  /** At the last check. */
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
   /** Resolves after the first check. */
   static async start(options: DiskMonitorOptions): Promise<DiskMonitor> {
     const monitor = new DiskMonitor(options);
     await monitor.#check();
     return monitor;
-  }
-
-  get limitBytes(): number {
-    return this.#limitBytes;
   }
 
   /** Resolves when the new limit has been checked. */
@@ -50,7 +56,8 @@ export class DiskMonitor {
     let delayMs = checkMsMax;
     try {
       const { bavail, bsize } = await statfs(directory);
-      const leftBytes = bavail * bsize - this.#limitBytes;
+      this.#freeBytes = bavail * bsize;
+      const leftBytes = this.#freeBytes - this.#limitBytes;
       delayMs = Math.min(checkMsMax, Math.max(checkMsMin, leftBytes / fastestBytesPerMs));
       if (!this.#isStopped) onCheck(leftBytes < 0);
     } catch (error) {

@@ -1,11 +1,14 @@
 import type { AlarmResource, Alarms } from '../broker/alarms.ts';
 import type { Clock } from '../broker/clock.ts';
+import { text } from '../broker/events/entries.ts';
+import type { EventHub } from '../broker/events/event-hub.ts';
 import type { Logger } from '../logger.ts';
 import { DiskMonitor } from './disk-monitor.ts';
 import { MemoryMonitor, type MemoryWatermark } from './memory-monitor.ts';
 
 export interface ResourceMonitorOptions {
   readonly alarms: Alarms;
+  readonly events: EventHub;
   readonly clock: Clock;
   readonly log: Logger;
   readonly nodeName: string;
@@ -53,6 +56,11 @@ export class ResourceMonitor {
     return this.#memory.limitBytes;
   }
 
+  /** Undefined without a data directory. */
+  get disk(): { readonly freeBytes: number; readonly limitBytes: number } | undefined {
+    return this.#disk;
+  }
+
   /** Free space below which publishers are blocked; undefined without a data directory. */
   get diskFreeLimitBytes(): number | undefined {
     return this.#disk?.limitBytes;
@@ -67,8 +75,10 @@ export class ResourceMonitor {
   }
 
   #set(resource: AlarmResource, isInEffect: boolean): void {
-    const { alarms, log, nodeName } = this.#options;
+    const { alarms, events, log, nodeName } = this.#options;
     if (!alarms.set(resource, isInEffect)) return;
+    const type = isInEffect ? 'alarm.set' : 'alarm.cleared';
+    events.tell(type, undefined, () => [text('node', nodeName), text('source', resource)]);
     const alarm = `${resource} resource limit alarm`;
     if (isInEffect) {
       const consequence = '*** Publishers will be blocked until this alarm clears ***';

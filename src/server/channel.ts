@@ -42,7 +42,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
-  readonly deliveries: Deliveries = new Deliveries(this);
+  readonly deliveries: Deliveries;
   readonly stats: ChannelStats = new ChannelStats();
 
   readonly #connection: Connection;
@@ -62,6 +62,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.output = connection.output;
     this.frameMax = connection.frameMax;
     this.#connection = connection;
+    this.deliveries = new Deliveries(this, connection.unackedMax);
     this.#publisher = new Publisher(this, connection);
     this.#topology = new TopologyMethods(this, connection);
     this.#deliveryWatch = new DeliveryWatch(this, connection);
@@ -300,18 +301,14 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
   }
 
-  /** Answers once what was changed is on disk; meanwhile nothing more is read from the connection. */
+  /** Answers once what was changed is on disk: see `server/answers`. */
   answer(method: Method, noWait: boolean): void {
-    const { committer } = this.#connection.broker;
-    if (!committer.hasUnwrittenDefinitions) {
-      if (!noWait) this.output.method(this.id, method);
-      return;
-    }
-    this.#whenCommitted(() => {
-      if (!noWait) this.output.method(this.id, method);
+    this.#connection.answers.add(() => {
+      if (!noWait && !this.#isReleased) this.output.method(this.id, method);
     });
   }
 
+  /** Nothing more is read from the connection until then. */
   #whenCommitted(then: () => void): void {
     const connection = this.#connection;
     connection.pauseInput();
@@ -328,6 +325,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     actor.require('read', 'queue', name);
     const queue = vhost.queue(actor, name);
     if (queue.type === 'quorum' && queue.singleActiveConsumer) throw getNotSupported(queue);
+    if (!method.noAck && this.deliveries.isFull) throw tooManyUnacked(this.unackedCount);
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
       if (queue.isExpiring) this.#getLater(method);
@@ -436,6 +434,21 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.answer({ id: MethodId.BasicCancelOk, consumerTag: method.consumerTag }, method.noWait);
   }
 
+  /** The connection's secret was renewed: who may no longer read from a queue is cancelled. */
+  accountChanged(): void {
+    for (const consumer of [...this.#consumers.values()]) this.#checkConsumer(consumer);
+  }
+
+  #checkConsumer(consumer: ChannelConsumer): void {
+    try {
+      this.#connection.actor.require('read', 'queue', consumer.queue.name);
+    } catch (error) {
+      if (error instanceof Undecided) this.tryAgain(error.decided, () => this.#checkConsumer(consumer));
+      else if (error instanceof AmqpError) this.cancelConsumer(consumer);
+      else throw error;
+    }
+  }
+
   /** A consumer does not do its part: it loses its place, and its client is told. */
   cancelConsumer(consumer: ChannelConsumer): void {
     if (this.#consumers.get(consumer.tag) !== consumer) return;
@@ -528,7 +541,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     for (const consumer of consumers) consumer.queue.pauseConsumer(consumer);
     this.deliveries.release();
     for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
+    this.#connection.channelReleased(this);
   }
+}
+
+function tooManyUnacked(count: number): AmqpError {
+  return new AmqpError(ReplyCode.PreconditionFailed, `channel has ${count} unacknowledged messages`);
 }
 
 function getNotSupported(queue: Queue): AmqpError {

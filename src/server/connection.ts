@@ -9,10 +9,13 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
 import { payloadSnippet } from '../protocol/octets.ts';
+import { Answers, type AnswersHost } from './answers.ts';
 import { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
+import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { Credentials, type CredentialsHost } from './credentials.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
@@ -45,6 +48,9 @@ const lingerMs = 3_000;
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
+const exchangeClassId = 40;
+const queueClassId = 50;
+
 /** Class and method id at the start of a method frame's payload. */
 const methodIdBytes = 4;
 
@@ -60,8 +66,18 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
  * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
  */
-export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, UnreadLimitHost, ThrottleHost {
+export class Connection
+  implements
+    AnswersHost,
+    InputHandler,
+    HandshakeHost,
+    HeartbeatPeer,
+    UnreadLimitHost,
+    ThrottleHost,
+    CredentialsHost
+{
   readonly output: Output;
+  readonly answers: Answers;
   readonly broker: Broker;
   readonly log: Logger;
   /** `client address -> broker address`, as in RabbitMQ's log and listings. */
@@ -76,12 +92,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
+  readonly #told: ClientEvents;
   #phase: Phase = 'handshake';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #actor: Actor | undefined;
   #channels = new ChannelTable(0);
   #heartbeat: HeartbeatWatch | undefined;
+  #credentials: Credentials | undefined;
   /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
   #deadline: Timer | undefined;
   /** 0: not read since the last chunk. */
@@ -99,10 +117,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.log = context.log;
     this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
+    this.#told = new ClientEvents(this);
     this.#unread = new UnreadLimit(socket, context.broker.clock, this);
     this.output = new Output(socket, () => this.#drained());
     this.#input = new Input(transport, this);
     this.#throttle = new Throttle(this);
+    this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
     this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
       this.#endReason ??= 'handshake timeout';
@@ -143,6 +163,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     return this.#context.settings.maxMessageBytes;
   }
 
+  get unackedMax(): number {
+    return this.#context.settings.unackedMax;
+  }
+
+  get transactionBytesMax(): number {
+    return this.#context.settings.transactionBytesMax;
+  }
+
   /** Most consumers on a channel. */
   get consumerMax(): number {
     return this.#context.settings.consumerMax;
@@ -162,6 +190,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   get #opened(): Session {
     if (this.#session === undefined) throw new Error('connection is not open');
     return this.#session;
+  }
+
+  secretUpdated(account: Account): void {
+    this.#session = { ...this.#opened, user: account };
+    this.#actor = new UserActor(this, account, this.vhost.name);
+    for (const channel of this.#channels.values()) channel.accountChanged();
+    this.send({ id: MethodId.ConnectionUpdateSecretOk });
+    this.output.flushSoon();
   }
 
   /** Whose connection it is; `undefined` before connection.open and from closing on. */
@@ -292,9 +328,13 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
   // ---- frames
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.answers.areOwed && !isTopology(id)) {
+      this.#afterAnswers(() => this.method(number, id, buffer, start, end));
+      return;
+    }
     try {
       if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
-      else if (number === 0) this.#connectionMethod(id);
+      else if (number === 0) this.#connectionMethod(id, buffer, start, end);
       else {
         const channel = this.#channels.get(number);
         if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
@@ -309,6 +349,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
       // Channels name the failing method themselves, where RabbitMQ names one.
       this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
+  }
+
+  /** What the client sees of this comes behind the answers that it is owed. */
+  #afterAnswers(run: () => void): void {
+    this.answers.afterwards(() => {
+      run();
+      this.chunkEnd();
+    });
+  }
+
+  answered(): void {
+    this.output.flushSoon();
   }
 
   header(number: number, buffer: Buffer, start: number, end: number): void {
@@ -375,17 +427,18 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     }
   }
 
-  #connectionMethod(id: number): void {
+  #connectionMethod(id: number, buffer: Buffer, start: number, end: number): void {
     switch (id) {
       case MethodId.ConnectionClose:
         this.#release();
         this.send({ id: MethodId.ConnectionCloseOk });
         this.#awaitClient();
         return;
-      case MethodId.ConnectionUpdateSecret:
-        // Passwords do not run out. A back end whose tokens do has to check the new one here.
-        this.send({ id: MethodId.ConnectionUpdateSecretOk });
+      case MethodId.ConnectionUpdateSecret: {
+        const method = decodeMethod(id, buffer, start, end);
+        if (method.id === id) void this.#credentials?.renew(method.newSecret.toString());
         return;
+      }
       default:
         throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
     }
@@ -424,8 +477,10 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     }
     // Nor here.
     this.#context.checkChannelLimit(this.user.name);
-    channels.add(number, new Channel(this, number));
+    const channel = new Channel(this, number);
+    channels.add(number, channel);
     this.broker.churn.channelCreated++;
+    this.#told.channelOpened(channel);
     this.output.method(number, { id: MethodId.ChannelOpenOk });
   }
 
@@ -433,7 +488,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
 
   /** Closes the channel or, if it is a matter of the connection, that. */
   methodFailed(number: number, error: unknown): void {
-    if (error instanceof AmqpError && !error.hard && number !== 0) this.closeChannelWithError(number, error);
+    if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, error));
+    else if (error instanceof AmqpError && !error.hard && number !== 0)
+      this.closeChannelWithError(number, error);
     else this.failed(error);
   }
 
@@ -501,8 +558,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#input.resumeForAll();
   }
 
-  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void {
+  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
+    this.#told.loginFailed(user, mechanism, reason);
     if (notice === undefined) {
       this.#disconnectLater('login refused');
       return;
@@ -550,6 +608,9 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#phase = 'ended';
     this.#release();
     this.output.close();
+    if (this.#session !== undefined) {
+      this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
+    }
     this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.connectedAt);
     this.#context.connectionClosed(this);
   }
@@ -560,9 +621,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
     this.#heartbeat?.stop();
+    this.#credentials?.stop();
+    this.answers.stop();
     for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
     this.#session?.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#told.closed(this.#session, this.#context.settings.nodeName);
   }
 
   #resetAfter(delayMs: number): void {
@@ -585,6 +649,14 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output.method(0, method);
   }
 
+  channelReleased(channel: Channel): void {
+    this.#told.channelClosed(channel);
+  }
+
+  loggedIn(user: string, mechanism: string): void {
+    this.#told.loginSucceeded(user, mechanism);
+  }
+
   setFrameMax(bytes: number): void {
     this.#input.frameMax = bytes;
   }
@@ -595,6 +667,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#handshake = undefined;
     this.#session = session;
     this.#actor = new UserActor(this, user, vhost.name);
+    this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
     this.#channels = new ChannelTable(tuning.channelMax);
     this.#phase = 'running';
     this.broker.churn.connectionCreated++;
@@ -603,6 +676,7 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.output.flush();
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
     this.#events.opened(session);
+    this.#told.opened(session, this.#context.settings.nodeName);
   }
 
   get bytesReceived(): number {
@@ -628,6 +702,12 @@ export class Connection implements InputHandler, HandshakeHost, HeartbeatPeer, U
     this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
     this.#socket.destroy();
   }
+}
+
+/** exchange.* and queue.*: what {@link Answers} are for. */
+function isTopology(id: number): boolean {
+  const classId = id >>> 16;
+  return classId === exchangeClassId || classId === queueClassId;
 }
 
 /** Methods that open and close a channel: the connection's business, not the channel's. */

@@ -4,6 +4,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId } from '../protocol/methods.ts';
 import { basicClassId, decodeContentHeader } from '../protocol/properties.ts';
+import { ScratchPool } from './scratch-pool.ts';
 
 /** RabbitMQ's limit for any body; a header that announces more is not believed. */
 const bodyBytesMax = 512 * 1024 * 1024;
@@ -13,6 +14,9 @@ const assemblyBytesMin = 1024 * 1024;
 const reservedBytes = 2;
 const mandatoryBit = 1;
 const immediateBit = 2;
+
+/** For all channels together: most messages are complete before another one begins. */
+const assemblies = new ScratchPool();
 
 const Expecting = { Method: 0, Header: 1, Body: 2 } as const;
 
@@ -41,6 +45,8 @@ export class ContentAssembler {
   #headerEnd = 0;
   #received = 0;
   #assembly: Buffer | undefined;
+  /** What `message` is a view of, if it was put together from pieces. */
+  #complete: Buffer | undefined;
 
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
@@ -103,7 +109,7 @@ export class ContentAssembler {
     this.#received = 0;
     this.#expecting = Expecting.Body;
     if (bodySize > 0) return false;
-    if (start >= framePrefixBytes) this.#complete(buffer, start - framePrefixBytes, end + 1);
+    if (start >= framePrefixBytes) this.#completed(buffer, start - framePrefixBytes, end + 1);
     else this.#completeAssembly();
     return true;
   }
@@ -119,7 +125,7 @@ export class ContentAssembler {
       end < buffer.length &&
       !this.isTooLarge;
     if (isWholeInChunk) {
-      this.#complete(buffer, this.#headerStart - framePrefixBytes, end + 1);
+      this.#completed(buffer, this.#headerStart - framePrefixBytes, end + 1);
       return true;
     }
     if (this.#received + size > this.bodySize) {
@@ -134,7 +140,15 @@ export class ContentAssembler {
     return true;
   }
 
-  #complete(frames: Buffer, start: number, end: number): void {
+  /** The message has been dealt with: its bytes are not needed any more, here at least. */
+  letGo(): void {
+    this.message.letGo();
+    if (this.#complete === undefined) return;
+    assemblies.release(this.#complete);
+    this.#complete = undefined;
+  }
+
+  #completed(frames: Buffer, start: number, end: number): void {
     this.#expecting = Expecting.Method;
     this.message.setFrames(frames, start, end, this.#headerEnd - this.#headerStart, this.bodySize);
     this.#header = this.#address;
@@ -150,7 +164,8 @@ export class ContentAssembler {
     const assembly = this.#assemblyFor(size);
     assembly[size - 1] = frameEnd;
     this.#assembly = undefined;
-    this.#complete(assembly, 0, size);
+    this.#complete = assembly;
+    this.#completed(assembly, 0, size);
   }
 
   /** Where the body begins in the assembly: behind the header frame and the start of its own frame. */
@@ -165,7 +180,7 @@ export class ContentAssembler {
     const headerSize = this.#headerEnd - this.#headerStart;
     const whole = contentBytes(headerSize, this.bodySize);
     const grown = Math.max(bytes, assemblyBytesMin, (old?.length ?? 0) * 2);
-    const assembly = Buffer.allocUnsafe(Math.min(whole, grown));
+    const assembly = assemblies.take(Math.min(whole, grown));
     if (old === undefined) {
       assembly[0] = FrameType.Header;
       assembly.writeUInt32BE(headerSize, 3);
@@ -174,6 +189,7 @@ export class ContentAssembler {
       if (this.bodySize > 0) startBodyFrame(assembly, at + 1, this.bodySize);
     } else {
       old.copy(assembly, 0, 0, this.#bodyOffset + this.#received);
+      assemblies.release(old);
     }
     this.#assembly = assembly;
     return assembly;

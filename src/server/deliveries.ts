@@ -38,11 +38,16 @@ export class Deliveries {
   #consumerUnackedCount = 0;
   /** basic.qos global=true; 0: no limit. */
   #globalPrefetch = 0;
+  readonly #unackedMax: number;
+  /** Consumers were given nothing because there were so many. */
+  #wasFull = false;
   /** In transaction mode: since the last commit or rollback. */
   #pending: PendingSettlement[] | undefined;
 
-  constructor(host: DeliveriesHost) {
+  /** `unackedMax`: most deliveries that the client may owe an answer for, those of basic.get included. */
+  constructor(host: DeliveriesHost, unackedMax: number) {
     this.#host = host;
+    this.#unackedMax = unackedMax;
   }
 
   get unsettledCount(): number {
@@ -85,11 +90,25 @@ export class Deliveries {
     this.#host.resumeConsumers();
   }
 
+  /** The client keeps as many as anybody may. */
+  get isFull(): boolean {
+    return this.#unsettled.size + this.pendingCount >= this.#unackedMax;
+  }
+
+  /** For consumers: whatever their own limits, there is room for one more. */
   get hasGlobalCapacity(): boolean {
+    if (this.isFull) {
+      this.#wasFull = true;
+      return false;
+    }
     return this.#globalPrefetch === 0 || this.#consumerUnackedCount < this.#globalPrefetch;
   }
 
   #freeCapacity(delivery: Delivery): void {
+    if (this.#wasFull) {
+      this.#wasFull = false;
+      this.#host.resumeConsumers();
+    }
     const consumer = delivery.consumer;
     if (consumer === undefined) return;
     consumer.unackedCount--;

@@ -39,7 +39,9 @@ export interface HandshakeHost {
   /** The client may send frames of up to this size from here on. */
   setFrameMax(bytes: number): void;
   /** No login: disconnect after a while, and tell the client at once only if there is `notice`. */
-  refuseLogin(mechanism: string, reason: string, notice: AmqpError | undefined): void;
+  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void;
+  /** The client is who it says it is. */
+  loggedIn(user: string, mechanism: string): void;
   /** Everything is settled; connection.open-ok may go out. */
   opened(session: Session): void;
   failed(error: unknown): void;
@@ -112,22 +114,23 @@ export class Handshake {
       const user = await access.authenticate(startOk.mechanism, startOk.response, host.peerHost, host.tls);
       if (host.isClosed) return;
       this.#user = user;
+      host.loggedIn(user.name, startOk.mechanism);
       this.#proposeTuning();
     } catch (error) {
       if (host.isClosed) return;
-      if (error instanceof AuthenticationFailure) this.#refuse(startOk.mechanism, error.message, client);
+      if (error instanceof AuthenticationFailure) this.#refuse(startOk.mechanism, error, client);
       else host.failed(error);
     }
     host.resumeInput();
   }
 
-  #refuse(mechanism: string, reason: string, client: ClientProperties): void {
+  #refuse(mechanism: string, { username, message }: AuthenticationFailure, client: ClientProperties): void {
     const notice = new AmqpError(
       ReplyCode.AccessRefused,
       `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
     );
     const isTold = client.capabilities.authenticationFailureClose;
-    this.#host.refuseLogin(mechanism, reason, isTold ? notice : undefined);
+    this.#host.refuseLogin(username, mechanism, message, isTold ? notice : undefined);
   }
 
   #proposeTuning(): void {

@@ -66,6 +66,11 @@ export class Listener implements ConnectionContext {
     return this.#connections.size;
   }
 
+  /** The connection that owns an exclusive queue. */
+  connectionOf(owner: object): Connection | undefined {
+    return owner instanceof Connection ? owner : undefined;
+  }
+
   get channelCount(): number {
     let count = 0;
     for (const connection of this.#connections) count += connection.channelCount;

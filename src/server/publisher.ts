@@ -1,4 +1,4 @@
-import { Undecided } from '../broker/actor.ts';
+import { type Actor, Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
 import type { Exchange } from '../broker/exchange.ts';
 import { expirationOf } from '../broker/expiration.ts';
@@ -22,6 +22,9 @@ const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyF
 /** Users with this tag may publish under any user_id. */
 const impersonatorTag = 'impersonator';
 
+/** What a publish inside a transaction takes besides its bytes, about. */
+const pendingOverheadBytes = 512;
+
 /** A publish inside a transaction: checked and routed when it came, enqueued at commit. */
 interface PendingPublish {
   /** A copy of its own. */
@@ -44,7 +47,8 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
-  /** At this version of the permissions it was allowed to publish there. */
+  /** Who was allowed to publish there, and at which version of the permissions. */
+  #actor: Actor | undefined;
   #actorVersion = -1;
   /** Routing keys have to be checked as well. */
   #checksTopics = false;
@@ -53,6 +57,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   #isWaitingForCommit = false;
   /** In transaction mode: since the last commit or rollback. */
   #pending: PendingPublish[] | undefined;
+  #pendingBytes = 0;
   #isReleased = false;
 
   constructor(channel: Channel, connection: Connection) {
@@ -98,10 +103,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
         this.#channel.tryAgain(error.decided, () => this.#publish());
         return;
       }
-      this.#content.message.letGo();
+      this.#content.letGo();
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
-    this.#content.message.letGo();
+    this.#content.letGo();
   }
 
   #publishChecked(): void {
@@ -121,10 +126,10 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     this.#count(exchange, route, content.mandatory);
     if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
-      this.#pending.push({ message: message.copy(), route, mandatory: content.mandatory });
+      this.#gather(this.#pending, { message: message.copy(), route, mandatory: content.mandatory });
       return;
     }
-    if (content.mandatory && !route.isRouted) this.#return(message);
+    if (content.mandatory && route.isReturned) this.#return(message);
     const outcome = route.publish(message, connection.chunkTime);
     if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
   }
@@ -143,10 +148,12 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost, actor } = this.#connection;
     const known = this.#exchange;
     const isKnown = known?.name === name && this.#exchangeVersion === vhost.topologyVersion;
-    if (known !== undefined && isKnown && this.#actorVersion === actor.version) return known;
+    if (known !== undefined && isKnown && this.#actor === actor && this.#actorVersion === actor.version)
+      return known;
     const exchange = vhost.exchangeForPublish(actor, name);
     this.#exchange = exchange;
     this.#exchangeVersion = vhost.topologyVersion;
+    this.#actor = actor;
     this.#actorVersion = actor.version;
     this.#checksTopics = actor.checksTopics(exchange);
     return exchange;
@@ -250,15 +257,32 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     this.#pending ??= [];
   }
 
-  /** Enqueues what was gathered. Returns a {@link PublishOutcome}. */
-  commit(): number {
+  #gather(pending: PendingPublish[], publish: PendingPublish): void {
+    const { transactionBytesMax } = this.#connection;
+    this.#pendingBytes += publish.message.framesEnd - publish.message.framesStart + pendingOverheadBytes;
+    if (this.#pendingBytes > transactionBytesMax) {
+      throw new AmqpError(
+        ReplyCode.PreconditionFailed,
+        `transaction is larger than ${transactionBytesMax} bytes`,
+      );
+    }
+    pending.push(publish);
+  }
+
+  #takePending(): readonly PendingPublish[] {
     const pending = this.#pending ?? [];
     this.#pending = [];
+    this.#pendingBytes = 0;
+    return pending;
+  }
+
+  /** Enqueues what was gathered. Returns a {@link PublishOutcome}. */
+  commit(): number {
     let outcome: number = PublishOutcome.Accepted;
-    for (const publish of pending) {
+    for (const publish of this.#takePending()) {
       const { message, mandatory } = publish;
       const route = this.#routeNow(publish);
-      if (mandatory && !route.isRouted) this.#return(message);
+      if (mandatory && route.isReturned) this.#return(message);
       outcome |= route.publish(message, this.#connection.chunkTime);
     }
     return outcome;
@@ -278,7 +302,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
 
   /** Forgets what was gathered. */
   rollback(): void {
-    this.#pending = [];
+    this.#takePending();
   }
 
   /** The channel is gone: nobody waits for confirms any more. */

@@ -20,6 +20,10 @@ export interface ServerSettings {
   readonly consumerTimeoutMs: number;
   /** Largest message body. */
   readonly maxMessageBytes: number;
+  /** Most unacknowledged deliveries of a channel, whatever its prefetch: then it gets nothing more. */
+  readonly unackedMax: number;
+  /** Most memory for the publishes of a transaction; one more is refused with 406. */
+  readonly transactionBytesMax: number;
   /** What connection.start says about the broker: clients choose features by these two. */
   readonly product: string;
   readonly version: string;
@@ -39,6 +43,8 @@ export const defaultServerSettings: ServerSettings = {
   shutdownGraceMs: 3_000,
   consumerTimeoutMs: 1_800_000,
   maxMessageBytes: 128 * 1024 * 1024,
+  unackedMax: 500_000,
+  transactionBytesMax: 512 * 1024 * 1024,
   product: 'RabbitMQ',
   version: '3.10.8',
   clusterName: 'leveret',

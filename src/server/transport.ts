@@ -57,13 +57,17 @@ export function tlsTransport(socket: TLSSocket, raw: Socket, ends: Ends): Transp
   return {
     stream: socket,
     ends,
-    tls: {
-      version: socket.getProtocol() ?? 'unknown',
-      cipher: socket.getCipher().standardName,
-      certificate: socket.authorized ? socket.getPeerX509Certificate() : undefined,
-    },
+    tls: tlsPeer(socket),
     wholeChunkBytes: tlsChunkBytes,
     reset: () => raw.resetAndDestroy(),
+  };
+}
+
+export function tlsPeer(socket: TLSSocket): TlsPeer {
+  return {
+    version: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName,
+    certificate: socket.authorized ? socket.getPeerX509Certificate() : undefined,
   };
 }
 

@@ -106,7 +106,12 @@ export class CopyForward {
       copies.push(copy);
       bytes += copy.bytes.length;
     }
-    if (copies.length > 0) await this.#write(copies);
+    if (copies.length > 0) {
+      // Its end must stay written down while a copy is on the way, though the source may go meanwhile.
+      for (const { log } of found) log.holders++;
+      await this.#write(copies);
+      for (const { log } of found) log.holders--;
+    }
     // A state that came while they were written did not find them.
     for (const { log } of found) index.settle(log);
     return bytes;

@@ -1,5 +1,10 @@
-import { open, type RootDatabase } from 'lmdb';
+import { allDbs, open, type RootDatabase } from 'lmdb';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+
+declare module 'lmdb' {
+  /** Every environment that was ever opened, by the name of its file; exported, but not declared. */
+  const allDbs: Map<string, unknown>;
+}
 
 /** One LMDB environment: a file of sorted rows, keys and values as bytes. */
 export type Environment = RootDatabase<Buffer, Uint8Array>;
@@ -14,7 +19,7 @@ const EDQUOT = 122;
  * @param mapBytes address space to reserve; the map grows by itself beyond.
  */
 export function openEnvironment(path: string, mapBytes: number): Environment {
-  return open<Buffer, Uint8Array>(path, {
+  const environment = open<Buffer, Uint8Array>(path, {
     encoding: 'binary',
     keyEncoding: 'binary',
     mapSize: mapBytes,
@@ -25,6 +30,9 @@ export function openEnvironment(path: string, mapBytes: number): Environment {
     // handle when a transaction fails.
     eventTurnBatching: false,
   });
+  // Nobody reads that list, and each generation that is gone would hold 90 KB by it for ever.
+  for (const [name, known] of allDbs) if (known === environment) allDbs.delete(name);
+  return environment;
 }
 
 /**

@@ -17,8 +17,11 @@ const LINKS = 'probe';
 interface Suspect {
   /** Name in the data directory. */
   readonly name: string;
-  /** How closely it is looked at. Only generations have summaries; the newest may have one that is out of date. */
-  readonly depth: 'values' | 'keys' | 'summary';
+  /**
+   * How closely it is looked at. Only generations have summaries; the newest may have one that is out of date. Of
+   * rows there may be any number, so only the first and the last one are looked for.
+   */
+  readonly depth: 'values' | 'keys' | 'summary' | 'ends';
 }
 
 /**
@@ -33,7 +36,9 @@ for (const { name, depth } of JSON.parse(readFileSync(0))) {
   writeSync(1, name + '\\n');
   const path = join(process.argv[2], name);
   const environment = open(path, { readOnly: true, encoding: 'binary', keyEncoding: 'binary' });
-  if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
+  if (depth === 'ends')
+    for (const reverse of [false, true]) Array.from(environment.getKeys({ limit: 1, reverse }));
+  else if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
     for (const key of environment.getKeys()) if (depth === 'values') environment.getBinary(key);
   environment.close();
 }`;
@@ -56,7 +61,7 @@ export async function probeDataFiles(directory: string, previousOwnerDied: boole
     // What its header says is told by whoever opens it.
     if (findFileDamage(path) !== undefined) continue;
     if (isCutShort(path)) suspects.push({ name, depth: 'values' });
-    else if (previousOwnerDied) suspects.push({ name, depth: name === newest ? 'keys' : 'summary' });
+    else if (previousOwnerDied) suspects.push({ name, depth: depthOf(name, newest) });
   }
   if (suspects.length === 0) return;
   const { problem, lastName } = await walk(directory, suspects);
@@ -64,6 +69,11 @@ export async function probeDataFiles(directory: string, previousOwnerDied: boole
   throw new DataDirectoryError(
     `${join(directory, lastName)} is damaged: reading it failed (${problem}); restore the data directory from a backup`,
   );
+}
+
+function depthOf(name: string, newest: string): Suspect['depth'] {
+  if (name === 'rows.mdb') return 'ends';
+  return name === newest ? 'keys' : 'summary';
 }
 
 async function walk(

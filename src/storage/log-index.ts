@@ -48,7 +48,7 @@ export interface Log {
   /** Sequences below were written by an earlier run. */
   recoveredEnd: number;
   dropped: boolean;
-  /** Spans of the log in all generations, settled ones included. */
+  /** Spans of the log in all generations, settled ones included, and copies on their way into one. */
   holders: number;
   /** Those of which something is owed, ascending by generation. */
   spans: Span[];

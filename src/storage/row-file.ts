@@ -16,6 +16,11 @@ const WHOLE = 0;
 const IN_PIECES = 1;
 const PIECE_BYTES = 1800;
 const IN_PIECES_ROW_BYTES = 5;
+
+/** What one transaction takes: it may change as many pages, and holds up the event loop while it is put together. */
+const ROWS_PER_TRANSACTION = 4096;
+const BYTES_PER_TRANSACTION = 4 * 2 ** 20;
+
 /** Set in the first byte of a piece's key. */
 const PIECE_BIT = 0x80;
 
@@ -38,21 +43,23 @@ export class RowFile implements LowerRows {
   }
 
   /**
-   * Makes changes, and that the journal is applied up to `applied`, durable.
+   * Makes changes durable, then that the journal is applied up to `applied`. Not in one transaction: each page that
+   * one changes is kept in memory, and a crash in between only means that the journal is applied once more.
    *
-   * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
+   * @param changes in key order, so that those of a transaction share pages.
+   * @throws StoreFullError when there was no room for all of it; StoreBrokenError on any other failure.
    */
   async apply(changes: readonly RowChange[], applied: number): Promise<void> {
-    const environment = this.#environment;
     const appliedRow = Buffer.alloc(8);
     writeUInt64(appliedRow, applied, 0);
-    let bytes = 0;
-    for (const { value } of changes) bytes += value?.length ?? 0;
-    const write = () => {
-      for (const change of changes) this.#write(change);
-      environment.put(APPLIED_KEY, appliedRow);
-    };
-    await transact(environment, write, bytes);
+    for (let from = 0; from < changes.length; ) {
+      const to = sliceEnd(changes, from);
+      await transact(this.#environment, () => {
+        for (const change of changes.slice(from, to)) this.#write(change);
+        if (to === changes.length) this.#environment.put(APPLIED_KEY, appliedRow);
+      });
+      from = to;
+    }
   }
 
   #write({ key, value }: RowChange): void {
@@ -114,6 +121,16 @@ export class RowFile implements LowerRows {
     }
     return value;
   }
+}
+
+/** Where the slice of changes that starts at `from` ends: one change at least. */
+function sliceEnd(changes: readonly RowChange[], from: number): number {
+  let bytes = 0;
+  let to = from;
+  while (to < changes.length && to - from < ROWS_PER_TRANSACTION && bytes < BYTES_PER_TRANSACTION) {
+    bytes += changes[to++]?.value?.length ?? 0;
+  }
+  return to;
 }
 
 /** The key of the piece that starts at offset `at` of a value. */

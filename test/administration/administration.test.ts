@@ -112,6 +112,37 @@ describe('users', () => {
   });
 });
 
+describe('the first start', () => {
+  it('knows one user, who may be another than guest', async () => {
+    await broker.close();
+    await rm(dataDir, { recursive: true });
+    await start({ defaultUser: 'root', defaultPassword: 'hush', defaultVirtualHost: 'prod' });
+    expect(broker.administration.users.list().map(({ name }) => name)).toEqual(['root']);
+    expect(broker.administration.vhosts.list().map(({ name }) => name)).toEqual(['prod']);
+    await connect('root', 'hush', 'prod');
+    await broker.close();
+    // Later starts change nothing.
+    await start({ defaultUser: 'other', defaultVirtualHost: 'other' });
+    expect(broker.administration.users.list().map(({ name }) => name)).toEqual(['root']);
+    expect(broker.administration.vhosts.list().map(({ name }) => name)).toEqual(['prod']);
+  });
+});
+
+describe('logins', () => {
+  it('are refused for a while after too many wrong ones, but not where they were right before', async () => {
+    await broker.close();
+    await start({ loginFailuresPerUser: 2 });
+    await broker.administration.users.put({ name: 'ann', password: 'secret' });
+    await broker.administration.permissions.put({ vhost: '/', user: 'ann', ...everything });
+    await connect('guest', 'guest');
+    for (const wrong of ['a', 'b']) {
+      await expect(connect('ann', wrong)).rejects.toThrow('ACCESS_REFUSED');
+    }
+    await expect(connect('ann', 'secret')).rejects.toThrow('ACCESS_REFUSED');
+    await connect('guest', 'guest');
+  });
+});
+
 describe('virtual hosts', () => {
   it('are kept with what is said of them', async () => {
     const { vhosts } = broker.administration;
@@ -168,6 +199,46 @@ describe('virtual hosts', () => {
     expect(again?.findExchange('x')).toBeUndefined();
     expect(again?.policies.list('policy')).toEqual([]);
     expect(again?.limits).toEqual({});
+  });
+
+  it('are not mixed up with those of the same name that come after them', async () => {
+    const { vhosts, permissions } = broker.administration;
+    const queues = Array.from({ length: 600 }, (_, i) => `q${i}`);
+    async function fill(): Promise<void> {
+      await vhosts.put({ name: 'often' });
+      await permissions.put({ vhost: 'often', user: 'guest', ...everything });
+      const connection = await connect('guest', 'guest', 'often');
+      const channel = await connection.channel();
+      for (const queue of queues) {
+        channel.send('queue.declare', { queue, durable: true, 'no-wait': true });
+      }
+      await channel.call('queue.declare', { queue: 'q0', durable: true });
+    }
+    await fill();
+    // Its queues go bit by bit; the next one waits for the last of them.
+    const deleted = vhosts.delete('often');
+    await fill();
+    await deleted;
+    await restart();
+    const again = broker.administration.vhosts.get('often');
+    expect([...(again?.queues() ?? [])].map(({ name }) => name).sort()).toEqual(queues.sort());
+  });
+
+  it('that were being deleted when the broker ended are deleted by the next start', async () => {
+    const { vhosts, permissions } = broker.administration;
+    await vhosts.put({ name: 'half' });
+    await permissions.put({ vhost: 'half', user: 'guest', ...everything });
+    const channel = await (await connect('guest', 'guest', 'half')).channel();
+    for (let i = 0; i < 600; i++) {
+      channel.send('queue.declare', { queue: `q${i}`, durable: true, 'no-wait': true });
+    }
+    await channel.call('queue.declare', { queue: 'q0', durable: true });
+    void vhosts.delete('half');
+    await restart();
+    expect(broker.administration.vhosts.get('half')).toBeUndefined();
+    await broker.administration.vhosts.put({ name: 'half' });
+    await restart();
+    expect([...(broker.administration.vhosts.get('half')?.queues() ?? [])]).toEqual([]);
   });
 
   it('even the default one', async () => {

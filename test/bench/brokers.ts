@@ -83,19 +83,19 @@ function ceiling(file: string): Broker {
   };
 }
 
-/** A node of its own, with RabbitMQ's default configuration and no plugins. */
+/** A node of its own, with RabbitMQ's default configuration and the plugins that scenarios need. */
 function rabbitmq(): Broker {
   return {
     name: 'rabbitmq',
     keep: true,
     missing: existsSync(rabbitmqServer) ? undefined : 'rabbitmq-server is not installed',
-    canRun: () => true,
+    canRun: (scenario) => scenario.needsPlugin !== true,
     start: async () => {
       const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-rabbitmq-'));
       const plugins = join(directory, 'enabled_plugins');
       await mkdir(join(directory, 'mnesia'));
-      await writeFile(plugins, '[].\n');
+      await writeFile(plugins, '[rabbitmq_consistent_hash_exchange].\n');
       return BrokerProcess.start({
         port,
         directory: join(directory, 'mnesia'),

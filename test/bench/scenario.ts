@@ -9,6 +9,8 @@ export interface Scenario {
   readonly steps: readonly Step[];
   /** Persistent messages: the ceiling has to write too. `false`: the ceiling cannot do this scenario. */
   readonly ceiling: 'memory' | 'lmdb' | false;
+  /** Needs a plugin that RabbitMQ does not come with: only Leveret is measured. */
+  readonly needsPlugin?: true;
   /** Compare the figures of the first step with what the disk takes; see `disk.ts`. */
   readonly disk?: 'throughput' | 'latency';
   /** Measured when no scenario is asked for by name. */

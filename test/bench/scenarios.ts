@@ -20,6 +20,10 @@ const persistent = '--persistent --durable';
 const acked = '--ack-every 100 --prefetch 1000';
 const declaredQueues = 50_000;
 const idleConnections = 10_000;
+const delayed =
+  '--exchange bench.later --exchange-type x-delayed-message --exchange-args x-delayed-type=direct';
+const deduplicated =
+  '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 const backlogQueue = 'bench.q-0';
 const streamMessages = '--messages 300000';
@@ -96,6 +100,27 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'consistent hash, 10 queues',
+    measures:
+      'an x-consistent-hash exchange spreads 200 routing keys over 10 queues, transient, automatic acknowledgement',
+    ceiling: false,
+    steps: flow(
+      '--exchange bench.hash --exchange-type x-consistent-hash --bind-key 1 --spread 200 --queues 10 --autoack',
+    ),
+  },
+  {
+    name: 'deduplication',
+    measures:
+      'an x-message-deduplication exchange that remembers a million ids, each message with its own, durable queue, confirms',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${deduplicated} --ids ${persistent} --confirm 1000 ${acked}`, [
+      delivered,
+      cpuPerDelivery,
+      rssPeak,
+    ]),
+  },
+  {
     name: '100 queues',
     measures: '100 queues with one producer and one consumer each, transient, automatic acknowledgement',
     ceiling: 'memory',
@@ -140,6 +165,36 @@ export const scenarios: readonly Scenario[] = [
     ceiling: 'lmdb',
     disk: 'latency',
     steps: flow(`${persistent} --confirm 1 ${acked}`, latencies('confirm', 'confirm')),
+  },
+  {
+    name: 'delayed, published',
+    measures:
+      'persistent messages that are due at random within a day after an hour, confirms (window 1,000)',
+    ceiling: false,
+    needsPlugin: true,
+    disk: 'throughput',
+    steps: publishOnly(`${delayed} --delay 3600000 --delay-spread 86400000 --confirm 1000`, [
+      confirmed,
+      cpuPerConfirm,
+      rssPeak,
+    ]),
+  },
+  {
+    name: 'delayed, due',
+    measures: '5,000 persistent messages a second, each due after a second: how much later they arrive',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${delayed} --delay 1000 --rate 5000 ${persistent} --confirm 1000 ${acked}`, [
+      ...latencies('e2e', 'after it was due'),
+      cpuPerDelivery,
+    ]),
+  },
+  {
+    name: 'delayed by a second',
+    measures: 'as many persistent messages as it takes, each delayed by a second, confirms (window 1,000)',
+    ceiling: false,
+    needsPlugin: true,
+    steps: flow(`${delayed} --delay 1000 ${persistent} --confirm 1000 ${acked}`),
   },
   {
     name: '1,000 consumers',
@@ -231,7 +286,7 @@ export const scenarios: readonly Scenario[] = [
         ],
       ),
       load(
-        `--stream-spread {backlog} --first-id 1 --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 100 --keep ${acked}`,
+        `--stream-places {backlog} --first-id 1 --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 100 --keep ${acked}`,
         [
           ms('confirm_p50_us', 'confirm p50 ms, 100 readers'),
           ms('confirm_p99_us', 'confirm p99 ms, 100 readers'),

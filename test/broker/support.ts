@@ -1,6 +1,8 @@
 import type { Actor } from '../../src/broker/actor.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
+import { Delays } from '../../src/broker/delays/delays.ts';
+import { EventHub } from '../../src/broker/events/event-hub.ts';
 import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
@@ -51,6 +53,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly replies = new ReplyAddresses();
   readonly churn = new Churn();
   readonly clock = new ManualClock();
+  readonly events = new EventHub(this.clock);
   readonly store = new MemoryStore();
   readonly slabs = new SlabPool();
   readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
@@ -59,6 +62,8 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly turnBudget = new TurnBudget();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
+  readonly isDiskBehind = false;
+  readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
   #touched: Queue[] = [];
   #nextLogId = 1;
@@ -75,8 +80,12 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
+  newId(): number {
+    return this.#nextLogId++;
+  }
+
   createLog(type: QueueType, durable: boolean): MessageLog {
-    return new MessageLog(this, { id: this.#nextLogId++, durable, type });
+    return new MessageLog(this, { id: this.newId(), durable, type });
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {

@@ -19,6 +19,7 @@ describe('exchange.declare', () => {
       'amq.fanout fanout',
       'amq.headers headers',
       'amq.match headers',
+      'amq.rabbitmq.event topic',
       'amq.rabbitmq.trace topic',
       'amq.topic topic',
     ]);

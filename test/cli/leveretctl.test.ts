@@ -1,17 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ManagementServer } from '../../src/management/server.ts';
-import { brokerView, startTestManagement } from '../management/broker-view.ts';
+import { type RunningBroker, startBroker } from '../../src/index.ts';
+import { HttpClient } from '../management/http-client.ts';
 import { runCli } from './process.ts';
 
-let server: ManagementServer;
+let broker: RunningBroker;
 
 beforeAll(async () => {
-  server = await startTestManagement(brokerView());
+  broker = await startBroker({ port: 0, managementPort: 0 });
+  const http = new HttpClient(broker.managementPort);
+  await http.put('/api/vhosts/other');
+  await http.put('/api/queues/%2F/a%20b', { durable: false });
+  await http.put('/api/queues/%2F/orders', {
+    durable: true,
+    arguments: { 'x-max-length': 5, 'x-dead-letter-exchange': 'dead' },
+  });
+  await http.put('/api/queues/other/zeta');
+  for (const [vhost, queue] of [
+    ['%2F', 'orders'],
+    ['%2F', 'orders'],
+    ['%2F', 'orders'],
+    ['other', 'zeta'],
+  ]) {
+    await http.post(`/api/exchanges/${vhost}/amq.default/publish`, {
+      routing_key: queue,
+      properties: {},
+      payload: 'x',
+      payload_encoding: 'string',
+    });
+  }
 });
-afterAll(() => server.close());
+afterAll(() => broker.close());
 
 function ctl(...args: string[]) {
-  return runCli('leveretctl', args, { LEVERETCTL_URL: `http://127.0.0.1:${server.port}` });
+  return runCli('leveretctl', args, { LEVERETCTL_URL: `http://127.0.0.1:${broker.managementPort}` });
 }
 
 describe('list_queues', () => {
@@ -19,7 +40,7 @@ describe('list_queues', () => {
     expect(await ctl('list_queues')).toEqual({
       code: 0,
       stdout:
-        'Timeout: 60.0 seconds ...\nListing queues for vhost / ...\nname\tmessages\na b\t0\norders\t5\n',
+        'Timeout: 60.0 seconds ...\nListing queues for vhost / ...\nname\tmessages\na b\t0\norders\t3\n',
       stderr: '',
     });
   });
@@ -30,7 +51,7 @@ describe('list_queues', () => {
       'name\tdurable\targuments\na b\tfalse\t[]\n' +
         'orders\ttrue\t[{"x-max-length",5},{"x-dead-letter-exchange","dead"}]\n',
     );
-    expect((await ctl('list_queues', '-s', '-p', 'other')).stdout).toBe('zeta\t5\n');
+    expect((await ctl('list_queues', '-s', '-p', 'other')).stdout).toBe('zeta\t1\n');
   });
 
   it('prints JSON, CSV and a drawn table', async () => {
@@ -39,7 +60,7 @@ describe('list_queues', () => {
       '[\n{"name":"a b","messages_ready":0}\n,{"name":"orders","messages_ready":3}\n]\n',
     );
     const csv = await ctl('list_queues', '--formatter', 'csv', 'name', 'messages');
-    expect(csv.stdout).toBe('"name","messages"\n"a b",0\n"orders",5\n');
+    expect(csv.stdout).toBe('"name","messages"\n"a b",0\n"orders",3\n');
     const pretty = await ctl('list_queues', '--formatter', 'pretty_table', 'name');
     expect(pretty.stdout).toContain('│ orders │');
   });
@@ -49,9 +70,9 @@ describe('status', () => {
   it('says what the broker is', async () => {
     const { code, stdout } = await ctl('status');
     expect(code).toBe(0);
-    expect(stdout).toContain('Node name: leveret@test');
-    expect(stdout).toContain('messages ready: 3');
-    expect(stdout).toContain('Interface: ::, port: 5672, protocol: amqp');
+    expect(stdout).toContain('Node name: leveret@');
+    expect(stdout).toContain('messages ready: 4');
+    expect(stdout).toContain(`Interface: 127.0.0.1, port: ${broker.port}, protocol: amqp`);
   });
 
   it('says it as JSON', async () => {

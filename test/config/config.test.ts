@@ -38,6 +38,8 @@ describe('sources', () => {
       host: '::',
       proxyProtocol: false,
       tls: undefined,
+      webSocket: true,
+      webSocketOrigins: undefined,
       managementTls: undefined,
       login: {
         mechanisms: undefined,
@@ -63,7 +65,30 @@ describe('sources', () => {
       consumerTimeoutMs: 1_800_000,
       maxMessageBytes: 134_217_728,
       generationBytes: 1_073_741_824,
+      defaultUser: 'guest',
+      defaultPassword: 'guest',
+      defaultVirtualHost: '/',
+      loopbackUsers: ['guest'],
+      passwordHashing: 'leveret_password_hashing_scrypt',
+      loginFailuresPerAddress: 60,
+      loginFailuresPerUser: 20,
     });
+  });
+
+  it('takes secrets from where nobody sees them, and shows them to nobody', () => {
+    const { config: given, effective } = load({ environment: { LEVERET_DEFAULT_PASS: 'hush' } });
+    expect(given.defaultPassword).toBe('hush');
+    expect(JSON.stringify(effective)).not.toContain('hush');
+    expect(() => load({ flags: { 'default-pass': 'hush' } })).toThrow('unknown flag --default-pass');
+  });
+
+  it.each([
+    ['loopback_users = none', []],
+    ['loopback_users.guest = false', []],
+    ['loopback_users.guest = true', ['guest']],
+    ['loopback_users = ann, bob', ['ann', 'bob']],
+  ])('reads %s', (file, users) => {
+    expect(config({ file }).loopbackUsers).toEqual(users);
   });
 
   it('prefers flags to the environment to the file', () => {

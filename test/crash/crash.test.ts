@@ -4,14 +4,17 @@ import { newDirectory, removeDirectories } from '../storage/support.ts';
 import { Books } from './books.ts';
 import { killRepeatedly } from './crash-loop.ts';
 
-/** `npm run test:crash` kills more often; LEVERET_KILLS says how often, LEVERET_SEED repeats a run. */
+/**
+ * `npm run test:crash` kills more often; LEVERET_KILLS says how often, LEVERET_SEED repeats a run, LEVERET_KEEP keeps
+ * beside the data of a failed run what its broker had found at the start.
+ */
 const kills = Number(process.env['LEVERET_KILLS'] ?? 3);
 const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 
 afterAll(removeDirectories);
 
 describe('a broker that is killed under load', () => {
-  it(`loses nothing it has confirmed, ${kills} times`, { timeout: 20_000 + kills * 10_000 }, async () => {
+  it(`loses nothing it has confirmed, ${kills} times`, { timeout: 60_000 + kills * 10_000 }, async () => {
     const books = new Books();
     const random = randomNumbers(seed);
     try {

@@ -13,6 +13,15 @@ export interface ServerProcessOptions {
   readonly hasHttp?: boolean;
 }
 
+const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
+
+/** What the first line of the program gives Node and the C library on the way. */
+const shebang = readFileSync(program, 'utf8').split('\n', 1)[0]?.split(' ') ?? [];
+const nodeFlags = shebang.filter((word) => word.startsWith('--'));
+const processSettings = Object.fromEntries(
+  shebang.filter((word) => word.includes('=') && !word.startsWith('--')).map((word) => word.split('=')),
+);
+
 /** The lines of standard output that are kept for error messages. */
 const keptLinesMax = 200;
 
@@ -33,7 +42,6 @@ export class ServerProcess {
   generationsRemoved = 0;
 
   constructor({ dataDir, flags = [], env = {}, hasHttp = false }: ServerProcessOptions) {
-    const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
     const address = [
       '--host',
       '127.0.0.1',
@@ -44,9 +52,10 @@ export class ServerProcess {
       '--metrics-port',
       'none',
     ];
-    const args = ['--import', 'tsx', program, 'server', ...address, '--data-dir', dataDir, ...flags];
+    const serverFlags = ['server', ...address, '--data-dir', dataDir, ...flags];
+    const args = [...nodeFlags, '--import', 'tsx', program, ...serverFlags];
     this.#child = spawn(process.execPath, args, {
-      env: { ...environment(), ...env },
+      env: { ...environment(), ...processSettings, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#closed = once(this.#child, 'close');

@@ -14,6 +14,11 @@ const batchMax = 20;
 /** Definitions that exist at a time. */
 const definitionsMax = 12;
 
+/** Numbers of messages that nobody counts: see {@link bodyOf}. */
+const longNumber = 0;
+const shortNumber = 1;
+const longTransientShare = 0.2;
+
 /** Clients at work on a broker until its connections break. Everything they learn goes into the books. */
 export class Workload {
   readonly #url: string;
@@ -121,8 +126,10 @@ export class Workload {
     channel.on('error', () => {});
     await channel.assertQueue('transient', { durable: false });
     while (!this.#isOver) {
-      channel.publish('', 'plain', bodyOf(0), { persistent: false });
-      channel.publish('', 'transient', bodyOf(0), { persistent: true });
+      // Long ones now and then, so that queues leave memory, these messages included.
+      const number = this.#random() < longTransientShare ? longNumber : shortNumber;
+      channel.publish('', 'plain', bodyOf(number), { persistent: false });
+      channel.publish('', 'transient', bodyOf(shortNumber), { persistent: true });
       await delay(2);
     }
   }

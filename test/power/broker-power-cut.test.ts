@@ -5,6 +5,7 @@ import amqplib, { type ConfirmChannel } from 'amqplib';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Books } from '../crash/books.ts';
 import { killRepeatedly } from '../crash/crash-loop.ts';
+import { delayThroughKills } from '../crash/delaying-client.ts';
 import { repeatThroughKills } from '../crash/repeating-publisher.ts';
 import { ServerProcess } from '../crash/server-process.ts';
 import { randomNumbers } from '../storage/crash/random.ts';
@@ -46,6 +47,12 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
       { timeout: 30_000 + cutsPerMode * 15_000 },
       () => cutUnderRepeats(mode),
     );
+
+    it.skipIf(wantedCuts === undefined)(
+      `gives out delayed messages once and retried ones at least once, ${cutsPerMode} times (${mode})`,
+      { timeout: 30_000 + cutsPerMode * 15_000 },
+      () => cutUnderDelays(mode),
+    );
   }
 
   it('says nothing before the flush', { timeout: 30_000 }, async () => {
@@ -64,6 +71,8 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await slowerThanAFlush(() => channel.assertExchange('x', 'direct'));
     await slowerThanAFlush(() => channel.bindQueue('q', 'x', 'k'));
     await slowerThanAFlush(() => confirmed(channel, 'x', 'k'));
+    await channel.assertExchange('later', 'x-delayed-message', { arguments: { 'x-delayed-type': 'direct' } });
+    await slowerThanAFlush(() => confirmed(channel, 'later', 'k', { 'x-delay': 3_600_000 }));
     const client = new AMQPClient(url);
     await client.connect();
     const tx = await client.channel();
@@ -109,9 +118,14 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
   );
 });
 
-function confirmed(channel: ConfirmChannel, exchange: string, routingKey: string): Promise<void> {
+function confirmed(
+  channel: ConfirmChannel,
+  exchange: string,
+  routingKey: string,
+  headers: object = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    channel.publish(exchange, routingKey, Buffer.from('x'), { persistent: true }, (error) =>
+    channel.publish(exchange, routingKey, Buffer.from('x'), { persistent: true, headers }, (error) =>
       error === null ? resolve() : reject(error),
     );
   });
@@ -133,6 +147,23 @@ async function cutUnderRepeats(mode: CutMode): Promise<void> {
   });
   process.stderr.write(`${mode}, seed ${seed}: ${published} messages, ${repeated} repeated\n`);
   expect(Math.min(published, repeated)).toBeGreaterThan(cutsPerMode);
+}
+
+async function cutUnderDelays(mode: CutMode): Promise<void> {
+  const random = randomNumbers(seed);
+  const machine = new PowerMachine(newDirectory());
+  let cuts = 0;
+  const afterKill = () => void machine.cut(mode, seed + cuts++, 0.5);
+  const env = machine.environment({ syncMs: 4, dsyncMs: 2 });
+  const tally = await delayThroughKills({
+    dataDir: newDirectory(),
+    random,
+    kills: cutsPerMode,
+    env,
+    afterKill,
+  });
+  process.stderr.write(`${mode}, seed ${seed}: ${tally}\n`);
+  expect(tally.confirmed).toBeGreaterThan(cutsPerMode);
 }
 
 async function cutRepeatedly(mode: CutMode): Promise<void> {

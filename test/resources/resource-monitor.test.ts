@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import amqplib from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Logger, type RunningBroker, startBroker } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
@@ -79,6 +80,42 @@ describe('resource alarms', () => {
     await broker.setDiskFreeLimit(1);
     await client.expect(MethodId.ConnectionUnblocked);
     client.socket.destroy();
+  });
+
+  it('hold publishers back and let consumers drain', async () => {
+    const url = broker.url.replace('amqp://', 'amqp://guest:guest@');
+    const publishers = await amqplib.connect(url);
+    const channel = await publishers.createConfirmChannel();
+    await channel.assertQueue('q');
+    for (let i = 0; i < 1_000; i++) channel.sendToQueue('q', Buffer.from(`${i}`), { persistent: true });
+    await channel.waitForConfirms();
+
+    broker.setMemoryWatermark({ absolute: 1 });
+    const blocked = once(publishers, 'blocked');
+    let isConfirmed = false;
+    channel.sendToQueue('q', Buffer.from('late'), { persistent: true }, () => {
+      isConfirmed = true;
+    });
+    expect(await blocked).toEqual(['low on memory']);
+
+    const consumers = await amqplib.connect(url);
+    const consumer = await consumers.createChannel();
+    const bodies: string[] = [];
+    await consumer.consume('q', (message) => {
+      if (message === null) return;
+      consumer.ack(message);
+      bodies.push(message.content.toString());
+    });
+    await expect.poll(() => bodies.length).toBe(1_000);
+    expect(bodies).toEqual(Array.from({ length: 1_000 }, (_, i) => `${i}`));
+    expect(isConfirmed).toBe(false);
+
+    broker.setMemoryWatermark({ relative: 1 });
+    await channel.waitForConfirms();
+    expect(isConfirmed).toBe(true);
+    await expect.poll(() => bodies.at(-1)).toBe('late');
+    await publishers.close();
+    await consumers.close();
   });
 
   it('are shown by the health checks', async () => {

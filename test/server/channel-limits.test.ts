@@ -13,7 +13,7 @@ import { type Method, MethodId } from '../../src/protocol/methods.ts';
 import { writeContentHeaderStart } from '../../src/protocol/properties.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { defaultServerSettings } from '../../src/server/settings.ts';
-import { TestActor } from '../broker/support.ts';
+import { messageOf, TestActor } from '../broker/support.ts';
 import { frame, methodFrame, RawClient } from './raw-client.ts';
 
 let broker: Broker;
@@ -32,7 +32,14 @@ beforeEach(async () => {
     messagesMissing() {},
     storeFull() {},
   });
-  const settings = { ...defaultServerSettings, consumerMax: 1, connectionMax: 1, maxMessageBytes: 10 };
+  const settings = {
+    ...defaultServerSettings,
+    consumerMax: 1,
+    connectionMax: 1,
+    maxMessageBytes: 10,
+    unackedMax: 3,
+    transactionBytesMax: 1200,
+  };
   listener = new Listener({ broker, access, settings, log: silentLogger });
   ({ port } = await listener.listen('127.0.0.1', 0));
 });
@@ -88,6 +95,61 @@ describe('limits', () => {
       replyCode: 530,
       replyText: 'NOT_ALLOWED - reached maximum (1) of consumers per channel',
     });
+    client.socket.destroy();
+  });
+
+  it('of deliveries that nobody acknowledges', async () => {
+    const client = await open('\0guest\0guest');
+    const vhost = broker.vhost('/');
+    const declaration = { passive: false, durable: false, exclusive: false, autoDelete: false };
+    const queue = vhost?.declareQueue(new TestActor(), {
+      ...declaration,
+      name: 'q',
+      arguments: FieldTable.empty,
+    });
+    for (let i = 0; i < 10; i++) queue?.publish(messageOf('', 'q'), 0);
+    const get: Method = { id: MethodId.BasicGet, queue: 'q', noAck: false };
+    client.send(1, get);
+    await client.expect(MethodId.BasicGetOk, 1);
+    const consume = { queue: 'q', noLocal: false, noAck: false, exclusive: false, noWait: false };
+    const method: Method = {
+      id: MethodId.BasicConsume,
+      consumerTag: 'c',
+      ...consume,
+      arguments: FieldTable.empty,
+    };
+    client.send(1, method);
+    await client.expect(MethodId.BasicConsumeOk, 1);
+    for (let tag = 2; tag <= 3; tag++) {
+      expect((await client.expect(MethodId.BasicDeliver, 1)).deliveryTag).toBe(tag);
+    }
+    // The answer to this is the next thing that comes.
+    client.send(1, { id: MethodId.BasicQos, prefetchSize: 0, prefetchCount: 0, global: false });
+    await client.expect(MethodId.BasicQosOk, 1);
+    client.send(1, { id: MethodId.BasicAck, deliveryTag: 2, multiple: true });
+    for (let tag = 4; tag <= 5; tag++) {
+      expect((await client.expect(MethodId.BasicDeliver, 1)).deliveryTag).toBe(tag);
+    }
+    client.send(1, get);
+    expect((await client.expect(MethodId.ChannelClose, 1)).replyText).toBe(
+      'PRECONDITION_FAILED - channel has 3 unacknowledged messages',
+    );
+    client.socket.destroy();
+  });
+
+  it('of the size of a transaction', async () => {
+    const client = await open('\0guest\0guest');
+    client.send(1, { id: MethodId.TxSelect });
+    await client.expect(MethodId.TxSelectOk, 1);
+    for (let i = 0; i < 2; i++) {
+      for (let j = 0; j < 2; j++) client.write(publication('guest', 10));
+      client.send(1, { id: MethodId.TxRollback });
+      await client.expect(MethodId.TxRollbackOk, 1);
+    }
+    for (let i = 0; i < 3; i++) client.write(publication('guest', 10));
+    expect((await client.expect(MethodId.ChannelClose, 1)).replyText).toBe(
+      'PRECONDITION_FAILED - transaction is larger than 1200 bytes',
+    );
     client.socket.destroy();
   });
 

@@ -1,6 +1,9 @@
 import { Socket } from 'node:net';
 import amqplib, { type ChannelModel } from 'amqplib';
 
+/** A broker on a machine with other things to do may take its time. */
+const connectMsMax = 60_000;
+
 /** A connection that knows whether it is still there, and can be torn. */
 export class Client {
   readonly connection: ChannelModel;
@@ -19,7 +22,7 @@ export class Client {
   }
 
   static async connect(url: string): Promise<Client> {
-    return new Client(await amqplib.connect(`${url}?heartbeat=0`, { timeout: 10_000 }));
+    return new Client(await amqplib.connect(`${url}?heartbeat=0`, { timeout: connectMsMax }));
   }
 
   /** Nobody answers connection.close or channel.close any more once the connection is torn. */

@@ -7,7 +7,7 @@ import { churnDefinitions } from './definitions-churn.ts';
 import { withCollector } from './garbage.ts';
 import { Lane, type LaneHost, type LaneTally } from './lane.ts';
 import { laneKinds } from './lane-kinds.ts';
-import { compare, describe, type Measurement, measure } from './measurement.ts';
+import { compare, describe, fillingMargin, type Measurement, measure, steadyMargin } from './measurement.ts';
 
 /** Files take over from each other as often as the settings allow. */
 const flags = ['--generation-size', '16MiB'];
@@ -20,6 +20,9 @@ const roundMs = 12_000;
 
 /** Rounds before the first measurement that counts. */
 const warmUpRounds = 2;
+
+/** Rounds after which nothing is to grow any more; short runs never get there. */
+const steadyRounds = 9;
 
 /** Lives that end in the middle of work, between two long ones. */
 const shortLives = 6;
@@ -114,6 +117,7 @@ class Soak implements LaneHost {
     const server = await this.#start();
     this.#lives++;
     let before: Measurement | undefined;
+    let steady: Measurement | undefined;
     for (let round = 1; round <= this.#roundsPerLife; round++) {
       await this.#startWork();
       await this.#work(roundMs);
@@ -123,7 +127,9 @@ class Soak implements LaneHost {
       process.stdout.write(`life ${this.#lives}, round ${round}: ${describe(now)}\n`);
       this.#tally.measurements++;
       if (round >= warmUpRounds) before ??= now;
-      if (before !== undefined) compare(before, now);
+      if (before !== undefined) compare(before, now, fillingMargin);
+      if (round >= steadyRounds) steady ??= now;
+      if (steady !== undefined) compare(steady, now, steadyMargin);
     }
     await this.#startWork();
     await this.#work(1_000);

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { allDbs } from 'lmdb';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogState, Recovered, Store } from '../../src/broker/store.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
@@ -44,6 +45,10 @@ afterAll(removeDirectories);
 describe('a new data directory', () => {
   it('is empty and clean', () => {
     expect(recovered).toEqual({ definitions: [], logs: new Map(), cleanShutdown: true, nextLogId: 1 });
+  });
+
+  it('leaves nothing in the list in which LMDB would keep every file ever opened', () => {
+    expect(allDbs.size).toBe(0);
   });
 
   it('takes a commit without anything in it', async () => {

@@ -21,6 +21,11 @@ const stepArbitrary = fc.oneof(
   { weight: 3, arbitrary: fc.constant('spill' as const) },
   { weight: 4, arbitrary: fc.constant('roll' as const) },
   { weight: 2, arbitrary: fc.constant('move' as const) },
+  // What was refused for want of space though the entries had been written comes again, with more behind it.
+  {
+    weight: 2,
+    arbitrary: fc.record({ againWithout: fc.nat(3), more: fc.array(fc.boolean(), { maxLength: 3 }) }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({ copyOf: fc.nat(99), cutFront: fc.nat(3), cutBack: fc.nat(3) }),
@@ -77,9 +82,19 @@ class History {
     } else if ('unwritten' in step) {
       this.#unwritten.push({ first: this.next, count: step.unwritten });
       this.next += step.unwritten;
+    } else if ('more' in step) {
+      this.#writeAgain(step.againWithout, step.more);
     } else {
       this.#copyPart(step.copyOf, step.cutFront, step.cutBack);
     }
+  }
+
+  #writeAgain(without: number, more: readonly boolean[]): void {
+    const last = this.entries.at(-1);
+    if (last === undefined || last.first + last.records.length !== this.next) return;
+    const records = [...last.records.slice(without), ...more];
+    if (records.length > 0) this.#write(this.next - last.records.slice(without).length, records);
+    this.next += more.length;
   }
 
   /** All of the oldest generation was copied before the crash. */

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { AuthenticationFailure } from '../authentication-failure.ts';
+import { LoginNotChecked } from '../authentication-failure.ts';
 import { isSlow, type PasswordHash, verifyPassword } from './password-hash.ts';
 
 /** Slow hashes computed at a time: the pool they run on has four threads, and the store needs some of them. */
@@ -8,17 +8,23 @@ const hashesAtOnceMax = 2;
 /** Logins that wait for their turn; further ones are refused. */
 const waitingMax = 1024;
 
+/** Wrong passwords that are known to be wrong. The oldest make room. */
+const refusedMax = 10_000;
+
 /**
  * Checks passwords without making everybody pay for a slow hash: a password that was right once is recognised by
- * its HMAC for as long as the hash it belongs to stays, and logins that wait for the same check share it.
+ * its HMAC for as long as the hash it belongs to stays, and so is one that was wrong: a misconfigured client tries
+ * it every few seconds. Logins that wait for the same check share it.
  *
- * Who is refused has always waited for one slow hash, whether there is such a user or not and however old their
- * hash is, so that the time tells nothing.
+ * Who tries a wrong password for the first time always waits for one slow hash, whether there is such a user or not
+ * and however old their hash is, so that the time tells nothing.
  */
 export class PasswordChecker {
   readonly #macKey = randomBytes(32);
   /** HMACs of the right passwords. A changed password comes with another object, so nothing is to be forgotten. */
   readonly #verified = new WeakMap<PasswordHash, Buffer>();
+  /** HMACs of users and wrong passwords, with the hashes they are wrong for. */
+  readonly #refused = new Set<string>();
   readonly #underway = new Map<string, Promise<boolean>>();
   #running = 0;
   readonly #waiting: (() => void)[] = [];
@@ -30,10 +36,12 @@ export class PasswordChecker {
 
   /**
    * @param hash the user's, if there is such a user
-   * @throws AuthenticationFailure when too many others are waiting
+   * @throws LoginNotChecked when too many others are waiting
    */
-  async matches(password: string, hash: PasswordHash | undefined): Promise<boolean> {
-    const mac = createHmac('sha256', this.#macKey).update(password, 'utf8').digest();
+  async matches(username: string, password: string, hash: PasswordHash | undefined): Promise<boolean> {
+    const mac = createHmac('sha256', this.#macKey)
+      .update(JSON.stringify([username, password]))
+      .digest();
     if (hash !== undefined) {
       const verified = this.#verified.get(hash);
       if (verified !== undefined && timingSafeEqual(verified, mac)) return true;
@@ -43,12 +51,21 @@ export class PasswordChecker {
       }
     }
     const key = `${mac.toString('base64')} ${hash?.hash}`;
+    if (this.#refused.has(key)) return false;
     let check = this.#underway.get(key);
     if (check === undefined) {
       check = this.#check(password, mac, hash).finally(() => this.#underway.delete(key));
       this.#underway.set(key, check);
     }
-    return check;
+    const matches = await check;
+    if (!matches) this.#refuse(key);
+    return matches;
+  }
+
+  #refuse(key: string): void {
+    this.#refused.add(key);
+    const [oldest] = this.#refused;
+    if (this.#refused.size > refusedMax && oldest !== undefined) this.#refused.delete(oldest);
   }
 
   async #check(password: string, mac: Buffer, hash: PasswordHash | undefined): Promise<boolean> {
@@ -71,9 +88,7 @@ export class PasswordChecker {
   async #turn(): Promise<void> {
     if (this.#running >= hashesAtOnceMax) {
       if (this.#waiting.length >= waitingMax) {
-        throw new AuthenticationFailure(
-          `more than ${waitingMax} logins wait for their passwords to be checked`,
-        );
+        throw new LoginNotChecked(`more than ${waitingMax} logins wait for their passwords to be checked`);
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }

@@ -12,8 +12,10 @@ export interface ExchangeType {
   createMatcher(all: FieldTable): BindingMatcher;
   /** @throws AmqpError 406 when an exchange of this type cannot have such arguments */
   checkArguments?(all: FieldTable): void;
-  /** @throws AmqpError 406 when a binding of this type cannot have such a routing key or such arguments */
-  checkBinding?(routingKey: string, all: FieldTable): void;
+  /** @throws AmqpError 406 when a binding of this type cannot have such a routing key or such arguments; `ofExchange` are those of the exchange */
+  checkBinding?(routingKey: string, all: FieldTable, ofExchange: FieldTable): void;
+  /** Messages may have to wait at exchanges of this type before they are routed. */
+  readonly delays?: true;
 }
 
 /** The bindings of one exchange. A binding is added once and removed once. */

@@ -1,8 +1,10 @@
 import type { Destination } from '../binding.ts';
 import { Exchange } from '../exchange.ts';
 import type { Message } from '../message.ts';
+import { defaultVirtualHost } from '../names.ts';
 import type { Queue } from '../queue.ts';
 import { direct } from './direct.ts';
+import { eventExchange } from './event.ts';
 import type { BindingMatcher } from './exchange-type.ts';
 import { fanout } from './fanout.ts';
 import { headers } from './headers.ts';
@@ -33,15 +35,17 @@ class QueueNameMatcher implements BindingMatcher {
   }
 }
 
-/** The exchanges that a virtual host is born with; `queues` are its queues by name. */
-export function predeclaredExchanges(queues: ReadonlyMap<string, Queue>): readonly Exchange[] {
+/** The exchanges that a virtual host of that name is born with; `queues` are its queues by name. */
+export function predeclaredExchanges(vhost: string, queues: ReadonlyMap<string, Queue>): readonly Exchange[] {
   const durable = true;
+  const events = new Exchange({ name: eventExchange, type: topic, durable, internal: true });
   return [
     new Exchange({ name: '', type: direct, durable, matcher: new QueueNameMatcher(queues) }),
     new Exchange({ name: 'amq.direct', type: direct, durable }),
     new Exchange({ name: 'amq.fanout', type: fanout, durable }),
     new Exchange({ name: 'amq.headers', type: headers, durable }),
     new Exchange({ name: 'amq.match', type: headers, durable }),
+    ...(vhost === defaultVirtualHost ? [events] : []),
     new Exchange({ name: 'amq.rabbitmq.trace', type: topic, durable, internal: true }),
     new Exchange({ name: 'amq.topic', type: topic, durable }),
   ];

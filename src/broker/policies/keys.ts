@@ -10,6 +10,8 @@ type Fault = string | undefined;
 type Check = (value: JsonValue) => Fault;
 
 const segmentBytesMax = 3_000_000_000;
+/** The longest delay of a delayed message. */
+const retryDelayMsMax = 2 ** 32 - 1;
 
 function integer(min: number, max: number, what: string): Check {
   return (value) =>
@@ -79,6 +81,9 @@ const checks: ReadonlyMap<string, Check> = new Map([
   ],
   ['queue-mode', oneOf(['default', 'lazy'], 'queue-mode value')],
   ['queue-version', oneOf([1, 2], 'queue-version value')],
+  ['retry-delay', integer(1, retryDelayMsMax, 'retry delay')],
+  ['retry-delay-max', integer(1, retryDelayMsMax, 'retry delay')],
+  ['retry-limit', atLeast(0, 'retry limit')],
   ['stream-filter-size-bytes', integer(16, 255, 'filter size')],
   ['stream-max-segment-size-bytes', integer(0, segmentBytesMax, 'segment size')],
   ['target-group-size', atLeast(0, 'target quorum queue group size')],
@@ -158,6 +163,9 @@ const unsupportedKeys: Readonly<Record<QueueType, ReadonlySet<string>>> = {
     'overflow',
     'queue-master-locator',
     'queue-mode',
+    'retry-delay',
+    'retry-delay-max',
+    'retry-limit',
   ]),
 };
 
@@ -176,7 +184,7 @@ export function checkDefinition(kind: PolicyKind, definition: PolicyDefinition):
     const fault = value === undefined || !isKnown(key) ? undefined : check(value);
     if (fault !== undefined) return fault;
   }
-  const fault = checkMirroring(definition) ?? checkPlugins(definition);
+  const fault = checkMirroring(definition) ?? checkPlugins(definition) ?? checkRetries(definition);
   if (fault !== undefined) return fault;
   const unknown = keys.filter((key) => !isKnown(key));
   if (unknown.length === 0) return undefined;
@@ -254,6 +262,17 @@ function checkPlugins(definition: PolicyDefinition): Fault {
     return 'shards-per-node must be specified';
   }
   return undefined;
+}
+
+function checkRetries(definition: PolicyDefinition): Fault {
+  const { 'retry-delay': delay, 'retry-delay-max': delayMax, 'retry-limit': limit } = definition;
+  if (delay === undefined) {
+    if (delayMax === undefined && limit === undefined) return undefined;
+    return 'retry-delay must be specified to specify retry-delay-max or retry-limit';
+  }
+  return Number(delayMax ?? delay) < Number(delay)
+    ? 'retry-delay-max must not be smaller than retry-delay'
+    : undefined;
 }
 
 function wrongShardCount(value: JsonValue): Fault {

@@ -21,6 +21,11 @@ export class Backlog {
     this.#higher = higher.reverse();
   }
 
+  /** Names the backlog in the store. */
+  get id(): number {
+    return this.#lowest.id;
+  }
+
   /** The log that the next message is in: the highest one with a ready message, else the lowest. */
   get head(): MessageLog {
     if (this.#higher.length === 0) return this.#lowest;

@@ -1,15 +1,12 @@
 import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
-import { RECORD_HEADER_BYTES, RecordFlag } from '../record.ts';
+import { RecordFlag } from '../record.ts';
 import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { ReturnedRecords } from './returned-records.ts';
-import { RecordState, Segment } from './segment.ts';
+import { RecordState, recordBytes, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
-
-/** Frame end behind the address. */
-const addressOverheadBytes = 1;
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
 const holeRecordsMax = 4096;
@@ -108,6 +105,8 @@ export class MessageLog {
   #returnedCount = 0;
   /** Only where deliveries are counted. */
   readonly #returned: ReturnedRecords | undefined;
+  /** Some record may have been appended by {@link appendReturned}: readers have to look. */
+  #mayHoldReturned = false;
   /** Set for every record, whatever the message says. */
   readonly #flagsOfAll: number;
   #nextSequence: number;
@@ -159,6 +158,7 @@ export class MessageLog {
     log.#deliveredBelow = deliveredBelow;
     log.#isStored = true;
     log.mayExpire = true;
+    log.#mayHoldReturned = true;
     log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
@@ -206,31 +206,35 @@ export class MessageLog {
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
   append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
-    const flags =
-      (message.persistent ? RecordFlag.Persistent : 0) |
-      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
-      this.#flagsOfAll;
-    return this.#append(message, enqueuedAt, expiresAt, flags);
+    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message));
   }
 
   /**
-   * Appends a message that was given back, a delivered record of this log, behind all others. How often that
-   * was stands in its headers: see {@link withDeliveryCount}.
+   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its past stands in its headers: see
+   * {@link withDeliveryCount} and `delays/queue-retry.ts`.
    */
   appendReturned(message: Message, segment: Segment, index: number): void {
-    const copies = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
-    const flags = RecordFlag.Persistent | RecordFlag.Returned | copies;
     this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
-    this.#append(message, segment.enqueuedAt(index), segment.expiresAt(index), flags);
+    this.appendRetried(message, segment.enqueuedAt(index), segment.expiresAt(index));
     this.settle(segment, index);
   }
 
+  /** The same for a message that has left the log and comes back. */
+  appendRetried(message: Message, enqueuedAt: number, expiresAt: number): void {
+    this.#mayHoldReturned = true;
+    this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message) | RecordFlag.Returned);
+  }
+
+  #flagsFor(message: Message): number {
+    return (
+      (message.persistent ? RecordFlag.Persistent : 0) |
+      (message.hasBlindCopies ? RecordFlag.BlindCopies : 0) |
+      this.#flagsOfAll
+    );
+  }
+
   #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
-    const bytes =
-      RECORD_HEADER_BYTES +
-      (message.addressEnd - message.addressStart) +
-      addressOverheadBytes +
-      (message.framesEnd - message.framesStart);
+    const bytes = recordBytes(message);
     let segment = this.#open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
     segment.append(message, enqueuedAt, expiresAt, flags);
@@ -394,7 +398,7 @@ export class MessageLog {
       this.#returned?.shift();
     } else {
       this.#readIndex = index + 1;
-      if (this.countsDeliveries) returned = segment.wasReturned(index);
+      if (this.#mayHoldReturned) returned = segment.wasReturned(index);
     }
     segment.markDelivered(index);
     this.readyCount--;

@@ -78,21 +78,8 @@ export class Segment {
   append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): void {
     const { buffer, offsets } = this.expectSlab();
     const start = offsets[this.count] ?? 0;
-    const bodySize = message.bodySize;
-    let at = start + RECORD_HEADER_BYTES;
-    at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
-    buffer[at++] = frameEnd;
-    const addressSize = at - start - RECORD_HEADER_BYTES;
-    at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
-    putUint32(buffer, start + RecordOffset.Size, at - start);
-    putUint32(buffer, start + RecordOffset.SequenceLow, (this.firstSequence + this.count) >>> 0);
-    writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
-    buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
-    buffer[start + RecordOffset.AddressSize + 1] = addressSize;
-    writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
-    buffer[start + RecordOffset.Flags] = flags;
-    buffer[start + RecordOffset.Priority] = message.priority;
-    putUint32(buffer, start + RecordOffset.BodySize, bodySize);
+    const sequence = this.firstSequence + this.count;
+    const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags);
     offsets[++this.count] = at;
   }
 
@@ -328,6 +315,46 @@ function slabOf(firstSequence: number, count: number, entries: readonly StoredEn
   }
   while (next < count) offsets[++next] = at;
   return pool.adopt(buffer, offsets);
+}
+
+/** Frame end behind the address. */
+const addressOverheadBytes = 1;
+
+/** Bytes of the record of a message. */
+export function recordBytes(message: Message): number {
+  return (
+    RECORD_HEADER_BYTES +
+    (message.addressEnd - message.addressStart) +
+    addressOverheadBytes +
+    (message.framesEnd - message.framesStart)
+  );
+}
+
+/** Writes a message as a record; for times and flags see {@link RecordOffset}. Returns the offset behind it. */
+export function writeRecord(
+  buffer: Buffer,
+  start: number,
+  message: Message,
+  sequence: number,
+  enqueuedAt: number,
+  expiresAt: number,
+  flags: number,
+): number {
+  let at = start + RECORD_HEADER_BYTES;
+  at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
+  buffer[at++] = frameEnd;
+  const addressSize = at - start - RECORD_HEADER_BYTES;
+  at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
+  putUint32(buffer, start + RecordOffset.Size, at - start);
+  putUint32(buffer, start + RecordOffset.SequenceLow, sequence >>> 0);
+  writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
+  buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
+  buffer[start + RecordOffset.AddressSize + 1] = addressSize;
+  writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
+  buffer[start + RecordOffset.Flags] = flags;
+  buffer[start + RecordOffset.Priority] = message.priority;
+  putUint32(buffer, start + RecordOffset.BodySize, message.bodySize);
+  return at;
 }
 
 const two32 = 2 ** 32;

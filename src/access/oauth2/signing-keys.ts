@@ -1,0 +1,68 @@
+import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import { HttpClient } from '../http/http-client.ts';
+
+export interface SigningKeyOptions {
+  /** Public keys (PEM, also of a certificate) or JSON Web Keys (RFC 7517) by their id. */
+  readonly signingKeys?: ReadonlyMap<string, string>;
+  /** Which of them a token without a key id is signed with. */
+  readonly defaultKey?: string | undefined;
+  /** Where the identity provider publishes its keys. Asked when a key id is new, at most every 30 seconds. */
+  readonly jwksUrl?: string | undefined;
+  /** For the JWKS URL. Default 10000. */
+  readonly timeoutMs?: number | undefined;
+  /** Of the authorities that sign its server's certificate, PEM. Default: those Node.js knows. */
+  readonly ca?: Buffer | undefined;
+}
+
+const defaultTimeoutMs = 10_000;
+const jwksBytesMax = 1024 * 1024;
+
+/** Finds the key that a token says it is signed with. */
+export class SigningKeys {
+  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #defaultKey: string | undefined;
+  readonly #remote: JWTVerifyGetKey | undefined;
+  readonly #client: HttpClient;
+
+  /** @throws Error naming a key that is none */
+  constructor(options: SigningKeyOptions) {
+    const { signingKeys = new Map(), defaultKey, jwksUrl, timeoutMs = defaultTimeoutMs, ca } = options;
+    this.#keys = new Map([...signingKeys].map(([id, content]) => [id, readKey(id, content)]));
+    this.#defaultKey = defaultKey;
+    this.#client = new HttpClient({ timeoutMs, answerBytesMax: jwksBytesMax, ca });
+    if (jwksUrl !== undefined) {
+      this.#remote = createRemoteJWKSet(new URL(jwksUrl), {
+        timeoutDuration: timeoutMs,
+        [customFetch]: async (url) => {
+          const { status, body } = await this.#client.ask(new URL(url));
+          return new Response(body, { status });
+        },
+      });
+    }
+  }
+
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const id = header.kid ?? this.#defaultKey;
+    const key = id === undefined ? undefined : this.#keys.get(id);
+    if (key !== undefined) return key;
+    if (this.#remote === undefined) throw new Error('the key it is signed with is not known');
+    return this.#remote(header, token);
+  };
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function readKey(id: string, content: string): KeyObject {
+  try {
+    if (!content.trimStart().startsWith('{')) return createPublicKey(content);
+    const key: JsonWebKey = JSON.parse(content);
+    if (key.kty !== 'oct') return createPublicKey({ key, format: 'jwk' });
+    return createSecretKey(Buffer.from(key.k ?? '', 'base64url'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the signing key '${id}' is neither a public key in PEM nor a JSON Web Key: ${reason}`);
+  }
+}

@@ -1,0 +1,48 @@
+import { type FieldValue, int32, int64, integerOf } from '../../protocol/field-value.ts';
+import { rewriteProperties } from '../../protocol/properties.ts';
+import { decodeText } from '../../protocol/text.ts';
+import { decodedHeaders, sortedByName } from '../dead-letter.ts';
+import type { Message } from '../message.ts';
+
+/** Header that says for how many milliseconds an x-delayed-message exchange keeps a message. */
+export const delayHeader = 'x-delay';
+
+/** The longest delay there is, as in the plugin: 49 days and some hours. */
+export const delayMsMax = 2 ** 32 - 1;
+
+const int32Min = -(2 ** 31);
+
+/**
+ * For how many milliseconds the message is to be kept; 0: it is routed at once. That is what the plugin makes of
+ * a header that is missing, negative, too large or no number.
+ */
+export function delayMsOf(message: Message): number {
+  if (message.scan.headersEnd === 0) return 0;
+  const delayMs = numberOf(decodedHeaders(message)?.get(delayHeader));
+  return delayMs > 0 && delayMs <= delayMsMax ? delayMs : 0;
+}
+
+/** Integers of any width, and, as in the plugin, decimal strings and floats, whose fraction does not count. */
+function numberOf(value: FieldValue | undefined): number {
+  if (value?.tag === 'S') {
+    const text = decodeText(value.value, 0, value.value.length);
+    return /^[+-]?\d+$/.test(text) ? Number(text) : 0;
+  }
+  if (value?.tag === 'f' || value?.tag === 'd')
+    return Number.isFinite(value.value) ? Math.trunc(value.value) : 0;
+  return Number(integerOf(value) ?? 0);
+}
+
+/**
+ * The properties of the message once its time has come: the delay is negative, so that no further exchange keeps
+ * it again, and consumers can tell.
+ */
+export function propertiesAfterDelay(message: Message): Buffer {
+  const { frames, propertiesStart, propertiesEnd } = message;
+  const delayMs = delayMsOf(message);
+  const value = -delayMs < int32Min ? int64(-delayMs) : int32(-delayMs);
+  const headers = decodedHeaders(message)?.with(delayHeader, value);
+  return rewriteProperties(frames, propertiesStart, propertiesEnd, {
+    headers: headers && sortedByName(headers),
+  });
+}

@@ -1,0 +1,11 @@
+import type { Message } from '../message.ts';
+import { recordBytes, writeRecord } from '../queues/segment.ts';
+import { RecordFlag } from '../record.ts';
+
+/** A message as a record of its own, which belongs to no log; for the times see `RecordOffset`. */
+export function recordOf(message: Message, enqueuedAt: number, expiresAt: number): Buffer {
+  const record = Buffer.allocUnsafe(recordBytes(message));
+  const flags = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
+  writeRecord(record, 0, message, 0, enqueuedAt, expiresAt, flags);
+  return record;
+}

@@ -1,0 +1,184 @@
+import { setImmediate } from 'node:timers/promises';
+import { AdministrationError } from '../administration/administration-error.ts';
+import { isReserved } from '../broker/names.ts';
+import { PolicyError, type PolicyKind } from '../broker/policies/policy.ts';
+import type { JsonValue } from '../broker/store.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
+import { AmqpError } from '../protocol/errors.ts';
+import { AllPowerfulActor } from './all-powerful-actor.ts';
+import { DefinitionError } from './definition-error.ts';
+import { type DefinitionDocument, type PolicyRow, readDocument } from './document.ts';
+import type { DefinitionsSource } from './export.ts';
+
+/** Something in a definition file that has no equivalent here, or contradicts what is there. */
+export interface Skipped {
+  /** `queue`, `policy`, `parameter`, ... */
+  readonly kind: string;
+  readonly vhost?: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What became of a definition file. */
+export interface ImportReport {
+  /** Entries that were taken, or were there already. */
+  readonly imported: number;
+  readonly skipped: readonly Skipped[];
+}
+
+/** Entries in a row before others get their turn. */
+const entriesPerTurnMax = 50;
+
+/**
+ * Adds what a definition file says to what is there (RabbitMQ page "Definitions"). Users, permissions, policies
+ * and parameters are replaced; queues, exchanges and bindings that exist stay as they are; nothing is deleted.
+ * What cannot be taken is left out and reported. On disk when the promise resolves.
+ *
+ * `into`: everything is for this virtual host, which exists.
+ *
+ * @throws DefinitionError when the file makes no sense as a whole; then nothing has been done
+ */
+export async function importDefinitions(
+  target: DefinitionsSource,
+  json: JsonValue,
+  into?: string,
+): Promise<ImportReport> {
+  const document = readDocument(json, into);
+  checkVhosts(target, document);
+  const importer = new Importer(target);
+  await importer.run(document);
+  await target.broker.committer.flush();
+  return importer;
+}
+
+/** @throws DefinitionError for something in a virtual host that neither exists nor is in the file */
+function checkVhosts({ broker }: DefinitionsSource, document: DefinitionDocument): void {
+  const known = new Set([...broker.vhosts.keys(), ...document.vhosts.map(({ name }) => name)]);
+  const {
+    permissions,
+    topicPermissions,
+    parameters,
+    policies,
+    operatorPolicies,
+    queues,
+    exchanges,
+    bindings,
+  } = document;
+  const all = [
+    permissions,
+    topicPermissions,
+    parameters,
+    policies,
+    operatorPolicies,
+    queues,
+    exchanges,
+    bindings,
+  ];
+  for (const rows of all) {
+    for (const { vhost } of rows) {
+      if (known.has(vhost)) continue;
+      throw new DefinitionError(`Please create virtual host "${vhost}" prior to importing definitions.`);
+    }
+  }
+}
+
+class Importer implements ImportReport {
+  imported = 0;
+  readonly skipped: Skipped[] = [];
+  readonly #target: DefinitionsSource;
+  readonly #actor = new AllPowerfulActor();
+  #entries = 0;
+
+  constructor(target: DefinitionsSource) {
+    this.#target = target;
+  }
+
+  /** In RabbitMQ's order: what is referred to comes first. */
+  async run(document: DefinitionDocument): Promise<void> {
+    const { users, vhosts, permissions, topicPermissions, parameters } = this.#target.administration;
+    await this.#each('user', document.users, ({ passwordHash, hashingAlgorithm, ...user }) =>
+      users.put({
+        ...user,
+        ...(passwordHash !== undefined && { passwordHash }),
+        ...(hashingAlgorithm !== undefined && { hashingAlgorithm }),
+      }),
+    );
+    await this.#each('vhost', document.vhosts, ({ description, defaultQueueType, ...vhost }) =>
+      vhosts.put({
+        ...vhost,
+        ...(description !== undefined && { description }),
+        ...(defaultQueueType !== undefined && { defaultQueueType }),
+      }),
+    );
+    await this.#each('permission', document.permissions.map(named), (row) => permissions.put(row));
+    await this.#each('exchange', document.exchanges, (row) => this.#declareExchange(row));
+    await this.#each('topic_permission', document.topicPermissions.map(named), (row) =>
+      topicPermissions.put(row),
+    );
+    await this.#each('global_parameter', document.globalParameters, (row) => parameters.putGlobal(row));
+    await this.#each('policy', document.policies, (row) => this.#setPolicy('policy', row));
+    await this.#each('operator_policy', document.operatorPolicies, (row) =>
+      this.#setPolicy('operator_policy', row),
+    );
+    await this.#each('parameter', document.parameters, (row) => parameters.put(row));
+    await this.#each('queue', document.queues, (row) => this.#declareQueue(row));
+    const bindings = document.bindings.map((row) => ({
+      ...row,
+      name: `${row.source} -> ${row.destination}`,
+    }));
+    await this.#each('binding', bindings, (row) => this.#vhost(row.vhost).bind(this.#actor, row));
+  }
+
+  async #each<Entry extends { readonly name: string; readonly vhost?: string }>(
+    kind: string,
+    entries: readonly Entry[],
+    take: (entry: Entry) => unknown,
+  ): Promise<void> {
+    for (const entry of entries) {
+      try {
+        await take(entry);
+        this.imported++;
+      } catch (error) {
+        const { name, vhost } = entry;
+        const reason = refusal(error);
+        if (reason === undefined) throw error;
+        this.skipped.push({ kind, ...(vhost !== undefined && { vhost }), name, reason });
+      }
+      if (++this.#entries % entriesPerTurnMax === 0) await setImmediate();
+    }
+  }
+
+  #setPolicy(kind: PolicyKind, { vhost, ...request }: PolicyRow): void {
+    this.#vhost(vhost).policies.set(kind, request);
+  }
+
+  /** What is called `amq.` is the broker's own. */
+  #declareExchange(row: DefinitionDocument['exchanges'][number]): void {
+    const vhost = this.#vhost(row.vhost);
+    if (row.name === '' || isReserved(row.name) || vhost.findExchange(row.name) !== undefined) return;
+    vhost.declareExchange(this.#actor, { ...row, passive: false });
+  }
+
+  #declareQueue(row: DefinitionDocument['queues'][number]): void {
+    const vhost = this.#vhost(row.vhost);
+    if (isReserved(row.name) || vhost.findQueue(row.name) !== undefined) return;
+    vhost.declareQueue(this.#actor, { ...row, passive: false, exclusive: false });
+  }
+
+  #vhost(name: string): VirtualHost {
+    const vhost = this.#target.broker.vhost(name);
+    if (vhost === undefined) throw new AdministrationError('not-found', `vhost '${name}' is gone`);
+    return vhost;
+  }
+}
+
+/** What somebody has against an entry; undefined: the error is ours. */
+function refusal(error: unknown): string | undefined {
+  const isRefusal =
+    error instanceof AmqpError || error instanceof AdministrationError || error instanceof PolicyError;
+  return isRefusal ? error.message.replaceAll('\n', ' ').trim() : undefined;
+}
+
+function named<Entry extends { readonly user: string }>(entry: Entry): Entry & { readonly name: string } {
+  return { ...entry, name: entry.user };
+}

@@ -1,0 +1,70 @@
+import type { AdministrationError } from '../../administration/administration-error.ts';
+import { type AmqpError, ReplyCode } from '../../protocol/errors.ts';
+
+/** The reason as RabbitMQ writes it: mostly a sentence, sometimes an Erlang term put into JSON. */
+export type Reason = string | readonly (string | number)[];
+
+/** A request that is refused: becomes `{"error", "reason"}` as RabbitMQ has it, and a sentence where that helps. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly error: string;
+  readonly reason: Reason;
+  /** What to do, where RabbitMQ's reason does not say it. */
+  readonly advice: string | undefined;
+
+  constructor(status: number, error: string, reason: Reason, advice?: string) {
+    super(advice ?? String(reason));
+    this.name = 'ApiError';
+    this.status = status;
+    this.error = error;
+    this.reason = reason;
+    this.advice = advice;
+  }
+
+  get body(): Readonly<Record<string, unknown>> {
+    const { error, reason, advice } = this;
+    return { error, reason, ...(advice !== undefined && { message: advice }) };
+  }
+}
+
+/** What is not there, whatever it is. */
+export function objectNotFound(): ApiError {
+  return new ApiError(404, 'Object Not Found', 'Not Found');
+}
+
+/** There is no such virtual host, and something was to be written into it. */
+export function vhostNotFound(): ApiError {
+  return new ApiError(404, 'not_found', 'vhost_not_found', 'Create the virtual host first.');
+}
+
+export function badRequest(reason: Reason, advice?: string): ApiError {
+  return new ApiError(400, 'bad_request', reason, advice);
+}
+
+/** A login that is good, but not for this. */
+export function notAuthorised(reason: string, advice?: string): ApiError {
+  return new ApiError(401, 'not_authorised', reason, advice);
+}
+
+/** What the model says to an operation, as RabbitMQ's API passes it on. */
+export function fromAmqpError(error: AmqpError): ApiError {
+  const text = explanation(error);
+  switch (error.code) {
+    case ReplyCode.AccessRefused:
+      return notAuthorised('Access refused.', text);
+    case ReplyCode.NotFound:
+      return new ApiError(404, 'not_found', text);
+    default:
+      return badRequest(text);
+  }
+}
+
+/** What the administration says to a change. */
+export function fromAdministrationError({ kind, message }: AdministrationError): ApiError {
+  return kind === 'not-found' ? new ApiError(404, 'not_found', message) : badRequest(message);
+}
+
+/** The reply text without the name of its code. */
+export function explanation({ replyText }: AmqpError): string {
+  return replyText.slice(replyText.indexOf(' - ') + ' - '.length);
+}

@@ -1,0 +1,207 @@
+import type { RequestListener, Server } from 'node:http';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type HTTPMethods,
+} from 'fastify';
+import { AdministrationError } from '../../administration/administration-error.ts';
+import { PolicyError } from '../../broker/policies/policy.ts';
+import type { JsonValue } from '../../broker/store.ts';
+import type { Logger } from '../../logger.ts';
+import { AmqpError } from '../../protocol/errors.ts';
+import type { Certificates } from '../../tls/certificates.ts';
+import { createHttpsServer } from '../https-server.ts';
+import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
+import type { Authorization } from './authorization.ts';
+import { JsonStream } from './listing.ts';
+import { openApi } from './openapi.ts';
+import type { Principal } from './principal.ts';
+import { Answer, type Method, type Route } from './route.ts';
+
+export interface HttpServerOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+  /** HTTPS, with these. */
+  readonly certificates: Certificates | undefined;
+  readonly routes: readonly Route[];
+  readonly authorization: Authorization;
+  /** Answers to GET /health, for probes without a login. */
+  readonly probe: () => Answer;
+  readonly logger: Logger;
+  /** Other things are served on the same port. */
+  readonly onServer: (server: Server) => void;
+}
+
+/** A server that is listening. */
+export interface HttpServer {
+  readonly port: number;
+  /** Ends all requests and frees the port. */
+  close(): Promise<void>;
+}
+
+/** Nothing larger is read: definitions come here, and messages. */
+const bodyBytesMax = 64 * 1024 * 1024;
+
+/** A name of 255 bytes that is percent-encoded twice, as a properties_key is, and its hash. */
+const parameterLengthMax = 8192;
+
+/** Time for a request to arrive in full. */
+const requestTimeoutMs = 120_000;
+
+const json = 'application/json';
+
+/** Headers that any browser should heed. */
+const securityHeaders = {
+  'cache-control': 'no-cache',
+  'content-security-policy': "default-src 'self'",
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** @throws the listener's error, such as EADDRINUSE. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { certificates, logger } = options;
+  const limits = {
+    bodyLimit: bodyBytesMax,
+    forceCloseConnections: true,
+    requestTimeout: requestTimeoutMs,
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: parameterLengthMax },
+  } as const;
+  const app: FastifyInstance =
+    certificates === undefined
+      ? fastify(limits)
+      : fastify({
+          ...limits,
+          serverFactory: (handler: RequestListener): Server =>
+            createHttpsServer(certificates, handler, logger),
+        });
+  // Most clients send JSON, and not all of them say so.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.setNotFoundHandler((_request, reply) => refused(reply, objectNotFound()));
+  app.setErrorHandler((error, request, reply) => failed(error, request, reply, logger));
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(securityHeaders);
+  });
+  register(app, options);
+  options.onServer(app.server);
+  await app.listen({ port: options.port, host: options.host });
+  const address = app.server.address();
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    close: () => app.close(),
+  };
+}
+
+function register(app: FastifyInstance, { routes, authorization, probe }: HttpServerOptions): void {
+  const description = openApi(routes);
+  const methods = new Map<string, Set<Method>>();
+  app.get('/health', (_request, reply) => answer(reply, probe()));
+  app.get('/api/openapi.json', (_request, reply) => answer(reply, description));
+  for (const route of routes) {
+    const url = `/api${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+    methods.set(url, (methods.get(url) ?? new Set()).add(route.method));
+    app.route({
+      method: route.method,
+      url,
+      handler: (request, reply) => handle(route, authorization, request, reply),
+    });
+  }
+  for (const [url, known] of methods) refuseOtherMethods(app, url, known);
+}
+
+async function handle(
+  route: Route,
+  authorization: Authorization,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const parameters = textsOf(request.params);
+  let principal: Principal | undefined;
+  if (route.access !== 'public') {
+    const found = await authorization.login(request.headers.authorization, request.ip);
+    if (found === undefined) return challenge(reply);
+    principal = found;
+    authorization.check(route, principal, parameters['vhost']);
+  }
+  const { headers, body } = request;
+  const query = queryOf(request.query);
+  const text = typeof body === 'string' ? body : '';
+  return answer(reply, await route.run({ parameters, query, body: text, principal, headers }));
+}
+
+/** 405 before anything else is looked at, the login included. */
+function refuseOtherMethods(app: FastifyInstance, url: string, known: ReadonlySet<Method>): void {
+  const all: readonly HTTPMethods[] = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'];
+  const isKnown = (method: HTTPMethods) => [...known].some((other) => other === method);
+  const allow = ['HEAD', 'GET', 'PUT', 'DELETE', 'POST', 'OPTIONS']
+    .filter((method) => method === 'OPTIONS' || isKnown(method === 'HEAD' ? 'GET' : method))
+    .join(', ');
+  app.route({
+    method: all.filter((method) => !isKnown(method)),
+    url,
+    handler: (_request, reply) => reply.code(405).header('allow', allow).send(),
+  });
+  app.route({ method: 'OPTIONS', url, handler: (_request, reply) => reply.header('allow', allow).send() });
+}
+
+function answer(reply: FastifyReply, result: unknown): FastifyReply {
+  const { status, body, headers } = result instanceof Answer ? result : new Answer(200, result);
+  reply.code(status).headers(headers);
+  if (body === undefined) return reply.send();
+  return reply.type(json).send(body instanceof JsonStream ? body.stream : JSON.stringify(body));
+}
+
+/** Who is there? Without a body, so that browsers ask for a password. */
+function challenge(reply: FastifyReply): FastifyReply {
+  return reply.code(401).header('www-authenticate', 'Basic realm="Leveret Management"').send();
+}
+
+function refused(reply: FastifyReply, error: ApiError): FastifyReply {
+  if (error.error === 'not_authorized') reply.header('www-authenticate', 'Basic realm="Leveret Management"');
+  return reply.code(error.status).type(json).send(JSON.stringify(error.body));
+}
+
+function failed(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  if (error instanceof ApiError) return refused(reply, error);
+  if (error instanceof AmqpError) return refused(reply, fromAmqpError(error));
+  if (error instanceof AdministrationError) return refused(reply, fromAdministrationError(error));
+  if (error instanceof PolicyError) return refused(reply, badRequest(`${error.message}\n`));
+  const status = statusOf(error);
+  if (status === 413) {
+    const advice = `A body has at most ${bodyBytesMax} bytes.`;
+    return refused(reply, new ApiError(413, 'request_entity_too_large', 'body too large', advice));
+  }
+  if (status >= 400 && status < 500) {
+    const reason = error instanceof Error ? error.message : 'malformed request';
+    return refused(reply, new ApiError(status, 'bad_request', reason));
+  }
+  // Without the query, which may hold what is nobody's business.
+  const url = request.url.split('?', 1)[0];
+  log.error({ err: error, method: request.method, url }, 'HTTP request failed');
+  return refused(reply, new ApiError(500, 'Internal Server Error', 'see the log of the broker'));
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500;
+  return typeof error.statusCode === 'number' ? error.statusCode : 500;
+}
+
+function textsOf(from: unknown): { readonly [name: string]: string } {
+  const entries = Object.entries(typeof from === 'object' && from !== null ? from : {});
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
+}
+
+/** @throws ApiError 400 for a parameter that is given twice */
+function queryOf(from: unknown): { readonly [name: string]: JsonValue } {
+  const entries = Object.entries(typeof from === 'object' && from !== null ? from : {});
+  for (const [name, value] of entries) {
+    if (typeof value !== 'string') throw badRequest(`parameter ${name} is given more than once`);
+  }
+  return textsOf(from);
+}

@@ -1,0 +1,111 @@
+import { version } from '../../version.ts';
+import type { Access, RouteDescription } from './route.ts';
+import { parameterNames } from './route.ts';
+import type { JsonSchema } from './schema.ts';
+
+const errorSchema: JsonSchema = {
+  type: 'object',
+  required: ['error', 'reason'],
+  properties: {
+    error: { type: 'string' },
+    reason: { type: ['string', 'array'], description: "RabbitMQ's words." },
+    message: { type: 'string', description: 'What to do, where the reason does not say it.' },
+  },
+};
+
+const accessNotes: Readonly<Record<Access, string>> = {
+  public: 'No login needed.',
+  management: 'For users with any management tag.',
+  policymaker: 'For users with the tag policymaker or administrator.',
+  monitoring: 'For users with the tag monitoring or administrator.',
+  administrator: 'For users with the tag administrator.',
+};
+
+/** The API as an OpenAPI 3.1 document, made from the very routes that are served. */
+export function openApi(routes: readonly RouteDescription[]): Readonly<Record<string, unknown>> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) {
+    const path = `/api${route.path}`;
+    paths[path] ??= {};
+    paths[path][route.method.toLowerCase()] = operation(route);
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Leveret HTTP API',
+      version,
+      description: "RabbitMQ's management API, and what is marked as an extension beyond it.",
+    },
+    security: [{ basic: [] }],
+    paths,
+    components: {
+      securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
+      schemas: { Error: errorSchema },
+    },
+  };
+}
+
+function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
+  const { method, path, access, tag, summary, query, body, isExtension } = route;
+  const pathParameters = parameterNames(path).map((name) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const queryParameters = Object.entries(query).map(([name, { schema, isOptional }]) => {
+    const { description, ...rest } = schema;
+    return {
+      name,
+      in: 'query',
+      required: !isOptional,
+      ...(description !== undefined && { description }),
+      schema: rest,
+    };
+  });
+  return {
+    operationId: `${method.toLowerCase()}${path.replace(/[^a-zA-Z]+([a-zA-Z]?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    tags: [tag],
+    summary,
+    description: accessNotes[access],
+    parameters: [...pathParameters, ...queryParameters],
+    ...(body !== undefined && {
+      requestBody: {
+        required: Array.isArray(body.schema['required']),
+        content: { 'application/json': { schema: body.schema } },
+      },
+    }),
+    responses: responses(route),
+    ...(access === 'public' && { security: [] }),
+    ...(isExtension && { 'x-leveret-extension': true }),
+  };
+}
+
+function responses({
+  method,
+  path,
+  access,
+  query,
+  body,
+  answers,
+}: RouteDescription): Readonly<Record<string, unknown>> {
+  const success: Readonly<Record<number, string>> = method === 'GET' ? { 200: 'OK' } : { 204: 'Done' };
+  const takesInput = body !== undefined || Object.keys(query).length > 0;
+  const all: Readonly<Record<number, string>> = {
+    ...(Object.keys(answers).some((status) => Number(status) < 300) ? {} : success),
+    ...answers,
+    ...(takesInput && { 400: 'The request cannot be carried out as it is' }),
+    ...(access !== 'public' && { 401: 'No login, a wrong one, or one that may not do this' }),
+    ...(path.includes('{') && { 404: 'There is no such object' }),
+    ...(body !== undefined && { 413: 'The body is too large' }),
+  };
+  return Object.fromEntries(
+    Object.entries(all).map(([status, description]) => [status, response(Number(status), description)]),
+  );
+}
+
+function response(status: number, description: string): Readonly<Record<string, unknown>> {
+  if (status === 204 || status === 201) return { description };
+  const schema = status >= 400 && status < 500 ? { $ref: '#/components/schemas/Error' } : {};
+  return { description, content: { 'application/json': { schema } } };
+}

@@ -1,0 +1,121 @@
+import type { JsonValue } from '../../broker/store.ts';
+import { DefinitionError } from '../../definitions/definition-error.ts';
+import { exportAll, exportVhost, type Sections } from '../../definitions/export.ts';
+import { importDefinitions } from '../../definitions/import.ts';
+import { type Api, virtualHost } from '../api.ts';
+import { badRequest } from '../http/api-error.ts';
+import { selectColumns } from '../http/columns.ts';
+import { JsonStream, listQuery } from '../http/listing.ts';
+import { Answer, noContent, type Route, route } from '../http/route.ts';
+import { type Field, optional, text } from '../http/schema.ts';
+import { Slices } from '../http/slices.ts';
+
+const tag = 'Definitions';
+const query = { columns: listQuery.columns, download: optional(text('Name of the file to save it as.')) };
+
+/** Everything but messages, as one JSON document (RabbitMQ page "Definitions"). */
+export function definitionRoutes(api: Api): readonly Route[] {
+  const answers = {
+    200: 'Imported; `skipped` tells what has no equivalent here',
+    204: 'Imported as a whole',
+  };
+  const take = async (json: JsonValue, into?: string): Promise<Answer> => {
+    try {
+      const report = await importDefinitions(api, json, into);
+      for (const { kind, name, vhost, reason } of report.skipped) {
+        api.logger.warn({ kind, name, vhost }, `definitions: ${kind} '${name}' was left out: ${reason}`);
+      }
+      if (report.skipped.length === 0) return noContent;
+      return new Answer(200, { imported: report.imported, skipped: report.skipped });
+    } catch (error) {
+      if (error instanceof DefinitionError) throw badRequest(error.message);
+      throw error;
+    }
+  };
+  const administrator = { access: 'administrator', tag } as const;
+  return ['/definitions', '/all-configuration'].flatMap((base) => [
+    route('GET', {
+      ...administrator,
+      path: base,
+      summary: 'Definitions of the whole broker',
+      query,
+      handle: (call) => written(exportAll(api), call.query),
+    }),
+    route('POST', {
+      ...administrator,
+      path: base,
+      summary: 'Adds definitions to what is there; nothing is deleted',
+      body: document(),
+      answers,
+      handle: ({ body }) => take(body),
+    }),
+    route('GET', {
+      ...administrator,
+      path: `${base}/{vhost}` as const,
+      summary: 'Definitions of one virtual host',
+      query,
+      handle: (call) => written(exportVhost(api, virtualHost(api, call.parameters.vhost)), call.query),
+    }),
+    route('POST', {
+      ...administrator,
+      path: `${base}/{vhost}` as const,
+      summary: 'Adds definitions to a virtual host',
+      body: document(),
+      answers,
+      handle: ({ parameters, body }) => take(body, parameters.vhost),
+    }),
+  ]);
+}
+
+/** A definition file. {@link importDefinitions} has better words for what is wrong with it. */
+function document(): Field<JsonValue> {
+  const sections = ['users', 'vhosts', 'permissions', 'topic_permissions', 'parameters', 'global_parameters'];
+  const topology = ['policies', 'queues', 'exchanges', 'bindings'];
+  const properties = Object.fromEntries(
+    [...sections, ...topology].map((name) => [name, { type: 'array', items: { type: 'object' } }]),
+  );
+  return { schema: { type: 'object', properties }, isOptional: false, read: (value) => value };
+}
+
+function written(
+  sections: Sections,
+  { columns, download }: { readonly columns: string | undefined; readonly download: string | undefined },
+): Answer {
+  const chosen = selectColumns(sections, columns);
+  const headers: Record<string, string> =
+    download === undefined
+      ? {}
+      : { 'content-disposition': `attachment; filename="${encodeURIComponent(download)}"` };
+  return new Answer(200, new JsonStream(chunks(chosen)), headers);
+}
+
+/** The document, bit by bit: there may be a hundred thousand queues in it. */
+async function* chunks(sections: Sections): AsyncIterable<string> {
+  const slices = new Slices();
+  let chunk = '{';
+  let isFirst = true;
+  for (const [name, section] of Object.entries(sections)) {
+    chunk += `${isFirst ? '' : ','}${JSON.stringify(name)}:`;
+    isFirst = false;
+    if (!isIterable(section)) {
+      chunk += JSON.stringify(section);
+      continue;
+    }
+    let separator = '[';
+    for (const row of section) {
+      chunk += separator + JSON.stringify(row);
+      separator = ',';
+      const pause = slices.next();
+      if (pause === undefined) continue;
+      yield chunk;
+      chunk = '';
+      await pause;
+    }
+    chunk += separator === '[' ? '[]' : ']';
+  }
+  yield `${chunk}}`;
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}

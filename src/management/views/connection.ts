@@ -1,0 +1,88 @@
+import type { Api } from '../api.ts';
+import type { ClientConnection, ClientTls, OpenChannel } from '../clients.ts';
+import type { Json } from '../http/columns.ts';
+import { trafficColumns } from '../stats/columns.ts';
+import type { Ranges } from '../stats/ranges.ts';
+import { channelMessageStats, counts } from './message-stats.ts';
+
+/** A connection that is open. */
+export function connectionView({ node, sampler }: Api, connection: ClientConnection, ranges: Ranges): Json {
+  const { client, tuning, user, vhost, bytesReceived, bytesSent } = connection;
+  const { ends, tls } = connection.transport;
+  const properties = client.table.toJSON();
+  const givenName = properties['connection_name'];
+  return {
+    name: connection.name,
+    node,
+    type: 'network',
+    protocol: 'AMQP 0-9-1',
+    state: connection.state,
+    user: user.name,
+    user_who_performed_action: user.name,
+    vhost: vhost.name,
+    ...(typeof givenName === 'string' && { user_provided_name: givenName }),
+    auth_mechanism: connection.mechanism,
+    host: ends.host,
+    port: ends.port,
+    peer_host: ends.peerHost,
+    peer_port: ends.peerPort,
+    ...tlsView(tls),
+    channels: connection.channelCount,
+    channel_max: tuning.channelMax,
+    frame_max: tuning.frameMax,
+    timeout: tuning.heartbeat,
+    client_properties: properties,
+    connected_at: connection.connectedAt,
+    send_pend: connection.unsentBytes,
+    ...counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
+  };
+}
+
+/** Node.js names a cipher suite as a whole, as TLS 1.3 does; RabbitMQ also names its parts. */
+function tlsView(tls: ClientTls | undefined): Json {
+  const certificate = tls?.certificate;
+  return {
+    ssl: tls !== undefined,
+    ssl_cipher: tls?.cipher ?? null,
+    ssl_hash: null,
+    ssl_key_exchange: null,
+    ssl_protocol: tls?.version.toLowerCase() ?? null,
+    peer_cert_issuer: certificate?.issuer ?? null,
+    peer_cert_subject: certificate?.subject ?? null,
+    peer_cert_validity:
+      certificate === undefined ? null : `${certificate.validFrom} - ${certificate.validTo}`,
+  };
+}
+
+/** A channel as lists show it. */
+export function channelView(
+  { node, sampler }: Api,
+  { connection, channel }: OpenChannel,
+  ranges: Ranges,
+): Json {
+  const { ends } = connection.transport;
+  return {
+    name: channel.name,
+    number: channel.number,
+    node,
+    user: connection.user.name,
+    user_who_performed_action: connection.user.name,
+    vhost: connection.vhost.name,
+    state: 'running',
+    connection_details: {
+      name: connection.name,
+      peer_host: ends.peerHost,
+      peer_port: ends.peerPort,
+    },
+    confirm: channel.isConfirming,
+    transactional: channel.isTransactional,
+    consumer_count: channel.consumerCount,
+    prefetch_count: channel.prefetch,
+    global_prefetch_count: channel.globalPrefetch,
+    messages_unacknowledged: channel.unackedCount,
+    messages_unconfirmed: channel.unconfirmedCount,
+    messages_uncommitted: channel.uncommittedCount,
+    acks_uncommitted: channel.uncommittedAckCount,
+    ...channelMessageStats(sampler.channels, channel, channel.currentStats(), ranges.msg_rates),
+  };
+}

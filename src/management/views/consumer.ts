@@ -1,0 +1,33 @@
+import type { Consumer } from '../../broker/consumer.ts';
+import type { Queue } from '../../broker/queue.ts';
+import type { Json } from '../http/columns.ts';
+
+/** A subscription, as in `GET /api/consumers`. */
+export function consumerView(node: string, queue: Queue, consumer: Consumer): Json {
+  const { channel } = consumer;
+  const isActive = !queue.singleActiveConsumer || queue.activeConsumer === consumer;
+  return {
+    arguments: consumer.arguments.toJSON(),
+    ack_required: !consumer.noAck,
+    active: isActive,
+    activity_status: activityStatus(queue, isActive),
+    channel_details: {
+      connection_name: channel.connectionName,
+      name: channel.name,
+      node,
+      number: channel.number,
+      peer_host: channel.peerHost,
+      peer_port: channel.peerPort,
+      user: channel.username,
+    },
+    consumer_tag: consumer.tag,
+    exclusive: consumer.exclusive,
+    prefetch_count: consumer.prefetch,
+    queue: { name: queue.name, vhost: queue.vhost.name },
+  };
+}
+
+function activityStatus(queue: Queue, isActive: boolean): string {
+  if (!queue.singleActiveConsumer) return 'up';
+  return isActive ? 'single_active' : 'waiting';
+}

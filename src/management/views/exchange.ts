@@ -1,0 +1,36 @@
+import type { Exchange } from '../../broker/exchange.ts';
+import type { Api } from '../api.ts';
+import type { Json } from '../http/columns.ts';
+import { exchangeColumns } from '../stats/columns.ts';
+import type { Ranges } from '../stats/ranges.ts';
+import { counts } from './message-stats.ts';
+
+/** An exchange as lists show it. */
+export function exchangeView({ sampler }: Api, vhost: string, exchange: Exchange, ranges: Ranges): Json {
+  const { publishIn, publishOut } = exchange.stats;
+  const { policy } = exchange.policies;
+  return {
+    name: exchange.name,
+    vhost,
+    type: exchange.type.name,
+    durable: exchange.durable,
+    auto_delete: exchange.autoDelete,
+    internal: exchange.internal,
+    arguments: exchange.arguments.toJSON(),
+    ...(policy !== undefined && { policy: policy.name }),
+    ...(publishIn > 0 && {
+      message_stats: counts(
+        sampler.exchanges,
+        exchange,
+        exchangeColumns,
+        [publishIn, publishOut],
+        ranges.msg_rates,
+      ),
+    }),
+  };
+}
+
+/** An exchange that is asked for by name. RabbitMQ fills the two lists with rates_mode = detailed only. */
+export function exchangeDetailsView(api: Api, vhost: string, exchange: Exchange, ranges: Ranges): Json {
+  return { ...exchangeView(api, vhost, exchange, ranges), incoming: [], outgoing: [] };
+}
