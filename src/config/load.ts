@@ -166,7 +166,8 @@ function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<st
   const entries = new Map<string, FileEntry>();
   for (const file of orFail(fileOrDirectory, filesOf)) {
     const content = orFail(file, (name) => readFileSync(name, 'utf8'));
-    for (const entry of parseConfigFile(content, basename(file)).flatMap(splitListener)) {
+    for (const line of parseConfigFile(content, basename(file)).flatMap(splitListener)) {
+      const entry = joinBackEnds(line, entries);
       const reason = reasonNotSupported(entry.key);
       if (fileKeys.has(entry.key) || listKey(entry.key) !== undefined) entries.set(entry.key, entry);
       else if (reason !== undefined) warnings.push(`${entry.place}: ${entry.key} has no effect: ${reason}`);
@@ -177,24 +178,53 @@ function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<st
   return joinLists(entries);
 }
 
-/** The key of the list that a line like `auth_mechanisms.1` is a part of, as settings have it: `auth_mechanisms.N`. */
+/**
+ * The key of the list that a line is a part of, as settings have it: `auth_mechanisms.N` for `auth_mechanisms.1`,
+ * `auth_oauth2.signing_keys.ID` for `auth_oauth2.signing_keys.mine`.
+ */
 function listKey(key: string): string | undefined {
-  const whole = key.replace(/\.\d+$/, '.N');
-  return whole !== key && fileKeys.has(whole) ? whole : undefined;
+  const [stem, last] = splitKey(key);
+  return (
+    [/^\d+$/.test(last) && `${stem}.N`, `${stem}.ID`].find(
+      (whole) => whole !== false && fileKeys.has(whole),
+    ) || undefined
+  );
+}
+
+/** What stands before the last dot, and behind it. */
+function splitKey(key: string): readonly [stem: string, last: string] {
+  const dot = key.lastIndexOf('.');
+  return [key.slice(0, Math.max(0, dot)), key.slice(dot + 1)];
 }
 
 /** The lines of a list become one entry, in the order of their numbers. */
 function joinLists(entries: ReadonlyMap<string, FileEntry>): ReadonlyMap<string, FileEntry> {
-  const number = ({ key }: FileEntry): number => Number(key.slice(key.lastIndexOf('.') + 1));
+  const number = ({ key }: FileEntry): number => Number(splitKey(key)[1]) || 0;
   const joined = new Map(entries);
   for (const entry of [...entries.values()].sort((a, b) => number(a) - number(b))) {
     const key = listKey(entry.key);
     if (key === undefined) continue;
+    const item = key.endsWith('.ID') ? `${splitKey(entry.key)[1]}=${entry.value}` : entry.value;
     const before = joined.get(key);
-    const value = before === undefined ? entry.value : `${before.value},${entry.value}`;
-    joined.set(key, { ...entry, ...before, key, value });
+    joined.set(key, {
+      ...entry,
+      ...before,
+      key,
+      value: before === undefined ? item : `${before.value},${item}`,
+    });
   }
   return joined;
+}
+
+/**
+ * `auth_backends.1.authn = http` and `auth_backends.1.authz = internal` are one choice:
+ * `auth_backends.1 = authn=http+authz=internal`.
+ */
+function joinBackEnds(entry: FileEntry, before: ReadonlyMap<string, FileEntry>): FileEntry {
+  const [, key, role] = /^(auth_backends\.\d+)\.(authn|authz)$/.exec(entry.key) ?? [];
+  if (key === undefined) return entry;
+  const other = before.get(key)?.value.includes('=') ? `${before.get(key)?.value}+` : '';
+  return { ...entry, key, value: `${other}${role}=${entry.value}` };
 }
 
 function filesOf(fileOrDirectory: string): string[] {

@@ -1,5 +1,6 @@
 import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
 import { logLevels } from '../logging.ts';
+import { readAuthenticationSettings } from './authentication-settings.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
 import {
@@ -260,6 +261,7 @@ export function readSettings(read: SettingReader) {
       doc: 'Virtual host that is created at the first start.',
       chapter: 'Access',
     }),
+    authentication: readAuthenticationSettings(read),
     loopbackUsers: read({
       flag: 'loopback-users',
       fileKeys: ['loopback_users', 'loopback_users.guest'],

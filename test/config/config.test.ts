@@ -41,6 +41,12 @@ describe('sources', () => {
       webSocket: true,
       webSocketOrigins: undefined,
       managementTls: undefined,
+      authentication: {
+        backEnds: undefined,
+        http: undefined,
+        oauth2: undefined,
+        cache: { backEnd: undefined, ttlMs: undefined, refusals: undefined },
+      },
       login: {
         mechanisms: undefined,
         from: 'distinguished_name',
@@ -305,5 +311,40 @@ describe('TLS', () => {
       config({ file: 'ssl_options.versions.1 = tlsv1.2\nssl_options.versions.2 = sslv3' }),
     ).toThrow('leveret.conf:1: ssl_options.versions.N: "tlsv1.2,sslv3" is not a list, each one of tlsv1.3');
     expect(() => config({ file: 'ssl_options.verify.1 = verify_peer' })).toThrow('unknown key');
+  });
+});
+
+describe('authentication back ends', () => {
+  it('are set as in rabbitmq.conf', () => {
+    writeFileSync(join(directory, 'key.pem'), 'a key');
+    const file = [
+      'auth_backends.1 = cache',
+      'auth_backends.2.authn = rabbit_auth_backend_oauth2',
+      'auth_backends.2.authz = internal',
+      'auth_backends.3 = internal',
+      'auth_http.http_method = post',
+      'auth_http.user_path = https://example.org/user',
+      'auth_http.vhost_path = https://example.org/vhost',
+      'auth_http.resource_path = https://example.org/resource',
+      'auth_cache.cached_backend = rabbit_auth_backend_http',
+      'auth_cache.cache_ttl = 5000',
+      'auth_oauth2.resource_server_id = rabbitmq',
+      `auth_oauth2.signing_keys.mine = ${join(directory, 'key.pem')}`,
+      'auth_oauth2.preferred_username_claims.1 = email',
+    ].join('\n');
+    const { backEnds, http, cache, oauth2 } = config({ file }).authentication;
+    expect(backEnds).toEqual(['cache', { authentication: 'oauth2', authorization: 'internal' }, 'internal']);
+    expect(http).toMatchObject({ method: 'post', userPath: 'https://example.org/user' });
+    expect(cache).toMatchObject({ backEnd: 'http', ttlMs: 5000 });
+    expect(oauth2).toMatchObject({ resourceServerId: 'rabbitmq', usernameClaims: ['email'] });
+    expect(oauth2?.signingKeys).toEqual(new Map([['mine', 'a key']]));
+  });
+
+  it('need all they need', () => {
+    expect(() => config({ flags: { 'auth-http-user-path': 'http://example.org/' } })).toThrow(
+      'the HTTP service needs auth_http.user_path, auth_http.vhost_path and auth_http.resource_path',
+    );
+    expect(() => config({ file: 'auth_http.user_path = example.org' })).toThrow('is not a URL');
+    expect(() => config({ file: 'auth_backends.1 = ldap' })).toThrow('is not a list, each one of internal');
   });
 });
