@@ -9,6 +9,7 @@ import { type Limits, NodeFigures } from './node-figures.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { definitionRoutes } from './routes/definitions.ts';
+import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -106,6 +107,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...queueRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
+    ...delayedRoutes(api),
     ...vhostRoutes(api),
     ...userRoutes(api),
     ...permissionRoutes(api),
