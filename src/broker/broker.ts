@@ -16,6 +16,7 @@ import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
 import { OffsetStamp } from './streams/offset-stamp.ts';
 import { SegmentCache } from './streams/segment-cache.ts';
+import { TurnBudget } from './streams/turn-budget.ts';
 import { type BrokerContext, VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
@@ -41,6 +42,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
+  readonly turnBudget: TurnBudget = new TurnBudget();
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly events: EventHub;

@@ -427,7 +427,10 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   }
 
   takeBack(message: Message, enqueuedAt: number, expiresAt: number): void {
-    this.backlog.logFor(message.priority).appendRetried(message, enqueuedAt, expiresAt);
+    const log = this.backlog.logFor(message.priority);
+    // Its id counts again; it comes back even if another message has taken that meanwhile.
+    this.deduplicator?.admit(message, log);
+    log.appendRetried(message, enqueuedAt, expiresAt);
     if (this.#hasLengthLimit) this.#dropHead();
     if (!this.isTouched) this.vhost.broker.touch(this);
   }

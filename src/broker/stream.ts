@@ -16,14 +16,11 @@ import { StreamSegments } from './streams/stream-segments.ts';
 import { type StreamSettings, streamSettings } from './streams/stream-settings.ts';
 import { TrackedOffsets } from './streams/tracked-offsets.ts';
 
-/** Messages that one stream looks at in a row before other queues and sockets get their turn. */
-const messagesPerTurnMax = 2048;
-
 /** Messages that one consumer is given before the next one has its turn. */
 const messagesPerReader = 256;
 
 /** A segment that has to be read from the store counts as so many messages. */
-const readWeight = 256;
+const readWeight = 128;
 
 /** Messages that are on disk once a commit is. */
 interface PendingCommit {
@@ -207,13 +204,13 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   override drain(_now: number): void {
     this.#advance();
-    let left = messagesPerTurnMax;
+    const { turnBudget } = this.vhost.broker;
     for (let reader = this.#ready[0]; reader !== undefined; reader = this.#ready[0]) {
-      if (left <= 0) {
+      if (turnBudget.left <= 0) {
         this.vhost.broker.touch(this);
         return;
       }
-      left -= this.#feed(reader, Math.min(left, messagesPerReader));
+      turnBudget.spend(this.#feed(reader, Math.min(turnBudget.left, messagesPerReader)));
       this.#ready.shift();
       if (!this.#hasCapacity(reader)) continue;
       if (reader.position < this.#committedEnd) this.#ready.push(reader);
@@ -237,8 +234,11 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     while (looked < budget && reader.position < end && consumer.hasCapacity) {
       let { segment } = reader;
       if (segment?.slab === undefined || reader.position >= segment.endSequence) {
-        if (this.#inMemory(reader.position) === undefined) cost += readWeight;
-        segment = this.#locate(reader.position);
+        segment = this.#inMemory(reader.position);
+        if (segment === undefined) {
+          cost += readWeight;
+          segment = this.#readFor(reader);
+        }
         reader.segment = segment;
         if (segment === undefined) {
           // Nothing up to the end can be read any more, which the store has reported.
@@ -258,6 +258,13 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       consumer.deliver(this, segment, index, false);
     }
     return cost + looked;
+  }
+
+  #readFor(reader: StreamReader): Segment | undefined {
+    const { segmentCache } = this.vhost.broker;
+    const segment = segmentCache.read(this.#log, reader.position, this.#committedEnd);
+    if (segment !== undefined) segmentCache.readAhead(reader, segment, this.#committedEnd);
+    return segment;
   }
 
   override get(): Taken | undefined {

@@ -70,6 +70,7 @@ import { Stream } from './stream.ts';
 import { checkSegmentBytes } from './stream-rules.ts';
 import type { OffsetStamp } from './streams/offset-stamp.ts';
 import type { SegmentCache } from './streams/segment-cache.ts';
+import type { TurnBudget } from './streams/turn-budget.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -96,6 +97,7 @@ export interface BrokerContext {
   /** What all streams share. */
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp;
+  readonly turnBudget: TurnBudget;
   readonly churn: Churn;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;

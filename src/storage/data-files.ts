@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compactIfSparse } from './compaction.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
@@ -53,7 +54,7 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
     opened.push(logStates);
     const definitions = await openSmall(join(directory, 'definitions.mdb'), mustExist, log);
     opened.push(definitions);
-    const rows = await openSmall(join(directory, 'rows.mdb'), false, log);
+    const rows = await openRows(join(directory, 'rows.mdb'), log);
     opened.push(rows);
     const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
     const [first, ...rest] = generations;
@@ -124,6 +125,16 @@ async function openSmall(path: string, mustExist: boolean, log: StoreLog): Promi
     return environment;
   } catch (error) {
     await environment.close();
+    throw error;
+  }
+}
+
+async function openRows(path: string, log: StoreLog): Promise<Environment> {
+  const rows = await openSmall(path, false, log);
+  try {
+    return (await compactIfSparse(rows, path, log)) ? openEnvironment(path, SMALL_MAP_BYTES) : rows;
+  } catch (error) {
+    await rows.close();
     throw error;
   }
 }

@@ -19,12 +19,15 @@ export function prefetchEntries(log: Log, from: number, to: number): void {
 async function prefetchSpan(span: Span, from: number, to: number): Promise<void> {
   const { logId, generation } = span;
   const recordBytes = span.bytes / span.records;
-  const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes));
+  const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes), Math.floor(span.entryRecords));
   const end = Math.min(to, from + Math.ceil(BYTES_MAX / recordBytes));
   const positions: Buffer[] = [];
   for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
   await generation.prefetch(positions);
   if (generation.isClosing) return;
   const range = { start: entryPosition(logId, from), end: entryPosition(logId, end) };
-  await generation.prefetch([...generation.environment.getKeys(range)]);
+  const keys = [...generation.environment.getKeys(range)];
+  // Entries that are larger than a page have fewer keys to look for, the next time.
+  if (keys.length > 0) span.entryRecords = (end - from) / keys.length;
+  await generation.prefetch(keys);
 }

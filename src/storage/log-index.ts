@@ -23,6 +23,8 @@ export interface Span extends SpanTotals {
   readonly generation: Generation;
   /** About how many of `bytes` are still owed to somebody. */
   liveBytes: number;
+  /** About how many records an entry has, as far as was seen when it was read. */
+  entryRecords: number;
   /** It stands in the spans of its log: something of it is owed. */
   isLive: boolean;
 }
@@ -102,7 +104,7 @@ export class LogIndex {
 
   /** Notes at once all that a generation holds of a log, at start. */
   addSpan(generation: Generation, totals: SpanTotals): void {
-    this.#insert({ ...totals, generation, liveBytes: totals.bytes, isLive: false });
+    this.#insert({ ...totals, generation, liveBytes: totals.bytes, entryRecords: 1, isLive: false });
     generation.entryBytes += totals.bytes;
     generation.liveBytes += totals.bytes;
   }
@@ -122,6 +124,7 @@ export class LogIndex {
       persistentCount: 0,
       persistentBodyBytes: 0,
       liveBytes: 0,
+      entryRecords: 1,
       isLive: false,
     };
     this.#insert(span);

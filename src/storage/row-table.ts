@@ -19,7 +19,7 @@ const APPLY_ROWS = 4096;
 const APPLY_AFTER_MS = 100;
 
 /** Memory for changes that are on disk in the journal only: above it, commits with further rows wait. */
-const BACKLOG_BYTES_MAX = 32 * 2 ** 20;
+const BACKLOG_BYTES_MAX = 8 * 2 ** 20;
 
 /** How soon a file system that was full is tried again. */
 const FULL_RETRY_MS = 500;

@@ -7,6 +7,7 @@ import {
   delivered,
   diskUse,
   firstMessage,
+  heldRate,
   latencies,
   ms,
   perSecond,
@@ -26,6 +27,7 @@ const deduplicated =
   '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 const backlogQueue = 'bench.q-0';
+const streamMessages = '--messages 300000';
 
 function load(options: string, metrics: readonly Metric[], label?: string): Step {
   return label === undefined ? { kind: 'load', options, metrics } : { kind: 'load', options, metrics, label };
@@ -247,6 +249,56 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'stream',
+    measures:
+      '1 KiB messages published to a stream with confirms (window 1,000), then read whole by 1, 5 and 20 consumers',
+    ceiling: false,
+    steps: [
+      load(`--stream --publish-only ${streamMessages} --persistent --confirm 1000 ${acked}`, [
+        confirmed,
+        cpuPerConfirm,
+      ]),
+      ...[1, 5, 20].map((readers) =>
+        load(`--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`, [
+          { ...delivered, label: `delivered to ${readers}, k/s` },
+          { ...cpuPerDelivery, label: `CPU us per delivery to ${readers}` },
+        ]),
+      ),
+      load('--delete-only', []),
+    ],
+  },
+  {
+    name: 'stream, 100 readers',
+    measures:
+      '100 consumers read on from different places of a long stream (--millions), while 5,000 messages a second are published',
+    ceiling: false,
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(`--stream --publish-only --messages {backlog} --persistent --confirm 1000 ${acked}`, [
+        confirmed,
+        { ...rssPeak, label: 'RssAnon filling at most, MiB' },
+      ]),
+      load(
+        `--stream --keep --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 1 ${acked}`,
+        [
+          ms('confirm_p50_us', 'confirm p50 ms, 1 reader at the end'),
+          ms('confirm_p99_us', 'confirm p99 ms, 1 reader at the end'),
+        ],
+      ),
+      load(
+        `--stream-places {backlog} --first-id 1 --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 100 --keep ${acked}`,
+        [
+          ms('confirm_p50_us', 'confirm p50 ms, 100 readers'),
+          ms('confirm_p99_us', 'confirm p99 ms, 100 readers'),
+          { ...delivered, label: 'delivered to 100, k/s' },
+          { ...rssPeak, label: 'RssAnon with 100 readers at most, MiB' },
+        ],
+      ),
+      load('--delete-only', []),
+    ],
+  },
+  {
     name: 'stall over a backlog',
     measures:
       '10,000 persistent messages a second in and out of a queue that holds a backlog: the longest pauses',
@@ -267,14 +319,18 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'backlog',
-    measures: 'persistent 1 KiB messages published, left alone over two restarts, and drained',
+    measures:
+      'persistent 1 KiB messages published, left alone over two restarts, and drained; the same in and out first',
     ceiling: 'lmdb',
     fresh: true,
     repetitionsMax: 1,
     steps: [
+      ...flow(`${persistent} --confirm 1000 ${acked}`, [
+        { ...delivered, label: 'in and out without a backlog, k/s' },
+      ]),
       load(
         `--publish-only --messages {backlog} ${persistent} --confirm 1000`,
-        [confirmed, ...tenths('confirmed'), { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
+        [confirmed, ...tenths('confirmed'), heldRate, { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
         'published',
       ),
       { kind: 'disk-use', settleSeconds: 0, metrics: [{ ...diskUse, label: 'disk used when full, MiB' }] },

@@ -13,6 +13,7 @@ import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
 import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/store.ts';
 import { OffsetStamp } from '../../src/broker/streams/offset-stamp.ts';
 import { SegmentCache } from '../../src/broker/streams/segment-cache.ts';
+import { TurnBudget } from '../../src/broker/streams/turn-budget.ts';
 import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
   type BasicProperties,
@@ -58,6 +59,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
   readonly segmentCache = new SegmentCache(this.store, this.slabs);
   readonly offsetStamp = new OffsetStamp();
+  readonly turnBudget = new TurnBudget();
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
   readonly isDiskBehind = false;

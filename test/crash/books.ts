@@ -1,4 +1,5 @@
 import { QueueLedger, Tally } from './ledger.ts';
+import { StreamLedger } from './stream-ledger.ts';
 
 /** What is known of a durable definition: its request was answered, or it was sent and the broker died. */
 export type Existence = 'there' | 'gone' | 'unknown';
@@ -21,6 +22,7 @@ export class Books {
   readonly work = new QueueLedger('work');
   readonly rejects = new QueueLedger('rejects', 'any');
   readonly tx = new QueueLedger('tx');
+  readonly stream = new StreamLedger();
   /** Rejected in `work`, and whether confirmed: in `rejects` by now, or still in `work`. */
   readonly rejected = new Map<number, boolean>();
   /** The transaction whose tx.commit has not been answered. */

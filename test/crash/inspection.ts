@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import amqplib, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { type Books, numberOf } from './books.ts';
 import type { Found, QueueLedger } from './ledger.ts';
+import { inspectStream } from './stream-workload.ts';
 import { ttlMs } from './workload.ts';
 
 /** Of what is found, this much is acknowledged, so that queues keep holes and do not grow forever. */
@@ -25,6 +26,7 @@ export async function inspect(
   connection.on('error', () => {});
   try {
     await inspectQueues(connection, books, random, afterCrash);
+    await inspectStream(connection, books);
     await checkGone(connection, 'transient');
     await inspectDefinitions(connection, books);
   } finally {

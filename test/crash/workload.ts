@@ -3,6 +3,7 @@ import { AMQPClient } from '@cloudamqp/amqp-client';
 import amqplib, { type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { type Books, bodyOf, numberOf } from './books.ts';
 import type { Delivered, QueueLedger } from './ledger.ts';
+import { declareStream, publishToStream, readStream } from './stream-workload.ts';
 
 /** Time to live in the queue `ttl`. */
 export const ttlMs = 60;
@@ -39,11 +40,13 @@ export class Workload {
     this.#books.hasTopology = true;
     const { plain, fanA, fanB, ttl, work } = this.#books;
     const producer = await this.#connect();
+    await readStream(await this.#connect(), this.#books);
     await this.#consume();
     this.#run(this.#publish(producer, '', 'plain', [plain], 'never'));
     this.#run(this.#publish(producer, 'fan', '', [fanA, fanB], 'never'));
     this.#run(this.#publish(producer, '', 'ttl', [ttl], 'never'));
     this.#run(this.#publish(producer, '', 'work', [work], 'perhaps'));
+    this.#run(publishToStream(producer, this.#books, this.#random));
     this.#run(this.#publishTransient(await this.#connect()));
     this.#run(this.#define(await this.#connect()));
     this.#txClient = new AMQPClient(this.#url);
@@ -239,5 +242,6 @@ async function declareTopology(url: string): Promise<void> {
   await channel.bindQueue('rejects', 'letters', 'work');
   await channel.assertQueue('ttl', { messageTtl: ttlMs, deadLetterExchange: 'letters' });
   await channel.assertQueue('work', { deadLetterExchange: 'letters' });
+  await declareStream(connection);
   await connection.close();
 }

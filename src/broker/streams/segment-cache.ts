@@ -1,10 +1,13 @@
 import type { MessageLog } from '../queues/message-log.ts';
 import { Segment } from '../queues/segment.ts';
-import { type SlabPool, segmentBytes } from '../queues/slab.ts';
+import type { SlabPool } from '../queues/slab.ts';
 import type { Store } from '../store.ts';
 
-/** A segment for each of a hundred readers at different places. */
+/** A segment for each of a hundred readers at different places: most have up to 256 KiB. */
 export const cacheBytesMax = 32 * 1024 * 1024;
+
+/** Entries are read until there is so much: one, as a rule, of a stream that was written fast. */
+const readBytes = 128 * 1024;
 
 /** Segments of streams that were written in small pieces are small: so many are looked through at most. */
 const cachedSegmentsMax = 512;
@@ -45,7 +48,7 @@ export class SegmentCache {
 
   /** Reads the segment that has the first record in `[from, to)`; undefined when the store has none there. */
   read(log: MessageLog, from: number, to: number): Segment | undefined {
-    const entries = this.#store.read(log.id, from, to, segmentBytes);
+    const entries = this.#store.read(log.id, from, to, readBytes);
     const first = entries[0];
     if (first === undefined) return undefined;
     let end = first.firstSequence;
@@ -64,8 +67,17 @@ export class SegmentCache {
       this.#slabs,
     );
     this.#add(segment);
-    if (end < to) this.#store.prefetch(log.id, end, Math.min(end + readAheadSegments * count, to));
     return segment;
+  }
+
+  /** Keeps the disk ahead of a reader that goes on to `to` and has just come to a segment that was read back. */
+  readAhead(reader: { announcedTo: number }, { log, count, endSequence }: Segment, to: number): void {
+    const from = Math.max(reader.announcedTo, endSequence);
+    const until = Math.min(endSequence + readAheadSegments * count, to);
+    // In halves, so that not every segment costs a call.
+    if (from >= until || (until < to && (until - from) * 2 < readAheadSegments * count)) return;
+    reader.announcedTo = until;
+    this.#store.prefetch(log.id, from, until);
   }
 
   #add(segment: Segment): void {

@@ -10,6 +10,8 @@ export class StreamReader {
   position: number;
   /** Where {@link position} was found last. */
   segment: Segment | undefined;
+  /** The store has been told that what lies below will be read. */
+  announcedTo = 0;
 
   /** Offsets that the consumer has and did not settle, ascending; undefined when nobody keeps track. */
   readonly #unsettled: Set<number> | undefined;

@@ -6,6 +6,7 @@ import {
   fastify,
   type HTTPMethods,
 } from 'fastify';
+import { actAs } from '../../administration/acting-user.ts';
 import { AdministrationError } from '../../administration/administration-error.ts';
 import { PolicyError } from '../../broker/policies/policy.ts';
 import type { JsonValue } from '../../broker/store.ts';
@@ -130,7 +131,8 @@ async function handle(
   const { headers, body } = request;
   const query = queryOf(request.query);
   const text = typeof body === 'string' ? body : '';
-  return answer(reply, await route.run({ parameters, query, body: text, principal, headers }));
+  const run = () => route.run({ parameters, query, body: text, principal, headers });
+  return answer(reply, await (principal === undefined ? run() : actAs(principal.username, run)));
 }
 
 /** 405 before anything else is looked at, the login included. */

@@ -3,6 +3,7 @@ import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 import { exchangeColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
+import { deduplicationView } from './deduplication.ts';
 import { counts } from './message-stats.ts';
 
 /** An exchange as lists show it. */
@@ -18,6 +19,8 @@ export function exchangeView({ sampler }: Api, vhost: string, exchange: Exchange
     internal: exchange.internal,
     arguments: exchange.arguments.toJSON(),
     ...(policy !== undefined && { policy: policy.name }),
+    ...(exchange.delayed !== undefined && { messages_delayed: exchange.delayed.count }),
+    ...(exchange.deduplicator !== undefined && { cache_info: deduplicationView(exchange.deduplicator) }),
     ...(publishIn > 0 && {
       message_stats: counts(
         sampler.exchanges,

@@ -50,11 +50,8 @@ export function overviewView(api: Api, principal: Principal, ranges: Ranges): Js
 }
 
 export function exchangeTypesView(): readonly Json[] {
-  return [...exchangeTypes.keys()].sort().map((name) => ({
-    name,
-    description: `AMQP ${name} exchange, as per the AMQP specification`,
-    enabled: true,
-  }));
+  const types = [...exchangeTypes.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  return types.map(({ name, description }) => ({ name, description, enabled: true }));
 }
 
 /** Where the HTTP API itself is served. */

@@ -4,6 +4,7 @@ import type { ClientConnection } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
+import { deduplicationView } from './deduplication.ts';
 import { lengthCounts, queueMessageStats } from './message-stats.ts';
 
 /** A queue as lists show it. */
@@ -24,6 +25,10 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
         }),
     ...(owner !== undefined && {
       owner_pid_details: ownerView(owner),
+    }),
+    ...(queue.delayed !== undefined && { messages_delayed: queue.delayed.count }),
+    ...(queue.deduplicator !== undefined && {
+      message_deduplication_cache_info: deduplicationView(queue.deduplicator),
     }),
     message_bytes_ready: queue.readyBytes,
     ...lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),

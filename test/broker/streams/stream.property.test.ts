@@ -161,6 +161,8 @@ class Comparison {
   }
 
   async take(step: Step): Promise<void> {
+    // What streams may do in a turn is limited.
+    await new Promise((resolve) => setImmediate(resolve));
     switch (step.do) {
       case 'publish':
         await this.#publish(step.count, step.bytes);

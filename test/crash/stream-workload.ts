@@ -1,0 +1,95 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import { type Books, bodyOf, numberOf } from './books.ts';
+import { type Streamed, streamBytesMax, streamSegmentBytes } from './stream-ledger.ts';
+
+/** How long an inspection waits for messages. */
+const inspectionTimeoutMs = 20_000;
+
+const streamArguments = {
+  'x-queue-type': 'stream',
+  'x-max-length-bytes': streamBytesMax,
+  'x-stream-max-segment-size-bytes': streamSegmentBytes,
+};
+
+/** Declares the stream; it is there after the first time. */
+export async function declareStream(connection: ChannelModel): Promise<void> {
+  const channel = await connection.createChannel();
+  await channel.assertQueue('stream', { durable: true, arguments: streamArguments });
+  await channel.close();
+}
+
+function streamed({ content, properties }: ConsumeMessage): Streamed {
+  return { offset: Number(properties.headers?.['x-stream-offset']), number: numberOf(content) };
+}
+
+/** Publishes with confirms, transient messages too, until the connection breaks. */
+export async function publishToStream(connection: ChannelModel, books: Books, random: () => number) {
+  const channel = await connection.createConfirmChannel();
+  channel.on('error', () => {});
+  const { stream } = books;
+  for (;;) {
+    const count = 1 + Math.floor(random() * 15);
+    for (let i = 0; i < count; i++) {
+      const number = books.nextNumber();
+      stream.published(number);
+      channel.sendToQueue('stream', bodyOf(number), { persistent: i % 2 === 0 }, (error) => {
+        if (error !== null) return;
+        books.tally.confirmed++;
+        stream.confirmed(number);
+      });
+    }
+    if (random() < 0.5) await channel.waitForConfirms();
+    await delay(random() * 10);
+  }
+}
+
+/** One consumer that sees what is new, and one that goes on where it was. */
+export async function readStream(connection: ChannelModel, books: Books): Promise<void> {
+  const { stream } = books;
+  const channel = await connection.createChannel();
+  channel.on('error', () => {});
+  await channel.prefetch(100);
+  let isFirst = true;
+  const track = (message: ConsumeMessage | null) => {
+    if (message === null) return;
+    const { offset, number } = streamed(message);
+    if (isFirst) stream.resumed(offset);
+    isFirst = false;
+    stream.shown({ offset, number });
+    channel.ack(message);
+    stream.settledBelow = offset + 1;
+  };
+  const tracking = { 'x-stream-automatic-offset-tracking': true, 'x-stream-offset': 'first' };
+  await channel.consume('stream', track, { consumerTag: 'tracked', arguments: tracking });
+  const watch = (message: ConsumeMessage | null) => {
+    if (message === null) return;
+    stream.shown(streamed(message));
+    channel.ack(message);
+  };
+  await channel.consume('stream', watch, { arguments: { 'x-stream-offset': 'next' } });
+}
+
+/** Reads the whole stream and compares. @throws Error saying what is wrong */
+export async function inspectStream(connection: ChannelModel, books: Books): Promise<void> {
+  const channel = await connection.createChannel();
+  const { messageCount } = await channel.checkQueue('stream');
+  await channel.prefetch(1000);
+  const found: Streamed[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`the stream says ${messageCount} messages and gave ${found.length}`));
+    }, inspectionTimeoutMs);
+    if (messageCount === 0) resolve();
+    const take = (message: ConsumeMessage | null) => {
+      if (message === null) return reject(new Error('the stream went away'));
+      channel.ack(message);
+      if (found.push(streamed(message)) === messageCount) resolve();
+    };
+    channel.consume('stream', take, { arguments: { 'x-stream-offset': 'first' } }).catch(reject);
+  });
+  clearTimeout(timer);
+  await channel.close();
+  books.stream.check(found);
+}
