@@ -148,10 +148,12 @@ describe('tracked offsets', () => {
     const first = await Reader.open(tracked, { tag: 'me', acknowledges: false });
     await first.offsets(5);
     await first.channel.cancel('me');
+    await publish(['new']);
     for (const message of first.seen) first.channel.ack(message);
+    await first.channel.checkQueue('s');
+    expect(first.seen.length).toBe(5);
     await first.channel.close();
     const second = await Reader.open(tracked, { tag: 'me' });
-    await publish(['new']);
     expect(await second.offsets(1)).toEqual([5]);
   });
 
