@@ -1,6 +1,6 @@
 import type { Broker } from './broker/broker.ts';
 import type { DelayLine } from './broker/delays/delay-line.ts';
-import { Message } from './broker/message.ts';
+import { recordMessage } from './broker/delays/delayed-record.ts';
 import { defaultVirtualHost } from './broker/names.ts';
 import { type BasicProperties, decodeProperties } from './protocol/basic-properties.ts';
 
@@ -75,7 +75,7 @@ function findLine(broker: Broker, place: DelayPlace): DelayLine | undefined {
 }
 
 function describe(record: Buffer): Omit<DelayedMessage, 'id' | 'dueAt'> {
-  const message = Message.fromRecord(record, 0, record.length);
+  const message = recordMessage(record);
   const { exchange, routingKey, frames, propertiesStart, propertiesEnd, body } = message;
   return { exchange, routingKey, properties: decodeProperties(frames, propertiesStart, propertiesEnd), body };
 }

@@ -26,7 +26,7 @@ export function certificateName(certificate: X509Certificate, login: Certificate
         login.alternativeNameIndex ?? 0
       ];
     default:
-      return distinguishedName(certificate);
+      return distinguishedName(certificate.subject) || undefined;
   }
 }
 
@@ -47,32 +47,31 @@ const attributeTypes: ReadonlyMap<string, string> = new Map([
   ['organizationIdentifier', '2.5.4.97'],
 ]);
 
-/** From the most special part to the most general (RFC 4514): `CN=ann,O=Leveret`. */
-function distinguishedName(certificate: X509Certificate): string | undefined {
-  const parts = subject(certificate).map((attributes) =>
-    attributes.map(
-      ({ type, value }) => `${attributeTypes.get(type) ?? type.toUpperCase()}=${escaped(value)}`,
-    ),
+/**
+ * A subject or an issuer, as Node.js writes it, in RabbitMQ's way: from the most special part to the most general
+ * (RFC 4514), as in `CN=ann,O=Leveret`.
+ */
+export function distinguishedName(name: string): string {
+  const parts = partsOf(name).map((attributes) =>
+    attributes
+      .map(({ type, value }) => `${attributeTypes.get(type) ?? type.toUpperCase()}=${escaped(value)}`)
+      .join('+'),
   );
-  return parts.length === 0
-    ? undefined
-    : parts
-        .reverse()
-        .map((part) => part.join('+'))
-        .join(',');
+  return parts.reverse().join(',');
 }
 
 function commonName(certificate: X509Certificate): string | undefined {
-  const names = subject(certificate)
+  const names = partsOf(certificate.subject)
     .flat()
     .filter(({ type }) => type === 'CN');
   return names.length === 0 ? undefined : names.map(({ value }) => value).join(',');
 }
 
 /** Node.js writes a part a line, its attributes with ` + ` between, and values with RFC 4514's escapes. */
-function subject({ subject: text }: X509Certificate): Attribute[][] {
-  if (text === '' || text === undefined) return [];
-  return text.split('\n').map((line) =>
+function partsOf(name: string): Attribute[][] {
+  // A certificate without a subject has none here either, whatever the types say.
+  if (!name) return [];
+  return name.split('\n').map((line) =>
     line.split(' + ').map((attribute) => {
       const separator = attribute.indexOf('=');
       return { type: attribute.slice(0, separator), value: unescaped(attribute.slice(separator + 1)) };

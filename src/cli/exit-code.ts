@@ -11,6 +11,8 @@ export const ExitCode = {
   NoUser: 67,
   /** A broker cannot be reached, or a port is taken. */
   Unavailable: 69,
+  /** What is to be added is there already. */
+  Software: 70,
   /** A file or directory cannot be made or written. */
   CannotCreate: 73,
   /** The configuration file or the environment is wrong. */

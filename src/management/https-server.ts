@@ -4,9 +4,15 @@ import type { Logger } from '../logger.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { certificateRefusal, describeTlsFailure } from '../tls/failure.ts';
 
+/** Without a byte from the client. */
+const handshakeTimeoutMs = 10_000;
+
 /** A server of HTTP over TLS, its certificates kept up to date. */
 export function createHttpsServer(certificates: Certificates, handler: RequestListener, log: Logger): Server {
-  const server = createServer(certificates.serverOptions, handler);
+  const server = createServer(
+    { ...certificates.serverOptions, handshakeTimeout: handshakeTimeoutMs },
+    handler,
+  );
   certificates.attach(server);
   // Before the server's own listener, which begins to read requests.
   server.prependListener('secureConnection', (socket) => {

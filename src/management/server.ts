@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
 import type { Certificates } from '../tls/certificates.ts';
-import type { Api, ListenerInfo } from './api.ts';
+import type { Api } from './api.ts';
+import type { ListenerInfo } from './clients.ts';
 import { Authorization } from './http/authorization.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import type { Route } from './http/route.ts';
@@ -9,6 +10,7 @@ import { type Limits, NodeFigures } from './node-figures.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { definitionRoutes } from './routes/definitions.ts';
+import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -85,7 +87,7 @@ export class Management {
     });
     this.#servers.push(server);
     const protocol = certificates === undefined ? 'http' : 'https';
-    this.#listeners.push({ protocol, host, port: server.port });
+    this.#listeners.push({ protocol, host, port: server.port, certificates });
     return server;
   }
 
@@ -106,6 +108,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...queueRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
+    ...delayedRoutes(api),
     ...vhostRoutes(api),
     ...userRoutes(api),
     ...permissionRoutes(api),

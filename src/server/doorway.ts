@@ -160,6 +160,8 @@ class Visitor {
     this.#isDone = true;
     this.#deadline.cancel();
     this.#socket.off('error', this.#failed);
+    // Under a TLS socket it is nobody's any more, and must not end the process.
+    if (this.#tlsServer !== undefined) this.#socket.on('error', () => {});
     this.#socket.off('close', this.#closed);
     this.#gone();
   }

@@ -1,4 +1,4 @@
-import type { Message } from '../message.ts';
+import { Message } from '../message.ts';
 import { recordBytes, writeRecord } from '../queues/segment.ts';
 import { RecordFlag } from '../record.ts';
 
@@ -8,4 +8,9 @@ export function recordOf(message: Message, enqueuedAt: number, expiresAt: number
   const flags = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
   writeRecord(record, 0, message, 0, enqueuedAt, expiresAt, flags);
   return record;
+}
+
+/** The message of a {@link recordOf record}: a view of its bytes. */
+export function recordMessage(record: Buffer): Message {
+  return Message.fromRecord(record, 0, record.length);
 }

@@ -2,12 +2,12 @@ import { AmqpError } from '../../protocol/errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { expirationOf } from '../expiration.ts';
 import type { Admission, Interceptor } from '../interceptor.ts';
-import { Message } from '../message.ts';
+import type { Message } from '../message.ts';
 import { PublishOutcome } from '../publish-outcome.ts';
 import type { Route } from '../route.ts';
 import { delayMsOf, propertiesAfterDelay } from './delay-header.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
-import { recordOf } from './delayed-record.ts';
+import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
 
 /** What the delay of an exchange needs of the virtual host around it. */
@@ -36,7 +36,7 @@ export class ExchangeDelay implements Interceptor, DelayOwner {
   }
 
   release(record: Buffer, now: number): void {
-    const message = Message.fromRecord(record, 0, record.length);
+    const message = recordMessage(record);
     message.replaceProperties(propertiesAfterDelay(message));
     try {
       if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);

@@ -3,11 +3,11 @@ import { int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodedHeaders, sortedByName } from '../dead-letter.ts';
 import { deliveryCountHeader } from '../delivery-count.ts';
-import { Message } from '../message.ts';
+import type { Message } from '../message.ts';
 import { readTime, type Segment } from '../queues/segment.ts';
 import { RecordOffset } from '../record.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
-import { recordOf } from './delayed-record.ts';
+import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
 
 /** Header that tells consumers, and readers of dead letters, how often a queue has given a message out again. */
@@ -59,7 +59,7 @@ export class QueueRetry implements DelayOwner {
   }
 
   release(record: Buffer): void {
-    const message = Message.fromRecord(record, 0, record.length);
+    const message = recordMessage(record);
     const enqueuedAt = readTime(record, RecordOffset.EnqueuedAt);
     this.#queue.takeBack(message, enqueuedAt, readTime(record, RecordOffset.ExpiresAt));
   }

@@ -11,7 +11,7 @@ export interface ApiOptions {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Reads from the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
+/** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
 export class Api {
   readonly #options: ApiOptions;
 
@@ -19,27 +19,78 @@ export class Api {
     this.#options = options;
   }
 
-  /** @throws CommandError */
-  async object(path: string): Promise<JsonObject> {
-    const body = await this.#get(path);
+  /** `missing` is thrown when there is no such object. @throws CommandError */
+  async object(path: string, missing = notFound()): Promise<JsonObject> {
+    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
     if (!isObject(body)) throw this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
-  async list(path: string): Promise<readonly JsonObject[]> {
-    const body = await this.#get(path);
+  async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
+    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
     if (!Array.isArray(body) || !body.every(isObject)) throw this.#unexpected(path);
     return body;
   }
 
-  async #get(path: string): Promise<unknown> {
-    const { url, user, password, timeoutSeconds } = this.#options;
+  /** @throws CommandError */
+  async put(path: string, body: JsonObject, missing = notFound()): Promise<void> {
+    await this.#send('PUT', path, body, missing);
+  }
+
+  /** @throws CommandError */
+  async delete(path: string, missing = notFound()): Promise<void> {
+    await this.#send('DELETE', path, undefined, missing);
+  }
+
+  /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
+  async canLogIn(user: string, password: string): Promise<boolean> {
+    const response = await this.#fetch('GET', '/api/whoami', undefined, { user, password });
+    if (response.status !== 401) return response.ok;
+    return (await refusalOf(response)).reason === 'Not management user';
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: JsonObject | undefined,
+    missing: CommandError,
+  ): Promise<Response> {
+    const response = await this.#fetch(method, path, body, this.#options);
+    const { url, user } = this.#options;
+    if (response.ok) return response;
+    switch (response.status) {
+      case 401:
+        throw new CommandError(
+          `the broker at ${url} refused the login of user '${user}', or what it asks for`,
+          ExitCode.NoUser,
+        );
+      case 404:
+        throw missing;
+      case 400: {
+        const { reason, text } = await refusalOf(response);
+        // A user that is missing comes with a sentence that says so.
+        const isVhostMissing = reason === 'vhost_not_found' || text === 'vhost_or_user_not_found';
+        throw isVhostMissing ? missing : badRequest(text);
+      }
+      default:
+        throw this.#unexpected(path, response.status);
+    }
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    body: JsonObject | undefined,
+    { user, password }: Pick<ApiOptions, 'user' | 'password'>,
+  ): Promise<Response> {
+    const { url, timeoutSeconds } = this.#options;
     const credentials = Buffer.from(`${user}:${password}`).toString('base64');
-    let response: Response;
     try {
-      response = await fetch(new URL(path, url), {
-        headers: { authorization: `Basic ${credentials}` },
+      return await fetch(new URL(path, url), {
+        method,
+        headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(timeoutSeconds * 1000),
       });
     } catch (error) {
@@ -48,18 +99,36 @@ export class Api {
         ExitCode.Unavailable,
       );
     }
-    if (response.status === 401) {
-      throw new CommandError(`the broker at ${url} refused the login of user '${user}'`, ExitCode.NoUser);
-    }
-    if (response.status === 404) throw new CommandError('no such virtual host or object', ExitCode.NoUser);
-    if (!response.ok) throw this.#unexpected(path, response.status);
-    return response.json();
   }
 
   #unexpected(path: string, status?: number): CommandError {
     const what = status === undefined ? 'an answer that makes no sense' : `status ${status}`;
     return new CommandError(`${this.#options.url}${path} gave ${what}`, ExitCode.Unavailable);
   }
+}
+
+function notFound(): CommandError {
+  return new CommandError('no such virtual host or object', ExitCode.NoUser);
+}
+
+/** With the exit codes of rabbitmqctl. */
+function badRequest(reason: string): CommandError {
+  if (/^User .* does not exist/.test(reason)) return new CommandError(reason, ExitCode.NoUser);
+  if (/^Virtual host .* does not exist/.test(reason)) return new CommandError(reason, ExitCode.Data);
+  return new CommandError(reason, ExitCode.Unavailable);
+}
+
+/** What the API has against a request: RabbitMQ's reason, and a sentence on one line. */
+async function refusalOf(response: Response): Promise<{ reason: unknown; text: string }> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (!isObject(body)) return { reason: undefined, text: `status ${response.status}` };
+  const { reason, message = reason } = body;
+  return {
+    reason,
+    text: String(message)
+      .replaceAll(/\s*\n\s*/g, ' ')
+      .trim(),
+  };
 }
 
 function isObject(value: unknown): value is JsonObject {

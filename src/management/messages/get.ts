@@ -90,6 +90,9 @@ function settle(queue: Queue, { segment, index }: Taken, { ackMode }: GetOptions
     queue.acknowledge(segment, index);
   } else if (ackMode === 'reject_requeue_false') {
     queue.reject(segment, index);
+  } else if (queue.settings.retry !== undefined) {
+    // To look at a message is no attempt.
+    queue.abandon(segment, index);
   } else {
     queue.requeue(segment, index);
   }

@@ -1,9 +1,10 @@
 import type { Api } from '../api.ts';
-import type { ClientConnection, ClientTls, OpenChannel } from '../clients.ts';
+import type { ClientConnection, OpenChannel } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import { trafficColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { channelMessageStats, counts } from './message-stats.ts';
+import { tlsView } from './tls.ts';
 
 /** A connection that is open. */
 export function connectionView({ node, sampler }: Api, connection: ClientConnection, ranges: Ranges): Json {
@@ -35,22 +36,6 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
     connected_at: connection.connectedAt,
     send_pend: connection.unsentBytes,
     ...counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
-  };
-}
-
-/** Node.js names a cipher suite as a whole, as TLS 1.3 does; RabbitMQ also names its parts. */
-function tlsView(tls: ClientTls | undefined): Json {
-  const certificate = tls?.certificate;
-  return {
-    ssl: tls !== undefined,
-    ssl_cipher: tls?.cipher ?? null,
-    ssl_hash: null,
-    ssl_key_exchange: null,
-    ssl_protocol: tls?.version.toLowerCase() ?? null,
-    peer_cert_issuer: certificate?.issuer ?? null,
-    peer_cert_subject: certificate?.subject ?? null,
-    peer_cert_validity:
-      certificate === undefined ? null : `${certificate.validFrom} - ${certificate.validTo}`,
   };
 }
 

@@ -19,6 +19,7 @@ export function exchangeView({ sampler }: Api, vhost: string, exchange: Exchange
     internal: exchange.internal,
     arguments: exchange.arguments.toJSON(),
     ...(policy !== undefined && { policy: policy.name }),
+    ...(exchange.delayed !== undefined && { messages_delayed: exchange.delayed.count }),
     ...(exchange.deduplicator !== undefined && { cache_info: deduplicationView(exchange.deduplicator) }),
     ...(publishIn > 0 && {
       message_stats: counts(

@@ -26,6 +26,7 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
     ...(owner !== undefined && {
       owner_pid_details: ownerView(owner),
     }),
+    ...(queue.delayed !== undefined && { messages_delayed: queue.delayed.count }),
     ...(queue.deduplicator !== undefined && {
       message_deduplication_cache_info: deduplicationView(queue.deduplicator),
     }),

@@ -1,0 +1,157 @@
+import { suggestion } from '../../config/nearest.ts';
+import { integer, oneOf } from '../../config/value.ts';
+import { version } from '../../version.ts';
+import { commandLine, type Flags, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { Api } from './api.ts';
+import { type Command, Invocation } from './command.ts';
+import { formatters } from './format.ts';
+import { listQueues } from './list-queues.ts';
+import { parameterCommands } from './parameters.ts';
+import { permissionCommands } from './permissions.ts';
+import { policyCommands } from './policies.ts';
+import { status } from './status.ts';
+import { userCommands } from './users.ts';
+import { vhostCommands } from './vhosts.ts';
+
+const administration: readonly Command[] = [
+  ...userCommands,
+  ...permissionCommands,
+  ...vhostCommands,
+  ...policyCommands,
+  ...parameterCommands,
+];
+const commands = ['status', 'list_queues', ...administration.map(nameOf)];
+
+const flags: Flags = {
+  url: { doc: 'HTTP API of the broker.', placeholder: '<url>', defaultText: 'http://127.0.0.1:15672' },
+  user: { doc: 'User to log in as.', placeholder: '<name>', defaultText: 'guest' },
+  password: {
+    doc: 'Password; better in LEVERETCTL_PASSWORD, where others do not see it.',
+    placeholder: '<text>',
+    defaultText: 'guest',
+  },
+  timeout: { doc: 'Give up after so long.', placeholder: '<seconds>', defaultText: '60', alias: 't' },
+  vhost: { doc: 'Virtual host.', placeholder: '<name>', defaultText: '/', alias: 'p' },
+  formatter: { doc: 'How to print.', placeholder: formatters.join('|'), defaultText: 'table' },
+  quiet: { doc: 'Print no banner.', alias: 'q' },
+  silent: { doc: 'Print neither banner nor column names.', alias: 's' },
+  'no-table-headers': { doc: 'Print no column names.' },
+  description: { doc: 'Of a virtual host.', placeholder: '<text>' },
+  tags: { doc: 'Of a virtual host.', placeholder: '<tag,...>' },
+  'default-queue-type': { doc: 'Of a virtual host.', placeholder: '<type>' },
+  priority: { doc: 'Of a policy.', placeholder: '<n>', defaultText: '0' },
+  'apply-to': { doc: 'What a policy is for.', placeholder: '<target>', defaultText: 'all' },
+  global: { doc: 'List the limits of all.' },
+};
+
+/**
+ * `leveretctl`: what rabbitmqctl does, over the HTTP API. `write` gets what it prints.
+ *
+ * @throws CommandError
+ */
+export async function ctl(args: readonly string[], write: (text: string) => void): Promise<void> {
+  // Scripts put flags before the command as well as after it, so all commands share all flags.
+  const argv = withFlags(commandLine(args, 'leveretctl'), flags)
+    .usage('$0 <command> [flags]')
+    .command('$0', false, {}, (parsed) => {
+      const [word] = givenFlags(parsed, flags).words;
+      if (word === undefined) throw usageError('a command is missing; leveretctl --help lists them');
+      throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
+    })
+    .command('status', 'Show what the broker is and what it holds', {}, async (parsed) => {
+      const given = givenFlags(parsed, flags);
+      print(write, given, ['Status of the broker ...'], await status(apiOf(given), formatterOf(given)));
+    })
+    .command(
+      'list_queues',
+      'List queues; columns may follow, such as name messages consumers',
+      {},
+      async (parsed) => {
+        const given = givenFlags(parsed, flags);
+        const vhost = given.values['vhost'] ?? '/';
+        const [, ...columns] = given.words;
+        const banner = [
+          `Timeout: ${timeoutOf(given).toFixed(1)} seconds ...`,
+          `Listing queues for vhost ${vhost} ...`,
+        ];
+        const list = await listQueues(
+          apiOf(given),
+          columns,
+          vhost,
+          formatterOf(given),
+          areColumnsNamed(given),
+        );
+        print(write, given, banner, list);
+      },
+    )
+    .version(version);
+  for (const command of administration) {
+    argv.command(nameOf(command), `${command.doc}: ${command.synopsis}`, {}, (parsed) =>
+      administer(command, parsed, write),
+    );
+  }
+  await argv
+    .epilogue('LEVERETCTL_URL, LEVERETCTL_USER and LEVERETCTL_PASSWORD stand for the flags.')
+    .parseAsync();
+}
+
+function nameOf({ synopsis }: Command): string {
+  return synopsis.split(' ')[0] ?? '';
+}
+
+async function administer(
+  command: Command,
+  parsed: Readonly<Record<string, unknown>>,
+  write: (text: string) => void,
+): Promise<void> {
+  const given = givenFlags(parsed, flags);
+  const invocation = new Invocation(apiOf(given), given, formatterOf(given), areColumnsNamed(given));
+  invocation.check(command.synopsis);
+  const banner = command.banner(invocation);
+  print(write, given, [banner], await command.run(invocation));
+}
+
+function apiOf(given: GivenFlags): Api {
+  const from = (flag: string, otherwise: string) =>
+    given.values[flag] ?? process.env[`LEVERETCTL_${flag.toUpperCase()}`] ?? otherwise;
+  const url = from('url', 'http://127.0.0.1:15672');
+  if (!URL.canParse(url)) throw usageError(`--url: "${url}" is not a URL such as http://127.0.0.1:15672`);
+  return new Api({
+    url,
+    user: from('user', 'guest'),
+    password: from('password', 'guest'),
+    timeoutSeconds: timeoutOf(given),
+  });
+}
+
+function timeoutOf(given: GivenFlags): number {
+  const text = given.values['timeout'] ?? '60';
+  const type = integer(1, 86_400, 'seconds', 'a number of seconds');
+  const parsed = type.parse(text);
+  if (parsed === undefined) throw usageError(`--timeout: "${text}" is not ${type.expected}`);
+  return parsed.value;
+}
+
+function formatterOf(given: GivenFlags) {
+  const text = given.values['formatter'] ?? 'table';
+  const type = oneOf(formatters);
+  const parsed = type.parse(text);
+  if (parsed === undefined) throw usageError(`--formatter: "${text}" is not ${type.expected}`);
+  return parsed.value;
+}
+
+function areColumnsNamed(given: GivenFlags): boolean {
+  return !given.switches.has('silent') && !given.switches.has('no-table-headers');
+}
+
+/** Only tables for people have a banner: other formats are for programs. */
+function print(
+  write: (text: string) => void,
+  given: GivenFlags,
+  banner: readonly string[],
+  text: string,
+): void {
+  const quiet = given.switches.has('quiet') || given.switches.has('silent');
+  const lines = quiet || formatterOf(given) !== 'table' ? [] : banner;
+  write([...lines, text].join('\n'));
+}

@@ -1,0 +1,140 @@
+import { suggestion } from '../../config/nearest.ts';
+import { usageError } from '../flags.ts';
+import type { JsonObject } from './api.ts';
+import { type Command, type Invocation, noSuchVhost } from './command.ts';
+
+const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];
+
+/** Virtual hosts, their limits, and tracing. */
+export const vhostCommands: readonly Command[] = [
+  {
+    synopsis: 'add_vhost <vhost>',
+    doc: 'Add a virtual host [--description --tags --default-queue-type]; you get all permissions in it',
+    banner: (given) => `Adding vhost "${given.argument(0)}" ...`,
+    run: async (given) => {
+      await given.api.put(`/api/vhosts/${given.path(0)}`, metadata(given));
+      return '';
+    },
+  },
+  {
+    synopsis: 'delete_vhost <vhost>',
+    doc: 'Delete a virtual host and everything in it',
+    banner: (given) => `Deleting vhost "${given.argument(0)}" ...`,
+    run: async (given) => {
+      await given.api.delete(`/api/vhosts/${given.path(0)}`, noSuchVhost(given.argument(0)));
+      return '';
+    },
+  },
+  {
+    synopsis: 'list_vhosts [column] ...',
+    doc: `List virtual hosts; columns may follow: ${vhostColumns.join(' ')}`,
+    banner: () => 'Listing vhosts ...',
+    run: async (given) => {
+      const words = given.rest(0).flatMap((word) => word.split(','));
+      const columns = words.length > 0 ? words : ['name'];
+      for (const column of columns) {
+        if (vhostColumns.includes(column)) continue;
+        throw usageError(
+          `(argument validation) Info key(s) ${column} are not supported${suggestion(column, vhostColumns)}`,
+        );
+      }
+      const vhosts = await given.api.list('/api/vhosts');
+      return given.table(
+        vhosts.map((vhost) => ({ ...vhost, tags: given.words(vhost['tags']) })),
+        columns,
+      );
+    },
+  },
+  {
+    synopsis: 'set_vhost_tags <vhost> [tag] ...',
+    doc: 'Give a virtual host these tags and no others',
+    banner: (given) =>
+      `Setting tags for virtual host "${given.argument(0)}" to [${given.rest(1).join(', ')}] ...`,
+    run: (given) => change(given, given.argument(0), { tags: given.rest(1) }),
+  },
+  {
+    synopsis: 'update_vhost_metadata <vhost>',
+    doc: 'Change a virtual host [--description --tags --default-queue-type]',
+    banner: (given) => `Updating metadata of vhost "${given.argument(0)}" ...`,
+    run: (given) => change(given, given.argument(0), metadata(given)),
+  },
+  {
+    synopsis: 'trace_on',
+    doc: 'Copy what is published and delivered in a virtual host to amq.rabbitmq.trace',
+    banner: (given) => `Starting tracing for vhost "${given.vhost}" ...`,
+    run: async (given) => {
+      await change(given, given.vhost, { tracing: true });
+      return `Trace enabled for vhost ${given.vhost}\n`;
+    },
+  },
+  {
+    synopsis: 'trace_off',
+    doc: 'No longer copy it',
+    banner: (given) => `Stopping tracing for vhost "${given.vhost}" ...`,
+    run: async (given) => {
+      await change(given, given.vhost, { tracing: false });
+      return `Trace disabled for vhost ${given.vhost}\n`;
+    },
+  },
+  {
+    synopsis: 'set_vhost_limits <limits>',
+    doc: 'Set the limits of a virtual host: {"max-connections": 5, "max-queues": 20}',
+    banner: (given) => `Setting vhost limits to "${given.argument(0)}" for vhost "${given.vhost}" ...`,
+    run: async (given) => {
+      const path = `/api/parameters/vhost-limits/${given.vhostPath}/limits`;
+      await given.api.put(path, { value: given.json(0) }, noSuchVhost(given.vhost));
+      return '';
+    },
+  },
+  {
+    synopsis: 'clear_vhost_limits',
+    doc: 'Lift all limits of a virtual host',
+    banner: (given) => `Clearing vhost "${given.vhost}" limits ...`,
+    run: async (given) => {
+      if (Object.keys(await limitsOf(given)).length > 0) {
+        await given.api.delete(`/api/parameters/vhost-limits/${given.vhostPath}/limits`);
+      }
+      return '';
+    },
+  },
+  {
+    synopsis: 'list_vhost_limits',
+    doc: 'List the limits of a virtual host [--global: of all that have some]',
+    banner: (given) =>
+      given.has('global')
+        ? 'Listing limits for all vhosts ...'
+        : `Listing limits for vhost "${given.vhost}" ...`,
+    run: async (given) => {
+      if (!given.has('global')) return `${JSON.stringify(await limitsOf(given))}\n`;
+      const rows = await given.api.list('/api/vhost-limits');
+      return given.table(
+        rows.map((row) => ({ vhost: row['vhost'], limits: JSON.stringify(row['value']) })),
+        ['vhost', 'limits'],
+      );
+    },
+  },
+];
+
+async function limitsOf(given: Invocation): Promise<JsonObject> {
+  const [row] = await given.api.list(`/api/vhost-limits/${given.vhostPath}`, noSuchVhost(given.vhost));
+  return { ...Object(row?.['value'] ?? {}) };
+}
+
+/** Of one that is there. @throws CommandError */
+async function change(given: Invocation, vhost: string, body: JsonObject): Promise<string> {
+  const path = `/api/vhosts/${encodeURIComponent(vhost)}`;
+  await given.api.object(path, noSuchVhost(vhost));
+  await given.api.put(path, body);
+  return '';
+}
+
+function metadata(given: Invocation): JsonObject {
+  const description = given.flag('description');
+  const tags = given.flag('tags');
+  const type = given.flag('default-queue-type');
+  return {
+    ...(description !== undefined && { description }),
+    ...(tags !== undefined && { tags: tags.split(',').filter((tag) => tag !== '') }),
+    ...(type !== undefined && { default_queue_type: type }),
+  };
+}
