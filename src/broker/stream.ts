@@ -310,7 +310,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   override consumerHasCapacity(consumer: Consumer): void {
     const reader = this.#readers.get(consumer);
-    if (reader === undefined || consumer.isInRing) return;
+    if (reader === undefined || consumer.isInRing || !this.consumers.has(consumer)) return;
     consumer.isInRing = true;
     if (reader.position >= this.#committedEnd) {
       this.#idle.add(reader);
