@@ -39,7 +39,7 @@ function decodedAgain(bytes: Buffer) {
 }
 
 /** The payload as text or in base64. */
-function payloadView(body: Buffer, { encoding, truncate }: PayloadOptions): Json {
+export function payloadView(body: Buffer, { encoding, truncate }: PayloadOptions): Json {
   const shown = truncate === undefined ? body : body.subarray(0, truncate);
   const text = encoding === 'auto' ? decodeUtf8(shown, 0, shown.length) : undefined;
   return text === undefined
