@@ -62,6 +62,7 @@ beforeAll(async () => {
   if (address === null || typeof address === 'string') throw new Error('no port');
   broker = await startBroker({
     port: 0,
+    managementPort: 0,
     refusalDelayMs: 20,
     loginFailuresPerUser: Number.POSITIVE_INFINITY,
     logger,
@@ -148,6 +149,24 @@ describe('a token', () => {
     expect(await names(base)).toBe('producer');
     expect(await names({ ...base, client_id: undefined })).toBe('subject');
     expect(await names({ aud: 'rabbitmq', scope: everything })).toBe('any');
+  });
+
+  it('opens the HTTP API, if it has a tag for it', async () => {
+    const whoami = async (claims: Record<string, unknown>) => {
+      const headers = { authorization: `Bearer ${await token(claims)}` };
+      const response = await fetch(`http://127.0.0.1:${broker.managementPort}/api/whoami`, { headers });
+      return { status: response.status, body: await response.json() };
+    };
+    const scope = `${everything} rabbitmq.tag:monitoring`;
+    expect(await whoami({ ...base, scope })).toEqual({
+      status: 200,
+      body: { name: 'producer', tags: ['monitoring'] },
+    });
+    expect(await whoami(base)).toMatchObject({ status: 401, body: { reason: 'Not management user' } });
+    expect(await whoami({ ...base, scope, aud: 'x' })).toMatchObject({
+      status: 401,
+      body: { reason: 'Login failed' },
+    });
   });
 
   it('allows what its scopes say, and topics only if they speak of routing keys', async () => {
