@@ -6,6 +6,7 @@ import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import type { TlsOptions } from './tls/options.ts';
@@ -113,7 +114,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl, DelayControl {
+export interface RunningBroker extends PolicyControl, DelayControl, MessageControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

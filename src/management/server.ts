@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
 import type { Certificates } from '../tls/certificates.ts';
-import type { Api, ListenerInfo } from './api.ts';
+import type { Api } from './api.ts';
+import type { ListenerInfo } from './clients.ts';
 import { Authorization } from './http/authorization.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import type { Route } from './http/route.ts';
@@ -86,7 +87,7 @@ export class Management {
     });
     this.#servers.push(server);
     const protocol = certificates === undefined ? 'http' : 'https';
-    this.#listeners.push({ protocol, host, port: server.port });
+    this.#listeners.push({ protocol, host, port: server.port, certificates });
     return server;
   }
 
