@@ -31,7 +31,13 @@ export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
-export type { MessageControl, MoveRequest, PeekRequest, ReplayRequest } from './message-control.ts';
+export type {
+  ChangeRequest,
+  MessageControl,
+  MoveRequest,
+  PeekRequest,
+  ReplayRequest,
+} from './message-control.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';

@@ -8,6 +8,7 @@ import { peek, type QueuedMessage, type QueuePage } from './broker/peek.ts';
 import type { Queue } from './broker/queue.ts';
 import { Route } from './broker/route.ts';
 import type { VirtualHost } from './broker/virtual-host.ts';
+import { tableFrom } from './protocol/field-table.ts';
 
 const pageDefault = 100;
 const pageMax = 1000;
@@ -39,9 +40,17 @@ export interface ReplayRequest extends MoveOptions {
   readonly queue: string;
 }
 
+export interface ChangeRequest {
+  /** Default: `/`. */
+  readonly vhost?: string;
+  readonly queue: string;
+  /** As in queue.declare: `{ 'x-max-length': 1000 }`. What it was declared with and is to stay has to be here too. */
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
 /**
- * What operators do with messages. Messages are not looked at in streams, which have consumers for that. Everything
- * throws, or rejects with, an Error that says what is missing.
+ * What operators do with queues and the messages in them. Messages are not looked at in streams, which have consumers
+ * for that. Everything throws, or rejects with, an Error that says what is wrong.
  */
 export interface MessageControl {
   /** Ready messages of a queue, in order: they stay as they are, and nobody notices. */
@@ -56,6 +65,11 @@ export interface MessageControl {
    * their deaths. For the rest see {@link moveMessages}.
    */
   replayDeadLetters(request: ReplayRequest): Promise<MoveResult>;
+  /**
+   * Gives a queue other arguments in place of all it has: limits, times to live, dead-lettering, retries. They hold
+   * at once and are on disk when the promise resolves; messages that are there keep their times to live.
+   */
+  changeQueueArguments(request: ChangeRequest): Promise<void>;
 }
 
 export function messageControl(broker: Broker): MessageControl {
@@ -79,6 +93,14 @@ export function messageControl(broker: Broker): MessageControl {
     replayDeadLetters: async ({ vhost: vhostName, queue: name, ...options }) => {
       const { vhost, queue } = find(vhostName, name);
       return carryOut(queue, (letter) => wayBack(vhost, letter), options);
+    },
+    changeQueueArguments: async ({ vhost: vhostName = defaultVirtualHost, queue: name, arguments: all }) => {
+      const vhost = broker.vhost(vhostName);
+      const queue = vhost?.findQueue(name);
+      if (vhost === undefined || queue === undefined)
+        throw new Error(`no queue '${name}' in vhost '${vhostName}'`);
+      vhost.changeQueueArguments(queue, tableFrom(all));
+      await broker.committer.flush();
     },
   };
 }

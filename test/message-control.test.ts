@@ -170,6 +170,42 @@ describe('moveMessages', () => {
   });
 });
 
+describe('changeQueueArguments', () => {
+  it('changes limits and times in place, for good', async () => {
+    await channel.assertQueue('q', { maxLength: 100, arguments: { 'x-max-priority': 2 } });
+    await publish('q', numbers(10));
+    const all = { 'x-max-length': 4, 'x-max-priority': 2, 'x-overflow': 'reject-publish' };
+    await broker.changeQueueArguments({ queue: 'q', arguments: { ...all, 'x-overflow': 'drop-head' } });
+    expect(peeked('q')).toEqual(['6', '7', '8', '9']);
+    await broker.changeQueueArguments({ queue: 'q', arguments: all });
+    await broker.close();
+    await start();
+    const refused = new Promise((resolve) => {
+      channel.sendToQueue('q', Buffer.from('one too many'), {}, resolve);
+    });
+    expect(await refused).toBeInstanceOf(Error);
+    await channel.assertQueue('q', {
+      maxLength: 4,
+      maxPriority: 2,
+      arguments: { 'x-overflow': 'reject-publish' },
+    });
+    expect(peeked('q')).toEqual(['6', '7', '8', '9']);
+  });
+
+  it.each<[Record<string, string | number>, string]>([
+    [{ 'x-max-length': -1 }, "invalid arg 'x-max-length' for queue 'q' in vhost '/': {value_negative,-1}"],
+    [{ 'x-queue-type': 'quorum' }, "arg 'x-queue-type' of queue 'q' in vhost '/' cannot be changed"],
+    [{ 'x-max-priority': 5 }, "arg 'x-max-priority' of queue 'q' in vhost '/' cannot be changed"],
+    [{}, "arg 'x-single-active-consumer' of queue 'q' in vhost '/' cannot be changed"],
+  ])('refuses %j', async (all, text) => {
+    const active = { 'x-single-active-consumer': true };
+    await channel.assertQueue('q', { arguments: active });
+    const given = Object.keys(all).length === 0 ? {} : { ...active, ...all };
+    await expect(broker.changeQueueArguments({ queue: 'q', arguments: given })).rejects.toThrow(text);
+    await channel.assertQueue('q', { arguments: active });
+  });
+});
+
 describe('replayDeadLetters', () => {
   it('sends dead letters back to where they died, as they were published', async () => {
     await channel.assertExchange('orders', 'topic');
