@@ -7,6 +7,7 @@ import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { loadDefinitions } from './definitions/load.ts';
 import { delayControl } from './delay-control.ts';
 import {
   acceptWebSockets,
@@ -17,6 +18,7 @@ import {
   openMetrics,
 } from './listeners.ts';
 import { silentLogger } from './logger.ts';
+import { messageControl } from './message-control.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -25,9 +27,18 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
+export type { MoveResult } from './broker/move.ts';
+export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
+export type {
+  ChangeRequest,
+  MessageControl,
+  MoveRequest,
+  PeekRequest,
+  ReplayRequest,
+} from './message-control.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
@@ -119,6 +130,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       },
     );
     closers.push(() => listener.close());
+    if (options.definitionsFile !== undefined) {
+      await loadDefinitions({ broker, administration }, options.definitionsFile, log);
+    }
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
@@ -151,6 +165,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     return {
       ...administration.policies,
       ...delayControl(broker),
+      ...messageControl(broker),
       administration,
       host: address.host,
       port: address.port,

@@ -6,6 +6,7 @@ import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import type { TlsOptions } from './tls/options.ts';
@@ -55,6 +56,11 @@ export interface BrokerOptions {
   readonly webSocketOrigins?: readonly string[] | undefined;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
+  /**
+   * Definitions to import at each start (RabbitMQ's `load_definitions`): a file, or a directory of which all files that
+   * end with `.json` are imported by name. At the first start there is then no user but those in it.
+   */
+  readonly definitionsFile?: string | undefined;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
   readonly heartbeatSeconds?: number;
   /** Largest frame, in bytes (4096 or more). Default 131072. */
@@ -113,7 +119,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl, DelayControl {
+export interface RunningBroker extends PolicyControl, DelayControl, MessageControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

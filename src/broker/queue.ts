@@ -96,7 +96,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly exclusiveOwner: object | undefined;
-  readonly arguments: FieldTable;
+  arguments: FieldTable;
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
   readonly sideLogs: SideLogs;
@@ -195,6 +195,12 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   applyPolicies(policies: AppliedPolicies): void {
     this.#policies = policies;
     this.applySettings(queueSettings(this.arguments, policies.definition));
+  }
+
+  /** Other arguments hold from now on, which have been checked. */
+  changeArguments(all: FieldTable): void {
+    this.arguments = all;
+    this.applySettings(queueSettings(all, this.#policies.definition));
   }
 
   /**

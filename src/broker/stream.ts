@@ -90,6 +90,11 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     return 0;
   }
 
+  /** Nobody waits for readers: a stream gets no shorter by being read. */
+  override get outrunsConsumers(): boolean {
+    return false;
+  }
+
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
     this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
@@ -310,7 +315,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   override consumerHasCapacity(consumer: Consumer): void {
     const reader = this.#readers.get(consumer);
-    if (reader === undefined || consumer.isInRing) return;
+    if (reader === undefined || consumer.isInRing || !this.consumers.has(consumer)) return;
     consumer.isInRing = true;
     if (reader.position >= this.#committedEnd) {
       this.#idle.add(reader);

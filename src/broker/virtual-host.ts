@@ -10,6 +10,7 @@ import {
   singleActiveConsumerArgument,
 } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
+import { checkChangedArguments } from './changed-arguments.ts';
 import type { Clock } from './clock.ts';
 import type { Committer } from './committer.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -359,6 +360,22 @@ export class VirtualHost implements PolicyScope {
     const queue = this.#createQueue(name, durable, autoDelete, exclusive ? actor.owner : undefined, all);
     this.events.queueCreated(queue, actor.username);
     return queue;
+  }
+
+  /**
+   * Gives a queue other arguments in place of all it has, as long as it need not be built anew for them. They hold
+   * at once, for messages that come; those that are there keep their times to live.
+   *
+   * @throws AmqpError 406
+   */
+  changeQueueArguments(queue: Queue, all: FieldTable): void {
+    const resource = this.#describe('queue', queue.name);
+    exchangeNameArgument(resource, 'x-dead-letter-exchange', all);
+    checkQueueArguments(resource, all);
+    checkChangedArguments(resource, queue.arguments, all);
+    queue.changeArguments(all);
+    if (queue.durable && !queue.isDeleted)
+      this.broker.define(queueKey(this.name, queue.name), queueValue(queue));
   }
 
   /** A queue that cannot be of the default type is classic. */

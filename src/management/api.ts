@@ -4,7 +4,7 @@ import { type Actor, Undecided } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
-import type { Clients } from './clients.ts';
+import type { Clients, ListenerInfo } from './clients.ts';
 import { notAuthorised, objectNotFound } from './http/api-error.ts';
 import type { Principal } from './http/principal.ts';
 import type { NodeFigures } from './node-figures.ts';
@@ -26,13 +26,6 @@ export interface Api {
   /** Largest message body, in bytes. */
   readonly maxMessageBytes: number;
   readonly listeners: () => readonly ListenerInfo[];
-}
-
-export interface ListenerInfo {
-  /** `amqp`, `amqp/ssl`, `http` or `https`. */
-  readonly protocol: string;
-  readonly host: string;
-  readonly port: number;
 }
 
 /** The global parameter that names the cluster. */

@@ -71,13 +71,23 @@ export interface ClientConnection {
   closeForced(reason: string): void;
 }
 
+/** Where something listens. */
+export interface ListenerInfo {
+  /** `amqp`, `amqp/ssl`, `http` or `https`. */
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+  /** Of a listener that speaks TLS: when the first of them runs out, in milliseconds since the epoch. */
+  readonly certificates?: { readonly expiresAt: number } | undefined;
+}
+
 /** All clients. The server's listener is it. */
 export interface Clients {
   readonly connections: ReadonlySet<ClientConnection>;
   /** The connection that owns an exclusive queue. */
   connectionOf(owner: object): ClientConnection | undefined;
   /** Where clients can connect. */
-  readonly addresses: readonly { readonly protocol: string; readonly host: string; readonly port: number }[];
+  readonly addresses: readonly ListenerInfo[];
 }
 
 /** Connections that are open, or were a moment ago. */

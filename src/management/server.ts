@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
 import type { Certificates } from '../tls/certificates.ts';
-import type { Api, ListenerInfo } from './api.ts';
+import type { Api } from './api.ts';
+import type { ListenerInfo } from './clients.ts';
 import { Authorization } from './http/authorization.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import type { Route } from './http/route.ts';
@@ -17,6 +18,7 @@ import { overviewRoutes } from './routes/overview.ts';
 import { parameterRoutes } from './routes/parameters.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { queueToolRoutes } from './routes/queue-tools.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
@@ -86,7 +88,7 @@ export class Management {
     });
     this.#servers.push(server);
     const protocol = certificates === undefined ? 'http' : 'https';
-    this.#listeners.push({ protocol, host, port: server.port });
+    this.#listeners.push({ protocol, host, port: server.port, certificates });
     return server;
   }
 
@@ -105,6 +107,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...connectionRoutes(api),
     ...exchangeRoutes(api),
     ...queueRoutes(api),
+    ...queueToolRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
     ...delayedRoutes(api),

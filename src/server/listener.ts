@@ -30,6 +30,7 @@ export interface ListenOptions {
 /** Where a listener really listens. */
 export interface ListenerAddress {
   readonly protocol: 'amqp' | 'amqp/ssl';
+  readonly certificates: Certificates | undefined;
   readonly host: string;
   readonly port: number;
 }
@@ -161,10 +162,11 @@ export class Listener implements ConnectionContext {
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
     const protocol = options.certificates === undefined ? 'amqp' : 'amqp/ssl';
-    const address: ListenerAddress = { protocol, host: bound.address, port: bound.port };
+    const where = { protocol, host: bound.address, port: bound.port } as const;
+    const address: ListenerAddress = { ...where, certificates: options.certificates };
     this.#addresses.push(address);
     const kind = protocol === 'amqp' ? 'TCP' : 'TLS';
-    this.log.info(address, `started ${kind} listener on ${bound.address}:${bound.port}`);
+    this.log.info(where, `started ${kind} listener on ${bound.address}:${bound.port}`);
     return address;
   }
 

@@ -92,8 +92,17 @@ export class Certificates {
     this.#warnOfExpiry();
   }
 
+  /** When the first of them runs out, in milliseconds since the epoch. */
+  get expiresAt(): number {
+    return Math.min(...this.#leaves.map(({ validTo }) => Date.parse(validTo)));
+  }
+
+  get #leaves(): readonly X509Certificate[] {
+    return [this.#loaded.leaf, ...this.#loaded.named.map(({ leaf }) => leaf)];
+  }
+
   #warnOfExpiry(): void {
-    for (const leaf of [this.#loaded.leaf, ...this.#loaded.named.map((named) => named.leaf)]) {
+    for (const leaf of this.#leaves) {
       const leftMs = Date.parse(leaf.validTo) - Date.now();
       if (leftMs > expiresSoonMs) continue;
       const verb = leftMs < 0 ? 'has expired' : 'is about to expire';

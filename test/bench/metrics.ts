@@ -22,6 +22,15 @@ export function tenths(what: string): Metric[] {
   ];
 }
 
+/** How much of its first rate a publisher still has at the end. */
+export const heldRate: Metric = {
+  field: 'last_tenth_rate',
+  per: 'first_tenth_rate',
+  label: 'last tenth of the first',
+  better: 'higher',
+  divisor: 1,
+};
+
 export function latencies(field: 'e2e' | 'confirm' | 'cycle', label: string): Metric[] {
   return [
     ms(`${field}_p50_us`, `${label} p50 ms`),

@@ -7,6 +7,7 @@ import {
   delivered,
   diskUse,
   firstMessage,
+  heldRate,
   latencies,
   ms,
   perSecond,
@@ -318,14 +319,18 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'backlog',
-    measures: 'persistent 1 KiB messages published, left alone over two restarts, and drained',
+    measures:
+      'persistent 1 KiB messages published, left alone over two restarts, and drained; the same in and out first',
     ceiling: 'lmdb',
     fresh: true,
     repetitionsMax: 1,
     steps: [
+      ...flow(`${persistent} --confirm 1000 ${acked}`, [
+        { ...delivered, label: 'in and out without a backlog, k/s' },
+      ]),
       load(
         `--publish-only --messages {backlog} ${persistent} --confirm 1000`,
-        [confirmed, ...tenths('confirmed'), { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
+        [confirmed, ...tenths('confirmed'), heldRate, { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
         'published',
       ),
       { kind: 'disk-use', settleSeconds: 0, metrics: [{ ...diskUse, label: 'disk used when full, MiB' }] },

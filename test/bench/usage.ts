@@ -9,6 +9,8 @@ export interface Usage {
   readonly rssAnonMib: number;
   /** User and system time since the process started, in microseconds. */
   readonly cpuUs: number;
+  /** The same for the main thread of the first process alone: an event loop. */
+  readonly mainThreadUs: number;
 }
 
 export function usageOf(pid: number): Usage {
@@ -16,10 +18,10 @@ export function usageOf(pid: number): Usage {
   let ticks = 0;
   for (const each of withDescendants(pid)) {
     rssAnonKib += Number(/^RssAnon:\s+(\d+) kB$/m.exec(contents(each, 'status'))?.[1] ?? 0);
-    const stat = statOf(each);
-    ticks += Number(stat[11] ?? 0) + Number(stat[12] ?? 0);
+    ticks += ticksOf(statOf(each));
   }
-  return { rssAnonMib: rssAnonKib / 1024, cpuUs: ticks * tickUs };
+  const mainThreadUs = ticksOf(fieldsOf(contents(pid, `task/${pid}/stat`))) * tickUs;
+  return { rssAnonMib: rssAnonKib / 1024, cpuUs: ticks * tickUs, mainThreadUs };
 }
 
 function withDescendants(pid: number): Set<number> {
@@ -39,7 +41,14 @@ function withDescendants(pid: number): Set<number> {
 
 /** The fields of /proc/pid/stat from the third one (state) on; none when the process is gone. */
 function statOf(pid: number): readonly string[] {
-  const text = contents(pid, 'stat');
+  return fieldsOf(contents(pid, 'stat'));
+}
+
+function ticksOf(stat: readonly string[]): number {
+  return Number(stat[11] ?? 0) + Number(stat[12] ?? 0);
+}
+
+function fieldsOf(text: string): readonly string[] {
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 

@@ -5,6 +5,7 @@ import { type Channel, type ChannelModel, type ConsumeMessage, connect, type Opt
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startBroker } from '../../src/index.ts';
 import type { RunningBroker } from '../../src/options.ts';
+import { openEnvironment, transact } from '../../src/storage/environment.ts';
 
 let dataDir = '';
 let broker: RunningBroker;
@@ -148,10 +149,12 @@ describe('tracked offsets', () => {
     const first = await Reader.open(tracked, { tag: 'me', acknowledges: false });
     await first.offsets(5);
     await first.channel.cancel('me');
+    await publish(['new']);
     for (const message of first.seen) first.channel.ack(message);
+    await first.channel.checkQueue('s');
+    expect(first.seen.length).toBe(5);
     await first.channel.close();
     const second = await Reader.open(tracked, { tag: 'me' });
-    await publish(['new']);
     expect(await second.offsets(1)).toEqual([5]);
   });
 
@@ -209,6 +212,17 @@ describe('filters', () => {
     const text = `invalid arg '${key}' for queue 's' in vhost '/': ${fault}`;
     await expect(Reader.open({ [key]: wrong })).rejects.toThrow(text);
   });
+});
+
+test('a repeated message gets no second offset where the stream is to tell', async () => {
+  await declare({ 'x-message-deduplication': true, 'x-cache-size': 100 });
+  await publish(['a'], { headers: { 'x-deduplication-header': 'one' } });
+  await publish(['b'], { headers: { 'x-deduplication-header': 'two' } });
+  await publish(['a'], { headers: { 'x-deduplication-header': 'one' } });
+  await publish(['c'], { headers: { 'x-deduplication-header': 'three' } });
+  const reader = await Reader.open({ 'x-stream-offset': 'first' });
+  expect(await reader.offsets(3)).toEqual([0, 1, 2]);
+  expect(reader.seen.map(({ content }) => content.toString())).toEqual(['a', 'b', 'c']);
 });
 
 describe('on disk', () => {
@@ -273,4 +287,39 @@ describe('on disk', () => {
     expect(reader.seen[0]?.content.toString()).toBe('again');
     expect(readdirSync(dataDir)).toContain('logs.mdb');
   });
+
+  test('without its state a stream is all that is on disk, and knows no consumers', async () => {
+    await declare({ 'x-max-length-bytes': 50_000, 'x-stream-max-segment-size-bytes': 10_000 });
+    await publish(numbered(200, 0, 1000));
+    const reader = await Reader.open(tracked, { tag: 'me' });
+    await reader.offsets(40);
+    await client.close();
+    await broker.close();
+    await damageStates();
+    await start();
+    const again = await Reader.open(tracked, { tag: 'me' });
+    // What retention had taken away may be there again, as far as it was ever written.
+    const offsets = await again.offsets(40);
+    expect(offsets[0]).toBeLessThanOrEqual(160);
+    // What is too much leaves when the next segment is full.
+    await publish(numbered(20, 200, 1000));
+    const channel = await client.createChannel();
+    expect((await channel.checkQueue('s')).messageCount).toBeLessThan(60);
+    const last = await Reader.open({ 'x-stream-offset': 'first' });
+    const [first = 0] = await last.offsets(1);
+    const rest = await last.offsets(220 - first);
+    expect(rest).toEqual(Array.from({ length: 220 - first }, (_, i) => first + i));
+    for (const message of last.seen) expect(message.content.toString()).toMatch(`${offsetOf(message)} `);
+  });
 });
+
+/** Makes all states of logs unreadable. */
+async function damageStates(): Promise<void> {
+  const environment = openEnvironment(join(dataDir, 'logs.mdb'), 2 ** 24);
+  const rows = [...environment.getRange({ start: Buffer.from([3]) })];
+  expect(rows.length).toBeGreaterThan(0);
+  await transact(environment, () => {
+    for (const { key } of rows) environment.put(Buffer.from(key), Buffer.from('not a state at all'));
+  });
+  await environment.close();
+}

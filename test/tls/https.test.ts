@@ -65,6 +65,21 @@ describe('the HTTP API over TLS', () => {
     expect((await get('/api/whoami', client)).status).toBe(200);
   });
 
+  it('says which certificates are about to run out', async () => {
+    const { port, managementTlsPort } = await start();
+    const within = (time: string) => get(`/api/health/checks/certificate-expiration/${time}`);
+    expect(await within('1/weeks')).toEqual({ status: 200, body: { status: 'ok' } });
+    const { status, body } = await within('2/months');
+    expect(status).toBe(503);
+    expect(body).toMatchObject({
+      reason: 'Certificates expiring',
+      expired: [
+        { protocol: 'amqp/ssl', port, certfile_expires_on: expect.stringMatching(/^20.*Z$/) },
+        { protocol: 'https', port: managementTlsPort },
+      ],
+    });
+  });
+
   it('shows the TLS of connections in the words of RabbitMQ 3.10.8', async () => {
     const { port } = await start({ verify: 'verify_peer' });
     const url = `amqps://guest:guest@localhost:${port}`;

@@ -619,8 +619,8 @@ export class MessageLog {
   }
 
   /** Its ready records in order, for somebody who only looks; they must not change meanwhile. */
-  readyRecords(): Iterable<ReadyRecord> {
-    return readyRecords({
+  readyRecords(first = 0): Iterable<ReadyRecord> {
+    const parts = {
       id: this.id,
       store: this.#context.store,
       reached: this.#reached,
@@ -628,7 +628,8 @@ export class MessageLog {
       gapFrom: this.#gapFrom,
       gapTo: this.#gapTo,
       tail: this.#tail,
-    });
+    };
+    return readyRecords(parts, first);
   }
 
   /** How far the log has been consumed, for the store; undefined when nothing of it is there. */

@@ -28,20 +28,31 @@ export interface LogParts {
   readonly tail: readonly Segment[];
 }
 
-/** The ready records of a log, from its head on. Looks only: nothing is delivered, loaded or marked. */
-export function* readyRecords({ id, store, reached, readIndex, gapFrom, gapTo, tail }: LogParts) {
+/**
+ * The ready records of a log with sequences from `first` on. Looks only: nothing is delivered, loaded or marked, and
+ * what lies before is not read.
+ */
+export function* readyRecords(parts: LogParts, first: number): Iterable<ReadyRecord> {
+  for (const record of recordsAround(parts, first)) if (record.sequence >= first) yield record;
+}
+
+/** Begins with whatever lies together with record `first`. */
+function* recordsAround({ id, store, reached, readIndex, gapFrom, gapTo, tail }: LogParts, first: number) {
   for (const segment of reached) {
+    if (segment.endSequence <= first) continue;
     const isReading = segment === reached.at(-1);
     yield* ofSegment(id, store, segment, isReading ? readIndex : segment.count);
   }
-  for (let from = gapFrom; from < gapTo; ) {
+  for (let from = Math.max(gapFrom, first); from < gapTo; ) {
     const entries = store.read(id, from, gapTo, readBytes);
     const last = entries.at(-1);
     if (last === undefined) break;
     for (const entry of entries) yield* ofEntry(entry, from, gapTo);
     from = last.firstSequence + last.count;
   }
-  for (const segment of tail) yield* ofSegment(id, store, segment, 0);
+  for (const segment of tail) {
+    if (segment.endSequence > first) yield* ofSegment(id, store, segment, 0);
+  }
 }
 
 /** Records below `readIndex` have been delivered: what is ready of them was returned. */

@@ -14,6 +14,7 @@ const protocolAliases: Readonly<Record<string, string>> = {
   'amqp/tls': 'amqp/ssl',
 };
 
+const dayMs = 86_400_000;
 const unitDays: Readonly<Record<string, number>> = { days: 1, weeks: 7, months: 30, years: 365 };
 
 /** Checks for load balancers, orchestrators and monitoring (RabbitMQ page "Monitoring", "Health Checks"). */
@@ -63,12 +64,12 @@ export function healthRoutes(api: Api): readonly Route[] {
       summary: 'No certificate of a TLS listener runs out within some days, weeks, months or years',
       answers,
       handle: ({ parameters: { within, unit } }) => {
-        if (unitDays[unit] === undefined) {
+        const days = unitDays[unit];
+        if (days === undefined) {
           throw badRequest('Time unit not recognised. Supported units: days, weeks, months, years.');
         }
         if (!/^\d{1,6}$/.test(within)) throw badRequest('Invalid expiration value.');
-        // No listener speaks TLS yet.
-        return healthy;
+        return checkCertificates(api, api.broker.clock.now() + Number(within) * days * dayMs);
       },
     }),
   ];
@@ -93,6 +94,16 @@ function checkStore({ broker }: Api): unknown {
   return failed('Some messages on disk are damaged and were not delivered', {
     damaged_messages: damagedCount,
   });
+}
+
+/** Those that are in use, not the files. */
+function checkCertificates(api: Api, until: number): unknown {
+  const expired = api.listeners().flatMap(({ protocol, host, port, certificates }) => {
+    if (certificates === undefined || certificates.expiresAt > until) return [];
+    const certfile_expires_on = new Date(certificates.expiresAt).toISOString().replace('.000', '');
+    return [{ node: api.node, protocol, interface: host, port, certfile_expires_on }];
+  });
+  return expired.length === 0 ? healthy : failed('Certificates expiring', { expired });
 }
 
 function checkPort(api: Api, port: string): unknown {

@@ -1,0 +1,142 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Broker } from './broker/broker.ts';
+import type { Exchange } from './broker/exchange.ts';
+import type { Message } from './broker/message.ts';
+import { type Departure, type MoveOptions, type MoveResult, move, rehearse, wayBack } from './broker/move.ts';
+import { defaultVirtualHost } from './broker/names.ts';
+import { peek, type QueuedMessage, type QueuePage } from './broker/peek.ts';
+import type { Queue } from './broker/queue.ts';
+import { Route } from './broker/route.ts';
+import type { VirtualHost } from './broker/virtual-host.ts';
+import { tableFrom } from './protocol/field-table.ts';
+
+const pageDefault = 100;
+const pageMax = 1000;
+
+export interface PeekRequest {
+  /** Default: `/`. */
+  readonly vhost?: string;
+  readonly queue: string;
+  /** `next` of the page before. Default: from the head of the queue. */
+  readonly from?: string;
+  /** Messages on a page, 1000 at most. Default: 100. */
+  readonly limit?: number;
+  readonly where?: (message: QueuedMessage) => boolean;
+}
+
+export interface MoveRequest extends MoveOptions {
+  /** Default: `/`. */
+  readonly vhost?: string;
+  /** The queue that they leave. */
+  readonly queue: string;
+  /** A queue, or an exchange that routes them by their routing keys. */
+  readonly to: { readonly queue: string } | { readonly exchange: string };
+}
+
+export interface ReplayRequest extends MoveOptions {
+  /** Default: `/`. */
+  readonly vhost?: string;
+  /** The queue with the dead letters. */
+  readonly queue: string;
+}
+
+export interface ChangeRequest {
+  /** Default: `/`. */
+  readonly vhost?: string;
+  readonly queue: string;
+  /** As in queue.declare: `{ 'x-max-length': 1000 }`. What it was declared with and is to stay has to be here too. */
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
+/**
+ * What operators do with queues and the messages in them. Messages are not looked at in streams, which have consumers
+ * for that. Everything throws, or rejects with, an Error that says what is wrong.
+ */
+export interface MessageControl {
+  /** Ready messages of a queue, in order: they stay as they are, and nobody notices. */
+  peekMessages(request: PeekRequest): QueuePage;
+  /**
+   * Moves the ready messages that are there when it begins. A message leaves its queue when it is on disk where it
+   * goes, never before. Those that are passed over keep their places, marked redelivered.
+   */
+  moveMessages(request: MoveRequest): Promise<MoveResult>;
+  /**
+   * Moves dead letters back to the queues that they died in last, as they were published and without the headers of
+   * their deaths. For the rest see {@link moveMessages}.
+   */
+  replayDeadLetters(request: ReplayRequest): Promise<MoveResult>;
+  /**
+   * Gives a queue other arguments in place of all it has: limits, times to live, dead-lettering, retries. They hold
+   * at once and are on disk when the promise resolves; messages that are there keep their times to live.
+   */
+  changeQueueArguments(request: ChangeRequest): Promise<void>;
+}
+
+export function messageControl(broker: Broker): MessageControl {
+  const find = (vhostName = defaultVirtualHost, queueName = ''): { vhost: VirtualHost; queue: Queue } => {
+    const vhost = broker.vhost(vhostName);
+    if (vhost === undefined) throw new Error(`vhost '${vhostName}' not found`);
+    const queue = vhost.findQueue(queueName);
+    if (queue === undefined) throw new Error(`no queue '${queueName}' in vhost '${vhostName}'`);
+    if (queue.type === 'stream') throw new Error(`queue '${queueName}' is a stream: read it with a consumer`);
+    return { vhost, queue };
+  };
+  return {
+    peekMessages: ({ vhost, queue, from, limit = pageDefault, where }) =>
+      peek(find(vhost, queue).queue, { from, where, limit: Math.max(1, Math.min(limit, pageMax)) }),
+    moveMessages: async ({ vhost: vhostName, queue: name, to, ...options }) => {
+      const { vhost, queue } = find(vhostName, name);
+      if ('queue' in to && to.queue === name) throw new Error(`'${name}' is where the messages are`);
+      destination(vhost, to);
+      return carryOut(queue, (message) => departure(vhost, to, message), options);
+    },
+    replayDeadLetters: async ({ vhost: vhostName, queue: name, ...options }) => {
+      const { vhost, queue } = find(vhostName, name);
+      return carryOut(queue, (letter) => wayBack(vhost, letter), options);
+    },
+    changeQueueArguments: async ({ vhost: vhostName = defaultVirtualHost, queue: name, arguments: all }) => {
+      const vhost = broker.vhost(vhostName);
+      const queue = vhost?.findQueue(name);
+      if (vhost === undefined || queue === undefined)
+        throw new Error(`no queue '${name}' in vhost '${vhostName}'`);
+      vhost.changeQueueArguments(queue, tableFrom(all));
+      await broker.committer.flush();
+    },
+  };
+}
+
+function carryOut(
+  queue: Queue,
+  depart: (message: Message) => Departure,
+  options: MoveOptions,
+): Promise<MoveResult> {
+  if (options.dryRun === true) return rehearse(queue, depart, options, pause);
+  checkFilter(queue, options);
+  return move(queue, depart, options, pause);
+}
+
+/** Messages that are passed over count as given back, and with a limit on that they might be lost. */
+function checkFilter({ name, settings }: Queue, { where }: MoveOptions): void {
+  if (where === undefined || settings.deliveryLimit === undefined) return;
+  throw new Error(`queue '${name}' has a delivery limit: its messages cannot be chosen by a filter`);
+}
+
+function departure(vhost: VirtualHost, to: MoveRequest['to'], message: Message): Departure {
+  const target = destination(vhost, to);
+  const route = 'queue' in target ? Route.nowhere.to([target.queue]) : vhost.route(target.exchange, message);
+  return { message, route };
+}
+
+function destination(
+  vhost: VirtualHost,
+  to: MoveRequest['to'],
+): { readonly queue: Queue } | { readonly exchange: Exchange } {
+  if ('queue' in to) {
+    const queue = vhost.findQueue(to.queue);
+    if (queue === undefined) throw new Error(`no queue '${to.queue}' in vhost '${vhost.name}'`);
+    return { queue };
+  }
+  const exchange = vhost.findExchange(to.exchange);
+  if (exchange === undefined) throw new Error(`no exchange '${to.exchange}' in vhost '${vhost.name}'`);
+  return { exchange };
+}
