@@ -90,6 +90,11 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     return 0;
   }
 
+  /** Nobody waits for readers: a stream gets no shorter by being read. */
+  override get outrunsConsumers(): boolean {
+    return false;
+  }
+
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
     this.#streamSettings = streamSettings(this.arguments, this.policies.definition);

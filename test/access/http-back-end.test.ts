@@ -26,6 +26,7 @@ let server: Server;
 let url: string;
 let questions: Question[];
 let answer: (question: Question) => Verdict | Promise<Verdict>;
+let answerTimeoutMs: number;
 const brokers: RunningBroker[] = [];
 const entries: string[] = [];
 const record = (fields: object, message: string) => {
@@ -45,6 +46,7 @@ beforeEach(async () => {
   questions = [];
   entries.length = 0;
   answer = usual;
+  answerTimeoutMs = 15_000;
   server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += String(chunk);
@@ -83,7 +85,7 @@ async function start(
         vhostPath: `${url}/vhost`,
         resourcePath: `${url}/resource`,
         topicPath: `${url}/topic`,
-        timeoutMs: 300,
+        timeoutMs: answerTimeoutMs,
       },
       ...authentication,
     },
@@ -180,6 +182,7 @@ describe('the HTTP back end', () => {
     ['says too much', { body: `allow${' tag'.repeat(100_000)}` }],
     ['does not answer in time', 'silence'],
   ])('lets nobody in when the service %s', async (_name, verdict) => {
+    if (verdict === 'silence') answerTimeoutMs = 200;
     answer = () => (verdict === 'silence' ? new Promise(() => {}) : verdict);
     await expect(login(await start(), 's3cret')).rejects.toThrow('ACCESS_REFUSED');
     expect(entries.join('\n')).toContain("user 'joe' could not be authenticated by the back end 'http'");
@@ -227,7 +230,7 @@ describe('the HTTP back end', () => {
 
 describe('the cache', () => {
   it('asks once for all connections, until it has forgotten', async () => {
-    const broker = await start({ backEnds: ['cache'], cache: { ttlMs: 1000 } });
+    const broker = await start({ backEnds: ['cache'], cache: { ttlMs: 4000 } });
     const connections = await Promise.all([login(broker), login(broker), login(broker)]);
     for (const connection of connections) {
       expect(await failure(connection, (channel) => channel.assertQueue('q1'))).toBeUndefined();

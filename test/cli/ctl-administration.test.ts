@@ -1,34 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ctl as leveretctl } from '../../src/cli/ctl/ctl.ts';
-import { CommandError, ExitCode } from '../../src/cli/exit-code.ts';
+import { ExitCode } from '../../src/cli/exit-code.ts';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
+import { Ctl } from './ctl-harness.ts';
 
 let broker: RunningBroker;
+let program: Ctl;
 
 beforeAll(async () => {
   broker = await startBroker({ port: 0, managementPort: 0 });
+  program = new Ctl(broker);
 });
 afterAll(() => broker.close());
 
-/** What a command prints. */
-async function ctl(...args: string[]): Promise<string> {
-  let printed = '';
-  const url = `http://127.0.0.1:${broker.managementPort}`;
-  await leveretctl(['--url', url, ...args], (text) => {
-    printed += text;
-  });
-  return printed;
-}
-
-async function exitCode(...args: string[]): Promise<ExitCode> {
-  try {
-    await ctl(...args);
-    return ExitCode.Ok;
-  } catch (error) {
-    if (error instanceof CommandError) return error.exitCode;
-    throw error;
-  }
-}
+const ctl = (...args: string[]) => program.print(...args);
+const exitCode = (...args: string[]) => program.exitCode(...args);
 
 // What is expected here is what rabbitmqctl 3.10.8 prints.
 

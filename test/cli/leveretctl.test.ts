@@ -88,7 +88,7 @@ describe('errors', () => {
     [['list_queues', 'mesages'], 64, 'Info key(s) mesages are not supported (did you mean messages?)'],
     [['list_queues', '--vhots', 'x'], 64, 'unknown flag --vhots (did you mean --vhost?)'],
     [['list_queues', '--formatter', 'xml'], 64, '--formatter: "xml" is not one of'],
-    [['list_queues', '-p', 'nope'], 67, 'no such virtual host'],
+    [['list_queues', '-p', 'nope'], 65, "Virtual host 'nope' does not exist"],
     [['status', '--password', 'wrong'], 67, "refused the login of user 'guest'"],
     [['status', '--url', 'http://127.0.0.1:9'], 69, 'unable to reach the broker at http://127.0.0.1:9'],
   ])('%j ends with %i', async (args, expected, text) => {

@@ -4,7 +4,7 @@ import { newDirectory, removeDirectories } from '../storage/support.ts';
 import { repeatThroughKills } from './repeating-publisher.ts';
 
 /** `npm run test:crash` kills more often; LEVERET_KILLS says how often, LEVERET_SEED repeats a run. */
-const kills = Number(process.env['LEVERET_KILLS'] ?? 3);
+const kills = Number(process.env['LEVERET_KILLS'] ?? 2);
 const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 
 afterAll(removeDirectories);

@@ -137,7 +137,8 @@ async function cutRepeatedly(
     commits: 10,
     env: machine.environment(SYNC),
   };
-  expect(await new WriterProcess(last, model).end()).toBe(0);
+  const lastWriter = new WriterProcess(last, model);
+  expect(await lastWriter.end(), lastWriter.stderr).toBe(0);
   return { confirmed: model.confirmed, withPending, copied };
 }
 

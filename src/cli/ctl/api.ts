@@ -9,6 +9,7 @@ export interface ApiOptions {
   readonly timeoutSeconds: number;
 }
 
+type Headers = Readonly<Record<string, string>>;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
@@ -17,6 +18,10 @@ export class Api {
 
   constructor(options: ApiOptions) {
     this.#options = options;
+  }
+
+  get timeoutSeconds(): number {
+    return this.#options.timeoutSeconds;
   }
 
   /** `missing` is thrown when there is no such object. @throws CommandError */
@@ -39,8 +44,8 @@ export class Api {
   }
 
   /** @throws CommandError */
-  async delete(path: string, missing = notFound()): Promise<void> {
-    await this.#send('DELETE', path, undefined, missing);
+  async delete(path: string, missing = notFound(), headers: Headers = {}): Promise<void> {
+    await this.#send('DELETE', path, undefined, missing, headers);
   }
 
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
@@ -55,8 +60,9 @@ export class Api {
     path: string,
     body: JsonObject | undefined,
     missing: CommandError,
+    headers: Headers = {},
   ): Promise<Response> {
-    const response = await this.#fetch(method, path, body, this.#options);
+    const response = await this.#fetch(method, path, body, this.#options, headers);
     const { url, user } = this.#options;
     if (response.ok) return response;
     switch (response.status) {
@@ -83,13 +89,14 @@ export class Api {
     path: string,
     body: JsonObject | undefined,
     { user, password }: Pick<ApiOptions, 'user' | 'password'>,
+    headers: Headers = {},
   ): Promise<Response> {
     const { url, timeoutSeconds } = this.#options;
     const credentials = Buffer.from(`${user}:${password}`).toString('base64');
     try {
       return await fetch(new URL(path, url), {
         method,
-        headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json' },
+        headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json', ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(timeoutSeconds * 1000),
       });
@@ -131,7 +138,7 @@ async function refusalOf(response: Response): Promise<{ reason: unknown; text: s
   };
 }
 
-function isObject(value: unknown): value is JsonObject {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

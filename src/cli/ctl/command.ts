@@ -21,12 +21,14 @@ export class Invocation {
   readonly vhost: string;
   readonly vhostPath: string;
   readonly formatter: Formatter;
+  readonly timeoutSeconds: number;
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
 
   constructor(api: Api, flags: GivenFlags, formatter: Formatter, areColumnsNamed: boolean) {
     this.api = api;
+    this.timeoutSeconds = api.timeoutSeconds;
     this.vhost = flags.values['vhost'] ?? '/';
     this.vhostPath = encodeURIComponent(this.vhost);
     this.formatter = formatter;

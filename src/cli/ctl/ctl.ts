@@ -5,7 +5,8 @@ import { commandLine, type Flags, type GivenFlags, givenFlags, usageError, withF
 import { Api } from './api.ts';
 import { type Command, Invocation } from './command.ts';
 import { formatters } from './format.ts';
-import { listQueues } from './list-queues.ts';
+import { listCommands } from './lists.ts';
+import { operationCommands } from './operations.ts';
 import { parameterCommands } from './parameters.ts';
 import { permissionCommands } from './permissions.ts';
 import { policyCommands } from './policies.ts';
@@ -14,13 +15,15 @@ import { userCommands } from './users.ts';
 import { vhostCommands } from './vhosts.ts';
 
 const administration: readonly Command[] = [
+  ...listCommands,
+  ...operationCommands,
   ...userCommands,
   ...permissionCommands,
   ...vhostCommands,
   ...policyCommands,
   ...parameterCommands,
 ];
-const commands = ['status', 'list_queues', ...administration.map(nameOf)];
+const commands = ['status', ...administration.map(nameOf)];
 
 const flags: Flags = {
   url: { doc: 'HTTP API of the broker.', placeholder: '<url>', defaultText: 'http://127.0.0.1:15672' },
@@ -41,7 +44,9 @@ const flags: Flags = {
   'default-queue-type': { doc: 'Of a virtual host.', placeholder: '<type>' },
   priority: { doc: 'Of a policy.', placeholder: '<n>', defaultText: '0' },
   'apply-to': { doc: 'What a policy is for.', placeholder: '<target>', defaultText: 'all' },
-  global: { doc: 'List the limits of all.' },
+  global: { doc: 'Of all virtual hosts.' },
+  'if-empty': { doc: 'Delete a queue only if it is empty.' },
+  'if-unused': { doc: 'Delete a queue only if nobody consumes from it.' },
 };
 
 /**
@@ -62,28 +67,6 @@ export async function ctl(args: readonly string[], write: (text: string) => void
       const given = givenFlags(parsed, flags);
       print(write, given, ['Status of the broker ...'], await status(apiOf(given), formatterOf(given)));
     })
-    .command(
-      'list_queues',
-      'List queues; columns may follow, such as name messages consumers',
-      {},
-      async (parsed) => {
-        const given = givenFlags(parsed, flags);
-        const vhost = given.values['vhost'] ?? '/';
-        const [, ...columns] = given.words;
-        const banner = [
-          `Timeout: ${timeoutOf(given).toFixed(1)} seconds ...`,
-          `Listing queues for vhost ${vhost} ...`,
-        ];
-        const list = await listQueues(
-          apiOf(given),
-          columns,
-          vhost,
-          formatterOf(given),
-          areColumnsNamed(given),
-        );
-        print(write, given, banner, list);
-      },
-    )
     .version(version);
   for (const command of administration) {
     argv.command(nameOf(command), `${command.doc}: ${command.synopsis}`, {}, (parsed) =>

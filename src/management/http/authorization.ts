@@ -18,7 +18,7 @@ export class Authorization {
 
   /** Undefined: nobody has said who is there. @throws ApiError 401 for a wrong login */
   async login(header: string | undefined, address: string): Promise<Principal | undefined> {
-    const login = basicLogin(header);
+    const login = basicLogin(header) ?? bearerLogin(header);
     if (login === undefined) return undefined;
     try {
       const account = await this.#access.login({ ...login, address });
@@ -73,4 +73,10 @@ function basicLogin(header: string | undefined): { username: string; password: s
   const decoded = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');
   return colon < 0 ? undefined : { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750), which says by itself who it is for. */
+function bearerLogin(header: string | undefined): { username: string; password: string } | undefined {
+  const token = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(header ?? '')?.[1];
+  return token === undefined ? undefined : { username: '', password: token };
 }

@@ -1,0 +1,188 @@
+import { suggestion } from '../../config/nearest.ts';
+import { usageError } from '../flags.ts';
+import { isObject, type JsonObject } from './api.ts';
+import { type Command, type Invocation, noSuchVhost } from './command.ts';
+
+/** A list with columns to choose. */
+interface Listing {
+  readonly verb: string;
+  readonly doc: string;
+  readonly path: (given: Invocation) => string;
+  readonly banner: (given: Invocation) => string;
+  /** Shown when none is chosen. */
+  readonly defaults: readonly string[];
+  /** Columns by rabbitmqctl's names, those that the HTTP API calls the same. */
+  readonly same: readonly string[];
+  /** The others, with what the API calls them: `queue.name`. */
+  readonly others?: Readonly<Record<string, string>>;
+}
+
+const listings: readonly Listing[] = [
+  {
+    verb: 'list_queues',
+    doc: 'List queues',
+    path: ({ vhostPath }) => `/api/queues/${vhostPath}`,
+    banner: ({ vhost, timeoutSeconds }) =>
+      `Timeout: ${timeoutSeconds.toFixed(1)} seconds ...\nListing queues for vhost ${vhost} ...`,
+    defaults: ['name', 'messages'],
+    same: [
+      'name',
+      'vhost',
+      'type',
+      'durable',
+      'auto_delete',
+      'exclusive',
+      'arguments',
+      'policy',
+      'operator_policy',
+      'effective_policy_definition',
+      'state',
+      'messages',
+      'messages_ready',
+      'messages_unacknowledged',
+      'message_bytes_ready',
+      'consumers',
+    ],
+  },
+  {
+    verb: 'list_exchanges',
+    doc: 'List exchanges',
+    path: ({ vhostPath }) => `/api/exchanges/${vhostPath}`,
+    banner: ({ vhost }) => `Listing exchanges for vhost ${vhost} ...`,
+    defaults: ['name', 'type'],
+    same: ['name', 'type', 'durable', 'auto_delete', 'internal', 'arguments', 'policy', 'vhost'],
+  },
+  {
+    verb: 'list_bindings',
+    doc: 'List bindings',
+    path: ({ vhostPath }) => `/api/bindings/${vhostPath}`,
+    banner: ({ vhost }) => `Listing bindings for vhost ${vhost}...`,
+    defaults: [
+      'source_name',
+      'source_kind',
+      'destination_name',
+      'destination_kind',
+      'routing_key',
+      'arguments',
+    ],
+    same: ['source_kind', 'routing_key', 'arguments', 'vhost'],
+    others: { source_name: 'source', destination_name: 'destination', destination_kind: 'destination_type' },
+  },
+  {
+    verb: 'list_connections',
+    doc: 'List connections',
+    path: () => '/api/connections',
+    banner: () => 'Listing connections ...',
+    defaults: ['user', 'peer_host', 'peer_port', 'state'],
+    same: [
+      'name',
+      'user',
+      'vhost',
+      'state',
+      'channels',
+      'protocol',
+      'auth_mechanism',
+      'host',
+      'port',
+      'peer_host',
+      'peer_port',
+      'ssl',
+      'channel_max',
+      'frame_max',
+      'timeout',
+      'connected_at',
+      'client_properties',
+      'user_provided_name',
+      'recv_oct',
+      'send_oct',
+      'send_pend',
+    ],
+    // What a connection is called when it is to be closed.
+    others: { pid: 'name' },
+  },
+  {
+    verb: 'list_channels',
+    doc: 'List channels',
+    path: () => '/api/channels',
+    banner: () => 'Listing channels ...',
+    defaults: ['pid', 'user', 'consumer_count', 'messages_unacknowledged'],
+    same: [
+      'name',
+      'number',
+      'user',
+      'vhost',
+      'state',
+      'confirm',
+      'transactional',
+      'consumer_count',
+      'prefetch_count',
+      'global_prefetch_count',
+      'messages_unacknowledged',
+      'messages_unconfirmed',
+      'messages_uncommitted',
+      'acks_uncommitted',
+    ],
+    others: { pid: 'name', connection: 'connection_details.name' },
+  },
+  {
+    verb: 'list_consumers',
+    doc: 'List consumers',
+    path: ({ vhostPath }) => `/api/consumers/${vhostPath}`,
+    banner: ({ vhost }) => `Listing consumers in vhost ${vhost} ...`,
+    defaults: [
+      'queue_name',
+      'channel_pid',
+      'consumer_tag',
+      'ack_required',
+      'prefetch_count',
+      'active',
+      'arguments',
+    ],
+    same: ['consumer_tag', 'ack_required', 'prefetch_count', 'active', 'activity_status', 'arguments'],
+    others: { queue_name: 'queue.name', channel_pid: 'channel_details.name' },
+  },
+];
+
+/** Queues, exchanges, bindings, connections, channels and consumers. */
+export const listCommands: readonly Command[] = listings.map((listing) => ({
+  synopsis: `${listing.verb} [column] ...`,
+  doc: listing.doc,
+  banner: listing.banner,
+  run: (given) => list(given, listing),
+}));
+
+/** @throws CommandError */
+async function list(given: Invocation, { path, defaults, same, others = {} }: Listing): Promise<string> {
+  // rabbitmqctl takes columns with spaces or commas between them.
+  const words = given
+    .rest(0)
+    .flatMap((word) => word.split(','))
+    .filter((word) => word !== '');
+  const columns = words.length > 0 ? words : defaults;
+  const known = [...same, ...Object.keys(others)];
+  const unknown = columns.filter((column) => !known.includes(column));
+  const [first] = unknown;
+  if (first !== undefined) {
+    throw usageError(
+      `(argument validation) Info key(s) ${unknown.join(', ')} are not supported${suggestion(first, known)}`,
+    );
+  }
+  const fields = new Map(columns.map((column) => [column, others[column] ?? column]));
+  const query = [...new Set(fields.values())].join(',');
+  const rows = await given.api.list(`${path(given)}?columns=${query}`, noSuchVhost(given.vhost));
+  return given.table(
+    rows.map((row) => renamed(row, fields)),
+    columns,
+  );
+}
+
+/** The columns of a row under rabbitmqctl's names. */
+function renamed(row: JsonObject, fields: ReadonlyMap<string, string>): JsonObject {
+  // Where messages come from is always an exchange.
+  const all: JsonObject = { source_kind: 'exchange', ...row };
+  return Object.fromEntries([...fields].map(([column, field]) => [column, dotted(all, field)]));
+}
+
+function dotted(row: JsonObject, field: string): unknown {
+  return field.split('.').reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), row);
+}

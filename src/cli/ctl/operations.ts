@@ -1,0 +1,86 @@
+import { CommandError, ExitCode } from '../exit-code.ts';
+import type { JsonObject } from './api.ts';
+import { type Command, type Invocation, noSuchVhost } from './command.ts';
+
+/** What operators do to queues and connections. */
+export const operationCommands: readonly Command[] = [
+  {
+    synopsis: 'delete_queue <queue>',
+    doc: 'Delete a queue with its messages [--if-empty --if-unused]',
+    banner: (given) => {
+      const conditions = ['if-empty', 'if-unused'].filter((each) => given.has(each));
+      const only = conditions.map((each) => ` if queue is ${each.slice('if-'.length)}`).join(' and');
+      return `Deleting queue '${given.argument(0)}' on vhost '${given.vhost}'${only} ...`;
+    },
+    run: async (given) => {
+      const path = `/api/queues/${given.vhostPath}/${given.path(0)}`;
+      const missing = new CommandError('Queue not found', ExitCode.Usage);
+      const { messages_ready: ready } = await given.api.object(`${path}?columns=messages_ready`, missing);
+      const query = `if-empty=${given.has('if-empty')}&if-unused=${given.has('if-unused')}`;
+      await given.api.delete(`${path}?${query}`, missing);
+      return `Queue was successfully deleted with ${ready} ready messages\n`;
+    },
+  },
+  {
+    synopsis: 'purge_queue <queue>',
+    doc: 'Drop the ready messages of a queue',
+    banner: (given) => `Purging queue '${given.argument(0)}' in vhost '${given.vhost}' ...`,
+    run: async (given) => {
+      const path = `/api/queues/${given.vhostPath}/${given.path(0)}/contents`;
+      await given.api.delete(path, new CommandError('not_found', ExitCode.Unavailable));
+      return '';
+    },
+  },
+  {
+    synopsis: 'close_connection <connection> <reason>',
+    doc: 'Close a connection, which goes by the name that list_connections name shows',
+    banner: (given) => `Closing connection ${given.argument(0)}, reason: ${given.argument(1)}...`,
+    run: async (given) => {
+      const missing = new CommandError('no such connection', ExitCode.Unavailable);
+      await close(given, given.argument(0), given.argument(1), missing);
+      return '';
+    },
+  },
+  {
+    synopsis: 'close_all_connections <reason>',
+    doc: 'Close all connections to a virtual host [--global: to all]',
+    banner: (given) => {
+      const which = given.has('global') ? '' : ` in vhost ${given.vhost}`;
+      return `Closing all connections${which}, reason: ${given.argument(0)}...`;
+    },
+    run: async (given) => {
+      const path = given.has('global') ? '/api/connections' : `/api/vhosts/${given.vhostPath}/connections`;
+      const rows = await given.api.list(`${path}?columns=name`, noSuchVhost(given.vhost));
+      const count = await closeAll(given, rows, given.argument(0));
+      return `Closed ${count} connections\n`;
+    },
+  },
+  {
+    synopsis: 'close_all_user_connections <user> <reason>',
+    doc: 'Close all connections of a user',
+    banner: (given) => `Closing connections of user ${given.argument(0)}, reason: ${given.argument(1)}...`,
+    run: async (given) => {
+      const rows = await given.api.list('/api/connections?columns=name,user');
+      const ofUser = rows.filter(({ user }) => user === given.argument(0));
+      await closeAll(given, ofUser, given.argument(1));
+      return '';
+    },
+  },
+];
+
+/** Those that go meanwhile count as well. */
+async function closeAll(given: Invocation, rows: readonly JsonObject[], reason: string): Promise<number> {
+  const gone = new CommandError('gone');
+  for (const { name } of rows) {
+    await close(given, String(name), reason, gone).catch((error: unknown) => {
+      if (error !== gone) throw error;
+    });
+  }
+  return rows.length;
+}
+
+function close(given: Invocation, name: string, reason: string, missing: CommandError): Promise<void> {
+  // A header cannot hold more.
+  const printable = reason.replace(/[^\x20-\x7e]/g, '?');
+  return given.api.delete(`/api/connections/${encodeURIComponent(name)}`, missing, { 'x-reason': printable });
+}
