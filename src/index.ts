@@ -7,6 +7,7 @@ import { Administration } from './administration/administration.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { loadDefinitions } from './definitions/load.ts';
 import { delayControl } from './delay-control.ts';
 import {
   acceptWebSockets,
@@ -129,6 +130,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       },
     );
     closers.push(() => listener.close());
+    if (options.definitionsFile !== undefined) {
+      await loadDefinitions({ broker, administration }, options.definitionsFile, log);
+    }
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);

@@ -56,6 +56,11 @@ export interface BrokerOptions {
   readonly webSocketOrigins?: readonly string[] | undefined;
   /** Directory for queues and definitions. Default: none, everything is gone when the broker closes. */
   readonly dataDir?: string;
+  /**
+   * Definitions to import at each start (RabbitMQ's `load_definitions`): a file, or a directory of which all files that
+   * end with `.json` are imported by name. At the first start there is then no user but those in it.
+   */
+  readonly definitionsFile?: string | undefined;
   /** Heartbeat interval suggested to clients, in seconds; 0 suggests none. Default 60. */
   readonly heartbeatSeconds?: number;
   /** Largest frame, in bytes (4096 or more). Default 131072. */

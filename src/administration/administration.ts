@@ -33,6 +33,8 @@ export class Administration {
   readonly vhostLimits: VhostLimitAdministration;
   readonly parameters: ParameterAdministration;
   readonly policies: PolicyControl;
+  /** Whoever has been made up at this start, which is the first of all. */
+  #firstUser: string | undefined;
 
   private constructor(context: AdministrationContext) {
     this.users = new UserAdministration(context);
@@ -65,9 +67,17 @@ export class Administration {
       const hash = isGuest ? undefined : await hashPassword(password, context.newPasswordHashing);
       if (broker.vhost(vhost) === undefined) broker.createVirtualHost(vhost);
       access.addDefaultUser(name, hash, vhost);
+      administration.#firstUser = name;
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }
     return administration;
+  }
+
+  /** Takes back what the first start has made up, unless somebody else has set it since: definitions say it all. */
+  async dropFirstUser(definedUsers: ReadonlySet<string>): Promise<void> {
+    const name = this.#firstUser;
+    if (name !== undefined && definedUsers.size > 0 && !definedUsers.has(name)) await this.users.delete(name);
+    this.#firstUser = undefined;
   }
 }

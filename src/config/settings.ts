@@ -103,6 +103,15 @@ export function readSettings(read: SettingReader) {
       doc: 'Address the HTTP API listens on.',
       chapter: 'Management',
     }),
+    definitionsFile: read({
+      flag: 'load-definitions',
+      fileKeys: ['load_definitions', 'definitions.local.path', 'management.load_definitions'],
+      type: path,
+      defaultValue: undefined,
+      defaultText: 'none',
+      doc: 'Definitions to import at each start: a JSON file as RabbitMQ exports it, or a directory of such files.',
+      chapter: 'General',
+    }),
     dataDir: read({
       flag: 'data-dir',
       fileKeys: ['data_dir'],

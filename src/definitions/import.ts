@@ -21,6 +21,8 @@ export interface Skipped {
 
 /** What became of a definition file. */
 export interface ImportReport {
+  /** Names of the users in the file. */
+  readonly users: ReadonlySet<string>;
   /** Entries that were taken, or were there already. */
   readonly imported: number;
   readonly skipped: readonly Skipped[];
@@ -84,6 +86,7 @@ function checkVhosts({ broker }: DefinitionsSource, document: DefinitionDocument
 
 class Importer implements ImportReport {
   imported = 0;
+  readonly users = new Set<string>();
   readonly skipped: Skipped[] = [];
   readonly #target: DefinitionsSource;
   readonly #actor = new AllPowerfulActor();
@@ -95,6 +98,7 @@ class Importer implements ImportReport {
 
   /** In RabbitMQ's order: what is referred to comes first. */
   async run(document: DefinitionDocument): Promise<void> {
+    for (const { name } of document.users) this.users.add(name);
     const { users, vhosts, permissions, topicPermissions, parameters } = this.#target.administration;
     await this.#each('user', document.users, ({ passwordHash, hashingAlgorithm, ...user }) =>
       users.put({

@@ -18,6 +18,7 @@ import { overviewRoutes } from './routes/overview.ts';
 import { parameterRoutes } from './routes/parameters.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { queueToolRoutes } from './routes/queue-tools.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
@@ -106,6 +107,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...connectionRoutes(api),
     ...exchangeRoutes(api),
     ...queueRoutes(api),
+    ...queueToolRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
     ...delayedRoutes(api),

@@ -46,7 +46,7 @@ describe('an exchange of type x-delayed-message', () => {
     for (const { body, at } of await arrivals.count(6)) {
       expect(at - start).toBeGreaterThanOrEqual(Number(body));
       // 50 ms on a quiet machine: see the benchmark.
-      expect(at - start).toBeLessThan(Number(body) + 1000);
+      expect(at - start).toBeLessThan(Number(body) + 5000);
     }
     expect(arrivals.bodies).toEqual(['100', '100', '200', '300', '400', '500']);
   });
@@ -111,7 +111,7 @@ describe('an exchange of type x-delayed-message', () => {
 
   test('routes by the bindings there are when the time has come', async () => {
     await declare('later', 'direct', {});
-    publish('later', 'k', 'x', 100);
+    publish('later', 'k', 'x', 1500);
     await channel.waitForConfirms();
     await channel.assertQueue('q');
     await channel.bindQueue('q', 'later', 'k');
@@ -126,11 +126,12 @@ describe('an exchange of type x-delayed-message', () => {
     await channel.bindExchange('later', 'front', '');
     await channel.bindExchange('even-later', 'later', '');
     const arrivals = await Arrivals.of(channel, 'q');
+    const start = Date.now();
     publish('front', 'k', 'x', 50);
-    await channel.waitForConfirms();
-    expect(bed.broker.countDelayed({ exchange: 'later' })).toBe(1);
     const [first] = await arrivals.count(1);
+    expect(first?.at).toBeGreaterThanOrEqual(start + 50);
     expect(first?.message.fields).toMatchObject({ exchange: 'front', routingKey: 'k' });
+    expect(first?.message.properties.headers).toEqual({ 'x-delay': -50 });
   });
 
   test('gives mandatory messages back, since nobody knows yet where they go', async () => {

@@ -90,7 +90,7 @@ function responses({
   answers,
 }: RouteDescription): Readonly<Record<string, unknown>> {
   const success: Readonly<Record<number, string>> = method === 'GET' ? { 200: 'OK' } : { 204: 'Done' };
-  const takesInput = body !== undefined || Object.keys(query).length > 0;
+  const takesInput = body !== undefined || Object.keys(query).length > 0 || path.includes('{');
   const all: Readonly<Record<number, string>> = {
     ...(Object.keys(answers).some((status) => Number(status) < 300) ? {} : success),
     ...answers,

@@ -164,7 +164,19 @@ export function parseBody(body: string): JsonValue {
       'invalid payload: the request body JSON-decoded to a string. Is the input doubly-JSON-encoded?',
     );
   }
+  if (isDeeperThan(value, nestingMax)) {
+    throw badRequest('nested too deeply', `Lists and objects lie in each other at most ${nestingMax} deep.`);
+  }
   return value;
+}
+
+/** Deep enough for anything real; deeper values would exhaust the stack of whoever walks them. */
+const nestingMax = 128;
+
+function isDeeperThan(value: JsonValue, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  return Object.values(value).some((each) => isDeeperThan(each, depth - 1));
 }
 
 export function notJson(): ApiError {

@@ -38,7 +38,8 @@ function decodedAgain(bytes: Buffer) {
   return decodeProperties(bytes, 0, bytes.length);
 }
 
-function payloadView(body: Buffer, { encoding, truncate }: PayloadOptions): Json {
+/** The payload as text or in base64. */
+export function payloadView(body: Buffer, { encoding, truncate }: PayloadOptions): Json {
   const shown = truncate === undefined ? body : body.subarray(0, truncate);
   const text = encoding === 'auto' ? decodeUtf8(shown, 0, shown.length) : undefined;
   return text === undefined

@@ -90,8 +90,8 @@ export function overviewRoutes(api: Api): readonly Route[] {
       path: '/extensions',
       access: 'management',
       tag,
-      summary: 'Extensions of the management page, of which there are none',
-      handle: () => [],
+      summary: "Scripts that RabbitMQ's management page loads: the one that is part of it",
+      handle: () => [{ javascript: 'dispatcher.js' }],
     }),
     route('GET', {
       path: '/auth',

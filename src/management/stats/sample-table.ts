@@ -109,8 +109,16 @@ export class SampleTable<Item extends object, Column extends string> {
     const change =
       track?.tick === tick ? sum((column) => (track.values[column] ?? 0) - (track.previous[column] ?? 0)) : 0;
     const rate = change / (intervalMs / 1000);
-    // Of more objects than there is room for, only the rate is known.
-    if (range === undefined || (track !== undefined && track.history === undefined)) return { rate };
+    if (range === undefined) return { rate };
+    if (track !== undefined && track.history === undefined) {
+      // There are more objects than there is room for: only the last two samples are known.
+      const latest = sum((column) => track.values[column] ?? 0);
+      const samples = [latest, latest - change].map((sample, back) => ({
+        sample,
+        timestamp: (tick - back) * intervalMs,
+      }));
+      return { rate, samples };
+    }
     const age = (range.ageSeconds * 1000) / intervalMs;
     const step = (range.stepSeconds * 1000) / intervalMs;
     const samples: { sample: number; timestamp: number }[] = [];

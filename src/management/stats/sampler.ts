@@ -44,6 +44,8 @@ const global = [
 export const retentionSeconds = {
   global: global.map(({ reachSeconds }) => reachSeconds),
   basic: basic.map(({ reachSeconds }) => reachSeconds),
+  /** Of what rates_mode = detailed would count: nothing is. */
+  detailed: [],
 };
 
 /** Objects of one kind with a history, 20 KB each at most; of others only the rate is known. */

@@ -50,5 +50,5 @@ export function nodeView(api: Api, ranges: Ranges): Json {
 
 /** The part of a node that `overview` has as `churn_rates`. */
 export function churnView({ broker, sampler }: Api, ranges: Ranges): Json {
-  return counts(sampler.node, broker, churnColumns, churnValues(broker.churn), ranges.node_stats);
+  return counts(sampler.node, broker, churnColumns, churnValues(broker.churn), ranges.lengths);
 }

@@ -26,9 +26,9 @@ export function overviewView(api: Api, principal: Principal, ranges: Ranges): Js
     product_name: 'Leveret',
     rabbitmq_version: rabbitmqVersion,
     cluster_name: clusterName(api),
-    // Not Erlang, but clients show it and some insist on it.
-    erlang_version: process.version,
-    erlang_full_version: `Node.js ${process.version}`,
+    // Clients insist on there being one, and show it.
+    erlang_version: `none, but Node.js ${process.version}`,
+    erlang_full_version: `none, but Node.js ${process.version}`,
     disable_stats: false,
     enable_queue_totals: false,
     ...figures(api, principal, ranges),

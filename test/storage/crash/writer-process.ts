@@ -85,6 +85,7 @@ export class WriterProcess {
       else if (line.type === 'started') this.#model.started(line);
       else if (line.type === 'confirmed') this.#note(line.number, line.ms);
       else if (line.type === 'copied') this.copied++;
+      else if (line.type === 'broken') this.#stderr += `the store is broken: ${line.reason}\n`;
       else if (line.type === 'failed') throw new Error(line.reason);
     } catch (error) {
       this.#problem = error instanceof Error ? error : new Error(String(error));
