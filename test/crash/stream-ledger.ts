@@ -6,8 +6,8 @@ export interface Streamed {
   readonly number: number;
 }
 
-export const streamBytesMax = 3_000_000;
-export const streamSegmentBytes = 400_000;
+export const streamBytesMax = 1_000_000;
+export const streamSegmentBytes = 150_000;
 
 /** What has to be in a stream that one client publishes to, with rising numbers, and several read. */
 export class StreamLedger {

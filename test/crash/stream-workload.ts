@@ -29,7 +29,7 @@ export async function publishToStream(connection: ChannelModel, books: Books, ra
   channel.on('error', () => {});
   const { stream } = books;
   for (;;) {
-    const count = 1 + Math.floor(random() * 15);
+    const count = 1 + Math.floor(random() * 8);
     for (let i = 0; i < count; i++) {
       const number = books.nextNumber();
       stream.published(number);

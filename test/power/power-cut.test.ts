@@ -1,11 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CrashModel } from '../storage/crash/model.ts';
 import { randomNumbers } from '../storage/crash/random.ts';
 import { WriterProcess } from '../storage/crash/writer-process.ts';
-import { newDirectory, removeDirectories } from '../storage/support.ts';
+import { keepDirectory, newDirectory, removeDirectories } from '../storage/support.ts';
 import { type CutMode, hasCompiler, PowerMachine } from './power-machine.ts';
 
 /** `npm run test:power` cuts as often as this says, and runs what is too slow for every day. */
@@ -30,6 +31,30 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
       expect(result.confirmed).toBeGreaterThan(cuts);
     });
   }
+
+  it('has lost a name for good once the directory was flushed, by whatever process', () => {
+    const machine = new PowerMachine(newDirectory());
+    const directory = newDirectory();
+    const path = join(directory, 'x.mdb');
+    const env = { ...process.env, ...machine.environment({ syncMs: 0, dsyncMs: 0 }) };
+    const run = (script: string) =>
+      execFileSync(process.execPath, ['-e', `const fs = require('node:fs'); ${script}`, path, directory], {
+        env,
+      });
+    const flushDirectory = 'const dir = fs.openSync(process.argv[2]); fs.fsyncSync(dir);';
+    run(
+      `const file = fs.openSync(process.argv[1], 'w'); fs.writeSync(file, 'x'); fs.fsyncSync(file); ${flushDirectory}`,
+    );
+    machine.cut('drop', 1, 0.5);
+    expect(existsSync(path)).toBe(true);
+    run('fs.unlinkSync(process.argv[1]);');
+    machine.cut('drop', 1, 0.5);
+    expect(existsSync(path)).toBe(true);
+    run('fs.unlinkSync(process.argv[1]);');
+    run(flushDirectory);
+    machine.cut('drop', 1, 0.5);
+    expect(existsSync(path)).toBe(false);
+  });
 
   it('has flushed before a commit resolves', async () => {
     const machine = new PowerMachine(newDirectory());
@@ -98,7 +123,10 @@ async function cutRepeatedly(
       }
       if (machine.cut(mode, seed + run, [0.1, 0.5, 0.9][run % 3] ?? 0.5) > 0) withPending++;
     } catch (error) {
-      throw new Error(`cut ${cut} (${mode}) with seed ${seed}`, { cause: error });
+      keepDirectory(dataDir);
+      throw new Error(`cut ${cut} (${mode}) with seed ${seed}; the data is kept in ${dataDir}`, {
+        cause: error,
+      });
     }
   }
   const last = {

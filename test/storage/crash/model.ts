@@ -33,7 +33,7 @@ export class CrashModel {
       this.#counter = number;
     } else {
       for (const { logId, readPosition } of commit.states) this.#confirmedPositions.set(logId, readPosition);
-      for (const logId of commit.dropped) this.#confirmedDrops.add(logId);
+      for (const logId of commit.dropped) this.#isGone(logId);
     }
   }
 
@@ -49,7 +49,7 @@ export class CrashModel {
     for (const [logId, readPosition] of this.#confirmedPositions) {
       const log = logs.get(logId);
       if (log !== undefined && log.readPosition < readPosition)
-        throw new Error(`log ${logId} has lost a confirmed state`);
+        throw new Error(`log ${logId} is read to ${log.readPosition}, but ${readPosition} was confirmed`);
     }
     for (const logId of this.#confirmedDrops) {
       if (logs.has(logId)) throw new Error(`log ${logId} was dropped and is back`);
@@ -91,9 +91,17 @@ export class CrashModel {
   #adopt(found: Found): void {
     this.#pending = undefined;
     this.#counter = found.counter;
+    const logIds = new Set(found.logs.map(({ logId }) => logId));
+    for (const logId of this.#confirmedPositions.keys()) if (!logIds.has(logId)) this.#isGone(logId);
     this.#rows = new Set(found.rows);
     this.#owed = new Map(found.logs.map(({ logId, owed }) => [logId, new Set(owed)]));
     this.#confirmedPositions = new Map(found.logs.map(({ logId, readPosition }) => [logId, readPosition]));
+  }
+
+  /** Ids are never used again, so it must not come back. */
+  #isGone(logId: number): void {
+    this.#confirmedDrops.add(logId);
+    this.#confirmedPositions.delete(logId);
   }
 
   #settle(logId: number, readPosition: number, unsettled: readonly number[]): void {
