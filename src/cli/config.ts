@@ -1,4 +1,8 @@
+import { ConfigError } from '../config/error.ts';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/settings.ts';
+import { checkCertificates } from '../tls/certificates.ts';
+import { TlsError } from '../tls/tls-error.ts';
 import { formatRows } from './ctl/format.ts';
 import { ExitCode } from './exit-code.ts';
 import { type GivenFlags, usageError } from './flags.ts';
@@ -25,9 +29,19 @@ export function runConfig(given: GivenFlags, sources: Omit<ConfigSources, 'flags
   }
   const loaded = loadConfig({ ...sources, flags: given.values });
   for (const warning of loaded.warnings) process.stderr.write(`${warning}\n`);
+  if (action === 'check') checkFiles(loaded.config);
   const text = action === 'check' ? checked(loaded) : shown(loaded, given.switches.has('json'));
   process.stdout.write(text);
   return ExitCode.Ok;
+}
+
+/** @throws ConfigError for certificates that a broker could not start with */
+function checkFiles({ tls, managementTls }: Config): void {
+  try {
+    for (const listener of [tls, managementTls]) if (listener !== undefined) checkCertificates(listener);
+  } catch (error) {
+    throw error instanceof TlsError ? new ConfigError(error.message) : error;
+  }
 }
 
 function checked({ config, warnings }: LoadedConfig): string {

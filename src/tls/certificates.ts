@@ -117,6 +117,11 @@ export class Certificates {
   }
 }
 
+/** Whether files can be used, without using them. @throws TlsError naming what cannot */
+export function checkCertificates(options: TlsOptions): void {
+  load(options);
+}
+
 function load(options: TlsOptions): Loaded {
   const { caFile, crlFile, passphrase, versions, ciphers } = options;
   const authorities = caFile === undefined ? undefined : read(caFile);

@@ -30,6 +30,15 @@ it('checks a configuration without starting anything', async () => {
   });
 });
 
+it('looks at the certificates it names', async () => {
+  writeFileSync(file, `ssl_options.certfile = ${directory}/none.pem`);
+  expect(await runCli('leveret', ['config', 'check', '--config', file])).toEqual({
+    code: 78,
+    stdout: '',
+    stderr: expect.stringMatching(/^leveret: cannot read .*none\.pem: ENOENT/),
+  });
+});
+
 it('lists every setting with its source', async () => {
   writeFileSync(file, 'heartbeat = 30');
   const { stdout } = await runCli('leveret', [
