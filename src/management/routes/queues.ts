@@ -27,7 +27,7 @@ export function queueRoutes(api: Api): readonly Route[] {
     nameOf: ({ name }: Queue) => name,
     compare: (left: Queue, right: Queue) =>
       compareText(left.vhost.name, right.vhost.name) || compareText(left.name, right.name),
-    keyOf: queueKey,
+    keyOf: (queue: Queue, path: string) => queueKey(api, queue, path),
   };
   const queues = new Lister<Queue, Ranges>({
     ...kind,

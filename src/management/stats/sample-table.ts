@@ -27,6 +27,8 @@ export interface Ticks {
   readonly intervalMs: number;
 }
 
+const unchanged: Details = { rate: 0 };
+
 interface Track {
   /** When the values last changed. */
   tick: number;
@@ -103,6 +105,8 @@ export class SampleTable<Item extends object, Column extends string> {
   details(item: Item, columns: readonly Column[], range: Range | undefined): Details {
     const { tick, intervalMs } = this.#ticks;
     const track = this.#tracks.get(item);
+    // Most of very many objects: nothing has happened to them.
+    if (track === undefined && range === undefined) return unchanged;
     const indexes = columns.map((column) => this.#options.columns.indexOf(column));
     const sum = (value: (column: number) => number) =>
       indexes.reduce((total, index) => total + value(index), 0);

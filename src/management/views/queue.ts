@@ -1,7 +1,9 @@
+import type { QueueStats } from '../../broker/message-stats.ts';
 import type { Queue } from '../../broker/queue.ts';
 import type { Api } from '../api.ts';
 import type { ClientConnection } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
+import { deliveryColumns, deliveryValues } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
 import { deduplicationView } from './deduplication.ts';
@@ -60,8 +62,10 @@ export function queueTotalsView(node: string, queue: Queue): Json {
 }
 
 /** Values to sort 100,000 queues by without making their views. */
-export function queueKey(queue: Queue, path: string): string | number | undefined {
+export function queueKey(api: Api, queue: Queue, path: string): string | number | undefined {
   switch (path) {
+    case 'state':
+      return 'running';
     case 'name':
       return queue.name;
     case 'vhost':
@@ -79,8 +83,23 @@ export function queueKey(queue: Queue, path: string): string | number | undefine
     case 'message_bytes_ready':
       return queue.readyBytes;
     default:
-      return undefined;
+      return statsKey(api, queue, path);
   }
+}
+
+/** `message_stats.publish` and `message_stats.publish_details.rate`, and their like. */
+function statsKey({ sampler }: Api, queue: Queue, path: string): number | undefined {
+  const [, name, details] = /^message_stats\.([a-z_]+?)(_details\.rate)?$/.exec(path) ?? [];
+  const column = statsColumns.find((each) => each === name);
+  if (column === undefined) return undefined;
+  if (details !== undefined) return sampler.queues.details(queue, [column], undefined).rate;
+  return statsValues(queue.stats)[statsColumns.indexOf(column)];
+}
+
+const statsColumns = ['publish', ...deliveryColumns] as const;
+
+function statsValues(stats: QueueStats): readonly number[] {
+  return [stats.publish, ...deliveryValues(stats)];
 }
 
 function definitionView(node: string, queue: Queue): Json {
