@@ -31,6 +31,8 @@ export class Row {
   optionalText(key: string): string | undefined {
     const value = this.json(key);
     if (value === undefined || value === null) return undefined;
+    // RabbitMQ takes numbers for routing keys, and exports them as such.
+    if (typeof value === 'number') return String(value);
     return typeof value === 'string' ? value : this.#fail(key, 'a string');
   }
 

@@ -178,6 +178,15 @@ describe('definitions', () => {
     expect(await http.get('/api/queues/%2F/q')).toMatchObject({ body: { durable: true } });
   });
 
+  it('take a number for its digits, as RabbitMQ exports a routing key that was sent as one', async () => {
+    const { http } = await start();
+    const queues = [{ name: 'q', vhost: '/', durable: true, auto_delete: false, arguments: {} }];
+    const binding = { source: 'amq.direct', vhost: '/', destination: 'q', destination_type: 'queue' };
+    const bindings = [{ ...binding, routing_key: 5, arguments: {} }];
+    expect(await http.post('/api/definitions', { queues, bindings })).toMatchObject({ status: 204 });
+    expect((await http.get('/api/bindings/%2F/e/amq.direct/q/q')).body).toMatchObject([{ routing_key: '5' }]);
+  });
+
   it('that make no sense change nothing', async () => {
     const { http } = await start();
     for (const [definitions, reason] of [
