@@ -44,6 +44,9 @@ export async function runServer(
   for (const warning of loaded.warnings) logger.warn(warning);
 
   const signal = firstSignal(logger);
+  // Before the broker runs there is nothing to reload, and the signal must not end the process.
+  let reload: Reload | undefined;
+  process.on('SIGHUP', () => void reload?.run());
   const dataDir = resolve(config.dataDir);
   await prepareDataDir(dataDir);
   let onFailure: (cause: unknown) => void = () => {};
@@ -57,6 +60,7 @@ export async function runServer(
     logger.debug({ err: error }, 'start failed');
     throw startError(error);
   }
+  reload = new Reload(loaded, load, logger, broker);
   logger.info(
     {
       version,
@@ -69,8 +73,6 @@ export async function runServer(
   );
   const serviceManager = new ServiceManager(process.env, logger);
   serviceManager.ready(`Serving AMQP at ${address(broker.host, broker.port)}`);
-  const reload = new Reload(loaded, load, logger, broker);
-  process.on('SIGHUP', () => void reload.run());
 
   const end = await Promise.race([signal, failure]);
   if (typeof end !== 'string') {
