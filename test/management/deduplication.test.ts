@@ -48,16 +48,3 @@ it('lists every type of exchange with what RabbitMQ says of it', async () => {
     ]),
   );
 });
-
-it('says in events who did something over HTTP', async () => {
-  const connection = await amqplib.connect(broker.url.replace('amqp://', 'amqp://guest:guest@'));
-  const channel = await connection.createChannel();
-  const { queue } = await channel.assertQueue('', { exclusive: true });
-  await channel.bindQueue(queue, 'amq.rabbitmq.event', 'vhost.created');
-  await http.put('/api/vhosts/by-http');
-  const message = await channel.get(queue, { noAck: true });
-  expect(message).toMatchObject({
-    properties: { headers: { name: 'by-http', user_who_performed_action: 'guest' } },
-  });
-  await connection.close();
-});

@@ -1,5 +1,6 @@
 import type { Policy, PolicyKind } from '../../broker/policies/policy.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
+import type { NewPolicy } from '../../policy-control.ts';
 import { type Api, virtualHost, visibleVhosts } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
 import { compareText } from '../http/columns.ts';
@@ -17,6 +18,24 @@ export function policyRoutes(api: Api): readonly Route[] {
     ...routesOf(api, 'policy', '/policies', 'policies', 'policymaker'),
     ...routesOf(api, 'operator_policy', '/operator-policies', 'operator policies', 'administrator'),
   ];
+}
+
+/** Those of one kind, as {@link PolicyControl} has them. */
+interface PolicyStore {
+  set(policy: NewPolicy): Promise<void>;
+  clear(name: string, vhost: string): Promise<boolean>;
+}
+
+function storeOf({ administration: { policies } }: Api, kind: PolicyKind): PolicyStore {
+  return kind === 'policy'
+    ? {
+        set: (policy) => policies.setPolicy(policy),
+        clear: (name, vhost) => policies.clearPolicy(name, vhost),
+      }
+    : {
+        set: (policy) => policies.setOperatorPolicy(policy),
+        clear: (name, vhost) => policies.clearOperatorPolicy(name, vhost),
+      };
 }
 
 interface Located {
@@ -39,6 +58,7 @@ function routesOf(
       compareText(left.vhost, right.vhost) || compareText(left.policy.name, right.policy.name),
     view: ({ vhost, policy }) => policyView(vhost, policy),
   });
+  const control = storeOf(api, kind);
   const policiesOf = ({ name, policies }: VirtualHost) =>
     policies.list(kind).map((policy) => ({ vhost: name, policy }));
   return [
@@ -84,11 +104,9 @@ function routesOf(
       }),
       answers: { 201: 'Set', 204: 'Replaced' },
       handle: async ({ parameters: { vhost, name }, body }) => {
-        const { policies } = virtualHost(api, vhost);
         const { pattern, definition, priority, 'apply-to': applyTo } = body;
-        const isNew = policies.find(kind, name) === undefined;
-        policies.set(kind, { name, pattern, definition, priority: numberOf(priority), applyTo });
-        await api.broker.committer.flush();
+        const isNew = virtualHost(api, vhost).policies.find(kind, name) === undefined;
+        await control.set({ vhost, name, pattern, definition, priority: numberOf(priority), applyTo });
         return created(isNew);
       },
     }),
@@ -98,8 +116,8 @@ function routesOf(
       tag,
       summary: `Clears one of the ${plural}`,
       handle: async ({ parameters: { vhost, name } }) => {
-        if (!virtualHost(api, vhost).policies.clear(kind, name)) throw objectNotFound();
-        await api.broker.committer.flush();
+        virtualHost(api, vhost);
+        if (!(await control.clear(name, vhost))) throw objectNotFound();
         return noContent;
       },
     }),
