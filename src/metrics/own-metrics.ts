@@ -2,6 +2,9 @@ import type { IntervalHistogram, RecordableHistogram } from 'node:perf_hooks';
 import { header, labelText, one, sample } from './exposition.ts';
 import type { MetricsSource } from './source.ts';
 
+/** The event loop is looked at this often; Node counts the time between two looks, not only what is late. */
+export const eventLoopResolutionMs = 10;
+
 const quantiles = [0.5, 0.9, 0.99, 0.999];
 
 /** What RabbitMQ has no name for. Summaries cover the time since the start of the broker. */
@@ -18,6 +21,7 @@ export function ownMetrics({ broker, eventLoopDelay }: MetricsSource): string {
       'How late the event loop gets round to what is due',
       eventLoopDelay,
       1e-9,
+      eventLoopResolutionMs * 1e6,
     ),
     one('gauge', 'leveret_slab_bytes', 'Memory that holds messages', broker.slabs.bytesInUse),
     one('gauge', 'leveret_heap_used_bytes', 'JavaScript objects', process.memoryUsage().heapUsed),
@@ -30,21 +34,24 @@ export function ownMetrics({ broker, eventLoopDelay }: MetricsSource): string {
   ].join('');
 }
 
+/** @param baseline what every recorded value has in it and does not count */
 function summary(
   name: string,
   help: string,
   times: IntervalHistogram | RecordableHistogram,
   unit: number,
+  baseline = 0,
 ): string {
   const isEmpty = times.count === 0;
+  const seconds = (recorded: number) => Math.max(0, recorded - baseline) * unit;
   const samples = quantiles.map((quantile) =>
     sample(
       name,
       labelText({ quantile: String(quantile) }),
-      isEmpty ? Number.NaN : times.percentile(quantile * 100) * unit,
+      isEmpty ? Number.NaN : seconds(times.percentile(quantile * 100)),
     ),
   );
-  const sum = isEmpty ? 0 : times.mean * times.count * unit;
+  const sum = isEmpty ? 0 : seconds(times.mean) * times.count;
   return [
     header({ name, type: 'summary', help }),
     ...samples,

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { type FastifyReply, fastify } from 'fastify';
 import { aggregated, detailed, type Family, families, perObject } from './collect.ts';
 import { contentType } from './exposition.ts';
+import { eventLoopResolutionMs } from './own-metrics.ts';
 import type { MetricsSource } from './source.ts';
 
 export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay'> {
@@ -16,8 +17,6 @@ export interface MetricsServer {
   readonly port: number;
   close(): Promise<void>;
 }
-
-const eventLoopResolutionMs = 10;
 
 /** @throws the listener's error, such as EADDRINUSE. */
 export async function startMetrics(options: MetricsOptions): Promise<MetricsServer> {

@@ -126,6 +126,8 @@ it('has every metric of the overview dashboard, and figures that fit what happen
   });
   expect(samples.get('leveret_commit_seconds_count')).toBeGreaterThan(0);
   expect(samples.get('leveret_commit_seconds{quantile="0.5"}')).toBeLessThan(10);
+  // An idle loop is late by less than the time between two looks at it.
+  expect(samples.get('leveret_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(0.01);
   expect(samples.get('leveret_generations')).toBeGreaterThanOrEqual(1);
   expect(samples.get('leveret_data_directory_bytes')).toBeGreaterThan(4096);
   await connection.close();
