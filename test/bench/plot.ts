@@ -38,6 +38,7 @@ export function plotOf(courses: readonly Course[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ' font-family="sans-serif" font-size="12">',
+    '<title>Messages per second and memory over time</title>',
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...body,
     ...labels.map((label, index) => legend(label, colour(index), panel.left + index * 110, height - 14)),
