@@ -17,7 +17,7 @@ import {
   openManagement,
   openMetrics,
 } from './listeners.ts';
-import { silentLogger } from './logger.ts';
+import { ofCategory, silentLogger } from './logger.ts';
 import { messageControl } from './message-control.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -32,6 +32,9 @@ export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
+export type { LogCategory } from './logs/category.ts';
+export type { LogLevel } from './logs/level.ts';
+export type { LogLevelControl, LogLevels } from './logs/logs.ts';
 export type {
   ChangeRequest,
   MessageControl,
@@ -74,9 +77,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
   try {
     const store = await openStore(options);
     closers.push(() => store.close());
+    const storeLog = ofCategory(log, 'store');
     const events: BrokerEvents = {
       storeFailed: (cause) => {
-        log.error(
+        storeLog.error(
           { err: cause },
           'the store failed: nothing is confirmed any more, dropping all connections',
         );
@@ -84,11 +88,15 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         options.onFailure?.(cause);
       },
       storeFull: (cause) => {
-        if (cause === undefined) log.info({}, 'the store has room again: messages are written and confirmed');
-        else log.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
+        if (cause === undefined)
+          storeLog.info({}, 'the store has room again: messages are written and confirmed');
+        else storeLog.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
       },
       messagesMissing: (logId, count) => {
-        log.error({ logId, count }, `${count} messages could not be read from the store`);
+        ofCategory(log, 'queue').error(
+          { logId, count },
+          `${count} messages could not be read from the store`,
+        );
       },
     };
     const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
@@ -133,6 +141,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     if (options.definitionsFile !== undefined) {
       await loadDefinitions({ broker, administration }, options.definitionsFile, log);
     }
+    administration.audit.listen(broker.events);
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
@@ -147,6 +156,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
       logger: log,
+      logLevels: options.logLevels,
       onServer: (server) => acceptWebSockets(server, options, listener),
     });
     // Its ports stay open for as long as somebody is connected by WebSocket.
@@ -156,7 +166,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       listener,
       resources,
       nodeName,
-      clusterName: nodeName,
+      clusterName: () => administration.clusterName ?? nodeName,
+      clusterId: () => administration.clusterId,
+      loginCounts: access.loginCounts,
     });
     if (metrics !== undefined) closers.push(() => metrics.close());
     const address = amqp.plain ?? amqp.tls;
@@ -184,7 +196,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         const vhost = broker.vhost(vhostName);
         if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
         vhost.firehose.isOn = isTracing;
-        log.info({ vhost: vhostName }, `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`);
+        const what = `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`;
+        log.info({ vhost: vhostName }, what);
+        administration.audit.done(what);
       },
       close: () => {
         closing ??= closeAll();
@@ -199,7 +213,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 
 async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): Promise<Store> {
   if (dataDir === undefined) return new MemoryStore();
-  const log = logger ?? silentLogger;
+  const log = ofCategory(logger ?? silentLogger, 'store');
   return openLmdbStore({
     dataDir,
     ...(generationBytes !== undefined && { generationBytes }),

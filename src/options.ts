@@ -6,6 +6,7 @@ import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { LogLevelControl } from './logs/logs.ts';
 import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -45,6 +46,8 @@ export interface BrokerOptions {
   readonly metricsPort?: number;
   /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
   readonly metricsHost?: string;
+  /** `/metrics` has a line for every queue, channel and connection, in place of sums. Default false. */
+  readonly metricsPerObject?: boolean;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions | undefined;
   /** AMQP over WebSocket, at `/ws/amqp` of the HTTP API's ports. Default true. */
@@ -116,6 +119,8 @@ export interface BrokerOptions {
   readonly onFailure?: (cause: unknown) => void;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
+  /** What the HTTP API changes the levels of the log with. Default: it cannot. */
+  readonly logLevels?: LogLevelControl;
 }
 
 /** A broker that accepts connections. */

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { hashPassword } from '../access/passwords/password-hash.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
+import { Audit } from './audit.ts';
 import type { AdministrationContext } from './context.ts';
 import { AdministrationEvents } from './events.ts';
-import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
+import { type GlobalParameter, ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
 import { UserAdministration } from './users.ts';
 import { VhostLimitAdministration } from './vhost-limits.ts';
@@ -12,6 +13,9 @@ import { VirtualHostAdministration } from './virtual-hosts.ts';
 
 /** The global parameter that RabbitMQ, too, sets at its first start. */
 const clusterIdParameter = 'internal_cluster_id';
+
+/** The global parameter that names the cluster. */
+export const clusterNameParameter = 'cluster_name';
 
 /** Who can log in at the first start (`default_user`, `default_pass`, `default_vhost`). */
 export interface FirstUser {
@@ -33,6 +37,7 @@ export class Administration {
   readonly vhostLimits: VhostLimitAdministration;
   readonly parameters: ParameterAdministration;
   readonly policies: PolicyControl;
+  readonly audit: Audit;
   /** Whoever has been made up at this start, which is the first of all. */
   #firstUser: string | undefined;
 
@@ -43,6 +48,7 @@ export class Administration {
     this.parameters = new ParameterAdministration(context);
     this.vhosts = new VirtualHostAdministration(context, this.parameters);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
+    this.audit = new Audit(context.log);
     this.policies = policyControl(context.broker, context.events);
     this.parameters.register('vhost-limits', vhostLimitsComponent(context));
   }
@@ -74,10 +80,24 @@ export class Administration {
     return administration;
   }
 
+  /** What operators call the cluster, if they do (`rabbitmqctl set_cluster_name`). */
+  get clusterName(): string | undefined {
+    return textOf(this.parameters.getGlobal(clusterNameParameter));
+  }
+
+  /** What was made up at the first start and stays. */
+  get clusterId(): string {
+    return textOf(this.parameters.getGlobal(clusterIdParameter)) ?? '';
+  }
+
   /** Takes back what the first start has made up, unless somebody else has set it since: definitions say it all. */
   async dropFirstUser(definedUsers: ReadonlySet<string>): Promise<void> {
     const name = this.#firstUser;
     if (name !== undefined && definedUsers.size > 0 && !definedUsers.has(name)) await this.users.delete(name);
     this.#firstUser = undefined;
   }
+}
+
+function textOf(parameter: GlobalParameter | undefined): string | undefined {
+  return typeof parameter?.value === 'string' ? parameter.value : undefined;
 }

@@ -4,6 +4,7 @@ import { type Actor, Undecided } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
+import type { LogLevelControl } from '../logs/logs.ts';
 import type { Clients, ListenerInfo } from './clients.ts';
 import { notAuthorised, objectNotFound } from './http/api-error.ts';
 import type { Principal } from './http/principal.ts';
@@ -20,6 +21,8 @@ export interface Api {
   readonly sampler: Sampler;
   readonly figures: NodeFigures;
   readonly logger: Logger;
+  /** Undefined: the log belongs to the program that the broker is a part of. */
+  readonly logLevels: LogLevelControl | undefined;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly dataDir: string | undefined;
@@ -28,12 +31,8 @@ export interface Api {
   readonly listeners: () => readonly ListenerInfo[];
 }
 
-/** The global parameter that names the cluster. */
-export const clusterNameParameter = 'cluster_name';
-
 export function clusterName({ administration, node }: Api): string {
-  const value = administration.parameters.getGlobal(clusterNameParameter)?.value;
-  return typeof value === 'string' ? value : node;
+  return administration.clusterName ?? node;
 }
 
 /** Authorization has seen to it that there is one, but it may have gone since. @throws ApiError 404 */

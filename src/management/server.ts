@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
+import { ofCategory } from '../logger.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import type { Api } from './api.ts';
 import type { ListenerInfo } from './clients.ts';
@@ -13,6 +14,7 @@ import { definitionRoutes } from './routes/definitions.ts';
 import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
+import { logLevelRoutes } from './routes/log-levels.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { parameterRoutes } from './routes/parameters.ts';
@@ -27,7 +29,7 @@ import { Sampler } from './stats/sampler.ts';
 export interface ManagementOptions
   extends Pick<
     Api,
-    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
+    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'logLevels' | 'dataDir' | 'maxMessageBytes'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;
@@ -60,6 +62,7 @@ export class Management {
     const onError = (error: unknown) => logger.error({ err: error }, 'no statistics could be taken');
     this.#api = {
       ...options,
+      logger: ofCategory(logger, 'http'),
       figures,
       sampler: new Sampler({ broker, clients, figures, intervalMs, onError }),
       startedAt: broker.clock.now(),
@@ -84,6 +87,7 @@ export class Management {
       authorization: this.#authorization,
       probe: () => readiness(api),
       logger: api.logger,
+      audit: api.administration.audit,
       onServer: this.#onServer,
     });
     this.#servers.push(server);
@@ -117,5 +121,6 @@ function apiRoutes(api: Api): readonly Route[] {
     ...policyRoutes(api),
     ...parameterRoutes(api),
     ...definitionRoutes(api),
+    ...logLevelRoutes(api),
   ];
 }

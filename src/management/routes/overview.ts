@@ -1,4 +1,5 @@
-import { type Api, clusterName, clusterNameParameter } from '../api.ts';
+import { clusterNameParameter } from '../../administration/administration.ts';
+import { type Api, clusterName } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';
 import { Lister, listQuery } from '../http/listing.ts';
