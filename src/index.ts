@@ -25,6 +25,7 @@ import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
+import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
 export type { MoveResult } from './broker/move.ts';
@@ -42,7 +43,7 @@ export type {
   PeekRequest,
   ReplayRequest,
 } from './message-control.ts';
-export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
+export type { BrokerOptions, RunningBroker, TlsListenerOptions, TracingOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
 export { TlsError } from './tls/tls-error.ts';
@@ -75,6 +76,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
   };
   let closing: Promise<void> | undefined;
   try {
+    const tracing = options.tracing && openTracing(options.tracing, nodeName, log);
+    if (tracing !== undefined) closers.push(() => tracing.exporter.close());
     const store = await openStore(options);
     closers.push(() => store.close());
     const storeLog = ofCategory(log, 'store');
@@ -99,7 +102,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         );
       },
     };
-    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
+    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost, tracing?.spans);
     closers.pop();
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
@@ -169,6 +172,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       clusterName: () => administration.clusterName ?? nodeName,
       clusterId: () => administration.clusterId,
       loginCounts: access.loginCounts,
+      spanExporter: tracing?.exporter,
     });
     if (metrics !== undefined) closers.push(() => metrics.close());
     const address = amqp.plain ?? amqp.tls;

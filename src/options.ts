@@ -20,6 +20,16 @@ export interface TlsListenerOptions extends TlsOptions {
   readonly host?: string | undefined;
 }
 
+/** Distributed tracing with OpenTelemetry. */
+export interface TracingOptions {
+  /** A collector that takes OTLP over HTTP: `http://collector:4318`; without a path `/v1/traces` is added. */
+  readonly endpoint: string;
+  /** Share of messages that are followed although they have no `traceparent`, from 0 to 1. Default 0.01. */
+  readonly samplingRatio?: number;
+  /** Longest time a span waits to be sent together with others, in milliseconds. Default 5000. */
+  readonly delayMs?: number;
+}
+
 /** What a broker can be told when it is started from a program. Everything has a default. */
 export interface BrokerOptions {
   /** TCP port for AMQP clients; 0 takes any free one, `none` leaves it to {@link BrokerOptions.tls}. Default 5672. */
@@ -117,6 +127,8 @@ export interface BrokerOptions {
    * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
    */
   readonly onFailure?: (cause: unknown) => void;
+  /** Default: no tracing, which then costs nothing. */
+  readonly tracing?: TracingOptions | undefined;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
   /** What the HTTP API changes the levels of the log with. Default: it cannot. */

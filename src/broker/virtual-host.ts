@@ -66,6 +66,7 @@ import type { Route } from './route.ts';
 import { route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import { SideLogs } from './side-logs.ts';
+import type { MessageSpans } from './spans.ts';
 import type { Definition, JsonValue } from './store.ts';
 import { Stream } from './stream.ts';
 import { checkSegmentBytes } from './stream-rules.ts';
@@ -100,6 +101,8 @@ export interface BrokerContext {
   readonly offsetStamp: OffsetStamp;
   readonly turnBudget: TurnBudget;
   readonly churn: Churn;
+  /** Who follows messages, if anybody does. */
+  readonly spans?: MessageSpans | undefined;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   readonly delays: Delays;

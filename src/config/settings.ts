@@ -3,6 +3,7 @@ import { readAuthenticationSettings } from './authentication-settings.ts';
 import { readLogSettings } from './log-settings.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
+import { readTracingSettings } from './tracing-settings.ts';
 import {
   countOrNone,
   flag,
@@ -325,6 +326,7 @@ export function readSettings(read: SettingReader) {
       doc: 'Whether /metrics has a line for every queue, channel and connection, in place of sums.',
       chapter: 'Metrics',
     }),
+    tracing: readTracingSettings(read),
   };
 }
 

@@ -14,6 +14,8 @@ export interface MetricsSource {
   readonly clusterName: () => string;
   readonly clusterId: () => string;
   readonly loginCounts: Readonly<Record<LoginProtocol, LoginCounts>>;
+  /** Undefined: there is no tracing. */
+  readonly spanExporter: { readonly exportedCount: number; readonly droppedCount: number } | undefined;
   readonly dataDir: string | undefined;
   /** Nanoseconds. */
   readonly eventLoopDelay: IntervalHistogram;

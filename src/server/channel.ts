@@ -6,8 +6,8 @@ import { ChannelStats } from '../broker/message-stats.ts';
 import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
-import type { Segment } from '../broker/queues/segment.ts';
 import { type ReplyAddresses, replyQueueName } from '../broker/reply-addresses.ts';
+import type { FollowedDelivery } from '../broker/spans.ts';
 import type { TraceOrigin } from '../broker/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
@@ -213,9 +213,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#publisher.body(buffer, start, end);
   }
 
-  /** Copies a delivery to the firehose. */
-  traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
-    queue.vhost.firehose.delivered(segment.message(index), queue, redelivered, this.traceOrigin);
+  /** Shows a delivery to the firehose. */
+  watched(delivery: FollowedDelivery): void {
+    delivery.queue.vhost.firehose.delivered(delivery, this.traceOrigin);
   }
 
   /** How the firehose names this channel. */
@@ -358,7 +358,10 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
       const properties = propertiesWithDeliveryCount(shown, deliveryCount);
       this.output.contentWith(this.id, this.frameMax, shown, properties);
     }
-    if (vhost.firehose.isOn) vhost.firehose.delivered(message, queue, redelivered, this.traceOrigin);
+    if (vhost.firehose.isWatching) {
+      const isSettledLater = !method.noAck;
+      this.watched({ queue, segment, index, redelivered, channel: this, tag: deliveryTag, isSettledLater });
+    }
     if (method.noAck) segment.log.settle(segment, index);
   }
 

@@ -74,7 +74,7 @@ export class ChannelConsumer implements Consumer {
     const tag = this.#take(queue, segment, index);
     if (redelivered) channel.stats.redeliver++;
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
-    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
+    if (queue.vhost.firehose.isWatching) this.#watched(queue, segment, index, redelivered, tag);
   }
 
   deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
@@ -84,7 +84,7 @@ export class ChannelConsumer implements Consumer {
     const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
-    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, true);
+    if (queue.vhost.firehose.isWatching) this.#watched(queue, segment, index, true, tag);
   }
 
   /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
@@ -99,6 +99,19 @@ export class ChannelConsumer implements Consumer {
       this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
     }
     return tag;
+  }
+
+  #watched(queue: Queue, segment: Segment, index: number, redelivered: boolean, tag: number): void {
+    const isSettledLater = !this.noAck;
+    this.#channel.watched({
+      queue,
+      segment,
+      index,
+      redelivered,
+      channel: this.#channel,
+      tag,
+      isSettledLater,
+    });
   }
 
   cancelledByServer(): void {

@@ -124,7 +124,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
     this.#count(exchange, route, content.mandatory);
-    if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
+    if (vhost.firehose.isWatching) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
       this.#gather(this.#pending, { message: message.copy(), route, mandatory: content.mandatory });
       return;

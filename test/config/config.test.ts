@@ -58,6 +58,7 @@ describe('sources', () => {
       metricsPort: 15_692,
       metricsHost: '::',
       metricsPerObject: false,
+      tracing: undefined,
       dataDir: 'data',
       log: {
         console: true,
