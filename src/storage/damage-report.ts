@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { DamagedEntry } from './entry-reader.ts';
+import type { DamagedStretch } from './journal-reader.ts';
 import type { StoreLog } from './store-log.ts';
 
 /**
@@ -34,6 +35,23 @@ export class DamageReport {
     );
     this.#work = this.#work.then(() => this.#setAside(path, damage.bytes));
     this.#onDamage?.(damage);
+  }
+
+  /** Part of the journal cannot be read, so it is not known whose messages were in it: it counts as one. */
+  reportStretch({ path, offset, bytes }: DamagedStretch): void {
+    const aside = join(this.#directory, `${basename(path)}-offset-${offset}.bin`);
+    this.messages++;
+    this.#log.error(
+      `${path} is damaged: ${bytes.length} bytes at offset ${offset}, in which there were messages, cannot be read; ` +
+        `they are set aside in ${aside}`,
+    );
+    this.#work = this.#work.then(() => this.#setAside(aside, bytes));
+  }
+
+  /** Nothing in a file can be read; it has another name now. */
+  reportFile(path: string, aside: string): void {
+    this.messages++;
+    this.#log.error(`${path} is damaged: nothing in it can be read; it is set aside as ${aside}`);
   }
 
   /** Waits until everything reported has been written. */

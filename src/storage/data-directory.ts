@@ -1,15 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
+import { JOURNAL_ID_BYTES } from './journal-block.ts';
+import type { StoreLog } from './store-log.ts';
 
 /**
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const FORMAT_FILE = 'format.json';
+const DATA_FILE = /\.(mdb|wal)$/;
+const JOURNAL_ID = new RegExp(`^[0-9a-f]{${2 * JOURNAL_ID_BYTES}}$`);
 const LOCK_SUFFIX = '-lock';
 
 /** @throws DataDirectoryError when the directory cannot be made or written to. */
@@ -23,55 +28,89 @@ export function prepareDirectory(directory: string): void {
   }
 }
 
+/** What `format.json` says. */
+export interface DirectoryFormat {
+  readonly version: number;
+  /** What blocks of this directory's journal are marked with, from version 2 on. */
+  readonly journalId: Buffer;
+}
+
 /** Reads the format of an existing data directory, or writes it into a new one. */
-export async function settleFormat(directory: string): Promise<void> {
+export async function settleFormat(directory: string): Promise<DirectoryFormat> {
   const path = join(directory, FORMAT_FILE);
-  if (existsSync(path)) {
-    checkFormat(path);
-    return;
-  }
+  if (existsSync(path)) return readFormat(path);
   const names = await readdir(directory);
-  if (names.some((name) => name.endsWith('.mdb'))) {
+  if (names.some((name) => DATA_FILE.test(name))) {
     throw new DataDirectoryError(
       `${directory} holds data but no ${FORMAT_FILE}: restore it, or choose an empty directory`,
     );
   }
+  return writeFormat(directory);
+}
+
+/**
+ * Upgrades a data directory whose files were found to be in order. Version 2 has a journal beside what version 1 has,
+ * so this is one file that is replaced: before, it is the old version, afterwards the new one.
+ */
+export async function upgradeFormat(
+  directory: string,
+  format: DirectoryFormat,
+  log: StoreLog,
+): Promise<DirectoryFormat> {
+  if (format.version === FORMAT_VERSION) return format;
+  const upgraded = await writeFormat(directory);
+  log.info(`upgraded ${directory} from format ${format.version} to ${FORMAT_VERSION}`);
+  return upgraded;
+}
+
+async function writeFormat(directory: string): Promise<DirectoryFormat> {
+  const path = join(directory, FORMAT_FILE);
   const temporary = `${path}.new`;
+  const journalId = randomBytes(JOURNAL_ID_BYTES);
   const file = await open(temporary, 'w');
   try {
-    await file.writeFile(`${JSON.stringify({ format: FORMAT_VERSION })}\n`);
+    await file.writeFile(
+      `${JSON.stringify({ format: FORMAT_VERSION, journal: journalId.toString('hex') })}\n`,
+    );
     await file.sync();
   } finally {
     await file.close();
   }
   await rename(temporary, path);
   await flushDirectory(directory);
+  return { version: FORMAT_VERSION, journalId };
 }
 
-function checkFormat(path: string): void {
+function readFormat(path: string): DirectoryFormat {
   const text = readFileSync(path, 'utf8');
-  const format = readFormat(text);
-  if (format === undefined) {
-    throw new DataDirectoryError(
-      `${path} is damaged: it must hold {"format":${FORMAT_VERSION}}, not ${JSON.stringify(text)}`,
-    );
-  }
-  if (format > FORMAT_VERSION) {
+  const { format, journal } = parseFormat(text);
+  if (format !== undefined && format > FORMAT_VERSION) {
     throw new DataDirectoryError(
       `${path} says format ${format}, written by a newer Leveret; this one knows formats up to ${FORMAT_VERSION}`,
     );
   }
-  if (format < FORMAT_VERSION)
-    throw new DataDirectoryError(`${path} says format ${format}, which never existed`);
+  if (format === 1) return { version: 1, journalId: Buffer.alloc(0) };
+  if (format !== FORMAT_VERSION || journal === undefined) {
+    throw new DataDirectoryError(
+      `${path} is damaged: it must hold {"format":${FORMAT_VERSION},"journal":"…"}, not ${JSON.stringify(text)}; ` +
+        'restore it from a backup',
+    );
+  }
+  return { version: format, journalId: journal };
 }
 
-function readFormat(text: string): number | undefined {
+function parseFormat(text: string): { format?: number; journal?: Buffer } {
   try {
     const content: unknown = JSON.parse(text);
-    const isObject = typeof content === 'object' && content !== null;
-    return isObject && 'format' in content && typeof content.format === 'number' ? content.format : undefined;
+    if (typeof content !== 'object' || content === null) return {};
+    const format = 'format' in content && typeof content.format === 'number' ? content.format : undefined;
+    const journal = 'journal' in content ? String(content.journal) : '';
+    return {
+      ...(format !== undefined && { format }),
+      ...(JOURNAL_ID.test(journal) && { journal: Buffer.from(journal, 'hex') }),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -81,7 +120,7 @@ function readFormat(text: string): number | undefined {
  */
 export async function flushDataFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name.endsWith('.mdb')) await flush(join(directory, name), 'r+');
+    if (DATA_FILE.test(name)) await flush(join(directory, name), 'r+');
   }
   await flushDirectory(directory);
 }

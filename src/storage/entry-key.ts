@@ -3,7 +3,7 @@ import type { LogEntry } from '../broker/store.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**
- * The key of an entry in a generation says everything a start has to know, so that a start reads keys only
+ * The key of an entry, in a generation as in the journal, says everything a start has to know, so that a start reads keys only
  * and the value is the caller's buffer as it is:
  *
  *     log id u32 | first sequence u64 | count u32 | persistent count u32 | persistent body bytes u48 |
@@ -30,13 +30,18 @@ export const LOG_ID_MAX = 0xffff_ffff;
 /** The key of an entry, its checksum computed from the entry's bytes. */
 export function encodeEntryKey(entry: LogEntry): Buffer {
   const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES);
+  writeEntryKey(key, entry);
+  return key;
+}
+
+/** Writes the key of an entry to the beginning of `key`. */
+export function writeEntryKey(key: Buffer, entry: LogEntry): void {
   writePosition(key, entry.logId, entry.firstSequence);
   key.writeUInt32BE(entry.count, 12);
   key.writeUInt32BE(entry.persistentCount, 16);
   key.writeUIntBE(entry.persistentBodyBytes, 20, 6);
   key.writeUInt32BE(entry.bytes.length, 26);
   key.writeUInt32BE(entryChecksum(key, entry.bytes), CHECKSUM_OFFSET);
-  return key;
 }
 
 /** @throws RangeError when the bytes are not an entry key. */

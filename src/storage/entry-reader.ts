@@ -1,6 +1,6 @@
 import type { LogEntry, StoredEntry } from '../broker/store.ts';
-import { decodeEntryKey, type EntryKey, entryIsIntact, entryPosition } from './entry-key.ts';
-import type { Generation } from './generation.ts';
+import type { EntryFile } from './entry-file.ts';
+import { decodeEntryKey, type EntryKey, entryIsIntact } from './entry-key.ts';
 import type { Log, Span } from './log-index.ts';
 
 /** An entry that fails its checksum. Its bytes are kept in no queue; the broker goes on without them. */
@@ -12,8 +12,8 @@ export interface DamagedEntry extends LogEntry {
 const KEYS_PER_PAGE = 64;
 
 /**
- * Entries of a log that overlap `[from, to)`, in order, over all generations, until `bytesMax` is reached.
- * Where generations hold the same sequences, the newest wins.
+ * Entries of a log that overlap `[from, to)`, in order, over all files, until `bytesMax` is reached.
+ * Where files hold the same sequences, the newest wins.
  */
 export function readEntries(
   log: Log,
@@ -44,7 +44,7 @@ export class EntryWalk {
   position: number;
   readonly #cursors: readonly EntryCursor[];
 
-  /** @param spans of one log, ascending by generation. Where they hold the same, the newest wins. */
+  /** @param spans of one log, ascending by age. Where they hold the same, the newest wins. */
   constructor(spans: readonly Span[], from: number, to: number) {
     this.position = from;
     this.#cursors = spans
@@ -72,12 +72,12 @@ export class EntryWalk {
 
 /** An entry that was come across: its key is read, its value is not. */
 export class FoundEntry {
-  readonly generation: Generation;
+  readonly file: EntryFile;
   readonly rawKey: Uint8Array;
   readonly key: EntryKey;
 
-  constructor(generation: Generation, rawKey: Uint8Array) {
-    this.generation = generation;
+  constructor(file: EntryFile, rawKey: Uint8Array) {
+    this.file = file;
     this.rawKey = rawKey;
     this.key = decodeEntryKey(rawKey);
   }
@@ -88,10 +88,10 @@ export class FoundEntry {
 
   /** The records, or undefined when they are damaged. */
   intactValue(onDamage: (damage: DamagedEntry) => void): Buffer | undefined {
-    const bytes = this.generation.environment.getBinary(this.rawKey);
+    const bytes = this.file.value(this.rawKey);
     if (bytes === undefined) return undefined;
     if (entryIsIntact(this.rawKey, bytes)) return bytes;
-    onDamage({ ...this.key, path: this.generation.path, bytes });
+    onDamage({ ...this.key, path: this.file.path, bytes });
     return undefined;
   }
 }
@@ -99,7 +99,7 @@ export class FoundEntry {
 /** Walks the keys of one span, page by page. */
 class EntryCursor {
   readonly #span: Span;
-  readonly #end: Buffer;
+  readonly #below: number;
   #page: Uint8Array[];
   #at = 0;
   #found: FoundEntry | undefined;
@@ -107,10 +107,10 @@ class EntryCursor {
   constructor(span: Span, from: number, to: number) {
     this.#span = span;
     const start = Math.max(from, span.firstSequence);
-    this.#end = entryPosition(span.logId, Math.min(to, span.lastSequence + 1));
-    this.#page = this.#fetch(this.#startAt(start));
+    this.#below = Math.min(to, span.lastSequence + 1);
+    this.#page = span.file.keysFrom(span.logId, start, this.#below, KEYS_PER_PAGE);
     this.#load();
-    // What lies before the span is another one's: the generation may hold copies of the same log, too.
+    // What lies before the span is another one's: the file may hold copies of the same log, too.
     this.skipTo(start);
   }
 
@@ -126,7 +126,7 @@ class EntryCursor {
     this.#at++;
     if (this.#at === KEYS_PER_PAGE) {
       const last = this.#page[this.#at - 1];
-      this.#page = last === undefined ? [] : this.#fetch(last, true);
+      this.#page = last === undefined ? [] : this.#span.file.keysBehind(last, this.#below, KEYS_PER_PAGE);
       this.#at = 0;
     }
     this.#load();
@@ -134,20 +134,6 @@ class EntryCursor {
 
   #load(): void {
     const raw = this.#page[this.#at];
-    this.#found = raw && new FoundEntry(this.#span.generation, raw);
-  }
-
-  /** The entry that starts before `from` may reach beyond it. */
-  #startAt(from: number): Uint8Array {
-    const { logId, generation } = this.#span;
-    const start = entryPosition(logId, from);
-    const range = { start, end: entryPosition(logId, 0), reverse: true, limit: 1 };
-    const [before] = generation.environment.getKeys(range);
-    return before ?? start;
-  }
-
-  #fetch(start: Uint8Array, exclusiveStart = false): Uint8Array[] {
-    const range = { start, end: this.#end, exclusiveStart, limit: KEYS_PER_PAGE };
-    return Array.from(this.#span.generation.environment.getKeys(range));
+    this.#found = raw && new FoundEntry(this.#span.file, raw);
   }
 }

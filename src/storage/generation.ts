@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EntryFile } from './entry-file.ts';
+import { decodeEntryKey, entryPosition } from './entry-key.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
 import type { Span } from './log-index.ts';
@@ -9,6 +11,8 @@ import type { Span } from './log-index.ts';
 const HEADER_KEY = Buffer.from([0]);
 /** Sorts behind the header and before every entry. */
 const SUMMARY_KEY = Buffer.from([0, 0]);
+/** LMDB's pages are as large or larger. */
+const PAGE_BYTES = 4096;
 const FILE_NAME = /^messages-(\d{8,})\.mdb$/;
 
 /**
@@ -16,28 +20,20 @@ const FILE_NAME = /^messages-(\d{8,})\.mdb$/;
  * newest generation; space comes back by unlinking a whole generation when nothing in it is owed any more.
  * (Deleting rows would make LMDB search its list of free pages: 6 to 13 times slower in the long run.)
  */
-export class Generation {
+export class Generation extends EntryFile {
   readonly number: number;
   readonly path: string;
   readonly environment: Environment;
   /** Bytes of the file at open plus those of the entries written since. */
   bytesWritten: number;
-  /** Entries in it, settled or not, and those of their bytes that the index knows of. */
-  entries: number;
-  entryBytes = 0;
-  /** Spans of logs in it that are still owed to somebody, and about how many bytes that is. */
-  liveSpans = 0;
-  liveBytes = 0;
-  /** The newest span of every log that has an entry here, settled or not. */
-  readonly #written = new Map<number, Span>();
-  readonly #copied = new Map<number, Span>();
   /** Entries that the summary on disk tells of. */
   #summarized = -1;
   /** Pages being read ahead: the file must not be unmapped before they are. */
   readonly #reads = new Set<Promise<void>>();
-  isClosing = false;
+  #isClosing = false;
 
   private constructor(directory: string, number: number, mapBytes: number) {
+    super();
     this.number = number;
     this.path = generationPath(directory, number);
     this.environment = openEnvironment(this.path, mapBytes);
@@ -80,22 +76,30 @@ export class Generation {
     return this.environment.getKeys({ start: SUMMARY_KEY, exclusiveStart: true });
   }
 
-  /** What is known here of a log: what was written here, or what was copied here from older generations. */
-  span(logId: number, copied: boolean): Span | undefined {
-    return (copied ? this.#copied : this.#written).get(logId);
+  override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
+    const start = entryPosition(logId, from);
+    const [before] = this.environment.getKeys({
+      start,
+      end: entryPosition(logId, 0),
+      reverse: true,
+      limit: 1,
+    });
+    const range = { start: before ?? start, end: entryPosition(logId, below), limit };
+    return Array.from(this.environment.getKeys(range));
   }
 
-  /** Takes the place of a span that is settled. True when there was one. */
-  setSpan(span: Span): boolean {
-    const spans = span.copied ? this.#copied : this.#written;
-    const isKnown = spans.has(span.logId);
-    spans.set(span.logId, span);
-    return isKnown;
+  override keysBehind(key: Uint8Array, below: number, limit: number): Uint8Array[] {
+    const end = entryPosition(decodeEntryKey(key).logId, below);
+    return Array.from(this.environment.getKeys({ start: key, end, exclusiveStart: true, limit }));
   }
 
-  *spans(): Iterable<Span> {
-    yield* this.#written.values();
-    yield* this.#copied.values();
+  override value(key: Uint8Array): Buffer | undefined {
+    return this.environment.getBinary(key);
+  }
+
+  /** Copies are made in order of age. */
+  override mayHaveMovedTo({ copied, file }: Span): boolean {
+    return copied && file instanceof Generation && file.number > this.number;
   }
 
   /** What an earlier run wrote down of the entries; undefined when they have to be looked at. */
@@ -116,15 +120,32 @@ export class Generation {
   }
 
   /** Reads pages into memory, off the event loop: those on the way to the keys and those of their values. */
-  prefetch(keys: Uint8Array[]): Promise<void> {
-    if (this.isClosing) return Promise.resolve();
+  override prefetch(keys: Uint8Array[]): Promise<void> {
+    if (this.#isClosing) return Promise.resolve();
     const read = this.environment.prefetch(keys).finally(() => this.#reads.delete(read));
     this.#reads.add(read);
     return read;
   }
 
+  /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */
+  override async prefetchSpan(span: Span, from: number, to: number, bytesMax: number): Promise<void> {
+    const { logId } = span;
+    const recordBytes = span.bytes / span.records;
+    const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes), Math.floor(span.entryRecords));
+    const end = Math.min(to, from + Math.ceil(bytesMax / recordBytes));
+    const positions: Buffer[] = [];
+    for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
+    await this.prefetch(positions);
+    if (this.#isClosing) return;
+    const range = { start: entryPosition(logId, from), end: entryPosition(logId, end) };
+    const keys = [...this.environment.getKeys(range)];
+    // Entries that are larger than a page have fewer keys to look for, the next time.
+    if (keys.length > 0) span.entryRecords = (end - from) / keys.length;
+    await this.prefetch(keys);
+  }
+
   async close(): Promise<void> {
-    this.isClosing = true;
+    this.#isClosing = true;
     await Promise.all(this.#reads);
     await this.environment.close();
   }

@@ -223,6 +223,6 @@ export class Generations {
     // Until the directory is flushed a power cut may bring the file back, and with it entries of dropped logs.
     await flushDirectory(this.#options.directory);
     this.#options.log.info(`removed generation ${generation.number}: nothing in it is owed any more`);
-    this.#options.orphaned(this.#options.index.removeGeneration(generation));
+    this.#options.orphaned(this.#options.index.removeFile(generation));
   }
 }

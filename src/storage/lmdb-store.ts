@@ -12,10 +12,18 @@ import {
   type StoredEntry,
   StoreFullError,
 } from '../broker/store.ts';
+import { allDone } from './all-done.ts';
+import type { Clearing } from './clearing.ts';
 import { checkCommit } from './commit-check.ts';
-import { CopyForward } from './copy-forward.ts';
+import { copyForward } from './copy-forward.ts';
 import { DamageReport } from './damage-report.ts';
-import { flushDataFiles, prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import {
+  flushDataFiles,
+  prepareDirectory,
+  removeStrayLockFiles,
+  settleFormat,
+  upgradeFormat,
+} from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { DataDirectoryLock } from './data-directory-lock.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
@@ -25,6 +33,7 @@ import {
   encodeDefinitionKey,
   encodeDefinitionValue,
 } from './definition-codec.ts';
+import { EntryMover } from './entry-mover.ts';
 import { prefetchEntries } from './entry-prefetch.ts';
 import { type DamagedEntry, readEntries } from './entry-reader.ts';
 import { type Environment, transact } from './environment.ts';
@@ -32,11 +41,14 @@ import { requireFreeBytes } from './file-check.ts';
 import { probeDataFiles } from './file-probe.ts';
 import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
+import { Journal } from './journal.ts';
+import { journalFileBytes } from './journal-file.ts';
+import { journalMover } from './journal-mover.ts';
 import { LogIndex } from './log-index.ts';
 import { LogStateTable, prepareLogState, type StagedLogState } from './log-state-table.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
-import { JOURNAL_LOG_ID } from './row-codec.ts';
-import { RowTable, takeJournal } from './row-table.ts';
+import { ROW_LOG_ID } from './row-codec.ts';
+import { RowTable, takeRowLog } from './row-table.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 
 export interface LmdbStoreOptions {
@@ -44,6 +56,10 @@ export interface LmdbStoreOptions {
   readonly dataDir: string;
   /** Bytes after which the next generation takes over. Default 1 GiB. */
   readonly generationBytes?: number;
+  /** Size of a journal file. Default 16 MiB. */
+  readonly journalFileBytes?: number;
+  /** Size of all journal files together; 0: no journal. Default 64 MiB. */
+  readonly journalBytes?: number;
   /** Free disk space below which the store does not open, and refuses entries. Default 200 MiB. */
   readonly freeBytesMin?: number;
   readonly log?: StoreLog;
@@ -52,7 +68,17 @@ export interface LmdbStoreOptions {
 }
 
 const GENERATION_BYTES = 2 ** 30;
+const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
+const JOURNAL_BYTES = 64 * 2 ** 20;
 const FREE_BYTES_MIN = 200 * 2 ** 20;
+
+const DEFAULTS = {
+  generationBytes: GENERATION_BYTES,
+  journalFileBytes: JOURNAL_FILE_BYTES,
+  journalBytes: JOURNAL_BYTES,
+  freeBytesMin: FREE_BYTES_MIN,
+  log: silentLog,
+};
 
 /**
  * How long log states that came with entries wait for more of their kind. Each flush costs the entries beside
@@ -67,20 +93,20 @@ const STATE_FLUSH_DELAY_MS = 50;
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   const directory = resolve(options.dataDir);
-  const log = options.log ?? silentLog;
-  const generationBytes = options.generationBytes ?? GENERATION_BYTES;
-  const freeBytesMin = options.freeBytesMin ?? FREE_BYTES_MIN;
+  const resolved = { ...DEFAULTS, ...options };
+  const { generationBytes, freeBytesMin, log } = resolved;
   prepareDirectory(directory);
   const lock = await DataDirectoryLock.acquire(directory);
   try {
-    await settleFormat(directory);
+    const format = await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
     await flushDataFiles(directory);
     await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
     try {
-      return await assemble(directory, files, lock, { ...options, generationBytes, freeBytesMin, log });
+      const { journalId } = await upgradeFormat(directory, format, log);
+      return await assemble({ directory, journalId, files, lock }, resolved);
     } catch (error) {
       await closeDataFiles(files);
       throw error;
@@ -91,34 +117,62 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   }
 }
 
-type ResolvedOptions = LmdbStoreOptions & Required<Omit<LmdbStoreOptions, 'onDamage'>>;
+type ResolvedOptions = LmdbStoreOptions & typeof DEFAULTS;
+
+interface Opened {
+  readonly directory: string;
+  readonly journalId: Buffer;
+  readonly files: DataFiles;
+  readonly lock: DataDirectoryLock;
+}
 
 async function assemble(
-  directory: string,
-  files: DataFiles,
-  lock: DataDirectoryLock,
-  { generationBytes, freeBytesMin, log, onDamage }: ResolvedOptions,
+  { directory, journalId, files, lock }: Opened,
+  {
+    generationBytes,
+    journalFileBytes: fileBytes,
+    journalBytes,
+    freeBytesMin,
+    log,
+    onDamage,
+  }: ResolvedOptions,
 ): Promise<Store> {
   const index = new LogIndex();
   const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () => {
     generations.retireDead();
-    copyForward.start();
+    journal.retireDead();
+    copying.start();
   });
   const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
-  const rolled = () => copyForward.start();
   const generations = new Generations(
-    { directory, generationBytes, freeBytesMin, log, index, rolled, orphaned },
+    { directory, generationBytes, freeBytesMin, log, index, rolled: () => copying.start(), orphaned },
     files.generations,
   );
   const damage = new DamageReport(directory, log, onDamage);
   const freeSpace = new FreeSpace(directory, freeBytesMin);
-  const copyForward = new CopyForward({ index, generations, freeSpace, damage, log });
+  const mover = new EntryMover({ index, generations, freeSpace, damage, log });
+  const copying = copyForward(mover, generations, log);
+  const journal = await Journal.open({
+    directory,
+    journalId,
+    fileBytes: journalFileBytes(fileBytes),
+    bytesMax: journalBytes,
+    freeBytesMin,
+    index,
+    damage,
+    log,
+    filled: () => moving.start(),
+    orphaned,
+  });
+  const moving = journalMover(mover, journal);
   return new LmdbStore({
     files,
     index,
     logStates,
     generations,
-    copyForward,
+    journal,
+    mover,
+    clearings: [copying, moving],
     cleanShutdown: (await logStates.takeCleanMark()) || files.created,
     damage,
     freeSpace,
@@ -132,7 +186,9 @@ interface Parts {
   readonly index: LogIndex;
   readonly logStates: LogStateTable;
   readonly generations: Generations;
-  readonly copyForward: CopyForward;
+  readonly journal: Journal;
+  readonly mover: EntryMover;
+  readonly clearings: readonly Clearing[];
   readonly cleanShutdown: boolean;
   readonly damage: DamageReport;
   readonly freeSpace: FreeSpace;
@@ -148,9 +204,9 @@ interface DefinitionRow {
 
 /** A commit, checked and encoded. */
 interface PreparedCommit {
-  /** Those of the journal included. */
+  /** Those of the row log included. */
   readonly entries: readonly LogEntry[];
-  readonly journal: readonly LogEntry[];
+  readonly rowEntries: readonly LogEntry[];
   readonly rows: readonly RowChange[];
   readonly definitions: readonly DefinitionRow[];
   readonly logStates: readonly StagedLogState[];
@@ -178,10 +234,10 @@ class LmdbStore implements Store {
     this.#parts = parts;
     this.#rows = new RowTable(parts.files.rows, {
       log: parts.log,
-      applied: (sequence) => this.#journalApplied(sequence),
+      applied: (sequence) => this.#rowsApplied(sequence),
       failed: (cause) => this.#fail(cause),
     });
-    parts.copyForward.onFailure = (error) => this.#fail(error);
+    for (const clearing of parts.clearings) clearing.onFailure = (error) => this.#fail(error);
   }
 
   get damagedCount(): number {
@@ -191,20 +247,20 @@ class LmdbStore implements Store {
   recover(): Recovered {
     if (this.#phase !== 'opened') throw new Error('recover() is called once, before anything else');
     this.#phase = 'running';
-    const { files, index, logStates, generations, copyForward, cleanShutdown, damage } = this.#parts;
+    const { files, index, logStates, generations, journal, cleanShutdown, damage } = this.#parts;
     const states = logStates.recover();
     indexGenerations(generations.row, index, !logStates.foundDamage);
+    journal.indexEntries();
     const logs = recoverLogs(states, index, (entry) => damage.report(entry));
-    this.#rows.recover(takeJournal(logs), (from, to, bytesMax) =>
-      this.read(JOURNAL_LOG_ID, from, to, bytesMax),
-    );
+    this.#rows.recover(takeRowLog(logs), (from, to, bytesMax) => this.read(ROW_LOG_ID, from, to, bytesMax));
     for (const { logId, dropped, holders } of index.logs()) {
       logStates.noteLogId(logId);
       if (dropped && holders === 0) logStates.discard([logId]);
     }
     generations.retireDead();
     generations.summarize();
-    copyForward.start();
+    journal.retireDead();
+    for (const clearing of this.#parts.clearings) clearing.start();
     return {
       definitions: readDefinitions(files.definitions),
       logs,
@@ -248,8 +304,9 @@ class LmdbStore implements Store {
     if (this.#phase === 'closed') return;
     const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
-    const { files, generations, copyForward, damage, lock, log } = this.#parts;
-    await Promise.allSettled([this.#underway, copyForward.stop()]);
+    const { files, generations, journal, mover, clearings, damage, lock, log } = this.#parts;
+    mover.stop();
+    await Promise.allSettled([this.#underway, ...clearings.map((clearing) => clearing.settle())]);
     await damage.settle();
     clearTimeout(this.#stateTimer);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.
@@ -262,6 +319,7 @@ class LmdbStore implements Store {
       );
       if (!(error instanceof StoreFullError)) return;
     }
+    await journal.close();
     await generations.close();
     await files.rows.close();
     await files.definitions.close();
@@ -270,12 +328,13 @@ class LmdbStore implements Store {
   }
 
   async #writeLastStates(wasRunning: boolean): Promise<void> {
-    const { logStates, generations, cleanShutdown } = this.#parts;
+    const { logStates, generations, journal, cleanShutdown } = this.#parts;
     if (wasRunning) {
       await this.#rows.close();
       await logStates.flush();
-      await generations.settle();
+      await Promise.all([generations.settle(), journal.settle()]);
       await logStates.flush();
+      await journal.end();
     }
     // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
     if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
@@ -287,10 +346,10 @@ class LmdbStore implements Store {
     if (this.#phase !== 'running') throw new Error(`commit() on a store that is ${this.#phase}`);
     if (this.#underway !== undefined) throw new Error('a commit is under way');
     checkCommit(commit, this.#parts.index);
-    const journal = this.#rows.encode(commit.rows);
+    const rowEntries = this.#rows.encode(commit.rows);
     const prepared = {
-      entries: [...commit.entries, ...journal],
-      journal,
+      entries: [...commit.entries, ...rowEntries],
+      rowEntries,
       rows: commit.rows,
       definitions: commit.definitions.map(encodeDefinition),
       logStates: commit.logStates.map(prepareLogState),
@@ -310,12 +369,12 @@ class LmdbStore implements Store {
   }
 
   async #write(commit: PreparedCommit): Promise<void> {
-    const { entries, journal, rows, definitions, logStates, droppedLogs } = commit;
+    const { entries, rowEntries, rows, definitions, logStates, droppedLogs } = commit;
     const writes: Promise<void>[] = [];
-    if (entries.length > 0) writes.push(this.#parts.generations.write(entries, false));
+    if (entries.length > 0) writes.push(this.#writeEntries(entries));
     if (definitions.length > 0) writes.push(this.#writeDefinitions(definitions));
     if (writes.length > 0) await allDone(writes);
-    if (rows.length > 0) await this.#rows.journaled(rows, journal);
+    if (rows.length > 0) await this.#rows.committed(rows, rowEntries);
 
     if (logStates.length + droppedLogs.length === 0) return;
     const table = this.#parts.logStates;
@@ -324,8 +383,12 @@ class LmdbStore implements Store {
     else this.#flushStatesSoon();
   }
 
-  #journalApplied(sequence: number): void {
-    const state = prepareLogState({ logId: JOURNAL_LOG_ID, readPosition: sequence, unsettled: [] });
+  #writeEntries(entries: readonly LogEntry[]): Promise<void> {
+    return this.#parts.journal.write(entries) ?? this.#parts.generations.write(entries, false);
+  }
+
+  #rowsApplied(sequence: number): void {
+    const state = prepareLogState({ logId: ROW_LOG_ID, readPosition: sequence, unsettled: [] });
     this.#parts.logStates.stage([state], []);
     if (this.#phase === 'running') this.#flushStatesSoon();
   }
@@ -369,17 +432,6 @@ class LmdbStore implements Store {
     }
     return this.#failure;
   }
-}
-
-/** Waits for all, so that nothing is under way when a commit is tried again; the worst failure counts. */
-async function allDone(writes: readonly Promise<void>[]): Promise<void> {
-  let full: StoreFullError | undefined;
-  for (const outcome of await Promise.allSettled(writes)) {
-    if (outcome.status === 'fulfilled') continue;
-    if (!(outcome.reason instanceof StoreFullError)) throw outcome.reason;
-    full = outcome.reason;
-  }
-  if (full !== undefined) throw full;
 }
 
 function encodeDefinition({ key, value }: Definition): DefinitionRow {

@@ -1,6 +1,6 @@
-import type { Generation } from './generation.ts';
+import type { EntryFile } from './entry-file.ts';
 
-/** Sums over entries of one log in one generation. */
+/** Sums over entries of one log in one file. */
 export interface SpanTotals {
   readonly logId: number;
   /** The entries were copied from an older generation: there may be holes between them. */
@@ -16,11 +16,11 @@ export interface SpanTotals {
 }
 
 /**
- * The entries of one log in one generation. What it leaves out below `firstSequence` was settled. Entries that
+ * The entries of one log in one file. What it leaves out below `firstSequence` was settled. Entries that
  * were written there and those that were copied there make two spans, so that neither is full of holes.
  */
 export interface Span extends SpanTotals {
-  readonly generation: Generation;
+  readonly file: EntryFile;
   /** About how many of `bytes` are still owed to somebody. */
   liveBytes: number;
   /** About how many records an entry has, as far as was seen when it was read. */
@@ -48,15 +48,15 @@ export interface Log {
   /** Sequences below were written by an earlier run. */
   recoveredEnd: number;
   dropped: boolean;
-  /** Spans of the log in all generations, settled ones included, and copies on their way into one. */
+  /** Spans of the log in all files, settled ones included, and copies on their way into one. */
   holders: number;
-  /** Those of which something is owed, ascending by generation. */
+  /** Those of which something is owed, ascending by age of what they hold. */
   spans: Span[];
 }
 
 /**
- * Which generation holds what of which log: tells when a generation is dead or nearly so, and where a read has
- * to look. Its size follows the number of logs times the generations they are in, never the number of messages.
+ * Which file holds what of which log: tells when a file is dead or nearly so, and where a read has to look. Its
+ * size follows the number of logs times the files they are in, never the number of messages.
  */
 export class LogIndex {
   readonly #logs = new Map<number, Log>();
@@ -86,10 +86,10 @@ export class LogIndex {
     return log;
   }
 
-  /** Notes an entry that is in a generation. Generations must come in ascending order for each log. */
-  addEntry(generation: Generation, entry: EntryTotals, bytes: number, copied: boolean): void {
+  /** Notes an entry that is in a file. For each log what is older must come first. */
+  addEntry(file: EntryFile, entry: EntryTotals, bytes: number, copied: boolean): void {
     const { logId, firstSequence, count, persistentCount, persistentBodyBytes } = entry;
-    const span = this.#spanOf(generation, logId, copied, firstSequence);
+    const span = this.#spanOf(file, logId, copied, firstSequence);
     if (firstSequence <= span.lastSequence) span.isOrdered = false;
     span.firstSequence = Math.min(span.firstSequence, firstSequence);
     span.lastSequence = Math.max(span.lastSequence, firstSequence + count - 1);
@@ -98,24 +98,24 @@ export class LogIndex {
     span.liveBytes += bytes;
     span.persistentCount += persistentCount;
     span.persistentBodyBytes += persistentBodyBytes;
-    generation.entryBytes += bytes;
-    generation.liveBytes += bytes;
+    file.entryBytes += bytes;
+    file.liveBytes += bytes;
   }
 
-  /** Notes at once all that a generation holds of a log, at start. */
-  addSpan(generation: Generation, totals: SpanTotals): void {
-    this.#insert({ ...totals, generation, liveBytes: totals.bytes, entryRecords: 1, isLive: false });
-    generation.entryBytes += totals.bytes;
-    generation.liveBytes += totals.bytes;
+  /** Notes at once all that a file holds of a log, at start. */
+  addSpan(file: EntryFile, totals: SpanTotals): void {
+    this.#insert({ ...totals, file, liveBytes: totals.bytes, entryRecords: 1, isLive: false });
+    file.entryBytes += totals.bytes;
+    file.liveBytes += totals.bytes;
   }
 
-  #spanOf(generation: Generation, logId: number, copied: boolean, firstSequence: number): Span {
-    const known = generation.span(logId, copied);
+  #spanOf(file: EntryFile, logId: number, copied: boolean, firstSequence: number): Span {
+    const known = file.span(logId, copied);
     if (known?.isLive) return known;
     const span: Span = {
       logId,
       copied,
-      generation,
+      file,
       firstSequence,
       lastSequence: firstSequence - 1,
       isOrdered: true,
@@ -134,9 +134,9 @@ export class LogIndex {
   /** A span that is settled makes place: nothing of it is needed again. */
   #insert(span: Span): void {
     const log = this.log(span.logId);
-    if (!span.generation.setSpan(span)) log.holders++;
+    if (!span.file.setSpan(span)) log.holders++;
     span.isLive = true;
-    span.generation.liveSpans++;
+    span.file.liveSpans++;
     log.spans.push(span);
   }
 
@@ -161,7 +161,7 @@ export class LogIndex {
     for (const span of log.spans) {
       const owed = countOwed(log, span.firstSequence, span.lastSequence);
       const liveBytes = Math.ceil(span.bytes * Math.min(1, owed / span.records));
-      span.generation.liveBytes += liveBytes - span.liveBytes;
+      span.file.liveBytes += liveBytes - span.liveBytes;
       span.liveBytes = liveBytes;
       if (owed > 0) log.spans[kept++] = span;
       else this.#release(span);
@@ -171,28 +171,28 @@ export class LogIndex {
 
   #release(span: Span): void {
     span.isLive = false;
-    span.generation.liveSpans--;
+    span.file.liveSpans--;
   }
 
-  /** Everything in the generation that is owed is in newer ones, too: it is dead. */
-  abandon(generation: Generation): void {
-    for (const span of generation.spans()) {
+  /** Everything in the file that is owed is in newer ones, too: it is dead. */
+  abandon(file: EntryFile): void {
+    for (const span of file.spans()) {
       if (!span.isLive) continue;
       const log = this.log(span.logId);
       log.spans.splice(log.spans.indexOf(span), 1);
-      generation.liveBytes -= span.liveBytes;
+      file.liveBytes -= span.liveBytes;
       this.#release(span);
     }
   }
 
   /**
-   * Forgets a generation whose files are gone for good.
+   * Forgets a file whose content is gone for good.
    *
-   * @returns dropped logs that no generation holds any longer: their rows may go, too.
+   * @returns dropped logs that no file holds any longer: their rows may go, too.
    */
-  removeGeneration(generation: Generation): number[] {
+  removeFile(file: EntryFile): number[] {
     const orphans: number[] = [];
-    for (const { logId } of generation.spans()) {
+    for (const { logId } of file.spans()) {
       const log = this.log(logId);
       log.holders--;
       if (log.dropped && log.holders === 0) orphans.push(logId);

@@ -2,21 +2,21 @@ import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.
 import type { LogEntry, RowChange } from '../broker/store.ts';
 
 /**
- * Changes of rows as they lie in the journal: each entry is one record, which is its header and
+ * Changes of rows as they lie in the row log: each entry is one record, which is its header and
  *
  *     key length u8 | key | value length u32 | value ...
  */
 const REMOVED = 0xffff_ffff;
 const CHANGE_FIXED_BYTES = 1 + 4;
 
-/** An entry of the journal is closed above that. One change may be larger. */
+/** An entry of the row log is closed above that. One change may be larger. */
 const ENTRY_BYTES = 8 * 2 ** 20;
 
-/** The journal is a log of the store's own: queues have ids from 1. */
-export const JOURNAL_LOG_ID = 0;
+/** The row log is the store's own: those of queues have ids from 1. */
+export const ROW_LOG_ID = 0;
 
 /** The entries that carry these changes, from sequence `firstSequence` on. */
-export function encodeJournal(rows: readonly RowChange[], firstSequence: number): LogEntry[] {
+export function encodeRowEntries(rows: readonly RowChange[], firstSequence: number): LogEntry[] {
   const entries: LogEntry[] = [];
   for (let from = 0; from < rows.length; ) {
     let bytes = RECORD_HEADER_BYTES;
@@ -47,7 +47,7 @@ function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: n
     if (value !== null) at += value.copy(bytes, at);
   }
   return {
-    logId: JOURNAL_LOG_ID,
+    logId: ROW_LOG_ID,
     firstSequence: sequence,
     count: 1,
     persistentCount: 1,
@@ -56,8 +56,8 @@ function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: n
   };
 }
 
-/** The changes in an entry of the journal: views of its bytes, whose checksum has been verified. */
-export function* decodeJournal(bytes: Buffer): Generator<RowChange> {
+/** The changes in an entry of the row log: views of its bytes, whose checksum has been verified. */
+export function* decodeRowEntry(bytes: Buffer): Generator<RowChange> {
   for (let at = RECORD_HEADER_BYTES; at < bytes.length; ) {
     const keyEnd = at + 1 + bytes.readUInt8(at);
     const key = bytes.subarray(at + 1, keyEnd);

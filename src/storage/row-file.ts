@@ -4,7 +4,7 @@ import { DataDirectoryError } from './data-directory-error.ts';
 import { type Environment, transact } from './environment.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
-/** How far the journal has been applied. No table has the number 0. */
+/** How far the row log has been applied. No table has the number 0. */
 const APPLIED_KEY = Buffer.from([0, 1]);
 
 /**
@@ -24,7 +24,7 @@ const BYTES_PER_TRANSACTION = 4 * 2 ** 20;
 /** Set in the first byte of a piece's key. */
 const PIECE_BIT = 0x80;
 
-/** Rows in LMDB (`rows.mdb`), and how many of the journal's records they contain. */
+/** Rows in LMDB (`rows.mdb`), and how many of the row log's records they contain. */
 export class RowFile implements LowerRows {
   readonly #environment: Environment;
   /** Only then a row that is replaced or removed has to be looked at first. */
@@ -36,15 +36,15 @@ export class RowFile implements LowerRows {
     this.#mayHavePieces = piece !== undefined;
   }
 
-  /** Sequence of the first record of the journal that has not been applied; undefined: none ever was. */
+  /** Sequence of the first record of the row log that has not been applied; undefined: none ever was. */
   get applied(): number | undefined {
     const row = this.#environment.getBinary(APPLIED_KEY);
     return row === undefined ? undefined : readUInt64(row, 0);
   }
 
   /**
-   * Makes changes durable, then that the journal is applied up to `applied`. Not in one transaction: each page that
-   * one changes is kept in memory, and a crash in between only means that the journal is applied once more.
+   * Makes changes durable, then that the row log is applied up to `applied`. Not in one transaction: each page that
+   * one changes is kept in memory, and a crash in between only means that it is applied once more.
    *
    * @param changes in key order, so that those of a transaction share pages.
    * @throws StoreFullError when there was no room for all of it; StoreBrokenError on any other failure.

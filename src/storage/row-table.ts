@@ -10,7 +10,7 @@ import {
 } from '../broker/store.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import type { Environment } from './environment.ts';
-import { decodeJournal, encodeJournal, JOURNAL_LOG_ID } from './row-codec.ts';
+import { decodeRowEntry, encodeRowEntries, ROW_LOG_ID } from './row-codec.ts';
 import { RowFile } from './row-file.ts';
 import type { StoreLog } from './store-log.ts';
 
@@ -18,25 +18,25 @@ import type { StoreLog } from './store-log.ts';
 const APPLY_ROWS = 4096;
 const APPLY_AFTER_MS = 100;
 
-/** Memory for changes that are on disk in the journal only: above it, commits with further rows wait. */
+/** Memory for changes that are on disk in the row log only: above it, commits with further rows wait. */
 const BACKLOG_BYTES_MAX = 8 * 2 ** 20;
 
 /** How soon a file system that was full is tried again. */
 const FULL_RETRY_MS = 500;
 
-/** Bytes of journal that a start reads at once. */
+/** Bytes of the row log that a start reads at once. */
 const REPLAY_BYTES = 4 * 2 ** 20;
 
 export interface RowTableOptions {
   readonly log: StoreLog;
-  /** Called when records of the journal below `sequence` are needed no longer. */
+  /** Called when records of the row log below `sequence` are needed no longer. */
   readonly applied: (sequence: number) => void;
   /** Called once, when rows can no longer be written. */
   readonly failed: (cause: unknown) => void;
 }
 
 /**
- * Rows, each written twice. With its commit a change goes into the **journal**, entries like those of queues, so
+ * Rows, each written twice. With its commit a change goes into the **row log**, entries like those of queues, so
  * that rows and messages of a commit are on disk all or none, with one flush. From there, many at a time and with
  * nobody waiting, it goes to its place in `rows.mdb`; until then it is kept in memory, too.
  */
@@ -44,7 +44,7 @@ export class RowTable {
   readonly #options: RowTableOptions;
   readonly #file: RowFile;
   readonly #overlay: RowOverlay;
-  /** Next sequence of the journal. */
+  /** Next sequence of the row log. */
   #nextSequence = 0;
   #timer: NodeJS.Timeout | undefined;
   #applying: Promise<void> | undefined;
@@ -66,48 +66,48 @@ export class RowTable {
   }
 
   /**
-   * Takes up what the journal holds and `rows.mdb` does not.
+   * Takes up what the row log holds and `rows.mdb` does not.
    *
-   * @param journal its log as it was found, if it was.
+   * @param rowLog it as it was found, if it was.
    * @param read reads entries of it.
-   * @throws DataDirectoryError when `rows.mdb` lacks what is no longer in the journal.
+   * @throws DataDirectoryError when `rows.mdb` lacks what is no longer in the row log.
    */
   recover(
-    journal: RecoveredLog | undefined,
+    rowLog: RecoveredLog | undefined,
     read: (from: number, to: number, bytesMax: number) => StoredEntry[],
   ): void {
     const { applied } = this.#file;
-    const applyFrom = journal?.state.readPosition ?? 0;
+    const applyFrom = rowLog?.state.readPosition ?? 0;
     if ((applied ?? 0) < applyFrom) {
       throw new DataDirectoryError(
         'rows.mdb is missing or too old: restore the data directory from a backup',
       );
     }
     let from = applied ?? 0;
-    const end = Math.max(from, journal?.nextSequence ?? 0);
+    const end = Math.max(from, rowLog?.nextSequence ?? 0);
     this.#nextSequence = end;
     while (from < end) {
       const entries = read(from, end, REPLAY_BYTES);
       const last = entries.at(-1);
       if (last === undefined) break;
-      for (const { bytes } of entries) this.#note(decodeJournal(bytes));
+      for (const { bytes } of entries) this.#note(decodeRowEntry(bytes));
       from = last.firstSequence + last.count;
     }
     this.#applySoon();
   }
 
   /**
-   * The entries that carry these changes. The caller makes them durable, then calls {@link journaled}.
+   * The entries that carry these changes. The caller makes them durable, then calls {@link committed}.
    *
    * @throws StoreFullError while `rows.mdb` cannot grow and memory is full of what should be in it.
    */
   encode(rows: readonly RowChange[]): LogEntry[] {
     if (this.#full !== undefined && this.#isCrowded) throw this.#full;
-    return encodeJournal(rows, this.#nextSequence);
+    return encodeRowEntries(rows, this.#nextSequence);
   }
 
   /** The entries that were encoded last are on disk. Resolves when further changes may come. */
-  async journaled(rows: readonly RowChange[], entries: readonly LogEntry[]): Promise<void> {
+  async committed(rows: readonly RowChange[], entries: readonly LogEntry[]): Promise<void> {
     this.#nextSequence += entries.length;
     this.#note(rows);
     if (this.#overlay.notedCount >= APPLY_ROWS || this.#isCrowded) this.#apply();
@@ -115,7 +115,7 @@ export class RowTable {
     while (this.#isCrowded && this.#applying !== undefined) await this.#applying;
   }
 
-  /** Applies everything. @throws StoreFullError when there is no room; the journal still has it then. */
+  /** Applies everything. @throws StoreFullError when there is no room; the row log still has it then. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#applying;
@@ -172,9 +172,9 @@ export class RowTable {
   }
 }
 
-/** The journal stands among the logs of queues; nobody outside is to see it. */
-export function takeJournal(logs: Map<number, RecoveredLog>): RecoveredLog | undefined {
-  const journal = logs.get(JOURNAL_LOG_ID);
-  logs.delete(JOURNAL_LOG_ID);
-  return journal;
+/** The row log stands among the logs of queues; nobody outside is to see it. */
+export function takeRowLog(logs: Map<number, RecoveredLog>): RecoveredLog | undefined {
+  const rowLog = logs.get(ROW_LOG_ID);
+  logs.delete(ROW_LOG_ID);
+  return rowLog;
 }

@@ -58,7 +58,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
 
   it('has flushed before a commit resolves', async () => {
     const machine = new PowerMachine(newDirectory());
-    const env = machine.environment({ syncMs: 100, dsyncMs: 40 });
+    const env = machine.environment({ syncMs: 140, dsyncMs: 140 });
     const model = new CrashModel();
     const writer = new WriterProcess(
       { dataDir: newDirectory(), generationBytes: 2 ** 30, seed: 1, run: 1, commits: 4, env },

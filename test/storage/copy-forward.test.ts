@@ -24,7 +24,13 @@ let log: CollectedLog;
 
 async function start(options: Partial<LmdbStoreOptions> = {}) {
   log = new CollectedLog();
-  store = await openLmdbStore({ dataDir, generationBytes: GENERATION_BYTES, log, ...options });
+  store = await openLmdbStore({
+    dataDir,
+    generationBytes: GENERATION_BYTES,
+    journalBytes: 0,
+    log,
+    ...options,
+  });
   return store.recover();
 }
 

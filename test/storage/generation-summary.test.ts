@@ -14,7 +14,7 @@ const MAP_BYTES = 2 ** 26;
 let dataDir: string;
 
 async function open(): Promise<{ store: Store; logs: Recovered['logs'] }> {
-  const store = await openLmdbStore({ dataDir, generationBytes: 100_000 });
+  const store = await openLmdbStore({ dataDir, generationBytes: 100_000, journalBytes: 0 });
   return { store, logs: store.recover().logs };
 }
 

@@ -57,7 +57,13 @@ class Pair {
   #nextLogId = 1;
 
   async open(): Promise<void> {
-    this.#store = await openLmdbStore({ dataDir: this.#dataDir, generationBytes: 40_000 });
+    // Small, so that files of the journal take turns and what is owed is moved all the time.
+    this.#store = await openLmdbStore({
+      dataDir: this.#dataDir,
+      generationBytes: 40_000,
+      journalFileBytes: 32_768,
+      journalBytes: 100_000,
+    });
     this.#recovered = this.#store.recover();
     this.#compareAll();
   }

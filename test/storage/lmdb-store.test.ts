@@ -216,6 +216,8 @@ describe('log states', () => {
 describe('generations', () => {
   const bodyBytes = 10_000;
 
+  beforeEach(() => restart({ journalBytes: 0 }));
+
   /** Fills about `count` x 10 KB. */
   async function fill(logId: number, firstSequence: number, count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
@@ -278,6 +280,7 @@ describe('dropped logs', () => {
   });
 
   it('are forgotten with the last generation that holds them, but their ids are not', async () => {
+    await restart({ journalBytes: 0 });
     await store.commit(commitOf({ entries: [messages(7, 0, 5)] }));
     for (let i = 0; i < 30; i++) await store.commit(commitOf({ entries: [messages(3, i, 1, 10_000)] }));
     await store.commit(commitOf({ droppedLogs: [7, 12] }));

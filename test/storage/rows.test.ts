@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/broker/store.ts';
 import { DataDirectoryError } from '../../src/storage/data-directory-error.ts';
-import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
+import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { CollectedLog, commitOf, messages, newDirectory, removeDirectories } from './support.ts';
 
 let dataDir: string;
 let store: Store;
 
-async function open(): Promise<Store> {
-  store = await openLmdbStore({ dataDir, generationBytes: 40_000, log: new CollectedLog() });
+async function open(options: Partial<LmdbStoreOptions> = {}): Promise<Store> {
+  store = await openLmdbStore({ dataDir, generationBytes: 40_000, log: new CollectedLog(), ...options });
   return store;
 }
 
@@ -27,6 +27,8 @@ afterAll(removeDirectories);
 
 describe('rows', () => {
   it('let go of the generations that carried them to the disk', async () => {
+    await store.close();
+    (await open({ journalBytes: 0 })).recover();
     for (let i = 0; i < 60; i++) {
       const rows = [{ key: key(i), value: Buffer.alloc(5_000, i) }];
       await store.commit(commitOf({ rows }));

@@ -67,6 +67,9 @@ function newEntry(logId: number, first: number, count: number): LogEntry {
 const store = await openLmdbStore({
   dataDir,
   generationBytes: Number(generationBytes),
+  // Small, so that files take turns, and now and then there is no room in any.
+  journalFileBytes: 64 * 1024,
+  journalBytes: 200 * 1024,
   log: {
     info: (message) => message.startsWith('copied') && say({ type: 'copied' }),
     warn: () => {},

@@ -1,0 +1,223 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RecordFlag, RecordOffset } from '../broker/record.ts';
+import { type LogEntry, StoreFullError } from '../broker/store.ts';
+import type { DamageReport } from './damage-report.ts';
+import type { EntryFile } from './entry-file.ts';
+import type { EntryKey } from './entry-key.ts';
+import { EntryWalk, type FoundEntry } from './entry-reader.ts';
+import type { FreeSpace } from './free-space.ts';
+import type { Generations } from './generations.ts';
+import { type Log, type LogIndex, owedWithin } from './log-index.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** One step moves until it has this much, and at least one entry. */
+const STEP_BYTES = 2 ** 20;
+const STEP_ENTRIES = 256;
+/** Between steps, so that commits have the disk to themselves most of the time. */
+const PAUSE_MS = 10;
+/** Until the next try when there was no room. */
+const FULL_PAUSE_MS = 1000;
+
+export interface EntryMoverParts {
+  readonly index: LogIndex;
+  readonly generations: Generations;
+  readonly freeSpace: FreeSpace;
+  readonly damage: DamageReport;
+  readonly log: StoreLog;
+}
+
+/** A file whose space is wanted back. */
+export interface MoveSource {
+  readonly file: EntryFile;
+  /** What is moved are copies of what was copied before: see {@link LogIndex}. */
+  readonly copied: boolean;
+  /** It has not gone by itself meanwhile. */
+  isThere(): boolean;
+  /** There is no time for pauses. */
+  isUrgent(): boolean;
+  /** Nothing of it is owed any more. */
+  emptied(bytes: number): void;
+}
+
+/**
+ * Moves what is owed of a file into the newest generation, step by step and outside of commits. Records keep their
+ * sequences; settled ones are left out at both ends of an entry. A crash leaves the same records in two files,
+ * which readers expect.
+ */
+export class EntryMover {
+  readonly #parts: EntryMoverParts;
+  readonly #stopping = new AbortController();
+
+  constructor(parts: EntryMoverParts) {
+    this.#parts = parts;
+  }
+
+  /** Everything that is under way ends with an error at its next pause. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  get isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /**
+   * Resolves when nothing of the file is owed any more.
+   *
+   * @returns bytes that were moved; undefined when the file went by itself.
+   */
+  async empty(source: MoveSource): Promise<number | undefined> {
+    const { index, damage } = this.#parts;
+    const walk = new OwedWalk(index, source.file);
+    let bytes = 0;
+    for (;;) {
+      await this.#pause(source.isUrgent() ? 0 : PAUSE_MS);
+      await this.#letRoll();
+      const found = walk.take();
+      if (found === undefined) break;
+      await source.file.prefetch(found.map(({ entry }) => entry.rawKey));
+      if (!source.isThere()) return undefined;
+      bytes += await this.#move(found, source.copied);
+    }
+    // What is damaged was set aside: the file may go.
+    await damage.settle();
+    if (!source.isThere()) return undefined;
+    index.abandon(source.file);
+    return bytes;
+  }
+
+  /** Returns the bytes moved. */
+  async #move(found: readonly OwedEntry[], copied: boolean): Promise<number> {
+    const { index, damage } = this.#parts;
+    const copies: LogEntry[] = [];
+    let bytes = 0;
+    for (const { log, entry, first, last } of found) {
+      if (wasMoved(log, entry.file, first, last)) continue;
+      const value = entry.intactValue((damaged) => damage.report(damaged));
+      if (value === undefined) continue;
+      const copy = cut(entry.key, value, first, last);
+      copies.push(copy);
+      bytes += copy.bytes.length;
+    }
+    if (copies.length > 0) {
+      // Its end must stay written down while a copy is on the way, though the source may go meanwhile.
+      for (const { log } of found) log.holders++;
+      await this.#write(copies, copied);
+      for (const { log } of found) log.holders--;
+    }
+    // A state that came while they were written did not find them.
+    for (const { log } of found) index.settle(log);
+    return bytes;
+  }
+
+  async #write(copies: readonly LogEntry[], copied: boolean): Promise<void> {
+    const { generations, freeSpace, log } = this.#parts;
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        freeSpace.require(copies);
+        await generations.write(copies, copied);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreFullError)) throw error;
+        if (isFirst) log.warn(`moving what is still owed waits for disk space: ${error.message}`);
+        await this.#pause(FULL_PAUSE_MS);
+      }
+    }
+  }
+
+  /** A roll waits until nothing is being written: without this one a commit might never find that moment. */
+  async #letRoll(): Promise<void> {
+    const { generations } = this.#parts;
+    for (generations.roll(); generations.isRollDue; generations.roll()) await this.#pause(PAUSE_MS);
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await delay(milliseconds, undefined, { signal: this.#stopping.signal });
+  }
+}
+
+/** An entry, and from where to where something of it is owed. */
+interface OwedEntry {
+  readonly log: Log;
+  readonly entry: FoundEntry;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Walks what is owed of a file. Nothing is held open between steps. */
+class OwedWalk {
+  readonly #entries: Iterator<OwedEntry | undefined>;
+
+  constructor(index: LogIndex, file: EntryFile) {
+    this.#entries = owedEntries(index, file);
+  }
+
+  /** As much as fits in one step, which may be nothing; undefined at the end. */
+  take(): OwedEntry[] | undefined {
+    const taken: OwedEntry[] = [];
+    for (let bytes = 0, entries = 0; bytes < STEP_BYTES && entries < STEP_ENTRIES; entries++) {
+      const { value, done } = this.#entries.next();
+      if (done) return taken.length > 0 ? taken : undefined;
+      if (value === undefined) continue;
+      taken.push(value);
+      bytes += value.entry.key.byteLength;
+    }
+    return taken;
+  }
+}
+
+/** Undefined for an entry that was looked at in vain, so that no step looks at too many. */
+function* owedEntries(index: LogIndex, file: EntryFile): Generator<OwedEntry | undefined, void> {
+  for (const span of file.spans()) {
+    const log = index.log(span.logId);
+    let walk: EntryWalk | undefined;
+    while (span.isLive) {
+      const position: number = walk?.position ?? span.firstSequence;
+      const owed = owedWithin(log, position, span.lastSequence);
+      if (owed === undefined) break;
+      if (walk === undefined || owed[0] > position)
+        walk = new EntryWalk([span], owed[0], span.lastSequence + 1);
+      const entry = walk.next();
+      if (entry === undefined) break;
+      walk.position = entry.end;
+      const extent = owedWithin(log, entry.key.firstSequence, entry.end - 1);
+      yield extent && { log, entry, first: extent[0], last: extent[1] };
+    }
+  }
+}
+
+/** Whether a move that was interrupted by a crash got as far as this one. */
+function wasMoved(log: Log, from: EntryFile, first: number, last: number): boolean {
+  const spans = log.spans.filter((span) => from.mayHaveMovedTo(span));
+  if (spans.length === 0) return false;
+  const entry = new EntryWalk(spans, first, last + 1).next();
+  return entry !== undefined && entry.key.firstSequence <= first && entry.end > last;
+}
+
+/** An entry with the records from `first` to `last` only. */
+function cut(key: EntryKey, value: Buffer, first: number, last: number): LogEntry {
+  if (first === key.firstSequence && last === key.firstSequence + key.count - 1)
+    return { ...key, bytes: value };
+  let start = 0;
+  let end = 0;
+  let persistentCount = 0;
+  let persistentBodyBytes = 0;
+  for (let sequence = key.firstSequence; sequence <= last; sequence++) {
+    const at = end;
+    end += value.readUInt32BE(at + RecordOffset.Size);
+    if (sequence < first) {
+      start = end;
+    } else if ((value.readUInt8(at + RecordOffset.Flags) & RecordFlag.Persistent) !== 0) {
+      persistentCount++;
+      persistentBodyBytes += value.readUInt32BE(at + RecordOffset.BodySize);
+    }
+  }
+  return {
+    logId: key.logId,
+    firstSequence: first,
+    count: last - first + 1,
+    persistentCount,
+    persistentBodyBytes,
+    bytes: value.subarray(start, end),
+  };
+}

@@ -1,0 +1,145 @@
+import { closeSync, constants, fstatSync, openSync, readSync, write, writev } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { flushDirectory } from './data-directory.ts';
+import { BLOCK_ALIGNMENT } from './journal-block.ts';
+
+const FILE_NAME = /^journal-(\d{2,})\.wal$/;
+
+/** A write has reached the disk when it is done; nothing else of the file changes but the bytes written. */
+const FLAGS = constants.O_RDWR | constants.O_DSYNC;
+
+/** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
+const FILL_STEP_BYTES = 256 * 1024;
+
+/** A file of the journal on disk: its blocks are taken once and for all, then written over again and again. */
+export class JournalFile {
+  readonly number: number;
+  readonly path: string;
+  readonly size: number;
+  readonly #fd: number;
+
+  private constructor(path: string, number: number, fd: number, size: number) {
+    this.path = path;
+    this.number = number;
+    this.#fd = fd;
+    this.size = size;
+  }
+
+  static open(directory: string, number: number): JournalFile {
+    const path = journalPath(directory, number);
+    const fd = openSync(path, FLAGS);
+    return new JournalFile(path, number, fd, fstatSync(fd).size);
+  }
+
+  /**
+   * Makes a file of `size` bytes whose first block is `mark`: written last, so that without it nothing was ever in
+   * the file.
+   *
+   * @throws StoreFullError when there is no room: no file is left then.
+   */
+  static async create(directory: string, number: number, size: number, mark: Buffer): Promise<JournalFile> {
+    const path = journalPath(directory, number);
+    const file = new JournalFile(
+      path,
+      number,
+      openSync(path, FLAGS | constants.O_CREAT | constants.O_EXCL, 0o640),
+      size,
+    );
+    try {
+      const zeros = Buffer.alloc(Math.min(size, FILL_STEP_BYTES));
+      for (let at = 0; at < size; at += zeros.length) {
+        await file.write([zeros.subarray(0, Math.min(zeros.length, size - at))], at);
+      }
+      await flushDirectory(directory);
+      await file.write([mark], 0);
+      return file;
+    } catch (error) {
+      await file.remove(directory);
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves when the parts are on disk, one behind the other from offset `at` on. They must stay unchanged until then.
+   *
+   * @throws StoreFullError when there was no room, StoreBrokenError on any other failure.
+   */
+  async write(parts: readonly Buffer[], at: number): Promise<void> {
+    let byteLength = 0;
+    for (const part of parts) byteLength += part.length;
+    try {
+      let written = await this.#writeSome(parts, at);
+      // The kernel says why it stopped short when it is asked to go on.
+      while (written < byteLength) {
+        written += await this.#writeSome([Buffer.concat(parts).subarray(written)], at + written);
+      }
+    } catch (error) {
+      throw writeFailure(error, this.path);
+    }
+  }
+
+  #writeSome(parts: readonly Buffer[], at: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null, written: number) => {
+        if (error !== null) reject(error);
+        else if (written === 0) reject(new Error('nothing was written'));
+        else resolve(written);
+      };
+      const [only] = parts;
+      if (only !== undefined && parts.length === 1) write(this.#fd, only, 0, only.length, at, done);
+      else writev(this.#fd, parts, at, done);
+    });
+  }
+
+  /** What is at an offset, up to the end of the file. */
+  read(at: number, byteLength: number): Buffer {
+    const bytes = Buffer.allocUnsafe(byteLength);
+    let got = 0;
+    while (got < byteLength) {
+      const count = readSync(this.#fd, bytes, got, byteLength - got, at + got);
+      if (count === 0) break;
+      got += count;
+    }
+    return bytes.subarray(0, got);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  async remove(directory: string): Promise<void> {
+    this.close();
+    await unlink(this.path);
+    await flushDirectory(directory);
+  }
+}
+
+export function journalPath(directory: string, number: number): string {
+  return join(directory, `journal-${String(number).padStart(2, '0')}.wal`);
+}
+
+/** Numbers of the journal files among the names of a directory, ascending. */
+export function journalNumbers(names: readonly string[]): number[] {
+  const numbers: number[] = [];
+  for (const name of names) {
+    const digits = FILE_NAME.exec(name)?.[1];
+    if (digits !== undefined) numbers.push(Number(digits));
+  }
+  return numbers.sort((a, b) => a - b);
+}
+
+/** Sizes are whole blocks. */
+export function journalFileBytes(wanted: number): number {
+  return Math.floor(wanted / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+}
+
+function writeFailure(error: unknown, path: string): StoreFullError | StoreBrokenError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new StoreFullError('no space left on the disk of the data directory', { cause: error });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StoreBrokenError(`${path} could not be written: ${reason}`, { cause: error });
+}

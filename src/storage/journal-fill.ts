@@ -1,0 +1,132 @@
+import { EntryFile } from './entry-file.ts';
+import { decodeEntryKey, ENTRY_KEY_BYTES } from './entry-key.ts';
+import { Generation } from './generation.ts';
+import { BLOCK_ALIGNMENT, headBytes, keysIn } from './journal-block.ts';
+import type { JournalFile } from './journal-file.ts';
+import type { Span } from './log-index.ts';
+
+/** Each entry takes memory, however small it is. */
+const ENTRIES_MAX = 65_536;
+
+/** An entry in a journal file. */
+interface Place {
+  readonly firstSequence: number;
+  /** The head that holds its key, and where. */
+  readonly head: Buffer;
+  readonly keyAt: number;
+  /** Where its value is in the file. */
+  readonly valueAt: number;
+}
+
+/** What a journal file holds from the time it was free until it is so again. */
+export class JournalFill extends EntryFile {
+  readonly file: JournalFile;
+  /** Number of its first commit. */
+  readonly first: number;
+  /** An earlier run of the broker wrote it, and may have begun to move what is owed of it. */
+  readonly isRecovered: boolean;
+  /** Where the next block goes. */
+  end = 0;
+  /** Of each log in the order of sequences. */
+  readonly #places = new Map<number, Place[]>();
+
+  constructor(file: JournalFile, first: number, isRecovered: boolean) {
+    super();
+    this.file = file;
+    this.first = first;
+    this.isRecovered = isRecovered;
+  }
+
+  override get path(): string {
+    return this.file.path;
+  }
+
+  /** How full it is: 1 is full. */
+  get filled(): number {
+    return Math.max(this.end / this.file.size, this.entries / ENTRIES_MAX);
+  }
+
+  /** Whether a block has room, and the mark that ends the file behind it. */
+  fits(byteLength: number): boolean {
+    return this.entries < ENTRIES_MAX && this.end + byteLength + BLOCK_ALIGNMENT <= this.file.size;
+  }
+
+  /** Notes the entries of a block that is on disk at {@link end}. */
+  add(head: Buffer, byteLength: number): void {
+    let keyAt = headBytes(0);
+    let valueAt = this.end + head.length;
+    for (const rawKey of keysIn(head)) {
+      const { logId, firstSequence, byteLength: valueBytes } = decodeEntryKey(rawKey);
+      this.#addPlace(logId, { firstSequence, head, keyAt, valueAt });
+      keyAt += ENTRY_KEY_BYTES;
+      valueAt += valueBytes;
+      this.entries++;
+    }
+    this.end += byteLength;
+  }
+
+  #addPlace(logId: number, place: Place): void {
+    const places = this.#places.get(logId);
+    if (places === undefined) this.#places.set(logId, [place]);
+    else places.splice(firstAt(places, place.firstSequence), 0, place);
+  }
+
+  /** Keys of all entries: those of a log in order. */
+  *entryKeys(): Iterable<Uint8Array> {
+    for (const places of this.#places.values()) for (const place of places) yield keyOf(place);
+  }
+
+  override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
+    const places = this.#places.get(logId) ?? [];
+    const at = firstAt(places, from);
+    const isExact = places[at]?.firstSequence === from;
+    return keysAt(places, isExact ? at : Math.max(0, at - 1), below, limit);
+  }
+
+  override keysBehind(key: Uint8Array, below: number, limit: number): Uint8Array[] {
+    const { logId, firstSequence } = decodeEntryKey(key);
+    const places = this.#places.get(logId) ?? [];
+    return keysAt(places, firstAt(places, firstSequence + 1), below, limit);
+  }
+
+  override value(key: Uint8Array): Buffer | undefined {
+    const { logId, firstSequence, byteLength } = decodeEntryKey(key);
+    const places = this.#places.get(logId) ?? [];
+    const place = places[firstAt(places, firstSequence)];
+    return place?.firstSequence === firstSequence ? this.file.read(place.valueAt, byteLength) : undefined;
+  }
+
+  /** What was written lately is in memory as it is. */
+  override async prefetch(): Promise<void> {}
+
+  override async prefetchSpan(): Promise<void> {}
+
+  override mayHaveMovedTo({ file }: Span): boolean {
+    return this.isRecovered && file instanceof Generation;
+  }
+}
+
+function keyOf({ head, keyAt }: Place): Uint8Array {
+  return head.subarray(keyAt, keyAt + ENTRY_KEY_BYTES);
+}
+
+function keysAt(places: readonly Place[], at: number, below: number, limit: number): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  for (const place of places.slice(at, at + limit)) {
+    if (place.firstSequence >= below) break;
+    keys.push(keyOf(place));
+  }
+  return keys;
+}
+
+/** Index of the first place at or above a sequence, by bisection. */
+function firstAt(places: readonly Place[], sequence: number): number {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((places[middle]?.firstSequence ?? 0) >= sequence) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

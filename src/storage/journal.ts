@@ -1,0 +1,323 @@
+import { readdir, rename } from 'node:fs/promises';
+import type { LogEntry } from '../broker/store.ts';
+import { allDone } from './all-done.ts';
+import type { DamageReport } from './damage-report.ts';
+import { flushDirectory } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
+import { decodeEntryKey } from './entry-key.ts';
+import { freeBytes, isBlank } from './file-check.ts';
+import {
+  BlockKind,
+  type BlockStamp,
+  belongsElsewhere,
+  commitBlockBytes,
+  encodeCommitBlock,
+  encodeMark,
+} from './journal-block.ts';
+import { JournalFile, journalNumbers } from './journal-file.ts';
+import { JournalFill } from './journal-fill.ts';
+import { readFill } from './journal-reader.ts';
+import type { LogIndex } from './log-index.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** The first file is small; each further one is so many times as large, up to the size that was asked for. */
+const FIRST_FILE_BYTES = 2 ** 20;
+const GROWTH = 4;
+
+/** Part of a file that is filled before another one is made, when none is free. */
+const PREPARE_AT = 0.5;
+
+/** Full files that are left alone: most of what is in them is settled while the next one fills. */
+const FULL_FILES_LEFT = 1;
+
+/** How soon another file is tried after one could not be made. */
+const PREPARE_RETRY_MS = 1000;
+
+export interface JournalOptions {
+  readonly directory: string;
+  /** Random, and the same as long as the directory lives. */
+  readonly journalId: Buffer;
+  /** Size of a file, and of all files together; 0: entries go to the generations at once. */
+  readonly fileBytes: number;
+  readonly bytesMax: number;
+  /** No file is made that would leave less free disk space. */
+  readonly freeBytesMin: number;
+  readonly index: LogIndex;
+  readonly damage: DamageReport;
+  readonly log: StoreLog;
+  /** Called when a file is full. */
+  readonly filled: () => void;
+  /** Called with dropped logs of which nothing is left on disk. */
+  readonly orphaned: (logIds: readonly number[]) => void;
+}
+
+/**
+ * The way of entries to the disk: one write and one flush for each commit, into files whose blocks are there
+ * already. What is owed still when a file has been full for a while is moved to the newest generation (see
+ * `journal-mover.ts`), and the file is used again.
+ *
+ * There is not always room: a commit may be larger than a file, or the disk too slow for what is moved. Then its
+ * entries go to the generation themselves, as all would without a journal.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  #active: JournalFill | undefined;
+  /** Files that take nothing any more, oldest first. */
+  readonly #full: JournalFill[] = [];
+  /** The one that has just become full: it does not say so yet. */
+  #unended: JournalFill | undefined;
+  readonly #free: JournalFile[] = [];
+  /** Of the next commit. */
+  #nextNumber = 1;
+  #nextFile = 1;
+  /** Of all files, and of the largest. */
+  #bytes = 0;
+  #largestBytes = 0;
+  #prepareFrom = 0;
+  #isPreparing = false;
+  #work: Promise<void> = Promise.resolve();
+
+  private constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens the files that are there, which have been flushed, and makes one if there is none to write to.
+   *
+   * @throws DataDirectoryError when a file belongs to another data directory.
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const journal = new Journal(options);
+    try {
+      for (const number of journalNumbers(await readdir(options.directory))) await journal.#takeUp(number);
+      journal.#full.sort((a, b) => a.first - b.first);
+      if (journal.#free.length === 0) journal.#prepareNext();
+      await journal.settle();
+    } catch (error) {
+      journal.#closeFiles();
+      throw error;
+    }
+    return journal;
+  }
+
+  async #takeUp(number: number): Promise<void> {
+    const { directory, journalId, damage } = this.#options;
+    this.#nextFile = Math.max(this.#nextFile, number + 1);
+    const file = JournalFile.open(directory, number);
+    const found = readFill(file, journalId);
+    if (found === undefined) {
+      await this.#dismiss(file);
+      return;
+    }
+    this.#count(file);
+    this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
+    for (const stretch of found.damage) damage.reportStretch(stretch);
+    if (found.isFree) {
+      this.#free.push(file);
+      return;
+    }
+    this.#full.push(found.fill);
+    if (!found.isEnded) await this.#end(found.fill);
+  }
+
+  /** No block can be read in the file. */
+  async #dismiss(file: JournalFile): Promise<void> {
+    const { directory, damage, log } = this.#options;
+    const { path } = file;
+    if (isBlank(path)) {
+      log.info(`removing ${path}: its creation was cut short`);
+      await file.remove(directory);
+      return;
+    }
+    const start = file.read(0, file.size);
+    file.close();
+    if (belongsElsewhere(start)) {
+      throw new DataDirectoryError(
+        `${path} belongs to another data directory: restore it together with format.json`,
+      );
+    }
+    await rename(path, `${path}.damaged`);
+    await flushDirectory(directory);
+    damage.reportFile(path, `${path}.damaged`);
+  }
+
+  /** Notes in the index what an earlier run left. Generations must have been noted before. */
+  indexEntries(): void {
+    for (const fill of this.#full) {
+      for (const rawKey of fill.entryKeys()) {
+        const key = decodeEntryKey(rawKey);
+        this.#options.index.addEntry(fill, key, key.byteLength, false);
+      }
+    }
+  }
+
+  /** The oldest file, when what is owed of it has to be moved. */
+  get overdue(): JournalFill | undefined {
+    return this.#full.length > (this.#isUsed ? FULL_FILES_LEFT : 0) ? this.#full[0] : undefined;
+  }
+
+  /** Commits will soon find no room. */
+  get isPressed(): boolean {
+    return this.#free.length === 0;
+  }
+
+  has(fill: JournalFill): boolean {
+    return this.#full.includes(fill);
+  }
+
+  /**
+   * Resolves when the entries are on disk; undefined when there is no room for them. One at a time.
+   *
+   * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
+   */
+  write(entries: readonly LogEntry[]): Promise<void> | undefined {
+    if (!this.#isUsed) return undefined;
+    const fill = this.#fillFor(commitBlockBytes(entries));
+    if (fill !== undefined) return this.#append(fill, entries);
+    this.#prepareNext();
+    return undefined;
+  }
+
+  get #isUsed(): boolean {
+    return this.#options.bytesMax > 0;
+  }
+
+  #fillFor(byteLength: number): JournalFill | undefined {
+    if (this.#active?.fits(byteLength)) return this.#active;
+    const file = this.#takeFree(byteLength);
+    if (file === undefined) return undefined;
+    if (this.#active !== undefined) {
+      this.#full.push(this.#active);
+      this.#unended = this.#active;
+    }
+    this.#active = new JournalFill(file, this.#nextNumber, false);
+    return this.#active;
+  }
+
+  /** The largest. */
+  #takeFree(byteLength: number): JournalFile | undefined {
+    const file = this.#free.reduce<JournalFile | undefined>(
+      (largest, other) => (largest === undefined || other.size > largest.size ? other : largest),
+      undefined,
+    );
+    if (file === undefined || !new JournalFill(file, 0, false).fits(byteLength)) return undefined;
+    this.#free.splice(this.#free.indexOf(file), 1);
+    return file;
+  }
+
+  async #append(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
+    const block = encodeCommitBlock(entries, this.#stamp(fill.first));
+    // A number that was refused is not used again, so that no two blocks can be taken for the same.
+    this.#nextNumber++;
+    const ended = this.#unended;
+    this.#unended = undefined;
+    const writes = [fill.file.write(block.parts, fill.end)];
+    if (ended !== undefined) writes.push(this.#end(ended));
+    await allDone(writes);
+    for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
+    fill.add(block.head, block.byteLength);
+    if (ended !== undefined) {
+      this.retireDead();
+      this.#options.filled();
+    }
+    if (this.#free.length === 0 && fill.filled >= PREPARE_AT) this.#prepareNext();
+  }
+
+  #end(fill: JournalFill): Promise<void> {
+    return fill.file.write([this.#mark(BlockKind.End, fill.first)], fill.end);
+  }
+
+  /** Frees files in which nothing is owed any more. The states that say so are on disk. */
+  retireDead(): void {
+    for (let i = this.#full.length - 1; i >= 0; i--) {
+      const fill = this.#full[i];
+      if (fill === undefined || fill.liveSpans > 0) continue;
+      this.#full.splice(i, 1);
+      this.#enqueue(() => this.#release(fill));
+    }
+  }
+
+  async #release(fill: JournalFill): Promise<void> {
+    // What is damaged has to be set aside before it is written over.
+    await this.#options.damage.settle();
+    // Without the mark a start would find what was there, and with it entries of dropped logs.
+    await fill.file.write([this.#mark(BlockKind.Free, fill.first)], 0);
+    this.#free.push(fill.file);
+    this.#options.orphaned(this.#options.index.removeFile(fill));
+  }
+
+  /** Has another file made, if there may be one. */
+  #prepareNext(): void {
+    const { fileBytes, bytesMax } = this.#options;
+    if (this.#isPreparing || !this.#isUsed || performance.now() < this.#prepareFrom) return;
+    const wanted = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const size = Math.min(wanted, fileBytes);
+    if (this.#bytes + size > bytesMax) return;
+    this.#isPreparing = true;
+    this.#enqueue(() => this.#prepare(size));
+  }
+
+  async #prepare(size: number): Promise<void> {
+    const { directory, freeBytesMin } = this.#options;
+    try {
+      if (freeBytes(directory) - size < freeBytesMin) throw new Error('too little free disk space');
+      const number = this.#nextFile++;
+      const mark = this.#mark(BlockKind.Free, this.#nextNumber);
+      const file = await JournalFile.create(directory, number, size, mark);
+      this.#count(file);
+      this.#free.push(file);
+    } catch (error) {
+      this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`the journal stays as small as it is: ${reason}`);
+    } finally {
+      this.#isPreparing = false;
+    }
+  }
+
+  #count(file: JournalFile): void {
+    this.#bytes += file.size;
+    this.#largestBytes = Math.max(this.#largestBytes, file.size);
+  }
+
+  #stamp(fill: number): BlockStamp {
+    return { journalId: this.#options.journalId, fill, number: this.#nextNumber };
+  }
+
+  #mark(kind: typeof BlockKind.Free | typeof BlockKind.End, fill: number): Buffer {
+    return encodeMark(kind, this.#stamp(fill));
+  }
+
+  /** One piece of work at a time, off the way of commits. */
+  #enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => {
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.error(error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  /** Waits until no file is being made or freed. */
+  async settle(): Promise<void> {
+    await this.#work;
+  }
+
+  /** Writes down where the journal ends. Nothing is written any more. */
+  async end(): Promise<void> {
+    if (this.#active !== undefined) await this.#end(this.#active);
+  }
+
+  /** Waits for work under way. */
+  async close(): Promise<void> {
+    await this.settle();
+    this.#closeFiles();
+  }
+
+  #closeFiles(): void {
+    for (const { file } of this.#full) file.close();
+    for (const file of this.#free) file.close();
+    this.#active?.file.close();
+  }
+}
