@@ -4,6 +4,7 @@ import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
+import { backupControl } from './backup-control.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
@@ -28,9 +29,11 @@ import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
+export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
 export type { MoveResult } from './broker/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export { BackupError } from './broker/store.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { LogCategory } from './logs/category.ts';
@@ -145,6 +148,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       await loadDefinitions({ broker, administration }, options.definitionsFile, log);
     }
     administration.audit.listen(broker.events);
+    const backups = backupControl(broker, log, (what) => administration.audit.done(what));
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
@@ -160,6 +164,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
       logger: log,
       logLevels: options.logLevels,
+      backups,
       onServer: (server) => acceptWebSockets(server, options, listener),
     });
     // Its ports stay open for as long as somebody is connected by WebSocket.
@@ -183,6 +188,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       ...delayControl(broker),
       ...messageControl(broker),
       administration,
+      backUp: backups.backUp,
+      get lastBackup() {
+        return backups.lastBackup;
+      },
       host: address.host,
       port: address.port,
       tlsPort: amqp.tls?.port,

@@ -3,6 +3,7 @@ import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
+import type { BackupControl } from './backup-control.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
@@ -136,7 +137,7 @@ export interface BrokerOptions {
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl, DelayControl, MessageControl {
+export interface RunningBroker extends PolicyControl, DelayControl, MessageControl, BackupControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

@@ -78,21 +78,20 @@ export class Audit {
     else this.#log.warn(fields, message);
   }
 
-  /** Something that a program, or the process it runs in, has done, and that no event tells of. */
+  /** Something has been done: a part of the request that led to it, or of a program's own doing. */
   done(what: string): void {
+    const trail = this.#trails.getStore();
+    if (trail !== undefined) {
+      trail.changeCount++;
+      if (trail.changes.length < changesMax) trail.changes.push(what);
+      return;
+    }
     const user = actingUser();
     this.#log.info({ user, from: 'this process', changes: [what], result: 'done' }, `${user}: ${what}: done`);
   }
 
   #happened(event: BrokerEvent): void {
-    if (!administrative.test(event.type)) return;
-    const trail = this.#trails.getStore();
-    if (trail === undefined) {
-      this.done(describe(event));
-      return;
-    }
-    trail.changeCount++;
-    if (trail.changes.length < changesMax) trail.changes.push(describe(event));
+    if (administrative.test(event.type)) this.done(describe(event));
   }
 }
 

@@ -143,7 +143,7 @@ export class VirtualHost implements PolicyScope {
   readonly eventExchanges = new Set<Exchange>();
   /** Changes with every change of exchanges, queues or bindings: whoever remembers a route compares it. */
   topologyVersion = 1;
-  readonly firehose: Firehose = new Firehose(this);
+  readonly firehose: Firehose;
   metadata: VhostMetadata = { description: '', tags: [], defaultQueueType: undefined };
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
@@ -165,6 +165,7 @@ export class VirtualHost implements PolicyScope {
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
     this.broker = broker;
+    this.firehose = new Firehose(this);
     this.events = new TopologyEvents(broker.events, name);
     for (const exchange of predeclaredExchanges(name, this.#queues))
       this.#exchanges.set(exchange.name, exchange);

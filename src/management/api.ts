@@ -1,5 +1,6 @@
 import { UserActor } from '../access/user-actor.ts';
 import type { Administration } from '../administration/administration.ts';
+import type { BackupControl } from '../backup-control.ts';
 import { type Actor, Undecided } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
@@ -21,6 +22,7 @@ export interface Api {
   readonly sampler: Sampler;
   readonly figures: NodeFigures;
   readonly logger: Logger;
+  readonly backups: BackupControl;
   /** Undefined: the log belongs to the program that the broker is a part of. */
   readonly logLevels: LogLevelControl | undefined;
   /** Milliseconds since the epoch. */

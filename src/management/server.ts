@@ -8,6 +8,7 @@ import { Authorization } from './http/authorization.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import type { Route } from './http/route.ts';
 import { type Limits, NodeFigures } from './node-figures.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { definitionRoutes } from './routes/definitions.ts';
@@ -29,7 +30,15 @@ import { Sampler } from './stats/sampler.ts';
 export interface ManagementOptions
   extends Pick<
     Api,
-    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'logLevels' | 'dataDir' | 'maxMessageBytes'
+    | 'node'
+    | 'broker'
+    | 'administration'
+    | 'clients'
+    | 'logger'
+    | 'logLevels'
+    | 'backups'
+    | 'dataDir'
+    | 'maxMessageBytes'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;
@@ -122,5 +131,6 @@ function apiRoutes(api: Api): readonly Route[] {
     ...parameterRoutes(api),
     ...definitionRoutes(api),
     ...logLevelRoutes(api),
+    ...backupRoutes(api),
   ];
 }
