@@ -24,9 +24,10 @@ const runnable: ReadonlySet<string> = new Set(['sh', 'js', 'ts', 'ini']);
  */
 export function blocksOf(page: string, markdown: string): Block[] {
   const blocks: Block[] = [];
-  const fence = /(?:^<!-- setup: ((?:.|\n)*?) -->\n+)?^```(\w*) *(.*)\n((?:.*\n)*?)^```$/gm;
+  const fence = /(?:^<!-- setup: ((?:.|\n)*?) -->\n+)?^( *)```(\w*) *(.*)\n((?:.*\n)*?) *```$/gm;
   for (const found of markdown.matchAll(fence)) {
-    const [whole, setup = '', language = '', mark = '', text = ''] = found;
+    const [whole, setup = '', indent = '', language = '', mark = '', indented = ''] = found;
+    const text = indented.replace(new RegExp(`^${indent}`, 'gm'), '');
     const line = markdown.slice(0, found.index + whole.indexOf('```')).split('\n').length;
     const place = `${page}:${line}`;
     const last = blocks.at(-1);

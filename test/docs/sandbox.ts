@@ -119,7 +119,7 @@ function killGroup({ pid }: ChildProcess): void {
 }
 
 /** A program, with what examples take for granted. A broker in it does not get in the way of the other one. */
-function example({ setup, text: shown }: Block): string {
+function example({ setup, text: shown, runsOn }: Block): string {
   const code = `${setup}\n${shown.replaceAll('startBroker({', 'startBroker({ port: 0,')}`;
   const lacks = (name: string) =>
     new RegExp(`\\b${name}\\b`).test(code) &&
@@ -135,8 +135,9 @@ function example({ setup, text: shown }: Block): string {
     /\bamqp\./.test(all) && !/import amqp/.test(code) ? `import amqp from 'amqplib';` : '',
     lacks('startBroker') || lacks('broker') ? `import { startBroker } from 'leveret';` : '',
   ];
-  const after = lacks('channel') || lacks('broker') ? `\nsetTimeout(() => process.exit(0), 1500);\n` : '';
-  return `${[...imports, ...lines].join('\n')}${after}\n${code}`;
+  // Consumers and brokers would go on for ever.
+  const end = runsOn ? '' : '\nsetTimeout(() => process.exit(), 500);\n';
+  return `${[...imports, ...lines].join('\n')}\n${code}${end}`;
 }
 
 function script(path: string, body: string): void {
