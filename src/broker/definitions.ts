@@ -8,7 +8,7 @@ import type { Queue } from './queue.ts';
 import { queueTypes } from './queue-type.ts';
 import type { SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
-import type { VhostMetadata } from './virtual-host.ts';
+import type { VhostMetadata } from './vhost-metadata.ts';
 
 /**
  * Durable exchanges, queues and bindings as rows of the store. Keys are the kind, the virtual host and the

@@ -1,4 +1,5 @@
 import type { Destination } from './binding.ts';
+import type { Clock } from './clock.ts';
 import { hasCopyHeaders, routingKeysOf } from './copy-headers.ts';
 import { Exchange } from './exchange.ts';
 import type { Admission, Interceptor } from './interceptor.ts';
@@ -6,6 +7,14 @@ import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { Route } from './route.ts';
+
+/** A virtual host, for those inside the broker who publish to it. */
+export interface MessageRouter {
+  readonly broker: { readonly clock: Clock };
+  findExchange(name: string): Exchange | undefined;
+  /** @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route;
+}
 
 /**
  * Where a message goes.

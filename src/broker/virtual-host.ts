@@ -1,18 +1,12 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import type { Actor } from './actor.ts';
-import {
-  checkQueueArguments,
-  comparedQueueArguments,
-  exchangeNameArgument,
-  maxPriorityArgument,
-  queueTypeArgument,
-  singleActiveConsumerArgument,
-} from './arguments.ts';
+import { checkQueueArguments, comparedQueueArguments, exchangeNameArgument } from './argument-rules.ts';
+import { maxPriorityArgument, queueTypeArgument, singleActiveConsumerArgument } from './arguments.ts';
 import { Binding, type Destination } from './binding.ts';
+import type { BrokerContext } from './broker-context.ts';
 import { checkChangedArguments } from './changed-arguments.ts';
-import type { Clock } from './clock.ts';
-import type { Committer } from './committer.ts';
+import { ClassicQueue } from './classic-queue.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from './deduplication/settings.ts';
@@ -30,12 +24,10 @@ import {
   queueValue,
   readRow,
 } from './definitions.ts';
-import type { Delays } from './delays/delays.ts';
 import { ExchangeDelay } from './delays/exchange-delay.ts';
 import { equipExchange, equipQueue } from './equipment.ts';
 import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { internalUser } from './events/entries.ts';
-import type { EventHub } from './events/event-hub.ts';
 import { TopologyEvents } from './events/topology-events.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { event as eventType } from './exchanges/event.ts';
@@ -43,7 +35,7 @@ import { predeclaredExchanges } from './exchanges/predeclared.ts';
 import { exchangeTypes } from './exchanges/registry.ts';
 import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
-import { ChannelStats, type Churn, QueueStats, TrafficStats } from './message-stats.ts';
+import { ChannelStats, QueueStats, TrafficStats } from './message-stats.ts';
 import {
   checkNotReserved,
   describe,
@@ -55,67 +47,23 @@ import {
 import type { Policy, PolicyKind } from './policies/policy.ts';
 import { Policies, type PolicyScope } from './policies.ts';
 import { Queue, type QueueOptions } from './queue.ts';
+import type { QueueHost } from './queue-host.ts';
 import { type QueueType, queueTypes } from './queue-type.ts';
 import { Backlog } from './queues/backlog.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import { QuorumQueue } from './quorum-queue.ts';
 import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from './quorum-rules.ts';
 import type { RecentHistory } from './recent-history.ts';
-import type { ReplyAddresses } from './reply-addresses.ts';
 import type { Route } from './route.ts';
-import { route } from './routing.ts';
+import { type MessageRouter, route } from './routing.ts';
 import { SetMap } from './set-map.ts';
 import { SideLogs } from './side-logs.ts';
-import type { Definition, JsonValue } from './store.ts';
+import type { Definition } from './store.ts';
 import { Stream } from './stream.ts';
 import { checkSegmentBytes } from './stream-rules.ts';
-import type { OffsetStamp } from './streams/offset-stamp.ts';
-import type { SegmentCache } from './streams/segment-cache.ts';
-import type { TurnBudget } from './streams/turn-budget.ts';
+import type { VhostLimits, VhostMetadata } from './vhost-metadata.ts';
 
-/** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
-export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
-export type VhostLimitName = (typeof vhostLimitNames)[number];
-
-/** A limit that is absent or negative is none. */
-export type VhostLimits = Readonly<Partial<Record<VhostLimitName, number>>>;
-
-/** What is said of a virtual host besides what is in it. */
-export interface VhostMetadata {
-  readonly description: string;
-  readonly tags: readonly string[];
-  /** The type of queues that are declared without x-queue-type. */
-  readonly defaultQueueType: QueueType | undefined;
-}
-
-/** What a virtual host needs from the broker around it. */
-export interface BrokerContext {
-  readonly clock: Clock;
-  readonly store: { readonly durable: boolean };
-  readonly replies: ReplyAddresses;
-  readonly events: EventHub;
-  readonly committer: Committer;
-  /** What all streams share. */
-  readonly segmentCache: SegmentCache;
-  readonly offsetStamp: OffsetStamp;
-  readonly turnBudget: TurnBudget;
-  readonly churn: Churn;
-  /** Notes a durable definition to be written with the next commit; `null` removes it. */
-  define(key: readonly string[], value: JsonValue): void;
-  readonly delays: Delays;
-  /** For a log or a line of delayed messages: it was never used before. */
-  newId(): number;
-  /** A log with an id that was never used before. */
-  createLog(type: QueueType, durable: boolean): MessageLog;
-  recoverLog(type: QueueType, logId: number): MessageLog;
-  /** A message leaves one log for another: see {@link Committer.moved}. */
-  moved(): void;
-  dropLog(log: MessageLog): void;
-  /** The queue has something to deliver at the end of this turn. */
-  touch(queue: Queue): void;
-}
-
-const queueClasses = { classic: Queue, quorum: QuorumQueue, stream: Stream } as const;
+const queueClasses = { classic: ClassicQueue, quorum: QuorumQueue, stream: Stream } as const;
 
 /** What a declaration says of a queue; the rest follows from it and the policies. */
 type DeclaredQueue = Omit<QueueOptions, 'vhost' | 'policies' | 'singleActiveConsumer' | 'backlog'>;
@@ -130,7 +78,7 @@ interface BindingEnds {
  * Exchanges, queues and bindings of one virtual host. The operations check what RabbitMQ checks, in its
  * order and with its texts, and throw {@link AmqpError}; CR and LF are dropped from the names they are given.
  */
-export class VirtualHost implements PolicyScope {
+export class VirtualHost implements PolicyScope, QueueHost, MessageRouter {
   readonly name: string;
   readonly broker: BrokerContext;
   readonly policies: Policies = new Policies(this);
@@ -468,9 +416,9 @@ export class VirtualHost implements PolicyScope {
     for (const queue of [...this.#exclusiveQueues.get(owner)]) this.#removeQueue(queue);
   }
 
-  /** An auto-delete queue lost its last consumer, or x-expires ran out. */
-  queueUnused(queue: Queue): void {
-    if (!queue.isDeleted) this.#removeQueue(queue);
+  queueUnused(name: string): void {
+    const queue = this.#queues.get(name);
+    if (queue !== undefined) this.#removeQueue(queue);
   }
 
   /** @throws AmqpError 403 no permission or internal, 404 */

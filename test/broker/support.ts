@@ -1,4 +1,5 @@
 import type { Actor } from '../../src/broker/actor.ts';
+import type { BrokerContext } from '../../src/broker/broker-context.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
 import { Delays } from '../../src/broker/delays/delays.ts';
@@ -14,7 +15,8 @@ import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/s
 import { OffsetStamp } from '../../src/broker/streams/offset-stamp.ts';
 import { SegmentCache } from '../../src/broker/streams/segment-cache.ts';
 import { TurnBudget } from '../../src/broker/streams/turn-budget.ts';
-import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
+import type { TouchedQueue } from '../../src/broker/turn.ts';
+import { VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
   type BasicProperties,
   decodeProperties,
@@ -65,7 +67,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly isDiskBehind = false;
   readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
-  #touched: Queue[] = [];
+  #touched: TouchedQueue[] = [];
   #nextLogId = 1;
 
   define(key: readonly string[], value: JsonValue): void {
@@ -97,7 +99,7 @@ export class TestBroker implements BrokerContext, LogContext {
     this.droppedLogs.push(log.id);
   }
 
-  touch(queue: Queue): void {
+  touch(queue: TouchedQueue): void {
     queue.isTouched = true;
     this.#touched.push(queue);
   }

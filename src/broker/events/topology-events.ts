@@ -5,6 +5,10 @@ import type { Queue } from '../queue.ts';
 import { flag, number, performedBy, terms, text } from './entries.ts';
 import type { EventHub } from './event-hub.ts';
 
+interface Named {
+  readonly name: string;
+}
+
 /** Tells of exchanges, queues, bindings and consumers of one virtual host, with RabbitMQ's details in its order. */
 export class TopologyEvents {
   readonly #hub: EventHub;
@@ -70,7 +74,7 @@ export class TopologyEvents {
     ]);
   }
 
-  consumerCreated(queue: Queue, consumer: Consumer): void {
+  consumerCreated(queue: Named, consumer: Consumer): void {
     this.#hub.tell('consumer.created', this.#vhost, () => [
       performedBy(consumer.channel.username),
       terms('arguments', consumer.arguments),
@@ -82,7 +86,7 @@ export class TopologyEvents {
     ]);
   }
 
-  consumerDeleted(queue: Queue, consumer: Consumer): void {
+  consumerDeleted(queue: Named, consumer: Consumer): void {
     this.#hub.tell('consumer.deleted', this.#vhost, () => [
       performedBy(consumer.channel.username),
       ...this.#consumes(queue, consumer),
@@ -90,7 +94,7 @@ export class TopologyEvents {
     ]);
   }
 
-  #consumes(queue: Queue, { channel }: Consumer) {
+  #consumes(queue: Named, { channel }: Consumer) {
     return [text('queue', queue.name), text('vhost', this.#vhost), text('channel', this.#hub.pidOf(channel))];
   }
 

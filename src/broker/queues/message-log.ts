@@ -5,7 +5,7 @@ import { RecordFlag } from '../record.ts';
 import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { ReturnedRecords } from './returned-records.ts';
-import { RecordState, recordBytes, Segment } from './segment.ts';
+import { type RecordKeeper, RecordState, recordBytes, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
@@ -71,7 +71,7 @@ export interface LogOptions {
  * Behind it lies what nobody has asked for yet; when memory is short its front moves into the gap,
  * which costs nothing but two numbers however long it is, and is read back in order.
  */
-export class MessageLog {
+export class MessageLog implements RecordKeeper {
   readonly id: number;
   readonly durable: boolean;
   /** How often a record was given back is known: {@link deliveryCount}. */

@@ -3,7 +3,6 @@ import { frameEnd } from '../../protocol/frame-reader.ts';
 import { Message } from '../message.ts';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
-import type { MessageLog } from './message-log.ts';
 import type { Slab, SlabPool } from './slab.ts';
 
 /** What has become of a record. */
@@ -18,13 +17,25 @@ export const RecordState = {
   Settled: 3,
 } as const;
 
+/** The log a segment belongs to, for those who hold records of it. */
+export interface RecordKeeper {
+  readonly id: number;
+  readonly countsDeliveries: boolean;
+  load(segment: Segment): void;
+  settle(segment: Segment, index: number): void;
+  giveBack(segment: Segment, index: number): void;
+  deliveryCount(segment: Segment, index: number): number;
+  appendReturned(message: Message, segment: Segment, index: number): void;
+  appendRetried(message: Message, enqueuedAt: number, expiresAt: number): void;
+}
+
 /**
  * Consecutive records of one log: record i has sequence `firstSequence + i`. Its slab may be let go
  * while all of it is on disk (the records that are still owed are read back when they are needed);
  * the states stay.
  */
 export class Segment {
-  readonly log: MessageLog;
+  readonly log: RecordKeeper;
   readonly firstSequence: number;
   count = 0;
   settledCount = 0;
@@ -43,7 +54,7 @@ export class Segment {
   /** {@link stored} before the commit under way. */
   #storedBefore = 0;
 
-  constructor(log: MessageLog, firstSequence: number, slab: Slab) {
+  constructor(log: RecordKeeper, firstSequence: number, slab: Slab) {
     this.log = log;
     this.firstSequence = firstSequence;
     this.slab = slab;
@@ -247,7 +258,7 @@ export class Segment {
    * are not there (settled before they were written, or transient ones of an earlier run) are settled.
    */
   static fromEntries(
-    log: MessageLog,
+    log: RecordKeeper,
     firstSequence: number,
     count: number,
     entries: readonly StoredEntry[],
