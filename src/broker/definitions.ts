@@ -53,6 +53,8 @@ export interface PolicyRow {
   readonly policy: PolicyRequest;
 }
 
+export type Row = ExchangeRow | QueueRow | BindingRow | PolicyRow;
+
 const kindsOfModel: ReadonlySet<string> = new Set([
   'vhost',
   'exchange',
@@ -137,10 +139,7 @@ export function bindingValue(all: readonly FieldTable[]): JsonValue {
  *
  * @throws Error when the row is damaged
  */
-export function readRow({
-  key,
-  value,
-}: Definition): ExchangeRow | QueueRow | BindingRow | PolicyRow | undefined {
+export function readRow({ key, value }: Definition): Row | undefined {
   const fields = new RowReader(key, value);
   switch (key[0]) {
     case 'exchange':

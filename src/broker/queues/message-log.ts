@@ -3,22 +3,20 @@ import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import { RecordFlag } from '../record.ts';
 import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import { Gap } from './gap.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
+import { recordBytes } from './record-bytes.ts';
 import { ReturnedRecords } from './returned-records.ts';
-import { type RecordKeeper, RecordState, recordBytes, Segment } from './segment.ts';
-import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
-
-/** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
-const holeRecordsMax = 4096;
+import { type RecordKeeper, RecordState, Segment } from './segment.ts';
+import type { SlabPool } from './slab.ts';
+import { Tail } from './tail.ts';
+import { UnwrittenSegments } from './unwritten-segments.ts';
 
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
 
 /** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
 const streamTailSegmentsMax = 16;
-
-/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
-const readAheadSegments = 4;
 
 /** Somebody who follows what becomes of the records of a log, by their sequences. */
 export interface LogWatcher {
@@ -92,16 +90,10 @@ export class MessageLog implements RecordKeeper {
 
   readonly #context: LogContext;
   readonly #reached: Segment[] = [];
-  readonly #tail: Segment[] = [];
-  /** The segment that is appended to. */
-  #open: Segment | undefined;
+  readonly #gap = new Gap();
+  readonly #tail = new Tail();
   /** Index of the next record to read in the last reached segment. */
   #readIndex = 0;
-  #gapFrom = 0;
-  #gapTo = 0;
-  #gapCount = 0;
-  /** The store has been told that sequences of the gap below will be read. */
-  #announcedTo = 0;
   #returnedCount = 0;
   /** Only where deliveries are counted. */
   readonly #returned: ReturnedRecords | undefined;
@@ -110,11 +102,7 @@ export class MessageLog implements RecordKeeper {
   /** Set for every record, whatever the message says. */
   readonly #flagsOfAll: number;
   #nextSequence: number;
-  /** Segments with records that are not written yet, in order. */
-  readonly #unwritten: Segment[] = [];
-  /** Segments whose slabs the commit under way holds. */
-  #writing: Segment[] = [];
-  #nextSegmentBytes = segmentBytesMin;
+  readonly #unwritten = new UnwrittenSegments();
   /** Full segments behind the readers that stay in memory without need. */
   readonly #tailSegmentsMax: number;
   /** Everything below was given up by {@link trim}. */
@@ -162,9 +150,7 @@ export class MessageLog implements RecordKeeper {
     log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
-      log.#gapFrom = recovered.state.readPosition;
-      log.#gapTo = recovered.nextSequence;
-      log.#gapCount = recovered.unreadCount;
+      log.#gap.restore(recovered.state.readPosition, recovered.nextSequence, recovered.unreadCount);
     }
     log.readyCount += recovered.unreadCount;
     log.readyBytes += recovered.unreadBodyBytes;
@@ -235,7 +221,7 @@ export class MessageLog implements RecordKeeper {
 
   #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
     const bytes = recordBytes(message);
-    let segment = this.#open;
+    let segment = this.#tail.open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
     segment.append(message, enqueuedAt, expiresAt, flags);
     this.#nextSequence++;
@@ -244,18 +230,15 @@ export class MessageLog implements RecordKeeper {
     if (expiresAt !== 0) this.mayExpire = true;
     if ((flags & RecordFlag.Persistent) === 0 || !this.durable) return false;
     if (!this.isUnwritten) this.#context.logUnwritten(this);
-    if (this.#unwritten.at(-1) !== segment) this.#unwritten.push(segment);
+    this.#unwritten.add(segment);
     return true;
   }
 
   #openSegment(recordBytes: number): Segment {
-    const full = this.#open;
+    const full = this.#tail.open;
     if (full !== undefined) this.#seal(full);
-    const bytes = Math.max(this.#nextSegmentBytes, recordBytes);
-    if (full !== undefined) this.#nextSegmentBytes = Math.min(this.#nextSegmentBytes * 2, segmentBytes);
-    const segment = new Segment(this, this.#nextSequence, this.#context.slabs.take(bytes));
-    this.#open = segment;
-    this.#tail.push(segment);
+    const { slabs } = this.#context;
+    const segment = this.#tail.begin(this, this.#nextSequence, recordBytes, full !== undefined, slabs);
     if (!this.isUsed) this.#context.logUsed(this);
     this.#shrink();
     return segment;
@@ -263,7 +246,7 @@ export class MessageLog implements RecordKeeper {
 
   #seal(segment: Segment): void {
     segment.sealed = true;
-    if (this.#open === segment) this.#open = undefined;
+    if (this.#tail.open === segment) this.#tail.open = undefined;
     this.#letGoIfSettled(segment);
   }
 
@@ -312,14 +295,14 @@ export class MessageLog implements RecordKeeper {
 
   /** Moves the read position to the next segment; false when there is none. */
   #reachNext(): boolean {
-    const next = this.#gapTo > this.#gapFrom ? this.#readGap() : this.#tail.shift();
+    const next = this.#gap.isEmpty ? this.#tail.segments.shift() : this.#readGap();
     if (next === undefined) {
-      if (this.#gapTo > this.#gapFrom || this.#tail.length > 0) return true;
+      if (!this.#gap.isEmpty || this.#tail.segments.length > 0) return true;
       this.#miss(this.readyCount);
       return false;
     }
     const last = this.#reached.at(-1);
-    if (last !== undefined && last !== this.#open) this.#letGoIfSettled(last);
+    if (last !== undefined && last !== this.#tail.open) this.#letGoIfSettled(last);
     this.#reached.push(next);
     this.#readIndex = 0;
     return true;
@@ -328,37 +311,9 @@ export class MessageLog implements RecordKeeper {
   /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
   #readGap(): Segment | undefined {
     const { store, slabs } = this.#context;
-    const entries = store.read(this.id, this.#gapFrom, this.#gapTo, segmentBytes);
-    const first = entries[0];
-    if (first === undefined) {
-      this.#gapFrom = this.#gapTo;
-      this.#miss(this.#gapCount);
-      this.#gapCount = 0;
-      return undefined;
-    }
-    const start = Math.max(first.firstSequence, this.#gapFrom);
-    let end = start;
-    let taken = 0;
-    for (const entry of entries) {
-      if (entry.firstSequence - end > holeRecordsMax) break;
-      end = Math.min(entry.firstSequence + entry.count, this.#gapTo);
-      taken++;
-    }
-    const segment = Segment.fromEntries(this, start, end - start, entries.slice(0, taken), slabs);
-    this.#gapFrom = end;
-    this.#gapCount -= segment.count - segment.settledCount;
-    this.#readAhead(segment.count);
+    const segment = this.#gap.read(this, store, slabs);
+    if (segment === undefined) this.#miss(this.#gap.clear());
     return segment;
-  }
-
-  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
-  #readAhead(segmentRecords: number): void {
-    const from = Math.max(this.#announcedTo, this.#gapFrom);
-    const to = Math.min(this.#gapFrom + readAheadSegments * segmentRecords, this.#gapTo);
-    // In halves, so that not every segment costs a call.
-    if (from >= to || (to < this.#gapTo && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
-    this.#announcedTo = to;
-    this.#context.store.prefetch(this.id, from, to);
   }
 
   /**
@@ -413,7 +368,7 @@ export class MessageLog implements RecordKeeper {
     if (this.watcher !== undefined) this.watcher.settled(segment.firstSequence + index);
     if (this.#returned !== undefined) this.#returned.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
-    if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
+    if (segment.settledCount === segment.count && segment !== this.#tail.open) this.#letGoIfSettled(segment);
   }
 
   /** A delivered record goes back to its place. */
@@ -442,7 +397,7 @@ export class MessageLog implements RecordKeeper {
   purge(): number {
     const purged = this.readyCount;
     this.watcher?.purged();
-    const segments = [...this.#reached, ...this.#tail];
+    const segments = [...this.#reached, ...this.#tail.segments];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
         if (segment.state(i) === RecordState.Delivered) continue;
@@ -451,10 +406,8 @@ export class MessageLog implements RecordKeeper {
       }
     }
     this.#readIndex = this.#reached.at(-1)?.count ?? 0;
-    if (this.#open !== undefined) this.#seal(this.#open);
-    this.#gapFrom = 0;
-    this.#gapTo = 0;
-    this.#gapCount = 0;
+    if (this.#tail.open !== undefined) this.#seal(this.#tail.open);
+    this.#gap.clear();
     this.#returnedCount = 0;
     this.readyCount = 0;
     this.readyBytes = 0;
@@ -470,23 +423,14 @@ export class MessageLog implements RecordKeeper {
 
   /** The segment in memory with a sequence that was not read yet; undefined when it is on disk only. */
   segmentAt(sequence: number): Segment | undefined {
-    const tail = this.#tail;
-    let low = 0;
-    let high = tail.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((tail[middle]?.firstSequence ?? 0) <= sequence) low = middle + 1;
-      else high = middle;
-    }
-    const segment = tail[low - 1];
-    return segment !== undefined && sequence < segment.endSequence ? segment : undefined;
+    return this.#tail.find(sequence);
   }
 
   /** Gives up everything below a sequence, none of which was taken: `bodyBytes` bytes of bodies. */
   trim(sequence: number, bodyBytes: number): void {
     this.#trimmedTo = sequence;
-    this.#gapFrom = Math.min(Math.max(this.#gapFrom, sequence), this.#gapTo);
-    for (const segment of [...this.#tail]) {
+    this.#gap.trim(sequence);
+    for (const segment of [...this.#tail.segments]) {
       const count = Math.min(segment.count, sequence - segment.firstSequence);
       if (count <= 0) break;
       for (let i = 0; i < count; i++) segment.markSettled(i);
@@ -507,36 +451,24 @@ export class MessageLog implements RecordKeeper {
     this.#isDropped = true;
     this.readyCount = 0;
     this.readyBytes = 0;
-    for (const segment of [...this.#reached, ...this.#tail]) {
+    for (const segment of [...this.#reached, ...this.#tail.segments]) {
       if (segment.writing === 0) segment.evict(this.#context.slabs);
     }
     this.#reached.length = 0;
-    this.#tail.length = 0;
-    this.#unwritten.length = 0;
-    this.#open = undefined;
+    this.#tail.segments.length = 0;
+    this.#tail.open = undefined;
+    this.#unwritten.clear();
     this.#returned?.clear();
   }
 
   /** Adds what is not written yet to a commit. Its slabs are held until {@link flushed} is called. */
   collect(into: LogEntry[]): void {
-    for (const segment of this.#unwritten) {
-      if (segment.slab === undefined) continue;
-      const entry = segment.takeUnwritten(this.id);
-      if (entry === undefined) continue;
-      this.#isStored = true;
-      segment.writing++;
-      this.#writing.push(segment);
-      into.push(entry);
-    }
-    this.#unwritten.length = 0;
+    if (this.#unwritten.collect(this.id, into)) this.#isStored = true;
   }
 
   /** The commit that {@link collect} added to is on disk. */
   flushed(): void {
-    const written = this.#writing;
-    this.#writing = [];
-    for (const segment of written) {
-      segment.writing--;
+    for (const segment of this.#unwritten.flushed()) {
       if (this.#isDropped) segment.evict(this.#context.slabs);
       else this.#letGoIfSettled(segment);
     }
@@ -545,52 +477,47 @@ export class MessageLog implements RecordKeeper {
 
   /** The store refused the commit that {@link collect} added to: all of it goes along with the next one. */
   refused(): void {
-    const refused = this.#writing;
-    this.#writing = [];
-    const again: Segment[] = [];
-    for (const segment of refused) {
-      segment.writing--;
-      if (this.#isDropped) segment.evict(this.#context.slabs);
-      else if (segment.putBackUnwritten() && !this.#unwritten.includes(segment)) again.push(segment);
+    const refused = this.#unwritten.refused();
+    if (this.#isDropped) {
+      this.#unwritten.clear();
+      for (const segment of refused) segment.evict(this.#context.slabs);
+      return;
     }
-    this.#unwritten.unshift(...again);
     for (const segment of refused) this.#letGoIfSettled(segment);
-    if (this.#unwritten.length > 0 && !this.isUnwritten) this.#context.logUnwritten(this);
+    if (!this.#unwritten.isEmpty && !this.isUnwritten) this.#context.logUnwritten(this);
   }
 
   /** Forgets a segment that nobody needs any more. */
   #letGoIfSettled(segment: Segment): void {
     if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
-    const list = this.#reached.includes(segment) ? this.#reached : this.#tail;
+    const list = this.#reached.includes(segment) ? this.#reached : this.#tail.segments;
     const at = list.indexOf(segment);
     if (at < 0) return;
     list.splice(at, 1);
     if (list === this.#reached && at === list.length) this.#readIndex = list.at(-1)?.count ?? 0;
     segment.evict(this.#context.slabs);
-    const unwritten = this.#unwritten.indexOf(segment);
-    if (unwritten >= 0) this.#unwritten.splice(unwritten, 1);
+    this.#unwritten.remove(segment);
   }
 
   /** Moves what nobody is about to read out of memory while slabs are over their target. */
   #shrink(): void {
     const { slabs, slabBytesTarget, store } = this.#context;
     if (!store.durable) return;
+    const tail = this.#tail.segments;
     const isShort = slabs.bytesInUse > slabBytesTarget;
-    if (!isShort && this.#tail.length <= this.#tailSegmentsMax) return;
+    if (!isShort && tail.length <= this.#tailSegmentsMax) return;
     this.#evictReached(this.#reached.at(-1));
     const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
-    while (this.#tail.length > keptSegments) {
-      const segment = this.#tail[0];
+    while (tail.length > keptSegments) {
+      const segment = tail[0];
       if (segment === undefined || !segment.isEvictable) break;
-      this.#tail.shift();
-      if (this.#gapFrom === this.#gapTo) this.#gapFrom = segment.firstSequence;
-      this.#gapTo = segment.endSequence;
-      this.#gapCount += segment.count - segment.settledCount;
+      tail.shift();
+      this.#gap.add(segment);
       segment.evict(slabs);
     }
-    for (const segment of this.#tail) {
+    for (const segment of tail) {
       if (segment.sealed && segment.requestSpill()) {
-        this.#unwritten.push(segment);
+        this.#unwritten.add(segment);
         if (!this.isUnwritten) this.#context.logUnwritten(this);
       }
     }
@@ -613,8 +540,9 @@ export class MessageLog implements RecordKeeper {
       this.#restedAt = this.#nextSequence;
       return true;
     }
-    this.#nextSegmentBytes = segmentBytesMin;
-    if (this.#open?.isSettled) this.#seal(this.#open);
+    const { open } = this.#tail;
+    this.#tail.rest();
+    if (open?.isSettled) this.#seal(open);
     return false;
   }
 
@@ -625,9 +553,8 @@ export class MessageLog implements RecordKeeper {
       store: this.#context.store,
       reached: this.#reached,
       readIndex: this.#readIndex,
-      gapFrom: this.#gapFrom,
-      gapTo: this.#gapTo,
-      tail: this.#tail,
+      gap: this.#gap,
+      tail: this.#tail.segments,
     };
     return readyRecords(parts, first);
   }
@@ -652,7 +579,7 @@ export class MessageLog implements RecordKeeper {
     const reading = this.#reached.at(-1);
     if (reading !== undefined && this.#readIndex < reading.count)
       return reading.firstSequence + this.#readIndex;
-    if (this.#gapTo > this.#gapFrom) return this.#gapFrom;
-    return this.#tail[0]?.firstSequence ?? this.#nextSequence;
+    if (!this.#gap.isEmpty) return this.#gap.from;
+    return this.#tail.segments[0]?.firstSequence ?? this.#nextSequence;
   }
 }
