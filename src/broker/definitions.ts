@@ -1,7 +1,7 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { decodeTable, type FieldTable, writeTable } from '../protocol/field-table.ts';
-import type { Destination } from './binding.ts';
-import { type Exchange, kindOf } from './exchange.ts';
+import type { BoundExchange, Destination } from './binding.ts';
+import type { Exchange } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
@@ -122,11 +122,11 @@ function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | unde
 
 export function bindingKey(
   vhost: string,
-  source: Exchange,
+  source: BoundExchange,
   destination: Destination,
   routingKey: string,
 ): readonly string[] {
-  return ['binding', vhost, source.name, kindOf(destination), destination.name, routingKey];
+  return ['binding', vhost, source.name, destination.kind, destination.name, routingKey];
 }
 
 /** `null`, which removes the row, when there is no binding left. */

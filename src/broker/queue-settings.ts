@@ -2,7 +2,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { numberArgument, positiveNumber, queueTypeArgument, textArgument } from './arguments.ts';
 import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
 import type { RetrySettings } from './delays/queue-retry.ts';
-import type { PolicyDefinition } from './policies/policy.ts';
+import type { PolicyDefinition } from './policies/definition.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
 export const durationMsMax = 315_360_000_000;

@@ -52,6 +52,7 @@ export interface Taken {
  * messages leave it is the types' business.
  */
 export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue {
+  readonly kind = 'queue';
   readonly vhost: QueueHost;
   readonly name: string;
   readonly type: QueueType;

@@ -1,6 +1,6 @@
 import type { Binding } from '../binding.ts';
 import type { Consumer } from '../consumer.ts';
-import { type Exchange, kindOf } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { Queue } from '../queue.ts';
 import { flag, number, performedBy, terms, text } from './entries.ts';
 import type { EventHub } from './event-hub.ts';
@@ -67,7 +67,7 @@ export class TopologyEvents {
       text('vhost', this.#vhost),
       terms('arguments', all),
       text('routing_key', routingKey),
-      text('destination_kind', kindOf(destination)),
+      text('destination_kind', destination.kind),
       text('destination_name', destination.name),
       text('source_kind', 'exchange'),
       text('source_name', source.name),

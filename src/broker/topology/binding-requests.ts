@@ -3,7 +3,6 @@ import { Binding, type Destination } from '../binding.ts';
 import type { BindingDeclaration } from '../declarations.ts';
 import type { Exchange } from '../exchange.ts';
 import { stripLineBreaks } from '../names.ts';
-import { Queue } from '../queue.ts';
 import type { RecentHistory } from '../recent-history.ts';
 import { checkNotDefault, checkOwner, notFound } from './refusals.ts';
 import type { Topology, TopologyHost } from './topology.ts';
@@ -33,7 +32,7 @@ export class BindingRequests {
     if (destination === undefined) {
       throw notFound(declaration.destinationKind, stripLineBreaks(declaration.destination), this.#host.name);
     }
-    if (destination instanceof Queue) checkOwner(actor, destination);
+    if (destination.kind === 'queue') checkOwner(actor, destination);
     source.type.checkBinding?.(routingKey, all, source.arguments);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#topology.createBinding(new Binding(source, destination, routingKey, all), actor.username);
@@ -44,8 +43,12 @@ export class BindingRequests {
   #replay(history: RecentHistory, destination: Destination): void {
     const now = this.#host.broker.clock.now();
     for (const message of history.messages()) {
-      if (destination instanceof Queue) destination.publish(message, now);
-      else this.#host.route(destination, message).publish(message, now);
+      if (destination.kind === 'queue') {
+        destination.publish(message, now);
+        continue;
+      }
+      const exchange = this.#topology.exchanges.get(destination.name);
+      if (exchange !== undefined) this.#host.route(exchange, message).publish(message, now);
     }
   }
 
@@ -55,7 +58,7 @@ export class BindingRequests {
     if (source === undefined || destination === undefined) return;
     const binding = source.findBinding(destination, declaration.routingKey, declaration.arguments);
     if (binding === undefined) return;
-    if (destination instanceof Queue) checkOwner(actor, destination);
+    if (destination.kind === 'queue') checkOwner(actor, destination);
     this.#topology.removeBinding(binding, actor.username);
   }
 

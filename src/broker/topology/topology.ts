@@ -1,5 +1,5 @@
 import { maxPriorityArgument, queueTypeArgument, singleActiveConsumerArgument } from '../arguments.ts';
-import { Binding, type Destination } from '../binding.ts';
+import { Binding, type BoundExchange, type Destination } from '../binding.ts';
 import type { BrokerContext } from '../broker-context.ts';
 import { ClassicQueue } from '../classic-queue.ts';
 import {
@@ -135,9 +135,11 @@ export class Topology {
     return exchange;
   }
 
-  removeExchange(exchange: Exchange, user = internalUser): void {
+  removeExchange({ name: exchangeName }: BoundExchange, user = internalUser): void {
+    const exchange = this.#exchanges.get(exchangeName);
+    if (exchange === undefined) return;
     // First from the table: removing its last binding would delete an auto-delete exchange once more.
-    if (!this.#exchanges.delete(exchange.name)) return;
+    this.#exchanges.delete(exchangeName);
     const { name, broker, events } = this.#host;
     this.eventExchanges.delete(exchange);
     exchange.delayed?.close();
