@@ -2,13 +2,13 @@ import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import { RecordFlag } from '../record.ts';
-import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import type { JsonValue, LogEntry, LogState, RecoveredLog, UnsettledRange } from '../store.ts';
 import { Gap } from './gap.ts';
+import type { CommittedLog, LogContext, LogOwner, LogWatcher } from './log-context.ts';
+import { Reached } from './reached.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { recordBytes } from './record-bytes.ts';
-import { ReturnedRecords } from './returned-records.ts';
 import { type RecordKeeper, RecordState, Segment } from './segment.ts';
-import type { SlabPool } from './slab.ts';
 import { Tail } from './tail.ts';
 import { UnwrittenSegments } from './unwritten-segments.ts';
 
@@ -17,34 +17,6 @@ const tailSegmentsMin = 2;
 
 /** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
 const streamTailSegmentsMax = 16;
-
-/** Somebody who follows what becomes of the records of a log, by their sequences. */
-export interface LogWatcher {
-  settled(sequence: number): void;
-  /** A record that was given back has another sequence now. */
-  moved(from: number, to: number): void;
-  /** All ready records were settled. */
-  purged(): void;
-}
-
-/** What a log needs of the broker around it. */
-export interface LogContext {
-  readonly store: Store;
-  readonly slabs: SlabPool;
-  /** Above this many bytes in slabs, backlogs leave memory. */
-  readonly slabBytesTarget: number;
-  /** The log has records to write with the next commit. */
-  logUnwritten(log: MessageLog): void;
-  /** The log was read or settled: its state is to be written some time, and its memory looked at. */
-  logUsed(log: MessageLog): void;
-  /** Records that should have been in the store are not there. */
-  reportMissing(log: MessageLog, count: number): void;
-}
-
-/** Has something of its own kept with the state of its log. */
-export interface LogOwner {
-  stateAttachment(): JsonValue;
-}
 
 export interface LogOptions {
   readonly id: number;
@@ -69,7 +41,7 @@ export interface LogOptions {
  * Behind it lies what nobody has asked for yet; when memory is short its front moves into the gap,
  * which costs nothing but two numbers however long it is, and is read back in order.
  */
-export class MessageLog implements RecordKeeper {
+export class MessageLog implements RecordKeeper, CommittedLog {
   readonly id: number;
   readonly durable: boolean;
   /** How often a record was given back is known: {@link deliveryCount}. */
@@ -80,7 +52,6 @@ export class MessageLog implements RecordKeeper {
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
   watcher: LogWatcher | undefined;
-  /** Set by the broker while the log stands in its lists. */
   isUnwritten = false;
   isUsed = false;
   /** Asked whenever the log's state is written. */
@@ -89,14 +60,9 @@ export class MessageLog implements RecordKeeper {
   recoveredAttachment: JsonValue | undefined;
 
   readonly #context: LogContext;
-  readonly #reached: Segment[] = [];
+  readonly #reached: Reached;
   readonly #gap = new Gap();
   readonly #tail = new Tail();
-  /** Index of the next record to read in the last reached segment. */
-  #readIndex = 0;
-  #returnedCount = 0;
-  /** Only where deliveries are counted. */
-  readonly #returned: ReturnedRecords | undefined;
   /** Some record may have been appended by {@link appendReturned}: readers have to look. */
   #mayHoldReturned = false;
   /** Set for every record, whatever the message says. */
@@ -124,7 +90,7 @@ export class MessageLog implements RecordKeeper {
     this.id = id;
     this.durable = durable;
     this.countsDeliveries = type === 'quorum';
-    this.#returned = this.countsDeliveries ? new ReturnedRecords() : undefined;
+    this.#reached = new Reached(this.countsDeliveries);
     this.#flagsOfAll = type === 'classic' ? 0 : RecordFlag.Persistent;
     this.#tailSegmentsMax = type === 'stream' ? streamTailSegmentsMax : Number.POSITIVE_INFINITY;
     this.#nextSequence = nextSequence;
@@ -163,21 +129,13 @@ export class MessageLog implements RecordKeeper {
     const entries = store.read(this.id, range.firstSequence, end, Number.MAX_SAFE_INTEGER);
     if (entries.length === 0) return;
     const segment = Segment.fromEntries(this, range.firstSequence, range.count, entries, slabs);
-    const deliveryCounts = new Map(range.deliveryCounts);
+    this.#reached.restore(segment, range);
     for (let i = 0; i < segment.count; i++) {
-      if (((range.settled?.[i >>> 3] ?? 0) & (1 << (i & 7))) !== 0) segment.markSettled(i);
       if (segment.state(i) === RecordState.Settled) continue;
-      segment.markReturned(i);
-      this.#returned?.restore(segment, i, deliveryCounts.get(i) ?? 1);
       this.readyCount++;
       this.readyBytes += segment.bodySize(i);
     }
-    this.#returnedCount += segment.returnedCount;
     segment.evict(slabs);
-    if (!segment.isSettled) {
-      this.#reached.push(segment);
-      this.#readIndex = segment.count;
-    }
   }
 
   /** What the next record will have. */
@@ -187,7 +145,7 @@ export class MessageLog implements RecordKeeper {
 
   /** True when nothing is ready and nothing is owed. */
   get isEmpty(): boolean {
-    return this.readyCount === 0 && this.#reached.every((segment) => segment.isSettled);
+    return this.readyCount === 0 && this.#reached.isSettled;
   }
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
@@ -196,8 +154,8 @@ export class MessageLog implements RecordKeeper {
   }
 
   /**
-   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its past stands in its headers: see
-   * {@link withDeliveryCount} and `delays/queue-retry.ts`.
+   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its
+   * past stands in its headers: see `delivery-count.ts` and `delays/queue-retry.ts`.
    */
   appendReturned(message: Message, segment: Segment, index: number): void {
     this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
@@ -256,41 +214,28 @@ export class MessageLog implements RecordKeeper {
    */
   seek(): boolean {
     if (this.readyCount === 0) return false;
-    if (this.#returnedCount > 0) {
-      if (this.#returned !== undefined) return this.#seekReturned(this.#returned);
-      const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
-      if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
-      this.load(segment);
-      // Reading it back may have shown that they are gone.
-      if (segment.returnedCount === 0) return this.seek();
-      this.segment = segment;
-      this.index = segment.firstReturned();
-      return true;
-    }
-    for (;;) {
-      const segment = this.#reached.at(-1);
-      if (segment !== undefined) {
-        const index = segment.nextUnsettled(this.#readIndex);
-        this.#readIndex = index;
-        if (index < segment.count) {
-          this.load(segment);
-          this.segment = segment;
-          this.index = index;
-          return true;
-        }
-      }
-      if (!this.#reachNext()) return false;
-    }
+    const reached = this.#reached;
+    if (reached.returnedCount > 0) return this.#seekReturned();
+    while (!reached.skipSettled()) if (!this.#reachNext()) return false;
+    const segment = reached.last;
+    if (segment === undefined) throw new Error(`log ${this.id}: the read position is nowhere`);
+    this.load(segment);
+    this.segment = segment;
+    this.index = reached.readIndex;
+    return true;
   }
 
-  #seekReturned(returned: ReturnedRecords): boolean {
-    const record = returned.first();
-    if (record === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
-    this.load(record.segment);
-    this.segment = record.segment;
-    this.index = record.index;
+  #seekReturned(): boolean {
+    const { returned, segments } = this.#reached;
+    const record = returned?.first();
+    const segment = record?.segment ?? segments.find((candidate) => candidate.returnedCount > 0);
+    if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
+    this.load(segment);
     // Reading it back may have shown that it is gone.
-    return record.segment.state(record.index) === RecordState.Returned || this.seek();
+    if (segment.returnedCount === 0) return this.seek();
+    this.segment = segment;
+    this.index = record?.index ?? segment.firstReturned();
+    return segment.state(this.index) === RecordState.Returned || this.seek();
   }
 
   /** Moves the read position to the next segment; false when there is none. */
@@ -301,10 +246,9 @@ export class MessageLog implements RecordKeeper {
       this.#miss(this.readyCount);
       return false;
     }
-    const last = this.#reached.at(-1);
+    const { last } = this.#reached;
     if (last !== undefined && last !== this.#tail.open) this.#letGoIfSettled(last);
-    this.#reached.push(next);
-    this.#readIndex = 0;
+    this.#reached.add(next);
     return true;
   }
 
@@ -338,7 +282,7 @@ export class MessageLog implements RecordKeeper {
     const deliveredBefore = segment.countDelivered();
     segment.restore(entries, slabs);
     this.#evictReached(segment);
-    this.#returnedCount -= returnedBefore - segment.returnedCount;
+    this.#reached.returnedCount -= returnedBefore - segment.returnedCount;
     const gone = segment.settledCount - settledBefore;
     this.#miss(gone - (deliveredBefore - segment.countDelivered()), gone);
   }
@@ -349,10 +293,10 @@ export class MessageLog implements RecordKeeper {
     if (segment === undefined) throw new Error('take without seek');
     let returned = segment.state(index) === RecordState.Returned;
     if (returned) {
-      this.#returnedCount--;
-      this.#returned?.shift();
+      this.#reached.returnedCount--;
+      this.#reached.returned?.shift();
     } else {
-      this.#readIndex = index + 1;
+      this.#reached.readIndex = index + 1;
       if (this.#mayHoldReturned) returned = segment.wasReturned(index);
     }
     segment.markDelivered(index);
@@ -366,7 +310,7 @@ export class MessageLog implements RecordKeeper {
   settle(segment: Segment, index: number): void {
     if (!segment.markSettled(index)) return;
     if (this.watcher !== undefined) this.watcher.settled(segment.firstSequence + index);
-    if (this.#returned !== undefined) this.#returned.forget(segment, index);
+    this.#reached.returned?.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
     if (segment.settledCount === segment.count && segment !== this.#tail.open) this.#letGoIfSettled(segment);
   }
@@ -378,37 +322,38 @@ export class MessageLog implements RecordKeeper {
     // Reading it back may have shown that it is gone.
     if (segment.state(index) !== RecordState.Delivered) return;
     segment.markReturned(index);
-    this.#returnedCount++;
+    this.#reached.returnedCount++;
     this.readyCount++;
     this.readyBytes += segment.bodySize(index);
-    if (this.#returned === undefined) return;
-    this.#returned.add(segment, index);
+    const { returned } = this.#reached;
+    if (returned === undefined) return;
+    returned.add(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
   }
 
   /** How often a record was given back; it is in memory. Always 0 where that is not counted. */
   deliveryCount(segment: Segment, index: number): number {
-    if (this.#returned === undefined) return 0;
+    const { returned } = this.#reached;
+    if (returned === undefined) return 0;
     const before = segment.wasReturned(index) ? writtenDeliveryCount(segment.message(index)) : 0;
-    return before + this.#returned.count(segment, index);
+    return before + returned.count(segment, index);
   }
 
   /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
   purge(): number {
     const purged = this.readyCount;
     this.watcher?.purged();
-    const segments = [...this.#reached, ...this.#tail.segments];
+    const segments = [...this.#reached.segments, ...this.#tail.segments];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
         if (segment.state(i) === RecordState.Delivered) continue;
         segment.markSettled(i);
-        this.#returned?.forget(segment, i);
+        this.#reached.returned?.forget(segment, i);
       }
     }
-    this.#readIndex = this.#reached.at(-1)?.count ?? 0;
+    this.#reached.purge();
     if (this.#tail.open !== undefined) this.#seal(this.#tail.open);
     this.#gap.clear();
-    this.#returnedCount = 0;
     this.readyCount = 0;
     this.readyBytes = 0;
     for (const segment of segments) this.#letGoIfSettled(segment);
@@ -451,22 +396,19 @@ export class MessageLog implements RecordKeeper {
     this.#isDropped = true;
     this.readyCount = 0;
     this.readyBytes = 0;
-    for (const segment of [...this.#reached, ...this.#tail.segments]) {
+    for (const segment of [...this.#reached.segments, ...this.#tail.segments]) {
       if (segment.writing === 0) segment.evict(this.#context.slabs);
     }
-    this.#reached.length = 0;
+    this.#reached.clear();
     this.#tail.segments.length = 0;
     this.#tail.open = undefined;
     this.#unwritten.clear();
-    this.#returned?.clear();
   }
 
-  /** Adds what is not written yet to a commit. Its slabs are held until {@link flushed} is called. */
   collect(into: LogEntry[]): void {
     if (this.#unwritten.collect(this.id, into)) this.#isStored = true;
   }
 
-  /** The commit that {@link collect} added to is on disk. */
   flushed(): void {
     for (const segment of this.#unwritten.flushed()) {
       if (this.#isDropped) segment.evict(this.#context.slabs);
@@ -475,7 +417,6 @@ export class MessageLog implements RecordKeeper {
     this.#shrink();
   }
 
-  /** The store refused the commit that {@link collect} added to: all of it goes along with the next one. */
   refused(): void {
     const refused = this.#unwritten.refused();
     if (this.#isDropped) {
@@ -490,11 +431,7 @@ export class MessageLog implements RecordKeeper {
   /** Forgets a segment that nobody needs any more. */
   #letGoIfSettled(segment: Segment): void {
     if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
-    const list = this.#reached.includes(segment) ? this.#reached : this.#tail.segments;
-    const at = list.indexOf(segment);
-    if (at < 0) return;
-    list.splice(at, 1);
-    if (list === this.#reached && at === list.length) this.#readIndex = list.at(-1)?.count ?? 0;
+    if (!this.#reached.remove(segment) && !this.#tail.remove(segment)) return;
     segment.evict(this.#context.slabs);
     this.#unwritten.remove(segment);
   }
@@ -506,7 +443,7 @@ export class MessageLog implements RecordKeeper {
     const tail = this.#tail.segments;
     const isShort = slabs.bytesInUse > slabBytesTarget;
     if (!isShort && tail.length <= this.#tailSegmentsMax) return;
-    this.#evictReached(this.#reached.at(-1));
+    this.#evictReached(this.#reached.last);
     const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
     while (tail.length > keptSegments) {
       const segment = tail[0];
@@ -526,15 +463,11 @@ export class MessageLog implements RecordKeeper {
   #evictReached(except: Segment | undefined): void {
     const { slabs, slabBytesTarget } = this.#context;
     if (slabs.bytesInUse <= slabBytesTarget) return;
-    for (const segment of this.#reached) {
+    for (const segment of this.#reached.segments) {
       if (segment !== except && segment !== this.segment && segment.isEvictable) segment.evict(slabs);
     }
   }
 
-  /**
-   * Called now and then while the log is in use. A log that has become quiet and empty gives its memory
-   * back. True when it was used since the last call.
-   */
   rest(): boolean {
     if (this.#nextSequence !== this.#restedAt) {
       this.#restedAt = this.#nextSequence;
@@ -551,34 +484,24 @@ export class MessageLog implements RecordKeeper {
     const parts = {
       id: this.id,
       store: this.#context.store,
-      reached: this.#reached,
-      readIndex: this.#readIndex,
+      reached: this.#reached.segments,
+      readIndex: this.#reached.readIndex,
       gap: this.#gap,
       tail: this.#tail.segments,
     };
     return readyRecords(parts, first);
   }
 
-  /** How far the log has been consumed, for the store; undefined when nothing of it is there. */
   state(): LogState | undefined {
     if (!this.#isStored || this.#isDropped) return undefined;
-    const unsettled: UnsettledRange[] = [];
-    const reading = this.#reached.at(-1);
-    for (const segment of this.#reached) {
-      const count = segment === reading ? this.#readIndex : segment.count;
-      const range = segment.unsettledRange(count);
-      if (range === undefined) continue;
-      const deliveryCounts = this.#returned?.countsOf(segment, count) ?? [];
-      unsettled.push(deliveryCounts.length === 0 ? range : { ...range, deliveryCounts });
-    }
+    const unsettled = this.#reached.unsettledRanges();
     const state = { logId: this.id, readPosition: this.readPosition, unsettled };
     return this.owner === undefined ? state : { ...state, attachment: this.owner.stateAttachment() };
   }
 
   #readPosition(): number {
-    const reading = this.#reached.at(-1);
-    if (reading !== undefined && this.#readIndex < reading.count)
-      return reading.firstSequence + this.#readIndex;
+    const { readPosition } = this.#reached;
+    if (readPosition !== undefined) return readPosition;
     if (!this.#gap.isEmpty) return this.#gap.from;
     return this.#tail.segments[0]?.firstSequence ?? this.#nextSequence;
   }

@@ -19,6 +19,13 @@ export class Tail {
     return segment;
   }
 
+  /** False when the segment is not here. */
+  remove(segment: Segment): boolean {
+    const at = this.segments.indexOf(segment);
+    if (at >= 0) this.segments.splice(at, 1);
+    return at >= 0;
+  }
+
   /** The log has become quiet: it starts small again. */
   rest(): void {
     this.#nextSegmentBytes = segmentBytesMin;
