@@ -8,6 +8,8 @@ import { RecordState, type Segment } from './segment.ts';
  */
 export class Reached {
   readonly segments: Segment[] = [];
+  /** The one with the read position. */
+  last: Segment | undefined;
   /** Index of the next record to read in the last segment. */
   readIndex = 0;
   /** Records that were given back and are ready again. */
@@ -17,10 +19,6 @@ export class Reached {
 
   constructor(countsDeliveries: boolean) {
     this.returned = countsDeliveries ? new ReturnedRecords() : undefined;
-  }
-
-  get last(): Segment | undefined {
-    return this.segments.at(-1);
   }
 
   /** Nothing is owed of what was read. */
@@ -39,6 +37,7 @@ export class Reached {
   /** The reader goes on to another segment. */
   add(segment: Segment): void {
     this.segments.push(segment);
+    this.last = segment;
     this.readIndex = 0;
   }
 
@@ -47,7 +46,9 @@ export class Reached {
     const at = this.segments.indexOf(segment);
     if (at < 0) return false;
     this.segments.splice(at, 1);
-    if (at === this.segments.length) this.readIndex = this.last?.count ?? 0;
+    if (at < this.segments.length) return true;
+    this.last = this.segments.at(-1);
+    this.readIndex = this.last?.count ?? 0;
     return true;
   }
 
@@ -71,6 +72,7 @@ export class Reached {
     if (segment.isSettled) return;
     this.returnedCount += segment.returnedCount;
     this.segments.push(segment);
+    this.last = segment;
     this.readIndex = segment.count;
   }
 
@@ -82,6 +84,7 @@ export class Reached {
 
   clear(): void {
     this.segments.length = 0;
+    this.last = undefined;
     this.returned?.clear();
   }
 
