@@ -1,20 +1,25 @@
 import type { Message } from './message.ts';
-import type { Queue } from './queue.ts';
-import type { DeliveryEnd, FollowedDelivery } from './spans.ts';
-import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
-import type { VirtualHost } from './virtual-host.ts';
+import type { MessageRouter } from './routing.ts';
+import {
+  type DeliveryEnd,
+  type DeliveryTracer,
+  deliveryTrace,
+  publishTrace,
+  type TracedDelivery,
+  type TraceOrigin,
+  traceExchange,
+} from './trace.ts';
 
 /**
  * Sees what is published and delivered in a virtual host: copies it, if that is wanted (RabbitMQ page "Firehose
  * Tracer"), and tells distributed tracing.
  */
-export class Firehose {
-  /** For the caller to look at first: somebody wants to know. */
+export class Firehose implements DeliveryTracer {
   isWatching: boolean;
-  readonly #vhost: VirtualHost;
+  readonly #vhost: MessageRouter;
   #isOn = false;
 
-  constructor(vhost: VirtualHost) {
+  constructor(vhost: MessageRouter) {
     this.#vhost = vhost;
     this.isWatching = vhost.broker.spans !== undefined;
   }
@@ -30,22 +35,19 @@ export class Firehose {
   }
 
   /** Before the message goes into its queues; it may be given a header to be followed by. */
-  published(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
+  published(message: Message, routed: readonly { readonly name: string }[], origin: TraceOrigin): void {
     if (message.exchange === traceExchange) return;
     this.#vhost.broker.spans?.published(message, routed, origin);
     if (this.#isOn) this.#publish(publishTrace(message, routed, origin));
   }
 
-  /** To a consumer or with basic.get. */
-  delivered(delivery: FollowedDelivery, origin: TraceOrigin): void {
-    const { queue, segment, index, redelivered } = delivery;
-    const message = segment.message(index);
+  delivered(delivery: TracedDelivery, origin: TraceOrigin): void {
+    const { message, queue, redelivered } = delivery;
     if (message.exchange === traceExchange) return;
     this.#vhost.broker.spans?.delivered(delivery, origin);
     if (this.#isOn) this.#publish(deliveryTrace(message, queue.name, redelivered, origin));
   }
 
-  /** A delivery that had to be settled has ended. */
   settled(channel: object, tag: number, end: DeliveryEnd): void {
     this.#vhost.broker.spans?.settled(channel, tag, end);
   }

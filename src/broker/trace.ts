@@ -4,7 +4,6 @@ import { type FieldEntry, FieldTable } from '../protocol/field-table.ts';
 import { array, type FieldValue, int32, int64, longString, table } from '../protocol/field-value.ts';
 import { blindCopyHeader, copyHeader, headerKeys, withoutBlindCopies } from './copy-headers.ts';
 import { Message } from './message.ts';
-import type { Queue } from './queue.ts';
 
 /** Where the copies of a traced virtual host go (RabbitMQ page "Firehose Tracer"). */
 export const traceExchange = 'amq.rabbitmq.trace';
@@ -19,8 +18,37 @@ export interface TraceOrigin {
   readonly username: string;
 }
 
+/** A message that is handed to a consumer or fetched. */
+export interface TracedDelivery {
+  readonly message: Message;
+  readonly queue: { readonly name: string };
+  readonly redelivered: boolean;
+  /** Together with the tag it names the delivery. */
+  readonly channel: object;
+  readonly tag: number;
+  /** It has to be acknowledged. */
+  readonly isSettledLater: boolean;
+}
+
+/** How a delivery ended. */
+export type DeliveryEnd = 'acknowledge' | 'requeue' | 'reject' | 'abandon';
+
+/** Shows what is delivered to whoever wants to see it. */
+export interface DeliveryTracer {
+  /** For the caller to look at first. */
+  readonly isWatching: boolean;
+  /** To a consumer or with basic.get. */
+  delivered(delivery: TracedDelivery, origin: TraceOrigin): void;
+  /** A delivery with `isSettledLater` has ended. */
+  settled(channel: object, tag: number, end: DeliveryEnd): void;
+}
+
 /** The copy of a message that was published: `publish.<exchange>`. */
-export function publishTrace(message: Message, routed: readonly Queue[], origin: TraceOrigin): Message {
+export function publishTrace(
+  message: Message,
+  routed: readonly { readonly name: string }[],
+  origin: TraceOrigin,
+): Message {
   const queues = array(routed.map(({ name }) => longString(name)));
   const headers = [...messageEntries(message, origin), ...originEntries(origin)];
   return copyOf(message, `publish.${message.exchange}`, [...headers, ['routed_queues', queues]]);

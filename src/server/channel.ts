@@ -1,5 +1,5 @@
 import { Undecided } from '../broker/actor.ts';
-import type { ConsumerChannel } from '../broker/consumer.ts';
+import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
@@ -7,8 +7,7 @@ import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
 import type { Queue } from '../broker/queue.ts';
 import { type ReplyAddresses, replyQueueName } from '../broker/reply-addresses.ts';
-import type { FollowedDelivery } from '../broker/spans.ts';
-import type { TraceOrigin } from '../broker/trace.ts';
+import type { TracedDelivery, TraceOrigin } from '../broker/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
@@ -214,8 +213,8 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   /** Shows a delivery to the firehose. */
-  watched(delivery: FollowedDelivery): void {
-    delivery.queue.vhost.firehose.delivered(delivery, this.traceOrigin);
+  traceDelivery(queue: DeliveringQueue, delivery: TracedDelivery): void {
+    queue.vhost.firehose.delivered(delivery, this.traceOrigin);
   }
 
   /** How the firehose names this channel. */
@@ -360,7 +359,8 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     }
     if (vhost.firehose.isWatching) {
       const isSettledLater = !method.noAck;
-      this.watched({ queue, segment, index, redelivered, channel: this, tag: deliveryTag, isSettledLater });
+      const traced = { message, queue, redelivered, channel: this, tag: deliveryTag, isSettledLater };
+      this.traceDelivery(queue, traced);
     }
     if (method.noAck) segment.log.settle(segment, index);
   }

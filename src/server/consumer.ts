@@ -1,7 +1,8 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
-import type { Consumer, ConsumerChannel } from '../broker/consumer.ts';
+import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
+import type { Message } from '../broker/message.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
@@ -69,26 +70,26 @@ export class ChannelConsumer implements Consumer {
     return this.#deliveries.hasGlobalCapacity && !this.#output.isCongested;
   }
 
-  deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+  deliver(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
     if (redelivered) channel.stats.redeliver++;
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
-    if (queue.vhost.firehose.isWatching) this.#watched(queue, segment, index, redelivered, tag);
+    if (queue.vhost.firehose.isWatching) this.#trace(queue, segment.message(index), redelivered, tag);
   }
 
-  deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
+  deliverAgain(queue: DeliveringQueue, segment: Segment, index: number, deliveryCount: number): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
     channel.stats.redeliver++;
     const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
-    if (queue.vhost.firehose.isWatching) this.#watched(queue, segment, index, true, tag);
+    if (queue.vhost.firehose.isWatching) this.#trace(queue, segment.message(index), true, tag);
   }
 
   /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
-  #take(queue: Queue, segment: Segment, index: number): number {
+  #take(queue: DeliveringQueue, segment: Segment, index: number): number {
     const tag = this.#deliveries.nextTag();
     const { stats } = this.#channel;
     if (this.noAck) {
@@ -101,17 +102,9 @@ export class ChannelConsumer implements Consumer {
     return tag;
   }
 
-  #watched(queue: Queue, segment: Segment, index: number, redelivered: boolean, tag: number): void {
-    const isSettledLater = !this.noAck;
-    this.#channel.watched({
-      queue,
-      segment,
-      index,
-      redelivered,
-      channel: this.#channel,
-      tag,
-      isSettledLater,
-    });
+  #trace(queue: DeliveringQueue, message: Message, redelivered: boolean, tag: number): void {
+    const channel = this.#channel;
+    channel.traceDelivery(queue, { message, queue, redelivered, channel, tag, isSettledLater: !this.noAck });
   }
 
   cancelledByServer(): void {

@@ -1,7 +1,6 @@
 import type { Message } from '../broker/message.ts';
-import type { Queue } from '../broker/queue.ts';
-import type { DeliveryEnd, FollowedDelivery, MessageSpans } from '../broker/spans.ts';
-import type { TraceOrigin } from '../broker/trace.ts';
+import type { MessageSpans } from '../broker/spans.ts';
+import type { DeliveryEnd, TracedDelivery, TraceOrigin } from '../broker/trace.ts';
 import { FieldTable } from '../protocol/field-table.ts';
 import { longString, textOf } from '../protocol/field-value.ts';
 import { rewriteProperties } from '../protocol/properties.ts';
@@ -40,7 +39,7 @@ export class MessageTracer implements MessageSpans {
     this.#ended = ended;
   }
 
-  published(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
+  published(message: Message, routed: readonly unknown[], origin: TraceOrigin): void {
     const parent = contextOf(message);
     if (parent?.isSampled === false) return;
     if (parent === undefined && Math.random() >= this.#ratio) return;
@@ -67,9 +66,8 @@ export class MessageTracer implements MessageSpans {
     setImmediate(() => this.#end(span, false));
   }
 
-  delivered(delivery: FollowedDelivery, origin: TraceOrigin): void {
-    const { queue, segment, index, redelivered, channel, tag, isSettledLater } = delivery;
-    const message = segment.message(index);
+  delivered(delivery: TracedDelivery, origin: TraceOrigin): void {
+    const { queue, message, redelivered, channel, tag, isSettledLater } = delivery;
     const parent = contextOf(message);
     if (parent?.isSampled !== true || this.#openCount >= openMax) return;
     const span: OpenSpan = {
@@ -105,7 +103,7 @@ export class MessageTracer implements MessageSpans {
     this.#settle(span, end);
   }
 
-  #settle(span: OpenSpan, end: DeliveryEnd): void {
+  #settle(span: OpenSpan, end: DeliveryEnd | 'automatic'): void {
     span.attributes['leveret.settlement'] = end;
     this.#end(span, end !== 'acknowledge' && end !== 'automatic');
   }
