@@ -218,14 +218,9 @@ describe('a journal file', () => {
     ['the keys', 80],
   ])('with a damaged block (%s) sets it aside and has the others', async (_what, at) => {
     await publish(1, 0, 4);
-    for (const again of [
-      () =>
-        store
-          .close()
-          .then(() => flip(name, BLOCK_BYTES + at))
-          .then(() => start()),
-    ])
-      await again();
+    await store.close();
+    flip(name, BLOCK_BYTES + at);
+    await start();
     expect(sequencesOf(1)).toEqual([0, 2, 3]);
     expect(store.damagedCount).toBe(1);
     expect(log.lines.join()).toMatch(/journal-01\.wal is damaged: 8192 bytes at offset 8192/);
