@@ -7,6 +7,7 @@ import { DataDirectoryError } from './data-directory-error.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { freeBytes, isBlank } from './file-check.ts';
 import {
+  BLOCK_ALIGNMENT,
   BlockKind,
   type BlockStamp,
   belongsElsewhere,
@@ -125,11 +126,11 @@ export class Journal {
     const { directory, damage, log } = this.#options;
     const { path } = file;
     if (isBlank(path)) {
-      log.info(`removing ${path}: its creation was cut short`);
+      log.warn(`removing ${path}: it is empty, as if its creation had been cut short`);
       await file.remove(directory);
       return;
     }
-    const start = file.read(0, file.size);
+    const start = file.read(0, BLOCK_ALIGNMENT);
     file.close();
     if (belongsElsewhere(start)) {
       throw new DataDirectoryError(
