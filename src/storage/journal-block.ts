@@ -12,7 +12,7 @@ import { readUInt64, writeUInt64 } from './uint64.ts';
  * and a header:
  *
  *     "lvJ1" | kind u32 | journal id 8 bytes | fill u64 | number u64 | entries u32 |
- *     bytes u64 (header, keys and values) | crc of the keys u32 | crc of all before u32 | zeros
+ *     bytes u64 (header, keys and values) | bytes of the file u64 | crc of the keys u32 | crc of all before u32 | zeros
  *
  * Each key has the checksum of its value. The journal id is random, so that no message can look like a block.
  */
@@ -22,8 +22,9 @@ const MAGIC = 0x6c764a31;
 const HEADER_BYTES = 64;
 const ENTRIES_OFFSET = 32;
 const BYTES_OFFSET = 36;
-const KEYS_CRC_OFFSET = 44;
-const HEADER_CRC_OFFSET = 48;
+const FILE_BYTES_OFFSET = 44;
+const KEYS_CRC_OFFSET = 52;
+const HEADER_CRC_OFFSET = 56;
 
 /** Shorter values are copied into one buffer: the kernel takes 1,024 parts at once, and each has its price. */
 const JOINED_BELOW = 32 * 1024;
@@ -43,6 +44,8 @@ export const BlockKind = {
 /** Where a block belongs. */
 export interface BlockStamp {
   readonly journalId: Buffer;
+  /** As it was made: a shorter one has lost its end. */
+  readonly fileBytes: number;
   /** Number of the first commit since the file was free: what has a lower one is from before. */
   readonly fill: number;
   /** Commits are numbered without holes within a fill, and no number comes twice in a journal. */
@@ -55,6 +58,7 @@ export interface BlockHeader {
   readonly number: number;
   readonly entries: number;
   readonly byteLength: number;
+  readonly fileBytes: number;
   readonly keysCrc: number;
 }
 
@@ -104,12 +108,13 @@ export function encodeMark(kind: typeof BlockKind.Free | typeof BlockKind.End, s
   return block;
 }
 
-function stampHeader(target: Buffer, kind: number, { journalId, fill, number }: BlockStamp): void {
+function stampHeader(target: Buffer, kind: number, { journalId, fileBytes, fill, number }: BlockStamp): void {
   target.writeUInt32BE(MAGIC, 0);
   target.writeUInt32BE(kind, 4);
   journalId.copy(target, 8);
   writeUInt64(target, fill, 16);
   writeUInt64(target, number, 24);
+  writeUInt64(target, fileBytes, FILE_BYTES_OFFSET);
   target.writeUInt32BE(crc32(target.subarray(0, HEADER_CRC_OFFSET)), HEADER_CRC_OFFSET);
 }
 
@@ -131,6 +136,7 @@ export function decodeHeader(bytes: Buffer, journalId: Buffer): BlockHeader | un
     number: readUInt64(bytes, 24),
     entries: bytes.readUInt32BE(ENTRIES_OFFSET),
     byteLength: readUInt64(bytes, BYTES_OFFSET),
+    fileBytes: readUInt64(bytes, FILE_BYTES_OFFSET),
     keysCrc: bytes.readUInt32BE(KEYS_CRC_OFFSET),
   };
 }

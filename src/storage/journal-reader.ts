@@ -40,7 +40,8 @@ interface FoundBlock {
 
 /**
  * Reads the blocks of a file in the order in which they were written. Only of the last one it is doubtful whether it
- * was written whole: if not, nobody was told of it, and it does not count. What is broken before that is damage.
+ * was written whole: if not, nobody was told of it, and it does not count. What is broken before that is damage, and so
+ * is the lack of an end.
  * Whether a value is what was written is seen when it is read.
  *
  * @returns undefined when not a single block can be read.
@@ -80,6 +81,10 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
       unreadableFrom ??= at;
     }
     at += block?.byteLength ?? BLOCK_ALIGNMENT;
+  }
+  if (!isEnded && first !== undefined && file.size < first.fileBytes) {
+    unreadableFrom ??= file.size;
+    goOnAt(file.size);
   }
   if (last !== undefined && isWhole(file, last)) take(fill, last);
   return { fill, isFree: false, isEnded, nextNumber, damage };

@@ -7,6 +7,7 @@ import { DataDirectoryError } from './data-directory-error.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { freeBytes, isBlank } from './file-check.ts';
 import {
+  BLOCK_ALIGNMENT,
   BlockKind,
   type BlockStamp,
   belongsElsewhere,
@@ -133,11 +134,11 @@ export class Journal {
     const { directory, damage, log } = this.#options;
     const { path } = file;
     if (isBlank(path)) {
-      log.info(`removing ${path}: its creation was cut short`);
+      log.warn(`removing ${path}: it is empty, as if its creation had been cut short`);
       await file.remove(directory);
       return;
     }
-    const start = file.read(0, file.size);
+    const start = file.read(0, BLOCK_ALIGNMENT);
     file.close();
     if (belongsElsewhere(start)) {
       throw new DataDirectoryError(
@@ -164,9 +165,9 @@ export class Journal {
     return this.#full.length > (this.#isUsed ? FULL_FILES_LEFT : 0) ? this.#full[0] : undefined;
   }
 
-  /** Commits will soon find no room. */
+  /** Files become full faster than they are emptied. */
   get isPressed(): boolean {
-    return this.#free.length === 0;
+    return this.#free.length === 0 || this.#full.length > FULL_FILES_LEFT + 1;
   }
 
   has(fill: JournalFill): boolean {
@@ -214,7 +215,7 @@ export class Journal {
   }
 
   async #append(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
-    const block = encodeCommitBlock(entries, this.#stamp(fill.first));
+    const block = encodeCommitBlock(entries, this.#stamp(fill.file.size, fill.first));
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
     const ended = this.#unended;
@@ -232,7 +233,7 @@ export class Journal {
   }
 
   #end(fill: JournalFill): Promise<void> {
-    return fill.file.write([this.#mark(BlockKind.End, fill.first)], fill.end);
+    return fill.file.write([this.#mark(BlockKind.End, fill.file.size, fill.first)], fill.end);
   }
 
   /** Frees files in which nothing is owed any more. The states that say so are on disk. */
@@ -271,7 +272,7 @@ export class Journal {
     // What is damaged has to be set aside before it is written over.
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
-    await fill.file.write([this.#mark(BlockKind.Free, fill.first)], 0);
+    await fill.file.write([this.#mark(BlockKind.Free, fill.file.size, fill.first)], 0);
     this.#free.push(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
@@ -292,7 +293,7 @@ export class Journal {
     try {
       if (freeBytes(directory) - size < freeBytesMin) throw new Error('too little free disk space');
       const number = this.#nextFile++;
-      const mark = this.#mark(BlockKind.Free, this.#nextNumber);
+      const mark = this.#mark(BlockKind.Free, size, this.#nextNumber);
       const file = await JournalFile.create(directory, number, size, mark);
       this.#count(file);
       this.#free.push(file);
@@ -310,12 +311,12 @@ export class Journal {
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  #stamp(fill: number): BlockStamp {
-    return { journalId: this.#options.journalId, fill, number: this.#nextNumber };
+  #stamp(fileBytes: number, fill: number): BlockStamp {
+    return { journalId: this.#options.journalId, fileBytes, fill, number: this.#nextNumber };
   }
 
-  #mark(kind: typeof BlockKind.Free | typeof BlockKind.End, fill: number): Buffer {
-    return encodeMark(kind, this.#stamp(fill));
+  #mark(kind: typeof BlockKind.Free | typeof BlockKind.End, fileBytes: number, fill: number): Buffer {
+    return encodeMark(kind, this.#stamp(fileBytes, fill));
   }
 
   /** One piece of work at a time, off the way of commits. */

@@ -35,6 +35,7 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['queue: append, take, settle', /^broker\/(queue|classic|quorum|stream|turn|broker|consumer)/],
   ['deliver: write and remember', /^server\/(output|consumer|deliver|unsettled)/],
   ['confirm', /^server\/confirms/],
+  ['journal: hand the write over', /^(storage\/journal-file|node:fs)/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],
   ['LMDB: hand over, wake its thread', /^\/lmdb\//],
   ['socket: read and write', /^(native writ|node:(net|internal\/(stream|streams)|events))/],

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CrashModel } from '../storage/crash/model.ts';
 import { randomNumbers } from '../storage/crash/random.ts';
@@ -67,6 +68,18 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
     expect(await writer.end()).toBe(0);
     expect(writer.commitMs).toHaveLength(4);
     expect(Math.min(...writer.commitMs)).toBeGreaterThan(138);
+  });
+
+  it('has flushed the journal, and nothing else, when a commit of entries resolves', () => {
+    const machine = new PowerMachine(newDirectory());
+    const script = fileURLToPath(new URL('./timed-commits.ts', import.meta.url));
+    const output = execFileSync(process.execPath, ['--import', 'tsx', script, newDirectory()], {
+      encoding: 'utf8',
+      env: { ...process.env, ...machine.environment({ syncMs: 60, dsyncMs: 40 }) },
+    });
+    const times: number[] = JSON.parse(output);
+    expect(Math.min(...times)).toBeGreaterThan(39);
+    expect(Math.min(...times)).toBeLessThan(60);
   });
 
   it('goes on after a full disk, with everything intact', async () => {

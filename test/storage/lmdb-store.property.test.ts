@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import type { Recovered, Store } from '../../src/broker/store.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
-import { bodyOf, commitOf, messages, newDirectory, recordsOf, removeDirectories } from './support.ts';
+import { bodyOf, commitOf, copyOf, messages, newDirectory, recordsOf, removeDirectories } from './support.ts';
 
 const LOGS_MAX = 4;
 
@@ -43,12 +43,13 @@ const stepArbitrary = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const) }) },
 );
 type Step = typeof stepArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
 /** A store beside the simplest thing that behaves like it. */
 class Pair {
-  readonly #dataDir = newDirectory();
+  #dataDir = newDirectory();
   #store: Store | undefined;
   #recovered: Recovered | undefined;
   /** Log of each slot; a dropped log is followed by a new one. */
@@ -75,6 +76,13 @@ class Pair {
   async take(step: Step): Promise<void> {
     if (step.type === 'restart') {
       await this.close();
+      await this.open();
+      return;
+    }
+    if (step.type === 'crash') {
+      const left = copyOf(this.#dataDir);
+      await this.close();
+      this.#dataDir = left;
       await this.open();
       return;
     }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../src/broker/record.ts';
@@ -12,6 +12,13 @@ export function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'leveret-storage-'));
   directories.push(directory);
   return directory;
+}
+
+/** A copy of a data directory in use: what its broker would leave behind if it were killed now. */
+export function copyOf(dataDir: string): string {
+  const copy = newDirectory();
+  cpSync(dataDir, copy, { recursive: true, filter: (path) => !/lock(\.sock)?$/.test(path) });
+  return copy;
 }
 
 /** Leaves a directory to whoever wants to know what went wrong in it. */

@@ -268,10 +268,10 @@ describe.each(['classic', 'quorum'] as const)('the message log of a %s queue beh
   }, 60_000);
 });
 
-/** Flips a bit of a stored body under the eyes of LMDB, which reads the same pages. */
+/** Flips a bit of a stored body under the eyes of the store, which reads the same pages. */
 function damage(dataDir: string, id: number): void {
   for (const name of readdirSync(dataDir)) {
-    if (!/^messages-\d+\.mdb$/.test(name)) continue;
+    if (!/^(messages-\d+\.mdb|journal-\d+\.wal)$/.test(name)) continue;
     const path = join(dataDir, name);
     const content = readFileSync(path);
     const at = content.indexOf(`${id}:........`);

@@ -1,0 +1,318 @@
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LogEntry, Recovered, Store } from '../../src/broker/store.ts';
+import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
+import {
+  bodyOf,
+  CollectedLog,
+  commitOf,
+  copyOf,
+  messages,
+  newDirectory,
+  recordsOf,
+  removeDirectories,
+} from './support.ts';
+
+const FILE_BYTES = 64 * 1024;
+const BODY_BYTES = 5000;
+/** What a commit of one such message takes: a head, the record, up to the next page. */
+const BLOCK_BYTES = 8192;
+
+let dataDir: string;
+let store: Store;
+let recovered: Recovered;
+let log: CollectedLog;
+
+async function start(options: Partial<LmdbStoreOptions> = {}): Promise<void> {
+  log = new CollectedLog();
+  store = await openLmdbStore({
+    dataDir,
+    generationBytes: 2 ** 24,
+    journalFileBytes: FILE_BYTES,
+    journalBytes: 3 * FILE_BYTES,
+    log,
+    ...options,
+  });
+  recovered = store.recover();
+}
+
+async function restart(options: Partial<LmdbStoreOptions> = {}): Promise<void> {
+  await store.close();
+  await start(options);
+}
+
+/** Goes on with what a killed broker would have left: everything is on disk, nothing was closed. */
+async function crash(tamper: () => void = () => {}): Promise<void> {
+  const left = copyOf(dataDir);
+  await store.close();
+  dataDir = left;
+  tamper();
+  await start();
+}
+
+function path(name: string): string {
+  return join(dataDir, name);
+}
+
+function journalFiles(): string[] {
+  return readdirSync(dataDir).filter((name) => /^journal-\d+\.wal$/.test(name));
+}
+
+function message(logId: number, sequence: number): LogEntry {
+  return messages(logId, sequence, 1, BODY_BYTES);
+}
+
+async function publish(logId: number, from: number, count: number): Promise<void> {
+  for (let i = from; i < from + count; i++) await store.commit(commitOf({ entries: [message(logId, i)] }));
+}
+
+async function consume(logId: number, readPosition: number): Promise<void> {
+  await store.commit(commitOf({ logStates: [{ logId, readPosition, unsettled: [] }] }));
+}
+
+function sequencesOf(logId: number, below = 10_000): number[] {
+  const records = recordsOf(store.read(logId, 0, below, Number.POSITIVE_INFINITY));
+  for (const { sequence, body } of records) expect(body).toBe(bodyOf(logId, sequence, body.length));
+  return records.map(({ sequence }) => sequence);
+}
+
+function range(from: number, below: number): number[] {
+  return Array.from({ length: below - from }, (_, i) => from + i);
+}
+
+/** Flips a bit of a journal file. */
+function flip(name: string, at: number): void {
+  const content = readFileSync(path(name));
+  content.writeUInt8(content.readUInt8(at) ^ 1, at);
+  writeFileSync(path(name), content);
+}
+
+/** Where the generations have the body of a message. */
+function isMoved(logId: number, sequence: number): boolean {
+  const body = bodyOf(logId, sequence, BODY_BYTES);
+  return readdirSync(dataDir)
+    .filter((name) => /^messages-\d+\.mdb$/.test(name))
+    .some((name) => readFileSync(path(name)).includes(body));
+}
+
+beforeEach(async () => {
+  dataDir = newDirectory();
+  await start();
+});
+afterEach(() => store.close());
+afterAll(removeDirectories);
+
+describe('the journal', () => {
+  it.each([
+    ['closed', () => restart()],
+    ['killed', () => crash()],
+  ])('has what was committed, and has it again when the broker was %s', async (_how, again) => {
+    await store.commit(commitOf({ entries: [message(1, 0), messages(2, 0, 100), message(1, 1)] }));
+    await publish(1, 2, 3);
+    await consume(1, 1);
+    expect(sequencesOf(1)).toEqual(range(0, 5));
+    expect(isMoved(1, 4)).toBe(false);
+    await again();
+    expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 4, nextSequence: 5 });
+    expect(recovered.logs.get(2)).toMatchObject({ unreadCount: 100, nextSequence: 100 });
+    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(1, 5)));
+    expect(sequencesOf(2)).toEqual(range(0, 100));
+  });
+
+  it('moves what nobody takes, and uses its files again', async () => {
+    await publish(1, 0, 120);
+    await expect.poll(() => isMoved(1, 0)).toBe(true);
+    expect(sequencesOf(1)).toEqual(range(0, 120));
+    const sizes = journalFiles().map((name) => statSync(path(name)).size);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(3 * FILE_BYTES);
+    for (const again of [crash, restart]) {
+      await again();
+      expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 120, nextSequence: 120 });
+      expect(sequencesOf(1)).toEqual(range(0, 120));
+    }
+  });
+
+  it('leaves the generations alone while messages are consumed as they come', async () => {
+    for (let i = 0; i < 120; i++) {
+      await publish(1, i, 1);
+      await consume(1, i + 1);
+    }
+    expect(range(0, 120).filter((sequence) => isMoved(1, sequence))).toEqual([]);
+    await crash();
+    expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 0, nextSequence: 120 });
+  });
+
+  it('lets entries pass that are too large for it, in order with the others', async () => {
+    await publish(1, 0, 2);
+    await store.commit(commitOf({ entries: [messages(1, 2, 40, BODY_BYTES)] }));
+    await publish(1, 42, 2);
+    for (const again of [crash, restart]) {
+      expect(sequencesOf(1)).toEqual(range(0, 44));
+      await again();
+      expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 44, nextSequence: 44 });
+    }
+  });
+
+  it('takes entries of more logs than the kernel takes parts', async () => {
+    await restart({ journalFileBytes: 2 ** 20, journalBytes: 2 ** 21 });
+    const entries = range(1, 3001).map((logId) => messages(logId, 0, 1));
+    await store.commit(commitOf({ entries }));
+    await crash();
+    expect(recovered.logs.size).toBe(3000);
+    for (const logId of [1, 1500, 3000]) expect(sequencesOf(logId)).toEqual([0]);
+  });
+
+  it('does not bring dropped logs back', async () => {
+    await publish(7, 0, 3);
+    await store.commit(commitOf({ droppedLogs: [7] }));
+    for (let i = 0; i < 60; i++) {
+      await publish(1, i, 1);
+      await consume(1, i + 1);
+    }
+    await crash();
+    await restart();
+    expect([...recovered.logs.keys()]).toEqual([1]);
+    expect(recovered.nextLogId).toBe(8);
+  });
+
+  it('is left behind when it is switched off', async () => {
+    await publish(1, 0, 5);
+    await restart({ journalBytes: 0 });
+    await expect.poll(() => isMoved(1, 4)).toBe(true);
+    await publish(1, 5, 1);
+    await restart();
+    expect(sequencesOf(1)).toEqual(range(0, 6));
+  });
+});
+
+describe('a journal file', () => {
+  const name = 'journal-01.wal';
+
+  it('whose last commit was cut short goes on without it', async () => {
+    await publish(1, 0, 3);
+    await crash(() => flip(name, 2 * BLOCK_BYTES + 3000));
+    expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 2, nextSequence: 2 });
+    expect(store.damagedCount).toBe(0);
+    await publish(1, 2, 1);
+    await crash();
+    expect(sequencesOf(1)).toEqual(range(0, 3));
+  });
+
+  it.each([
+    ['in the middle', 1],
+    ['at the end', 2],
+  ])('with a damaged message %s tells of it and has the others', async (_where, damaged) => {
+    await publish(1, 0, 3);
+    await store.close();
+    flip(name, damaged * BLOCK_BYTES + 3000);
+    await start();
+    expect(recovered.logs.get(1)).toMatchObject({ nextSequence: 3 });
+    expect(sequencesOf(1)).toEqual(range(0, 3).filter((sequence) => sequence !== damaged));
+    expect(store.damagedCount).toBe(1);
+    expect(log.lines.join()).toMatch(`1 messages of log 1 from sequence ${damaged} on are damaged`);
+  });
+
+  it.each([
+    ['the header', 0],
+    ['the keys', 80],
+  ])('with a damaged block (%s) sets it aside and has the others', async (_what, at) => {
+    await publish(1, 0, 4);
+    await store.close();
+    flip(name, BLOCK_BYTES + at);
+    await start();
+    expect(sequencesOf(1)).toEqual([0, 2, 3]);
+    expect(store.damagedCount).toBe(1);
+    expect(log.lines.join()).toMatch(/journal-01\.wal is damaged: 8192 bytes at offset 8192/);
+    await store.close();
+    const aside = readFileSync(path(`damaged/${name}-offset-8192.bin`));
+    expect(aside.includes(bodyOf(1, 1, BODY_BYTES))).toBe(true);
+  });
+
+  it('whose first block is damaged has the others', async () => {
+    await publish(1, 0, 3);
+    await crash(() => flip(name, 20));
+    expect(sequencesOf(1)).toEqual([1, 2]);
+    expect(store.damagedCount).toBe(1);
+  });
+
+  it('that has lost its end tells of it', async () => {
+    await publish(1, 0, 4);
+    await store.close();
+    truncateSync(path(name), 3 * BLOCK_BYTES);
+    await start();
+    expect(sequencesOf(1)).toEqual([0, 1, 2]);
+    expect(store.damagedCount).toBe(1);
+    expect(log.lines.join()).toMatch(/journal-01\.wal is damaged/);
+  });
+
+  it('of which nothing can be read is set aside', async () => {
+    await publish(1, 0, 1);
+    await store.close();
+    writeFileSync(path(name), Buffer.alloc(FILE_BYTES, 7));
+    await start();
+    expect(store.damagedCount).toBe(1);
+    expect(log.lines.join()).toMatch(/set aside as .*journal-01\.wal\.damaged/);
+    await publish(1, 5, 1);
+    expect(sequencesOf(1)).toEqual([5]);
+  });
+
+  it('of another data directory is refused', async () => {
+    const other = path(name);
+    await publish(1, 0, 1);
+    await store.close();
+    dataDir = newDirectory();
+    await start();
+    await store.close();
+    cpSync(other, path(name));
+    await expect(start()).rejects.toThrow('belongs to another data directory');
+  });
+
+  it('that was not used before the end is not taken for one that was', async () => {
+    await store.close();
+    await start();
+    expect(recovered).toMatchObject({ logs: new Map(), cleanShutdown: true });
+    expect(journalFiles()).toEqual([name]);
+  });
+});
+
+describe('a data directory of format 1', () => {
+  const formatFile = 'format.json';
+
+  /** Environments as they were before there was a journal. */
+  async function oldDirectory(): Promise<void> {
+    await restart({ journalBytes: 0 });
+    await publish(1, 0, 5);
+    await consume(1, 2);
+    await store.close();
+    for (const name of journalFiles()) rmSync(path(name));
+    writeFileSync(path(formatFile), '{"format":1}\n');
+  }
+
+  const steps: readonly (readonly [string, () => void])[] = [
+    ['before it began', () => {}],
+    ['while the new format was written', () => writeFileSync(path('format.json.new'), '{"format":2,"jour')],
+    [
+      'when the format was written, and no journal was there',
+      () => writeFileSync(path(formatFile), '{"format":2,"journal":"0123456789abcdef"}\n'),
+    ],
+    [
+      'while the journal was made',
+      () => {
+        writeFileSync(path(formatFile), '{"format":2,"journal":"0123456789abcdef"}\n');
+        writeFileSync(path('journal-01.wal'), Buffer.alloc(4096));
+      },
+    ],
+  ];
+
+  it.each(steps)('is upgraded, also when that was interrupted %s', async (_when, interrupt) => {
+    await oldDirectory();
+    interrupt();
+    await start();
+    expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 3, nextSequence: 5 });
+    await publish(1, 5, 1);
+    await crash();
+    expect(JSON.parse(readFileSync(path(formatFile), 'utf8'))).toMatchObject({ format: 2 });
+    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(2, 6)));
+  });
+});
