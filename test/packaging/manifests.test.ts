@@ -47,3 +47,21 @@ it.skipIf(!existsSync('/usr/bin/kubectl'))(
     expect(unknown).toEqual([]);
   },
 );
+
+it('has an image that is built from files that are there, and runs as a user without rights', () => {
+  const instructions = readFileSync(fromRoot('packaging/Dockerfile'), 'utf8')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .filter((line) => /^[A-Z]/.test(line));
+  const of = (name: string) => instructions.filter((line) => line.startsWith(`${name} `));
+  const copied = of('COPY')
+    .filter((line) => !line.includes('--from='))
+    .flatMap((line) => line.split(/ +/).slice(1, -1));
+  expect(copied.filter((path) => !existsSync(fromRoot(path)))).toEqual([]);
+  const ignored = readFileSync(fromRoot('.dockerignore'), 'utf8').split('\n');
+  expect(copied.filter((path) => ignored.includes(path))).toEqual([]);
+  // One stage builds, the other one has neither sources nor what only the build needs.
+  expect(of('FROM').map((line) => line.includes(' AS build'))).toEqual([true, false]);
+  expect(of('USER')).toEqual(['USER node']);
+  expect(of('HEALTHCHECK')).toHaveLength(1);
+});
