@@ -85,7 +85,7 @@ async function drain(connection: ChannelModel): Promise<ReadonlySet<number>> {
       for (const queue of queues) expect((await channel.checkQueue(queue)).messageCount).toBe(0);
       expect(broker.listDelayed({ exchange: 'later' })).toEqual([]);
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 20_000, interval: 50 },
   );
   return found;
 }
@@ -98,12 +98,13 @@ it('taken under load has every message that was confirmed before, unless it was 
   const consumed = new Set<number>();
   let isOver = false;
   const publishing = publishUntil(connection, () => isOver, confirmed);
-  await work(connection, consumed);
-  await vi.waitFor(() => expect(confirmed.size).toBeGreaterThan(4000), { timeout: 10_000, interval: 5 });
+  await vi.waitFor(() => expect(confirmed.size).toBeGreaterThan(4000), { timeout: 20_000, interval: 5 });
 
+  // From here on what was confirmed before is dead-lettered, becomes due, is acknowledged.
   const before = [...confirmed];
+  await work(connection, consumed);
   const backup = join(directory, 'backup');
-  const taken = await broker.backUp({ directory: backup, bytesPerSecond: 16 * 1024 * 1024 });
+  const taken = await broker.backUp({ directory: backup, bytesPerSecond: 8 * 1024 * 1024 });
   const consumedMeanwhile = new Set(consumed);
   isOver = true;
   await publishing;
@@ -120,7 +121,7 @@ it('taken under load has every message that was confirmed before, unless it was 
   const lost = before.filter((id) => !found.has(id) && !consumedMeanwhile.has(id));
   expect(lost).toEqual([]);
   await restored.close();
-}, 30_000);
+}, 60_000);
 
 it('goes on as a broker of its own, and the first one gives its space back', async () => {
   broker = await start(join(directory, 'data'));
@@ -186,14 +187,17 @@ it('is made by HTTP, and says why when it cannot be', async () => {
     status: 202,
     body: { state: 'running' },
   });
-  await vi.waitFor(async () => expect(await request('GET')).toMatchObject({ body: { state: 'done' } }));
+  await vi.waitFor(
+    async () => expect(await request('GET')).toMatchObject({ body: { state: 'done' } }),
+    10_000,
+  );
 });
 
 it('is broken off when the broker stops, and leaves nothing behind', async () => {
   broker = await start(join(directory, 'data'));
   const backup = broker.backUp({ directory: join(directory, 'backup'), bytesPerSecond: 1 });
   const refused = expect(backup).rejects.toThrow('the broker stops');
-  await vi.waitFor(() => expect(broker.lastBackup?.bytesTotal).toBeDefined());
+  await vi.waitFor(() => expect(broker.lastBackup?.bytesTotal).toBeDefined(), 10_000);
   await broker.close();
   await refused;
   expect(readdirSync(directory)).toEqual(['data']);
