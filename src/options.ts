@@ -39,6 +39,11 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /**
+   * Path of a Unix socket that has the HTTP API without a login, for `leveretctl`: only the owner of this process (and
+   * root) can open it. Default: none. `leveret server` has one in its data directory.
+   */
+  readonly controlSocket?: string | undefined;
   /** Time between two samples of all counters, from which the HTTP API tells rates. Default 5000. */
   readonly statisticsIntervalMs?: number;
   /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */

@@ -15,6 +15,10 @@ export const ExitCode = {
   Software: 70,
   /** A file or directory cannot be made or written. */
   CannotCreate: 73,
+  /** The broker has not answered in time. */
+  TimedOut: 75,
+  /** The operating system lets somebody else do that. */
+  NoPermission: 77,
   /** The configuration file or the environment is wrong. */
   Config: 78,
 } as const;

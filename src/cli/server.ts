@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import { controlSocketPath } from '../config/control-socket.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Config, settings } from '../config/settings.ts';
 import { createLogger } from '../logging.ts';
@@ -55,7 +56,8 @@ export async function runServer(
   });
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger, onFailure });
+    const controlSocket = controlSocketPath(config);
+    broker = await start({ ...brokerOptions(config), dataDir, controlSocket, logger, onFailure });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);
@@ -88,7 +90,7 @@ export async function runServer(
 }
 
 function brokerOptions(config: Config) {
-  const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
+  const { configFile: _configFile, logLevel: _logLevel, controlSocket: _socket, ...given } = config;
   const {
     managementPort,
     metricsPort,

@@ -8,7 +8,7 @@ let program: Ctl;
 
 beforeAll(async () => {
   broker = await startBroker({ port: 0, managementPort: 0 });
-  program = new Ctl(broker);
+  program = Ctl.over(broker);
 });
 afterAll(() => broker.close());
 

@@ -1,39 +1,45 @@
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { dirname } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import { withShortPath } from '../../unix-socket.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-
-/** How to reach a broker's HTTP API. */
-export interface ApiOptions {
-  /** `http://host:port` */
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-  readonly timeoutSeconds: number;
-}
+import { forbiddenSocket, type Login, noBroker, type Target } from './target.ts';
 
 type Headers = Readonly<Record<string, string>>;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** What came back: everything that is said in JSON, or nothing. */
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
 export class Api {
-  readonly #options: ApiOptions;
+  readonly target: Target;
+  /** For every single request. */
+  readonly timeoutSeconds: number;
 
-  constructor(options: ApiOptions) {
-    this.#options = options;
+  constructor(target: Target, timeoutSeconds: number) {
+    this.target = target;
+    this.timeoutSeconds = timeoutSeconds;
   }
 
-  get timeoutSeconds(): number {
-    return this.#options.timeoutSeconds;
+  /** Whatever JSON there is. @throws CommandError */
+  async get(path: string, missing = notFound()): Promise<unknown> {
+    return parsed(await this.#send('GET', path, undefined, missing));
   }
 
   /** `missing` is thrown when there is no such object. @throws CommandError */
   async object(path: string, missing = notFound()): Promise<JsonObject> {
-    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
+    const body = await this.get(path, missing);
     if (!isObject(body)) throw this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
   async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
-    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
+    const body = await this.get(path, missing);
     if (!Array.isArray(body) || !body.every(isObject)) throw this.#unexpected(path);
     return body;
   }
@@ -48,11 +54,23 @@ export class Api {
     await this.#send('DELETE', path, undefined, missing, headers);
   }
 
+  /** The answer, if there is one. @throws CommandError */
+  async post(path: string, body: JsonObject, missing = notFound()): Promise<unknown> {
+    return parsed(await this.#send('POST', path, body, missing));
+  }
+
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
-    const response = await this.#fetch('GET', '/api/whoami', undefined, { user, password });
-    if (response.status !== 401) return response.ok;
-    return (await refusalOf(response)).reason === 'Not management user';
+    const reply = await this.#request('GET', '/api/whoami', undefined, { login: { user, password } });
+    return reply.status === 401 ? refusalOf(reply).reason === 'Not management user' : reply.status === 200;
+  }
+
+  /** Status and body of a health check: one that fails is an answer. @throws CommandError */
+  async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
+    const reply = await this.#request('GET', path, undefined, { login: this.target.login });
+    if (reply.status !== 200 && reply.status !== 503) throw this.#refusal(path, reply, notFound());
+    const body = parsed(reply);
+    return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
 
   async #send(
@@ -61,56 +79,110 @@ export class Api {
     body: JsonObject | undefined,
     missing: CommandError,
     headers: Headers = {},
-  ): Promise<Response> {
-    const response = await this.#fetch(method, path, body, this.#options, headers);
-    const { url, user } = this.#options;
-    if (response.ok) return response;
-    switch (response.status) {
+  ): Promise<Reply> {
+    const reply = await this.#request(method, path, body, { login: this.target.login, headers });
+    if (reply.status >= 300) throw this.#refusal(path, reply, missing);
+    return reply;
+  }
+
+  #refusal(path: string, reply: Reply, missing: CommandError): CommandError {
+    const { name, login } = this.target;
+    switch (reply.status) {
       case 401:
-        throw new CommandError(
-          `the broker at ${url} refused the login of user '${user}', or what it asks for`,
+        return new CommandError(
+          `the broker at ${name} refused the login of user '${login?.user}', or what it asks for`,
           ExitCode.NoUser,
         );
       case 404:
-        throw missing;
+        return missing;
       case 400: {
-        const { reason, text } = await refusalOf(response);
+        const { reason, text } = refusalOf(reply);
         // A user that is missing comes with a sentence that says so.
         const isVhostMissing = reason === 'vhost_not_found' || text === 'vhost_or_user_not_found';
-        throw isVhostMissing ? missing : badRequest(text);
+        return isVhostMissing ? missing : badRequest(text);
       }
       default:
-        throw this.#unexpected(path, response.status);
+        return this.#unexpected(path, reply.status);
     }
   }
 
-  async #fetch(
+  async #request(
     method: string,
     path: string,
     body: JsonObject | undefined,
-    { user, password }: Pick<ApiOptions, 'user' | 'password'>,
-    headers: Headers = {},
-  ): Promise<Response> {
-    const { url, timeoutSeconds } = this.#options;
-    const credentials = Buffer.from(`${user}:${password}`).toString('base64');
+    { login, headers = {} }: { readonly login: Login | undefined; readonly headers?: Headers },
+  ): Promise<Reply> {
+    const { socket, url } = this.target;
+    const options = {
+      method,
+      headers: {
+        ...(login !== undefined && { authorization: basic(login) }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      signal: AbortSignal.timeout(this.timeoutSeconds * 1000),
+    };
+    const content = body === undefined ? '' : JSON.stringify(body);
     try {
-      return await fetch(new URL(path, url), {
-        method,
-        headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json', ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeoutSeconds * 1000),
-      });
+      if (socket !== undefined) {
+        return await withShortPath(socket, (socketPath) =>
+          replyOf(requestHttp(new URL(path, url), { ...options, socketPath }), content),
+        );
+      }
+      const { request } = url.protocol === 'https:' ? await import('node:https') : { request: requestHttp };
+      return await replyOf(request(new URL(path, url), options), content);
     } catch (error) {
-      throw new CommandError(
-        `unable to reach the broker at ${url} (${causeOf(error)}). Is it running, with its HTTP API on that port?`,
-        ExitCode.Unavailable,
+      throw this.#unreachable(error);
+    }
+  }
+
+  #unreachable(error: unknown): CommandError {
+    const { socket, name } = this.target;
+    const code = codeOf(error);
+    if (code === 'ABORT_ERR') {
+      return new CommandError(
+        `the broker at ${name} has not answered within ${this.timeoutSeconds} seconds: give it longer with --timeout`,
+        ExitCode.TimedOut,
       );
     }
+    if (socket !== undefined && (code === 'ENOENT' || code === 'ECONNREFUSED'))
+      return noBroker(dirname(socket));
+    if (socket !== undefined && code === 'EACCES') return forbiddenSocket(socket);
+    return new CommandError(
+      `unable to reach the broker at ${name} (${code}). Is it running, with its HTTP API on that port?`,
+      ExitCode.Unavailable,
+    );
   }
 
   #unexpected(path: string, status?: number): CommandError {
     const what = status === undefined ? 'an answer that makes no sense' : `status ${status}`;
-    return new CommandError(`${this.#options.url}${path} gave ${what}`, ExitCode.Unavailable);
+    return new CommandError(
+      `${path} of the broker at ${this.target.name} gave ${what}`,
+      ExitCode.Unavailable,
+    );
+  }
+}
+
+function basic({ user, password }: Login): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
+
+/** Sends what is to be sent, and waits for the whole answer. */
+function replyOf(request: ClientRequest, content: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    request.once('error', reject);
+    request.once('response', (response: IncomingMessage) => {
+      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+    });
+    request.end(content);
+  });
+}
+
+function parsed({ text }: Reply): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -126,9 +198,9 @@ function badRequest(reason: string): CommandError {
 }
 
 /** What the API has against a request: RabbitMQ's reason, and a sentence on one line. */
-async function refusalOf(response: Response): Promise<{ reason: unknown; text: string }> {
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!isObject(body)) return { reason: undefined, text: `status ${response.status}` };
+function refusalOf(reply: Reply): { reason: unknown; text: string } {
+  const body = parsed(reply);
+  if (!isObject(body)) return { reason: undefined, text: `status ${reply.status}` };
   const { reason, message = reason } = body;
   return {
     reason,
@@ -142,10 +214,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** fetch says "fetch failed"; the reason is underneath. */
-function causeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error) return 'code' in cause ? String(cause.code) : cause.message;
-  return error.name === 'TimeoutError' ? 'timeout' : error.message;
+  return 'code' in error ? String(error.code) : error.message;
 }

@@ -11,6 +11,7 @@ import { parameterCommands } from './parameters.ts';
 import { permissionCommands } from './permissions.ts';
 import { policyCommands } from './policies.ts';
 import { status } from './status.ts';
+import { findTarget, targetFlags } from './target.ts';
 import { userCommands } from './users.ts';
 import { vhostCommands } from './vhosts.ts';
 
@@ -26,13 +27,7 @@ const administration: readonly Command[] = [
 const commands = ['status', ...administration.map(nameOf)];
 
 const flags: Flags = {
-  url: { doc: 'HTTP API of the broker.', placeholder: '<url>', defaultText: 'http://127.0.0.1:15672' },
-  user: { doc: 'User to log in as.', placeholder: '<name>', defaultText: 'guest' },
-  password: {
-    doc: 'Password; better in LEVERETCTL_PASSWORD, where others do not see it.',
-    placeholder: '<text>',
-    defaultText: 'guest',
-  },
+  ...targetFlags,
   timeout: { doc: 'Give up after so long.', placeholder: '<seconds>', defaultText: '60', alias: 't' },
   vhost: { doc: 'Virtual host.', placeholder: '<name>', defaultText: '/', alias: 'p' },
   formatter: { doc: 'How to print.', placeholder: formatters.join('|'), defaultText: 'table' },
@@ -65,7 +60,7 @@ export async function ctl(args: readonly string[], write: (text: string) => void
     })
     .command('status', 'Show what the broker is and what it holds', {}, async (parsed) => {
       const given = givenFlags(parsed, flags);
-      print(write, given, ['Status of the broker ...'], await status(apiOf(given), formatterOf(given)));
+      print(write, given, ['Status of the broker ...'], await status(await apiOf(given), formatterOf(given)));
     })
     .version(version);
   for (const command of administration) {
@@ -88,23 +83,14 @@ async function administer(
   write: (text: string) => void,
 ): Promise<void> {
   const given = givenFlags(parsed, flags);
-  const invocation = new Invocation(apiOf(given), given, formatterOf(given), areColumnsNamed(given));
+  const invocation = new Invocation(await apiOf(given), given, formatterOf(given), areColumnsNamed(given));
   invocation.check(command.synopsis);
   const banner = command.banner(invocation);
   print(write, given, [banner], await command.run(invocation));
 }
 
-function apiOf(given: GivenFlags): Api {
-  const from = (flag: string, otherwise: string) =>
-    given.values[flag] ?? process.env[`LEVERETCTL_${flag.toUpperCase()}`] ?? otherwise;
-  const url = from('url', 'http://127.0.0.1:15672');
-  if (!URL.canParse(url)) throw usageError(`--url: "${url}" is not a URL such as http://127.0.0.1:15672`);
-  return new Api({
-    url,
-    user: from('user', 'guest'),
-    password: from('password', 'guest'),
-    timeoutSeconds: timeoutOf(given),
-  });
+async function apiOf(given: GivenFlags): Promise<Api> {
+  return new Api(await findTarget(given), timeoutOf(given));
 }
 
 function timeoutOf(given: GivenFlags): number {
