@@ -143,6 +143,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       clients: listener,
       access,
       limits: resources,
+      controls: {
+        setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+        setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+        suspendListeners: () => listener.suspend(),
+        resumeListeners: () => listener.resume(),
+      },
+      program: options.program,
       dataDir: options.dataDir,
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,

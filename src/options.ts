@@ -6,6 +6,7 @@ import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { Program } from './management/program.ts';
 import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -119,6 +120,8 @@ export interface BrokerOptions {
    * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
    */
   readonly onFailure?: (cause: unknown) => void;
+  /** The program around the broker, for `leveretctl environment`, `rotate_logs` and `stop`. Default: none of them. */
+  readonly program?: Program | undefined;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
 }

@@ -6,6 +6,7 @@ import { controlSocketPath } from '../config/control-socket.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Config, settings } from '../config/settings.ts';
 import { createLogger } from '../logging.ts';
+import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
@@ -57,7 +58,14 @@ export async function runServer(
   let broker: RunningBroker;
   try {
     const controlSocket = controlSocketPath(config);
-    broker = await start({ ...brokerOptions(config), dataDir, controlSocket, logger, onFailure });
+    const program: Program = {
+      get settings() {
+        return reload?.settings ?? loaded.effective;
+      },
+      reload: async () => reload?.run(),
+      stop: () => process.kill(process.pid, 'SIGTERM'),
+    };
+    broker = await start({ ...brokerOptions(config), dataDir, controlSocket, logger, onFailure, program });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);

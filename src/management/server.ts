@@ -19,6 +19,7 @@ import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { nodeControlRoutes } from './routes/node-control.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { parameterRoutes } from './routes/parameters.ts';
 import { permissionRoutes } from './routes/permissions.ts';
@@ -33,7 +34,15 @@ import { Sampler } from './stats/sampler.ts';
 export interface ManagementOptions
   extends Pick<
     Api,
-    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
+    | 'node'
+    | 'broker'
+    | 'administration'
+    | 'clients'
+    | 'controls'
+    | 'program'
+    | 'logger'
+    | 'dataDir'
+    | 'maxMessageBytes'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;
@@ -114,6 +123,7 @@ function apiRoutes(api: Api): readonly Route[] {
   return [
     ...overviewRoutes(api),
     ...healthRoutes(api),
+    ...nodeControlRoutes(api),
     ...connectionRoutes(api),
     ...exchangeRoutes(api),
     ...queueRoutes(api),
