@@ -25,8 +25,16 @@ export class Invocation {
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
+  /** Of a list nobody sees more; undefined: all of it is wanted. */
+  readonly rowsMax: number | undefined;
 
-  constructor(api: Api, flags: GivenFlags, formatter: Formatter, areColumnsNamed: boolean) {
+  constructor(
+    api: Api,
+    flags: GivenFlags,
+    formatter: Formatter,
+    areColumnsNamed: boolean,
+    rowsMax: number | undefined = undefined,
+  ) {
     this.api = api;
     this.timeoutSeconds = api.timeoutSeconds;
     this.vhost = flags.values['vhost'] ?? '/';
@@ -35,6 +43,12 @@ export class Invocation {
     this.#flags = flags;
     this.#words = flags.words.slice(1);
     this.#areColumnsNamed = areColumnsNamed;
+    this.rowsMax = rowsMax;
+  }
+
+  /** The same command, of which only so many rows are wanted. */
+  withRows(rowsMax: number): Invocation {
+    return new Invocation(this.api, this.#flags, this.formatter, this.#areColumnsNamed, rowsMax);
   }
 
   /** An argument by its place. The synopsis has been checked: only optional ones can be missing. */

@@ -169,11 +169,24 @@ async function list(given: Invocation, { path, defaults, same, others = {} }: Li
   }
   const fields = new Map(columns.map((column) => [column, others[column] ?? column]));
   const query = [...new Set(fields.values())].join(',');
-  const rows = await given.api.list(`${path(given)}?columns=${query}`, noSuchVhost(given.vhost));
+  const rows = await rowsOf(given, `${path(given)}?columns=${query}`);
   return given.table(
     rows.map((row) => renamed(row, fields)),
     columns,
   );
+}
+
+/** The API gives no more at once. */
+const pageMax = 500;
+
+/** All rows, or as many as are looked at where the list comes in pages. */
+async function rowsOf(given: Invocation, path: string): Promise<readonly JsonObject[]> {
+  const { rowsMax } = given;
+  const missing = noSuchVhost(given.vhost);
+  if (rowsMax === undefined) return given.api.list(path, missing);
+  const answer = await given.api.get(`${path}&page=1&page_size=${Math.min(rowsMax, pageMax)}`, missing);
+  const rows = isObject(answer) ? answer['items'] : answer;
+  return Array.isArray(rows) ? rows.filter(isObject) : [];
 }
 
 /** The columns of a row under rabbitmqctl's names. */

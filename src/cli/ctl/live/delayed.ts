@@ -32,8 +32,7 @@ export async function listDelayed(given: Invocation, terminal: Terminal): Promis
     if (messages.length === 0 || shown >= count) break;
   }
   if (given.has('json') || given.has('quiet')) return;
-  const more =
-    shown < count ? 'there are no more' : `the next ones: --from ${after}`;
+  const more = shown < count ? 'there are no more' : `the next ones: --from ${after}`;
   terminal.note(`${counted(shown, 'message')} shown; ${more}\n`);
 }
 

@@ -31,7 +31,11 @@ export function bytes(value: number): string {
 export function duration(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
-  const [minutes, hours, days] = [Math.floor(whole / 60), Math.floor(whole / 3600), Math.floor(whole / 86400)];
+  const [minutes, hours, days] = [
+    Math.floor(whole / 60),
+    Math.floor(whole / 3600),
+    Math.floor(whole / 86400),
+  ];
   if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${days} d ${hours % 24} h`;
 }

@@ -12,7 +12,9 @@ import type { Terminal } from './terminal.ts';
 export async function move(given: Invocation, terminal: Terminal): Promise<void> {
   const [from, to, exchange] = [given.argument(0), given.argument(1), given.flag('to-exchange')];
   if ((to === '') === (exchange === undefined)) {
-    throw usageError('move goes to a queue (move <from> <to>) or an exchange (move <from> --to-exchange <name>)');
+    throw usageError(
+      'move goes to a queue (move <from> <to>) or an exchange (move <from> --to-exchange <name>)',
+    );
   }
   const body = exchange === undefined ? { to_queue: to } : { to_exchange: exchange };
   const target = exchange === undefined ? `'${to}'` : `exchange '${exchange}'`;
@@ -83,7 +85,10 @@ function report(
     ...(passedOver > 0 ? [`${count(passedOver)} passed over`] : []),
     ...(unroutable > 0 ? [`${count(unroutable)} stay, there is no queue for them`] : []),
   ];
-  const text = [`${counted(moved, 'message')} ${isRehearsal ? 'would be moved' : 'moved'} ${what}`, ...rest].join('; ');
+  const text = [
+    `${counted(moved, 'message')} ${isRehearsal ? 'would be moved' : 'moved'} ${what}`,
+    ...rest,
+  ].join('; ');
   if (!isDone) {
     // What the broker was at when it heard of it is not in its last line.
     const about = isRehearsal ? text : `about ${text}`;

@@ -28,6 +28,23 @@ export const liveFlags: Flags = {
   watch: { doc: 'Show a list again and again.', placeholder: '<seconds>', defaultText: '2' },
 };
 
+const intervalDefault = '2';
+
+/** A command line in which `--watch` has its interval, which may be left out: a number follows, or none is meant. */
+export function withInterval(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--watch');
+  if (at < 0 || /^\d+(\.\d+)?$/.test(args[at + 1] ?? '')) return args;
+  return [...args.slice(0, at + 1), intervalDefault, ...args.slice(at + 1)];
+}
+
+/** Between two looks, in milliseconds. @throws CommandError */
+export function intervalOf(given: Invocation): number {
+  const text = given.flag('watch') ?? intervalDefault;
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds >= 0.5 && seconds <= 3600) return seconds * 1000;
+  throw usageError(`--watch: "${text}" is not a number of seconds from 0.5 to 3600`);
+}
+
 const countMax = 1_000_000_000;
 
 /** The whole number that a flag holds. @throws CommandError */
@@ -83,5 +100,5 @@ function milliseconds(given: string): number {
 /** `?name=value&...` */
 export function queryOf(values: JsonObject): string {
   const entries = Object.entries(values).map(([name, value]) => [name, String(value)]);
-  return entries.length === 0 ? '' : `?${new URLSearchParams(entries)}`;
+  return entries.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(entries))}`;
 }

@@ -41,8 +41,7 @@ export async function peek(given: Invocation, terminal: Terminal): Promise<void>
     return;
   }
   if (given.has('quiet')) return;
-  const more =
-    from === undefined ? 'there are no more' : `the next ones: --from ${from}`;
+  const more = from === undefined ? 'there are no more' : `the next ones: --from ${from}`;
   terminal.note(`${counted(shown, 'message')} shown; ${more}\n`);
 }
 

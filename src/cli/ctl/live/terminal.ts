@@ -37,7 +37,8 @@ export function processTerminal(write: (text: string) => void): Terminal {
     },
     interruption: () => {
       const abort = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => abort.abort());
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.once(signal, () => abort.abort());
       return abort.signal;
     },
   };
