@@ -14,7 +14,7 @@ const truncateMax = 2 ** 20;
 
 /** `tail <queue>`, `tail --exchange <name>`: shows messages as they pass, until Ctrl-C. @throws CommandError */
 export async function tail(given: Invocation, terminal: Terminal): Promise<void> {
-  const { path, missing } = source(given);
+  const { path, missing, name } = source(given);
   const { exchange: _, enqueued_before: before, ...filter } = messageFilter(given);
   if (before !== undefined) throw usageError('--older-than: what is followed is new');
   const truncate = flagValue(given, 'truncate', integer(0, truncateMax, 'bytes')) ?? truncateDefault;
@@ -23,6 +23,8 @@ export async function tail(given: Invocation, terminal: Terminal): Promise<void>
   let shown = 0;
   let missed = 0;
   const options = { missing, signal: interruption };
+  const isTold = !given.has('json') && !given.has('quiet');
+  if (isTold) terminal.note(`Following ${name} in vhost '${given.vhost}', Ctrl-C ends it ...\n`);
   for await (const line of given.api.lines('GET', path + queryOf({ ...filter, truncate }), options)) {
     if (given.has('json')) {
       terminal.write(`${JSON.stringify(line)}\n`);
@@ -36,7 +38,7 @@ export async function tail(given: Invocation, terminal: Terminal): Promise<void>
     }
     if (line['payload'] !== undefined && ++shown >= wanted) break;
   }
-  if (given.has('json') || given.has('quiet')) return;
+  if (!isTold) return;
   const also = missed > 0 ? `, ${count(missed)} missed` : '';
   terminal.note(`${interruption.aborted ? '\n' : ''}${counted(shown, 'message')} shown${also}\n`);
 }
@@ -47,19 +49,29 @@ function textOf(given: Invocation, terminal: Terminal, message: JsonObject, numb
   return `${shown.line(terminal.isScreen ? terminal.columns : Number.POSITIVE_INFINITY)}\n`;
 }
 
-function source(given: Invocation): { readonly path: string; readonly missing: CommandError } {
+interface Source {
+  readonly path: string;
+  /** `queue 'orders'` */
+  readonly name: string;
+  readonly missing: CommandError;
+}
+
+/** @throws CommandError */
+function source(given: Invocation): Source {
   const queue = given.argument(0);
   const exchange = given.flag('exchange');
   if ((queue === '') === (exchange === undefined)) {
     throw usageError('tail follows a queue (tail <queue>) or an exchange (tail --exchange <name>)');
   }
   if (exchange === undefined) {
-    return { path: `/api/queues/${given.vhostPath}/${given.path(0)}/tail`, missing: noSuchQueue(given) };
+    const path = `/api/queues/${given.vhostPath}/${given.path(0)}/tail`;
+    return { path, name: `queue '${queue}'`, missing: noSuchQueue(given) };
   }
   const name = exchange === '' ? 'amq.default' : exchange;
   const text = `no exchange '${exchange}' in vhost '${given.vhost}': leveretctl list_exchanges shows those there are`;
   return {
     path: `/api/exchanges/${given.vhostPath}/${encodeURIComponent(name)}/tail`,
+    name: `exchange '${exchange}'`,
     missing: new CommandError(text, ExitCode.Unavailable),
   };
 }

@@ -74,7 +74,11 @@ function summaryLines(
   ];
   const first = problem === undefined ? `${name}   ${tabs}   ${pace}` : oneLine(problem);
   const style = problem === undefined ? styles.bold : styles.red;
-  return [styled(clipped(first, window.columns), style, window), clipped(figures.join('  '), window.columns)];
+  return [
+    styled(clipped(first, window.columns), style, window),
+    clipped(objects.join('  '), window.columns),
+    clipped(messages.join('  '), window.columns),
+  ];
 }
 
 function listLines(state: TopState, snapshot: Snapshot | undefined, window: Window): readonly string[] {

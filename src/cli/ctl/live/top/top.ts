@@ -76,11 +76,14 @@ class Top {
         this.#refresh();
       },
     );
-    this.#draw();
-    this.#schedule();
-    await over;
-    clearTimeout(this.#timer);
-    this.#screen.close();
+    try {
+      this.#draw();
+      this.#schedule();
+      await over;
+    } finally {
+      clearTimeout(this.#timer);
+      this.#screen.close();
+    }
   }
 
   #press(key: Key): void {

@@ -79,15 +79,15 @@ export const views: Readonly<Record<ViewName, View>> = {
     isPerVhost: false,
     sort: 'in',
     columns: [
-      text('name', 'name', 24, 0),
+      text('name', 'name', 36, 0),
       text('client', 'user_provided_name', 20, 7),
       text('user', 'user', 12, 1),
-      text('vhost', 'vhost', 12, 6),
-      text('state', 'state', 8, 2),
+      text('vhost', 'vhost', 12, 8),
+      text('state', 'state', 8, 6),
       number('channels', 'CHAN', 'channels', { width: 5, rank: 3 }),
       number('in', 'IN/S', 'recv_oct_details.rate', { rank: 4, format: size }),
       number('out', 'OUT/S', 'send_oct_details.rate', { rank: 5, format: size }),
-      number('unsent', 'UNSENT', 'send_pend', { rank: 8, format: size }),
+      number('unsent', 'UNSENT', 'send_pend', { rank: 9, format: size }),
     ],
   },
   channels: {
@@ -96,7 +96,7 @@ export const views: Readonly<Record<ViewName, View>> = {
     isPerVhost: false,
     sort: 'unacked',
     columns: [
-      text('name', 'name', 24, 0),
+      text('name', 'name', 40, 0),
       text('user', 'user', 12, 6),
       text('vhost', 'vhost', 12, 7),
       number('prefetch', 'PREFETCH', 'prefetch_count', { rank: 8 }),
