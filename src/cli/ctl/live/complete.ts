@@ -37,6 +37,11 @@ async function candidates(
 ): Promise<readonly Candidate[]> {
   const { given, flag: open } = read(before, flags);
   if (open !== undefined) return valuesOf(open, given, last, flags);
+  const [, name, value] = /^--([\w-]+)=(.*)$/.exec(last) ?? [];
+  if (name !== undefined && value !== undefined) {
+    const values = await valuesOf(name, given, value, flags);
+    return values.map(([word, meaning]) => [`--${name}=${word}`, meaning]);
+  }
   if (last.startsWith('-')) {
     return Object.entries(flags).map(([name, { doc }]) => [`--${name}`, doc]);
   }
@@ -132,5 +137,6 @@ async function named(given: GivenFlags, path: string, last: string): Promise<rea
   const answer = await api.get(path + queryOf(query));
   const items = isObject(answer) ? answer['items'] : answer;
   const rows = Array.isArray(items) ? items.filter(isObject) : [];
-  return rows.map(({ name }) => String(name)).flatMap((name) => (name === '' ? [] : [[name, '']]));
+  const names = rows.map(({ name }) => String(name));
+  return names.flatMap((name) => (name === '' || /\p{Cc}/u.test(name) ? [] : [[name, '']]));
 }

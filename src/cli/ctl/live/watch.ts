@@ -24,7 +24,8 @@ export async function watch(command: Command, given: Invocation, terminal: Termi
     return;
   }
   let shown = '';
-  const draw = () => screen?.draw(watchLines(shown, title(verb, intervalMs), terminal));
+  let problem: string | undefined;
+  const draw = () => screen.draw(watchLines(shown, problem ?? title(verb, intervalMs), terminal));
   const quit = new AbortController();
   const over = AbortSignal.any([interruption, quit.signal]);
   const look = async () => command.run(given.withRows(Math.max(1, terminal.rows - headLines)));
@@ -39,7 +40,12 @@ export async function watch(command: Command, given: Invocation, terminal: Termi
     while (!over.aborted) {
       draw();
       await pause(intervalMs, over);
-      if (!over.aborted) shown = await look();
+      if (over.aborted) break;
+      // The broker may come back.
+      [shown, problem] = await look().then(
+        (text): [string, undefined] => [text, undefined],
+        (error: unknown): [string, string] => [shown, error instanceof Error ? error.message : String(error)],
+      );
     }
   } finally {
     screen.close();
