@@ -7,6 +7,8 @@ export const ExitCode = {
   Usage: 64,
   /** Input data is wrong; messages were lost. */
   Data: 65,
+  /** A file cannot be read. */
+  NoInput: 66,
   /** No such user, or the login was refused. */
   NoUser: 67,
   /** A broker cannot be reached, or a port is taken. */

@@ -16,13 +16,21 @@ interface Reply {
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
 export class Api {
-  readonly target: Target;
   /** For every single request. */
   readonly timeoutSeconds: number;
+  readonly #findTarget: () => Promise<Target>;
+  #target: Promise<Target> | undefined;
 
-  constructor(target: Target, timeoutSeconds: number) {
-    this.target = target;
+  /** `findTarget` is called with the first request: some commands need no broker. */
+  constructor(findTarget: () => Promise<Target>, timeoutSeconds: number) {
+    this.#findTarget = findTarget;
     this.timeoutSeconds = timeoutSeconds;
+  }
+
+  /** The broker that is asked. @throws CommandError */
+  get target(): Promise<Target> {
+    this.#target ??= this.#findTarget();
+    return this.#target;
   }
 
   /** Whatever JSON there is. @throws CommandError */
@@ -33,14 +41,14 @@ export class Api {
   /** `missing` is thrown when there is no such object. @throws CommandError */
   async object(path: string, missing = notFound()): Promise<JsonObject> {
     const body = await this.get(path, missing);
-    if (!isObject(body)) throw this.#unexpected(path);
+    if (!isObject(body)) throw await this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
   async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
     const body = await this.get(path, missing);
-    if (!Array.isArray(body) || !body.every(isObject)) throw this.#unexpected(path);
+    if (!Array.isArray(body) || !body.every(isObject)) throw await this.#unexpected(path);
     return body;
   }
 
@@ -61,14 +69,14 @@ export class Api {
 
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
-    const reply = await this.#request('GET', '/api/whoami', undefined, { login: { user, password } });
+    const reply = await this.#request('GET', '/api/whoami', undefined, {}, { user, password });
     return reply.status === 401 ? refusalOf(reply).reason === 'Not management user' : reply.status === 200;
   }
 
   /** Status and body of a health check: one that fails is an answer. @throws CommandError */
   async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
-    const reply = await this.#request('GET', path, undefined, { login: this.target.login });
-    if (reply.status !== 200 && reply.status !== 503) throw this.#refusal(path, reply, notFound());
+    const reply = await this.#request('GET', path);
+    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound());
     const body = parsed(reply);
     return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
@@ -80,13 +88,13 @@ export class Api {
     missing: CommandError,
     headers: Headers = {},
   ): Promise<Reply> {
-    const reply = await this.#request(method, path, body, { login: this.target.login, headers });
-    if (reply.status >= 300) throw this.#refusal(path, reply, missing);
+    const reply = await this.#request(method, path, body, headers);
+    if (reply.status >= 300) throw await this.#refusal(path, reply, missing);
     return reply;
   }
 
-  #refusal(path: string, reply: Reply, missing: CommandError): CommandError {
-    const { name, login } = this.target;
+  async #refusal(path: string, reply: Reply, missing: CommandError): Promise<CommandError> {
+    const { name, login } = await this.target;
     switch (reply.status) {
       case 401:
         return new CommandError(
@@ -109,10 +117,13 @@ export class Api {
   async #request(
     method: string,
     path: string,
-    body: JsonObject | undefined,
-    { login, headers = {} }: { readonly login: Login | undefined; readonly headers?: Headers },
+    body?: JsonObject,
+    headers: Headers = {},
+    as?: Login,
   ): Promise<Reply> {
-    const { socket, url } = this.target;
+    const target = await this.target;
+    const { socket, url } = target;
+    const login = as ?? target.login;
     const options = {
       method,
       headers: {
@@ -132,12 +143,11 @@ export class Api {
       const { request } = url.protocol === 'https:' ? await import('node:https') : { request: requestHttp };
       return await replyOf(request(new URL(path, url), options), content);
     } catch (error) {
-      throw this.#unreachable(error);
+      throw this.#unreachable(error, target);
     }
   }
 
-  #unreachable(error: unknown): CommandError {
-    const { socket, name } = this.target;
+  #unreachable(error: unknown, { socket, name }: Target): CommandError {
     const code = codeOf(error);
     if (code === 'ABORT_ERR') {
       return new CommandError(
@@ -154,12 +164,10 @@ export class Api {
     );
   }
 
-  #unexpected(path: string, status?: number): CommandError {
+  async #unexpected(path: string, status?: number): Promise<CommandError> {
+    const { name } = await this.target;
     const what = status === undefined ? 'an answer that makes no sense' : `status ${status}`;
-    return new CommandError(
-      `${path} of the broker at ${this.target.name} gave ${what}`,
-      ExitCode.Unavailable,
-    );
+    return new CommandError(`${path} of the broker at ${name} gave ${what}`, ExitCode.Unavailable);
   }
 }
 

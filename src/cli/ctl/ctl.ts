@@ -1,96 +1,63 @@
 import { suggestion } from '../../config/nearest.ts';
 import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
-import { commandLine, type Flags, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
 import { Api } from './api.ts';
-import { type Command, Invocation } from './command.ts';
+import { type Command, Invocation, nameOf } from './command.ts';
+import { findCommand, topics } from './commands.ts';
+import { commonFlags, specialFlags } from './flags.ts';
 import { formatters } from './format.ts';
-import { listCommands } from './lists.ts';
-import { operationCommands } from './operations.ts';
-import { parameterCommands } from './parameters.ts';
-import { permissionCommands } from './permissions.ts';
-import { policyCommands } from './policies.ts';
-import { status } from './status.ts';
-import { findTarget, targetFlags } from './target.ts';
-import { userCommands } from './users.ts';
-import { vhostCommands } from './vhosts.ts';
+import { helpOf, overview } from './help.ts';
+import { findTarget } from './target.ts';
 
-const administration: readonly Command[] = [
-  ...listCommands,
-  ...operationCommands,
-  ...userCommands,
-  ...permissionCommands,
-  ...vhostCommands,
-  ...policyCommands,
-  ...parameterCommands,
-];
-const commands = ['status', ...administration.map(nameOf)];
+const flags = { ...commonFlags, ...specialFlags };
 
-const flags: Flags = {
-  ...targetFlags,
-  timeout: { doc: 'Give up after so long.', placeholder: '<seconds>', defaultText: '60', alias: 't' },
-  vhost: { doc: 'Virtual host.', placeholder: '<name>', defaultText: '/', alias: 'p' },
-  formatter: { doc: 'How to print.', placeholder: formatters.join('|'), defaultText: 'table' },
-  quiet: { doc: 'Print no banner.', alias: 'q' },
-  silent: { doc: 'Print neither banner nor column names.', alias: 's' },
-  'no-table-headers': { doc: 'Print no column names.' },
-  description: { doc: 'Of a virtual host.', placeholder: '<text>' },
-  tags: { doc: 'Of a virtual host.', placeholder: '<tag,...>' },
-  'default-queue-type': { doc: 'Of a virtual host.', placeholder: '<type>' },
-  priority: { doc: 'Of a policy.', placeholder: '<n>', defaultText: '0' },
-  'apply-to': { doc: 'What a policy is for.', placeholder: '<target>', defaultText: 'all' },
-  global: { doc: 'Of all virtual hosts.' },
-  'if-empty': { doc: 'Delete a queue only if it is empty.' },
-  'if-unused': { doc: 'Delete a queue only if nobody consumes from it.' },
-};
+const common = new Set(Object.keys(commonFlags));
 
 /**
- * `leveretctl`: what rabbitmqctl does, over the HTTP API. `write` gets what it prints.
+ * `leveretctl`: what rabbitmqctl, rabbitmq-diagnostics and rabbitmq-queues do. `write` gets what it prints.
  *
  * @throws CommandError
  */
 export async function ctl(args: readonly string[], write: (text: string) => void): Promise<void> {
-  // Scripts put flags before the command as well as after it, so all commands share all flags.
-  const argv = withFlags(commandLine(args, 'leveretctl'), flags)
-    .usage('$0 <command> [flags]')
-    .command('$0', false, {}, (parsed) => {
-      const [word] = givenFlags(parsed, flags).words;
-      if (word === undefined) throw usageError('a command is missing; leveretctl --help lists them');
-      throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
-    })
-    .command('status', 'Show what the broker is and what it holds', {}, async (parsed) => {
-      const given = givenFlags(parsed, flags);
-      print(write, given, ['Status of the broker ...'], await status(await apiOf(given), formatterOf(given)));
-    })
-    .version(version);
-  for (const command of administration) {
-    argv.command(nameOf(command), `${command.doc}: ${command.synopsis}`, {}, (parsed) =>
-      administer(command, parsed, write),
-    );
-  }
-  await argv
-    .epilogue('LEVERETCTL_URL, LEVERETCTL_USER and LEVERETCTL_PASSWORD stand for the flags.')
-    .parseAsync();
-}
-
-function nameOf({ synopsis }: Command): string {
-  return synopsis.split(' ')[0] ?? '';
-}
-
-async function administer(
-  command: Command,
-  parsed: Readonly<Record<string, unknown>>,
-  write: (text: string) => void,
-): Promise<void> {
+  // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
+  const argv = withFlags(commandLine(args, 'leveretctl').help(false).version(false), flags);
+  argv.boolean(['help', 'version']).alias('help', ['h', '?']);
+  const parsed = await argv.parseAsync();
   const given = givenFlags(parsed, flags);
-  const invocation = new Invocation(await apiOf(given), given, formatterOf(given), areColumnsNamed(given));
-  invocation.check(command.synopsis);
-  const banner = command.banner(invocation);
-  print(write, given, [banner], await command.run(invocation));
+  const [word, about] = given.words;
+  if (parsed['version'] === true || word === 'version') return write(`${version}\n`);
+  if (word === 'help') return write(about === undefined ? overview(topics) : await helpOf(commandOf(about)));
+  if (parsed['help'] === true)
+    return write(word === undefined ? overview(topics) : await helpOf(commandOf(word)));
+  if (word === undefined) throw usageError('a command is missing; leveretctl help lists them');
+  await runCommand(commandOf(word), given, write);
 }
 
-async function apiOf(given: GivenFlags): Promise<Api> {
-  return new Api(await findTarget(given), timeoutOf(given));
+/** @throws CommandError */
+function commandOf(word: string): Command {
+  const command = findCommand(word);
+  if (command !== undefined) return command;
+  const names = topics.flatMap(({ commands }) => commands.map(nameOf));
+  throw usageError(`unknown command ${word}${suggestion(word, names) || ': leveretctl help lists them all'}`);
+}
+
+async function runCommand(command: Command, given: GivenFlags, write: (text: string) => void): Promise<void> {
+  const own = new Set<string>(command.flags ?? []);
+  for (const name of [...Object.keys(given.values), ...given.switches]) {
+    if (command.ignoresFlags || common.has(name) || own.has(name)) continue;
+    throw usageError(`${nameOf(command)} has no flag --${name}: see leveretctl help ${nameOf(command)}`);
+  }
+  const formatter = formatterOf(given);
+  const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
+  const api = new Api(() => findTarget(given), timeoutOf(given));
+  const invocation = new Invocation(api, given, formatter, areColumnsNamed);
+  invocation.check(command.synopsis);
+  const banner = command.banner?.(invocation) ?? '';
+  const text = await command.run(invocation);
+  // Only tables for people have a banner: other formats are for programs.
+  const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
+  write(hasBanner ? `${banner}\n${text}` : text);
 }
 
 function timeoutOf(given: GivenFlags): number {
@@ -102,25 +69,9 @@ function timeoutOf(given: GivenFlags): number {
 }
 
 function formatterOf(given: GivenFlags) {
-  const text = given.values['formatter'] ?? 'table';
+  const text = given.values['formatter'] ?? (given.switches.has('json') ? 'json' : 'table');
   const type = oneOf(formatters);
   const parsed = type.parse(text);
   if (parsed === undefined) throw usageError(`--formatter: "${text}" is not ${type.expected}`);
   return parsed.value;
-}
-
-function areColumnsNamed(given: GivenFlags): boolean {
-  return !given.switches.has('silent') && !given.switches.has('no-table-headers');
-}
-
-/** Only tables for people have a banner: other formats are for programs. */
-function print(
-  write: (text: string) => void,
-  given: GivenFlags,
-  banner: readonly string[],
-  text: string,
-): void {
-  const quiet = given.switches.has('quiet') || given.switches.has('silent');
-  const lines = quiet || formatterOf(given) !== 'table' ? [] : banner;
-  write([...lines, text].join('\n'));
 }

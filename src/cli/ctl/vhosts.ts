@@ -5,11 +5,14 @@ import { type Command, type Invocation, noSuchVhost } from './command.ts';
 
 const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];
 
+const metadataFlags = ['description', 'tags', 'default-queue-type'] as const;
+
 /** Virtual hosts, their limits, and tracing. */
 export const vhostCommands: readonly Command[] = [
   {
     synopsis: 'add_vhost <vhost>',
-    doc: 'Add a virtual host [--description --tags --default-queue-type]; you get all permissions in it',
+    doc: 'Add a virtual host; you get all permissions in it, if you are a user',
+    flags: metadataFlags,
     banner: (given) => `Adding vhost "${given.argument(0)}" ...`,
     run: async (given) => {
       await given.api.put(`/api/vhosts/${given.path(0)}`, metadata(given));
@@ -27,7 +30,8 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_vhosts [column] ...',
-    doc: `List virtual hosts; columns may follow: ${vhostColumns.join(' ')}`,
+    doc: 'List virtual hosts',
+    details: `Columns: ${vhostColumns.join(', ')}`,
     banner: () => 'Listing vhosts ...',
     run: async (given) => {
       const words = given.rest(0).flatMap((word) => word.split(','));
@@ -54,9 +58,20 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'update_vhost_metadata <vhost>',
-    doc: 'Change a virtual host [--description --tags --default-queue-type]',
+    doc: 'Change a virtual host',
+    flags: metadataFlags,
     banner: (given) => `Updating metadata of vhost "${given.argument(0)}" ...`,
     run: (given) => change(given, given.argument(0), metadata(given)),
+  },
+  {
+    synopsis: 'restart_vhost',
+    doc: 'Start a virtual host that has failed: they always run',
+    banner: (given) => `Trying to restart vhost '${given.vhost}' ...`,
+    run: async (given) => {
+      const path = `/api/vhosts/${given.vhostPath}`;
+      await given.api.object(path, noSuchVhost(given.vhost));
+      return given.ok(`Virtual host '${given.vhost}' is running`);
+    },
   },
   {
     synopsis: 'trace_on',
@@ -99,7 +114,8 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_vhost_limits',
-    doc: 'List the limits of a virtual host [--global: of all that have some]',
+    doc: 'List the limits of a virtual host, or with --global of all that have some',
+    flags: ['global'],
     banner: (given) =>
       given.has('global')
         ? 'Listing limits for all vhosts ...'
