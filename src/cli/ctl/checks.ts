@@ -12,7 +12,7 @@ interface Check {
   readonly flags?: readonly SpecialFlag[];
   readonly path: (given: Invocation) => string;
   readonly banner: (given: Invocation) => string;
-  readonly passed: (given: Invocation) => string;
+  readonly passed: (given: Invocation, node: string) => string;
   readonly failed: (given: Invocation, body: JsonObject) => string;
 }
 
@@ -22,7 +22,7 @@ const checks: readonly Check[] = [
     doc: 'The broker serves clients',
     path: () => '/api/health/checks/ready-to-serve-clients',
     banner: () => 'Checking if the broker is running ...',
-    passed: () => 'The broker is fully booted and running',
+    passed: (_given, node) => `Leveret on node ${node} is fully booted and running`,
     failed: () => 'The broker does not accept connections: its listeners are suspended',
   },
   {
@@ -30,7 +30,7 @@ const checks: readonly Check[] = [
     doc: 'There is no resource alarm',
     path: () => '/api/health/checks/alarms',
     banner: () => 'Asking the broker to report any resource alarms ...',
-    passed: () => 'The broker reported no alarms, local or clusterwide',
+    passed: (_given, node) => `Node ${node} reported no alarms, local or clusterwide`,
     failed: alarmsReported,
   },
   {
@@ -38,7 +38,7 @@ const checks: readonly Check[] = [
     doc: 'There is no resource alarm on this node',
     path: () => '/api/health/checks/local-alarms',
     banner: () => 'Asking the broker to report any local resource alarms ...',
-    passed: () => 'The broker reported no local alarms',
+    passed: (_given, node) => `Node ${node} reported no local alarms`,
     failed: alarmsReported,
   },
   {
@@ -46,10 +46,10 @@ const checks: readonly Check[] = [
     doc: 'Something listens on this port',
     path: (given) => {
       if (/^\d{1,5}$/.test(given.argument(0))) return `/api/health/checks/port-listener/${given.path(0)}`;
-      throw usageError(`"${given.argument(0)}" is not a port`);
+      throw new CommandError(`"${given.argument(0)}" is not a port`, ExitCode.Data);
     },
     banner: (given) => `Asking the broker if there's an active listener on port ${given.argument(0)} ...`,
-    passed: (given) => `A listener for port ${given.argument(0)} is running`,
+    passed: (given, node) => `A listener for port ${given.argument(0)} is running on node ${node}.`,
     failed: (given, { ports }) => `No listener for port ${given.argument(0)} is active: there are ${ports}`,
   },
   {
@@ -58,7 +58,7 @@ const checks: readonly Check[] = [
     path: (given) => `/api/health/checks/protocol-listener/${given.path(0)}`,
     banner: (given) =>
       `Asking the broker if there's an active listener for protocol ${given.argument(0)} ...`,
-    passed: (given) => `A listener for protocol ${given.argument(0)} is running`,
+    passed: (given, node) => `A listener for protocol ${given.argument(0)} is running on node ${node}.`,
     failed: (given, { protocols }) =>
       `No listener for protocol ${given.argument(0)} is active: there are ${protocols}`,
   },
@@ -67,12 +67,12 @@ const checks: readonly Check[] = [
     doc: 'All virtual hosts can be used',
     path: () => '/api/health/checks/virtual-hosts',
     banner: () => 'Checking if all vhosts are running ...',
-    passed: () => 'The broker reported all vhosts as running',
+    passed: (_given, node) => `Node ${node} reported all vhosts as running`,
     failed: () => 'Some virtual hosts cannot be used: see the log',
   },
   {
     synopsis: 'check_store',
-    doc: 'Everything that was read from the disk was intact (not one of RabbitMQ’s)',
+    doc: 'Everything that was read from the disk was intact (RabbitMQ has no such check)',
     path: () => '/api/health/checks/store',
     banner: () => 'Checking if everything on disk is intact ...',
     passed: () => 'Everything that was read from the disk was intact',
@@ -119,7 +119,7 @@ export const checkCommands: readonly Command[] = [
       ...rest,
       run: async (given) => {
         const { isHealthy, body } = await given.api.check(path(given));
-        if (isHealthy) return given.ok(passed(given));
+        if (isHealthy) return given.ok(passed(given, await given.node()));
         throw new CommandError(failed(given, body), ExitCode.Unavailable);
       },
     }),
@@ -191,5 +191,7 @@ async function checkConnectivity(given: Invocation): Promise<string> {
     });
     ports.push(Number(port));
   }
-  return given.ok(`Successfully connected to ports ${ports.join(', ')}.`, { ports });
+  return given.ok(`Successfully connected to ports ${ports.join(', ')} on node ${await given.node()}.`, {
+    ports,
+  });
 }

@@ -93,7 +93,7 @@ export class Invocation {
   json(index: number): JsonObject {
     const value = this.jsonValue(index);
     if (isObject(value)) return value;
-    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Data);
+    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Unavailable);
   }
 
   /** @throws CommandError */
@@ -101,7 +101,7 @@ export class Invocation {
     try {
       return JSON.parse(this.argument(index));
     } catch {
-      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Data);
+      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Unavailable);
     }
   }
 
@@ -114,10 +114,10 @@ export class Invocation {
     return this.formatter === 'json' ? `${JSON.stringify(value)}\n` : linesOf(lines);
   }
 
-  /** That all is well, for people: not with --quiet. In JSON it is said, too. */
+  /** That all is well: not with --silent. */
   ok(message: string, details: JsonObject = {}): string {
     if (this.formatter === 'json') return `${JSON.stringify({ result: 'ok', ...details })}\n`;
-    return this.isTalkative ? `${message}\n` : '';
+    return this.has('silent') ? '' : `${message}\n`;
   }
 
   /** A list as rabbitmqctl shows it: `[a, b]`, in JSON an array. */

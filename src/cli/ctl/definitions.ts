@@ -18,7 +18,7 @@ export const definitionCommands: readonly Command[] = [
       const definitions = `${JSON.stringify(await given.api.object('/api/definitions'))}\n`;
       if (isStandard(given)) return definitions;
       await writeFile(given.argument(0), definitions, { mode: 0o600 }).catch((error: unknown) => {
-        throw fileError('write', given.argument(0), error, ExitCode.CannotCreate);
+        throw fileError('write', given.argument(0), error);
       });
       return '';
     },
@@ -38,7 +38,8 @@ export const definitionCommands: readonly Command[] = [
           `left out: ${kind} "${name}"${vhost === undefined ? '' : ` in vhost "${vhost}"`}: ${reason}`,
       );
       if (given.formatter === 'json') return given.value({ result: 'ok', skipped }, []);
-      return given.ok('Successfully started definition import.').concat(linesOf(lines));
+      const done = given.isTalkative ? ['Definitions are imported.'] : [];
+      return linesOf([...done, ...lines]);
     },
   },
 ];
@@ -55,7 +56,7 @@ function checkFormat(given: Invocation): void {
 async function read(given: Invocation): Promise<string> {
   if (isStandard(given)) return readText(process.stdin);
   return readFile(given.argument(0), 'utf8').catch((error: unknown) => {
-    throw fileError('read', given.argument(0), error, ExitCode.NoInput);
+    throw fileError('read', given.argument(0), error);
   });
 }
 
@@ -69,7 +70,7 @@ function parsed(json: string): JsonObject {
   throw new CommandError('that is no JSON object: import what export_definitions has written', ExitCode.Data);
 }
 
-function fileError(verb: string, file: string, error: unknown, exitCode: ExitCode): CommandError {
+function fileError(verb: string, file: string, error: unknown): CommandError {
   const code = error instanceof Error && 'code' in error ? error.code : error;
-  return new CommandError(`cannot ${verb} ${file} (${code})`, exitCode);
+  return new CommandError(`cannot ${verb} ${file} (${code})`, ExitCode.Data);
 }

@@ -36,7 +36,7 @@ export const diagnosticCommands: readonly Command[] = [
     run: async (given) => {
       const overview = await given.api.object('/api/overview');
       const listeners = listenersOf(overview);
-      return given.value({ listeners, node: overview['node'] }, listeners.map(listenerLine));
+      return given.value({ result: 'ok', listeners, node: overview['node'] }, listeners.map(listenerLine));
     },
   },
   {
@@ -48,7 +48,7 @@ export const diagnosticCommands: readonly Command[] = [
       const alarms = alarmsOf(node);
       const none = ['The broker reported no alarms, local or clusterwide'];
       return given.value(
-        { local: alarms, global: [], node: node['name'] },
+        { result: 'ok', alarms, node: node['name'] },
         alarms.length === 0 ? none : alarmLines(alarms),
       );
     },
@@ -65,9 +65,8 @@ export const diagnosticCommands: readonly Command[] = [
     doc: 'Show the version of the broker',
     banner: () => 'Asking the broker for its version ...',
     run: async (given) => {
-      const overview = await given.api.object('/api/overview?columns=product_version,rabbitmq_version,node');
-      const { product_version: found, rabbitmq_version: rabbitmq, node } = overview;
-      return given.value({ result: 'ok', value: found, rabbitmq_version: rabbitmq, node }, [String(found)]);
+      const { product_version: found } = await given.api.object('/api/overview?columns=product_version');
+      return given.value({ result: 'ok', value: found }, [String(found)]);
     },
   },
   {
@@ -152,7 +151,7 @@ export const diagnosticCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_feature_flags [column] ...',
-    doc: 'List RabbitMQ’s feature flags: everything is enabled, always',
+    doc: 'List the feature flags of RabbitMQ 3.10: everything is enabled, always',
     banner: () => 'Listing feature flags ...',
     run: async (given) => {
       await given.node();
@@ -172,7 +171,7 @@ export const diagnosticCommands: readonly Command[] = [
     run: async (given) => {
       await given.node();
       if (given.argument(0) === 'all' || featureFlags.includes(given.argument(0))) return '';
-      throw new CommandError(`there is no feature flag "${given.argument(0)}"`, ExitCode.Software);
+      throw new CommandError(`there is no feature flag "${given.argument(0)}"`, ExitCode.Usage);
     },
   },
   {

@@ -11,6 +11,8 @@ export async function formatRows(
   formatter: Formatter,
   areColumnsNamed: boolean,
 ): Promise<string> {
+  // Names of columns without rows are nothing to read, neither for people nor for programs.
+  if (rows.length === 0 && formatter !== 'json') return '';
   const cells = rows.map((row) => columns.map((column) => row[column]));
   const texts = cells.map((row) => row.map(term));
   switch (formatter) {
@@ -56,7 +58,7 @@ function nested(value: unknown): string {
 }
 
 function quoted(text: string): string {
-  return /^\d+$|^(true|false)?$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+  return `"${text.replaceAll('"', '""')}"`;
 }
 
 function lines(all: readonly string[]): string {

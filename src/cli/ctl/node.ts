@@ -50,7 +50,7 @@ export const nodeCommands: readonly Command[] = [
     banner: () => 'Awaiting startup of the broker ...',
     run: async (given) => {
       await waitUntilUp(given);
-      return given.ok('The broker is up');
+      return '';
     },
   },
   {

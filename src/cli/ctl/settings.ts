@@ -82,7 +82,7 @@ function bytesIn(text: string | undefined, surplus?: string): number {
   if (surplus !== undefined) throw usageError(`(argument validation) too many arguments: ${surplus}`);
   if (text === undefined) throw usageError('(argument validation) not enough arguments: say how many bytes');
   const parsed = bytes.parse(text);
-  if (parsed === undefined) throw usageError(`"${text}" is not ${bytes.expected}`);
+  if (parsed === undefined) throw notA(text, bytes.expected);
   return parsed.value;
 }
 
@@ -91,12 +91,16 @@ function shareIn(text: string, surplus: string | undefined): number {
   if (surplus !== undefined) throw usageError(`(argument validation) too many arguments: ${surplus}`);
   if (Number(text) === 0 && text !== '') return 0;
   const parsed = share.parse(text);
-  if (parsed === undefined) throw usageError(`"${text}" is not ${share.expected}, nor absolute <bytes>`);
+  if (parsed === undefined) throw notA(text, `${share.expected}, nor absolute <bytes>`);
   return parsed.value;
 }
 
 /** @throws CommandError */
 function multipleIn(text: string | undefined): number {
   if (/^\d*\.?\d+$/.test(text ?? '')) return Number(text);
-  throw usageError(`"${text ?? ''}" is not a multiple of the memory such as 1.5`);
+  throw notA(text ?? '', 'a multiple of the memory such as 1.5');
+}
+
+function notA(text: string, expected: string): CommandError {
+  return new CommandError(`"${text}" is not ${expected}`, ExitCode.Data);
 }

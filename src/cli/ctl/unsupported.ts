@@ -12,7 +12,7 @@ const notEncrypted =
   'values of leveret.conf are not encrypted: give passwords in the environment, or in a file of mode 0600';
 
 /** Commands of RabbitMQ that would have nothing to do here, and what to do instead. */
-const reasons: Readonly<Record<string, string>> = {
+export const reasons: Readonly<Record<string, string>> = {
   join_cluster: noCluster,
   forget_cluster_node: noCluster,
   change_cluster_node_type: noCluster,

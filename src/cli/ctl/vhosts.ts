@@ -1,4 +1,5 @@
 import { suggestion } from '../../config/nearest.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
 import type { JsonObject } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
@@ -69,8 +70,11 @@ export const vhostCommands: readonly Command[] = [
     banner: (given) => `Trying to restart vhost '${given.vhost}' ...`,
     run: async (given) => {
       const path = `/api/vhosts/${given.vhostPath}`;
-      await given.api.object(path, noSuchVhost(given.vhost));
-      return given.ok(`Virtual host '${given.vhost}' is running`);
+      await given.api.object(
+        path,
+        new CommandError(`no such virtual host: '${given.vhost}'`, ExitCode.Software),
+      );
+      return `Vhost '${given.vhost}' is already running on node '${await given.node()}'\n`;
     },
   },
   {
