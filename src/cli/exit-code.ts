@@ -5,7 +5,7 @@ export const ExitCode = {
   Failure: 1,
   /** The command line is wrong. */
   Usage: 64,
-  /** Input data is wrong; messages were lost. */
+  /** Input data is wrong, a file cannot be read or written; messages were lost. */
   Data: 65,
   /** No such user, or the login was refused. */
   NoUser: 67,

@@ -60,7 +60,7 @@ describe('list_queues', () => {
       '[\n{"name":"a b","messages_ready":0}\n,{"name":"orders","messages_ready":3}\n]\n',
     );
     const csv = await ctl('list_queues', '--formatter', 'csv', 'name', 'messages');
-    expect(csv.stdout).toBe('"name","messages"\n"a b",0\n"orders",3\n');
+    expect(csv.stdout).toBe('"name","messages"\n"a b","0"\n"orders","3"\n');
     const pretty = await ctl('list_queues', '--formatter', 'pretty_table', 'name');
     expect(pretty.stdout).toContain('│ orders │');
   });

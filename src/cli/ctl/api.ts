@@ -16,20 +16,32 @@ interface Reply {
 }
 
 interface RequestOptions {
-  readonly login: Login | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly body?: JsonObject | undefined;
   readonly headers?: Headers;
   readonly signal: AbortSignal;
+  /** In place of the target's login. */
+  readonly as?: Login | undefined;
 }
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
 export class Api {
-  readonly target: Target;
   /** For every single request. */
   readonly timeoutSeconds: number;
+  readonly #findTarget: () => Promise<Target>;
+  #target: Promise<Target> | undefined;
 
-  constructor(target: Target, timeoutSeconds: number) {
-    this.target = target;
+  /** `findTarget` is called with the first request: some commands need no broker. */
+  constructor(findTarget: () => Promise<Target>, timeoutSeconds: number) {
+    this.#findTarget = findTarget;
     this.timeoutSeconds = timeoutSeconds;
+  }
+
+  /** The broker that is asked. @throws CommandError */
+  get target(): Promise<Target> {
+    this.#target ??= this.#findTarget();
+    return this.#target;
   }
 
   /** Whatever JSON there is. @throws CommandError */
@@ -40,14 +52,14 @@ export class Api {
   /** `missing` is thrown when there is no such object. @throws CommandError */
   async object(path: string, missing = notFound()): Promise<JsonObject> {
     const body = await this.get(path, missing);
-    if (!isObject(body)) throw this.#unexpected(path);
+    if (!isObject(body)) throw await this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
   async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
     const body = await this.get(path, missing);
-    if (!Array.isArray(body) || !body.every(isObject)) throw this.#unexpected(path);
+    if (!Array.isArray(body) || !body.every(isObject)) throw await this.#unexpected(path);
     return body;
   }
 
@@ -77,23 +89,24 @@ export class Api {
     options: { readonly body?: JsonObject; readonly missing?: CommandError; readonly signal: AbortSignal },
   ): AsyncGenerator<JsonObject> {
     const { body, missing = notFound(), signal } = options;
+    const target = await this.target;
     const start = new AbortController();
     const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
     try {
-      const login = { login: this.target.login, signal: AbortSignal.any([signal, start.signal]) };
-      const response = await this.#open(method, path, body, login, (answer) => Promise.resolve(answer));
+      const until = AbortSignal.any([signal, start.signal]);
+      const response = await this.#open({ method, path, body, signal: until }, async (answer) => answer);
       clearTimeout(timer);
       const status = response.statusCode ?? 0;
-      if (status >= 300) throw this.#refusal(path, { status, text: await readText(response) }, missing);
+      if (status >= 300) throw await this.#refusal(path, { status, text: await readText(response) }, missing);
       for await (const line of createInterface({ input: response })) {
         const value = line === '' ? undefined : parsed({ status, text: line });
         if (isObject(value)) yield value;
       }
-      if (!response.complete) throw this.#lost();
+      if (!response.complete) throw lost(target);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof CommandError) throw error;
-      throw codeOf(error) === 'ECONNRESET' ? this.#lost() : this.#unreachable(error);
+      throw codeOf(error) === 'ECONNRESET' ? lost(target) : this.#unreachable(error, target);
     } finally {
       clearTimeout(timer);
     }
@@ -101,14 +114,14 @@ export class Api {
 
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
-    const reply = await this.#request('GET', '/api/whoami', undefined, { login: { user, password } });
+    const reply = await this.#request('GET', '/api/whoami', undefined, {}, { user, password });
     return reply.status === 401 ? refusalOf(reply).reason === 'Not management user' : reply.status === 200;
   }
 
   /** Status and body of a health check: one that fails is an answer. @throws CommandError */
   async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
-    const reply = await this.#request('GET', path, undefined, { login: this.target.login });
-    if (reply.status !== 200 && reply.status !== 503) throw this.#refusal(path, reply, notFound());
+    const reply = await this.#request('GET', path);
+    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound());
     const body = parsed(reply);
     return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
@@ -120,13 +133,13 @@ export class Api {
     missing: CommandError,
     headers: Headers = {},
   ): Promise<Reply> {
-    const reply = await this.#request(method, path, body, { login: this.target.login, headers });
-    if (reply.status >= 300) throw this.#refusal(path, reply, missing);
+    const reply = await this.#request(method, path, body, headers);
+    if (reply.status >= 300) throw await this.#refusal(path, reply, missing);
     return reply;
   }
 
-  #refusal(path: string, reply: Reply, missing: CommandError): CommandError {
-    const { name, login } = this.target;
+  async #refusal(path: string, reply: Reply, missing: CommandError): Promise<CommandError> {
+    const { name, login } = await this.target;
     switch (reply.status) {
       case 401:
         return new CommandError(
@@ -146,40 +159,32 @@ export class Api {
     }
   }
 
-  #lost(): CommandError {
-    return new CommandError(
-      `the broker at ${this.target.name} closed the connection: is it still running?`,
-      ExitCode.Unavailable,
-    );
-  }
-
   async #request(
     method: string,
     path: string,
-    body: JsonObject | undefined,
-    { login, headers }: { readonly login: Login | undefined; readonly headers?: Headers },
+    body?: JsonObject,
+    headers: Headers = {},
+    as?: Login,
   ): Promise<Reply> {
     const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
-    const options = { login, signal, ...(headers !== undefined && { headers }) };
     try {
-      return await this.#open(method, path, body, options, async (response) => ({
+      return await this.#open({ method, path, body, headers, signal, as }, async (response) => ({
         status: response.statusCode ?? 0,
         text: await readText(response),
       }));
     } catch (error) {
-      throw this.#unreachable(error);
+      if (error instanceof CommandError) throw error;
+      throw this.#unreachable(error, await this.target);
     }
   }
 
   /** Sends what is to be sent, and hands the answer over when it begins. */
   async #open<Result>(
-    method: string,
-    path: string,
-    body: JsonObject | undefined,
-    { login, headers = {}, signal }: RequestOptions,
+    { method, path, body, headers = {}, signal, as }: RequestOptions,
     use: (response: IncomingMessage) => Promise<Result>,
   ): Promise<Result> {
-    const { socket, url } = this.target;
+    const { socket, url, login: own } = await this.target;
+    const login = as ?? own;
     const options = {
       method,
       headers: {
@@ -199,8 +204,7 @@ export class Api {
     return answered(request(new URL(path, url), options), content, use);
   }
 
-  #unreachable(error: unknown): CommandError {
-    const { socket, name } = this.target;
+  #unreachable(error: unknown, { socket, name }: Target): CommandError {
     const code = codeOf(error);
     if (code === 'ABORT_ERR') {
       return new CommandError(
@@ -217,12 +221,10 @@ export class Api {
     );
   }
 
-  #unexpected(path: string, status?: number): CommandError {
+  async #unexpected(path: string, status?: number): Promise<CommandError> {
+    const { name } = await this.target;
     const what = status === undefined ? 'an answer that makes no sense' : `status ${status}`;
-    return new CommandError(
-      `${path} of the broker at ${this.target.name} gave ${what}`,
-      ExitCode.Unavailable,
-    );
+    return new CommandError(`${path} of the broker at ${name} gave ${what}`, ExitCode.Unavailable);
   }
 }
 
@@ -242,6 +244,13 @@ function answered<Result>(
     });
     request.end(content);
   });
+}
+
+function lost({ name }: Target): CommandError {
+  return new CommandError(
+    `the broker at ${name} closed the connection: is it still running?`,
+    ExitCode.Unavailable,
+  );
 }
 
 function parsed({ text }: Reply): unknown {

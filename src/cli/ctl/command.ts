@@ -1,17 +1,35 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type GivenFlags, usageError } from '../flags.ts';
-import type { Api, JsonObject } from './api.ts';
+import { type Api, isObject, type JsonObject } from './api.ts';
+import type { SpecialFlag } from './flags.ts';
 import { type Formatter, formatRows } from './format.ts';
+import type { Terminal } from './live/terminal.ts';
 
 /** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
 export interface Command {
   /** `set_permissions <user> <configure> <write> <read>`; `[optional]`, `...` for any number. */
   readonly synopsis: string;
   readonly doc: string;
-  /** What is said before it is done; not with --quiet. */
-  banner(given: Invocation): string;
-  /** What it prints; nothing, mostly. @throws CommandError */
-  run(given: Invocation): Promise<string>;
+  /** What only `leveretctl help <command>` says. */
+  readonly details?: string;
+  /** Flags besides those that every command has. */
+  readonly flags?: readonly SpecialFlag[];
+  /** Takes any flag, as it does nothing with it. */
+  readonly ignoresFlags?: true;
+  /** What is said before it is done, if anything; not with --quiet. */
+  banner?(given: Invocation): string;
+  /** What it prints in the end; nothing, mostly. What goes on prints to the terminal meanwhile. @throws CommandError */
+  run(given: Invocation, terminal: Terminal): Promise<string>;
+}
+
+/** Commands that belong together in `leveretctl help`. */
+export interface Topic {
+  readonly title: string;
+  readonly commands: readonly Command[];
+}
+
+export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
+  return synopsis.split(' ', 1)[0] ?? '';
 }
 
 /** A command as it was given. */
@@ -74,11 +92,23 @@ export class Invocation {
     return this.#flags.switches.has(name);
   }
 
+  /** Neither --quiet nor --silent: what is said to people may be said. */
+  get isTalkative(): boolean {
+    return !this.has('quiet') && !this.has('silent');
+  }
+
+  /** A flag that is a whole number. @throws CommandError */
+  count(name: string, otherwise: number): number {
+    const text = this.flag(name) ?? String(otherwise);
+    if (/^\d{1,15}$/.test(text)) return Number(text);
+    throw usageError(`--${name}: "${text}" is not a whole number`);
+  }
+
   /** An argument that is a JSON object. @throws CommandError */
   json(index: number): JsonObject {
     const value = this.jsonValue(index);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Data);
+    if (isObject(value)) return value;
+    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Unavailable);
   }
 
   /** @throws CommandError */
@@ -86,18 +116,42 @@ export class Invocation {
     try {
       return JSON.parse(this.argument(index));
     } catch {
-      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Data);
+      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Unavailable);
     }
   }
 
-  table(rows: readonly JsonObject[], columns: readonly string[]): string {
+  table(rows: readonly JsonObject[], columns: readonly string[]): Promise<string> {
     return formatRows(rows, columns, this.formatter, this.#areColumnsNamed);
+  }
+
+  /** Something that is no list: as lines for people, or whole in JSON. */
+  value(value: unknown, lines: readonly string[]): string {
+    return this.formatter === 'json' ? `${JSON.stringify(value)}\n` : linesOf(lines);
+  }
+
+  /** That all is well: not with --silent. */
+  ok(message: string, details: JsonObject = {}): string {
+    if (this.formatter === 'json') return `${JSON.stringify({ result: 'ok', ...details })}\n`;
+    return this.has('silent') ? '' : `${message}\n`;
   }
 
   /** A list as rabbitmqctl shows it: `[a, b]`, in JSON an array. */
   words(list: unknown): unknown {
     if (!Array.isArray(list) || this.formatter === 'json') return list;
     return `[${list.join(', ')}]`;
+  }
+
+  /** The name of the node that answers. @throws CommandError */
+  async node(): Promise<string> {
+    const { node } = await this.api.object('/api/overview?columns=node');
+    return String(node);
+  }
+
+  /** Sends something to the node. @throws CommandError */
+  async tellNode(method: 'PUT' | 'POST', path: string, body: JsonObject = {}): Promise<void> {
+    const url = `/api/nodes/${encodeURIComponent(await this.node())}/${path}`;
+    if (method === 'PUT') await this.api.put(url, body);
+    else await this.api.post(url, body);
   }
 
   /** @throws CommandError when arguments are missing or too many, in rabbitmqctl's words */
@@ -110,6 +164,10 @@ export class Invocation {
     const what = count < min ? 'not enough arguments' : 'too many arguments';
     throw usageError(`(argument validation) ${what}: leveretctl ${synopsis}`);
   }
+}
+
+export function linesOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 export function noSuchUser(name: string): CommandError {

@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
@@ -6,12 +5,14 @@ export const formatters = ['table', 'pretty_table', 'json', 'csv'] as const;
 export type Formatter = (typeof formatters)[number];
 
 /** Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. */
-export function formatRows(
+export async function formatRows(
   rows: readonly JsonObject[],
   columns: readonly string[],
   formatter: Formatter,
   areColumnsNamed: boolean,
-): string {
+): Promise<string> {
+  // Names of columns without rows are nothing to read, neither for people nor for programs.
+  if (rows.length === 0 && formatter !== 'json') return '';
   const cells = rows.map((row) => columns.map((column) => row[column]));
   const texts = cells.map((row) => row.map(term));
   switch (formatter) {
@@ -20,6 +21,8 @@ export function formatRows(
     case 'csv':
       return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.map(quoted).join(',')));
     case 'pretty_table': {
+      // Seldom wanted, and not free to load.
+      const { default: Table } = await import('cli-table3');
       const table = new Table({ head: [...columns], style: { head: [], border: [] } });
       table.push(...texts);
       return lines([table.toString()]);
@@ -55,7 +58,7 @@ function nested(value: unknown): string {
 }
 
 function quoted(text: string): string {
-  return /^\d+$|^(true|false)?$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+  return `"${text.replaceAll('"', '""')}"`;
 }
 
 function lines(all: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { CommandError, ExitCode } from '../exit-code.ts';
 import { type Command, noSuchUser, noSuchVhost } from './command.ts';
 
 const rowColumns = ['configure', 'write', 'read'];
@@ -11,7 +12,8 @@ export const permissionCommands: readonly Command[] = [
     run: async (given) => {
       const [, configure, write, read] = given.rest(0);
       const path = `/api/permissions/${given.vhostPath}/${given.path(0)}`;
-      await given.api.put(path, { configure, write, read }, noSuchVhost(given.vhost));
+      const missing = new CommandError(`Virtual host '${given.vhost}' does not exist`, ExitCode.Unavailable);
+      await given.api.put(path, { configure, write, read }, missing);
       return '';
     },
   },

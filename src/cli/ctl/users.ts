@@ -106,7 +106,8 @@ export const userCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_user_limits [user]',
-    doc: 'List the limits of a user, or of all that have some',
+    doc: 'List the limits of a user, or with --global of all that have some',
+    flags: ['global'],
     banner: (given) =>
       given.argument(0) === ''
         ? 'Listing limits for all users ...'

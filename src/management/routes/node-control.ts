@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { getCiphers } from 'node:tls';
 import { hasEnvironmentPrefix } from '../../config/setting.ts';
 import { availableBytes } from '../../resources/memory-monitor.ts';
 import type { Api } from '../api.ts';
@@ -121,6 +122,8 @@ function processView(): Readonly<Record<string, unknown>> {
     environment: Object.fromEntries(
       ours.map(([name, value]) => [name, secretVariable.test(name) ? '(hidden)' : value]),
     ),
+    tls_versions: ['tlsv1.3', 'tlsv1.2'],
+    cipher_suites: getCiphers(),
     versions: process.versions,
     platform: `${process.platform} ${process.arch}`,
     working_directory: process.cwd(),

@@ -1,6 +1,6 @@
 import type { Flags, GivenFlags } from '../../flags.ts';
 import { Api, isObject } from '../api.ts';
-import type { Command } from '../command.ts';
+import { type Command, nameOf } from '../command.ts';
 import { formatters } from '../format.ts';
 import { findTarget } from '../target.ts';
 import { queryOf } from './options.ts';
@@ -46,15 +46,8 @@ async function candidates(
     return Object.entries(flags).map(([name, { doc }]) => [`--${name}`, doc]);
   }
   const [verb, ...done] = given.words;
-  const all = [
-    ...commands,
-    { synopsis: 'status', doc: 'Show what the broker is and what it holds' },
-    { synopsis: 'bench', doc: 'Put load on the broker and measure it' },
-    { synopsis: 'completion <shell>', doc: 'Print a script that lets a shell complete' },
-  ];
-  if (verb === undefined) return all.map(({ synopsis, doc }) => [synopsis.split(' ')[0] ?? '', doc]);
-  const [, ...expected] =
-    all.find(({ synopsis }) => synopsis.split(' ')[0] === verb)?.synopsis.split(' ') ?? [];
+  if (verb === undefined) return commands.map((command) => [nameOf(command), command.doc]);
+  const [, ...expected] = commands.find((command) => nameOf(command) === verb)?.synopsis.split(' ') ?? [];
   return namesFor(expected[done.length]?.replace(/[<>[\]]/g, '') ?? '', given, last);
 }
 
@@ -130,7 +123,7 @@ async function namesFor(what: string, given: GivenFlags, last: string): Promise<
 }
 
 async function named(given: GivenFlags, path: string, last: string): Promise<readonly Candidate[]> {
-  const api = new Api(await findTarget(given), timeoutSeconds);
+  const api = new Api(() => findTarget(given), timeoutSeconds);
   // Some lists come in pages, others whole.
   const prefix = `^${last.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}`;
   const query = { columns: 'name', page: 1, page_size: namesMax, name: prefix, use_regex: true };

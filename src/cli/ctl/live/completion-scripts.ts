@@ -46,10 +46,10 @@ complete -c leveretctl -f -a '(__leveretctl_complete)'
 const shells = ['bash', 'zsh', 'fish'] as const;
 
 /** The script for a shell. @throws CommandError when there is none */
-export function completionScript(words: readonly string[]): string {
-  const [word = '', ...others] = words;
-  const shell = shells.find((name) => name === word);
-  if (shell !== undefined && others.length === 0) return scripts[shell];
-  const meant = word === '' ? '' : suggestion(word, shells);
-  throw usageError(`say which shell: leveretctl completion ${shells.join('|')}${meant}`);
+export function completionScript(name: string): string {
+  const shell = shells.find((each) => each === name);
+  if (shell !== undefined) return scripts[shell];
+  throw usageError(
+    `there is no script for "${name}" but for ${shells.join(', ')}${suggestion(name, shells)}`,
+  );
 }
