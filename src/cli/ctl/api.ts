@@ -92,9 +92,12 @@ export class Api {
     const target = await this.target;
     const start = new AbortController();
     const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
+    let response: IncomingMessage | undefined;
     try {
       const until = AbortSignal.any([signal, start.signal]);
-      const response = await this.#open({ method, path, body, signal: until }, async (answer) => answer);
+      response = await this.#open({ method, path, body, signal: until }, async (answer) => answer);
+      // That it was cut off shows in `complete`.
+      response.on('error', () => {});
       clearTimeout(timer);
       const status = response.statusCode ?? 0;
       if (status >= 300) throw await this.#refusal(path, { status, text: await readText(response) }, missing);
@@ -109,6 +112,7 @@ export class Api {
       throw codeOf(error) === 'ECONNRESET' ? lost(target) : this.#unreachable(error, target);
     } finally {
       clearTimeout(timer);
+      response?.destroy();
     }
   }
 
