@@ -20,6 +20,7 @@ import type { MessageLog } from './queues/message-log.ts';
 import { type HeldPublisher, QueueFlow } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
 import type { SideLogs } from './side-logs.ts';
+import { type Tap, Taps } from './taps.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
@@ -121,6 +122,8 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly #deliversAtOnce: boolean;
   readonly #headTimer: HeadTimer;
   #retry: QueueRetry | undefined;
+  /** As long as somebody watches. */
+  #taps: Taps | undefined;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
   /** Made when a publisher is held for the first time. */
@@ -244,11 +247,27 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
     this.stats.publish++;
+    this.showTaps(message, now);
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
     if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
       this.drain(now);
     else if (!this.isTouched) this.vhost.broker.touch(this);
     return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
+  }
+
+  /** Shows `tap` each message that comes to the queue from now on; the result ends that. */
+  watch(tap: Tap): () => void {
+    this.#taps ??= new Taps();
+    this.#taps.add(tap);
+    return () => {
+      this.#taps?.remove(tap);
+      if (this.#taps?.isEmpty) this.#taps = undefined;
+    };
+  }
+
+  /** A message comes to the queue. */
+  protected showTaps(message: Message, now: number): void {
+    if (this.#taps !== undefined) this.#taps.saw(message, now);
   }
 
   /** True when the queue is full and its overflow is to refuse; what consumers can take does not count. */
@@ -572,6 +591,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
       consumer.cancelledByServer();
     }
     this.#unackedCount = 0;
+    this.#taps?.end();
   }
 
   /** Stops timers; for the end of the queue, and of the broker, when everything stays as it is. */

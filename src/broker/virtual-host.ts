@@ -72,6 +72,7 @@ import { checkSegmentBytes } from './stream-rules.ts';
 import type { OffsetStamp } from './streams/offset-stamp.ts';
 import type { SegmentCache } from './streams/segment-cache.ts';
 import type { TurnBudget } from './streams/turn-budget.ts';
+import type { Tap } from './taps.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;
@@ -484,6 +485,16 @@ export class VirtualHost implements PolicyScope {
     return exchange;
   }
 
+  /** Shows `tap` what goes through an exchange, see {@link Exchange.watch}; the result ends that. */
+  watchExchange(exchange: Exchange, tap: Tap): () => void {
+    const end = exchange.watch(tap);
+    this.topologyVersion++;
+    return () => {
+      end();
+      this.topologyVersion++;
+    };
+  }
+
   /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
   route(exchange: Exchange, message: Message): Route {
     return route(this.#exchanges, this.broker.replies, this.topologyVersion, exchange, message);
@@ -595,6 +606,7 @@ export class VirtualHost implements PolicyScope {
     if (!this.#exchanges.delete(exchange.name)) return;
     this.eventExchanges.delete(exchange);
     exchange.delayed?.close();
+    exchange.close();
     this.topologyVersion++;
     this.events.exchangeDeleted(exchange, user);
     for (const binding of [...exchange.bindings()]) this.#removeBinding(binding, user);

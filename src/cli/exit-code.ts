@@ -21,6 +21,8 @@ export const ExitCode = {
   NoPermission: 77,
   /** The configuration file or the environment is wrong. */
   Config: 78,
+  /** Somebody has stopped it with Ctrl-C, as shells have it. */
+  Interrupted: 130,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

@@ -2,4 +2,6 @@
 import { ctl } from './ctl/ctl.ts';
 import { runCommand } from './run-command.ts';
 
-await runCommand('leveretctl', () => ctl(process.argv.slice(2), (text) => process.stdout.write(text)));
+await runCommand('leveretctl', async (setExitCode) => {
+  setExitCode(await ctl(process.argv.slice(2), (text) => process.stdout.write(text)));
+});

@@ -26,6 +26,7 @@ import { permissionRoutes } from './routes/permissions.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { queueToolRoutes } from './routes/queue-tools.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { tailRoutes } from './routes/tails.ts';
 import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
 import { Sampler } from './stats/sampler.ts';
@@ -127,6 +128,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...exchangeRoutes(api),
     ...queueRoutes(api),
     ...queueToolRoutes(api),
+    ...tailRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
     ...delayedRoutes(api),

@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text as readText } from 'node:stream/consumers';
 import { withShortPath } from '../../unix-socket.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
@@ -12,6 +13,12 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 interface Reply {
   readonly status: number;
   readonly text: string;
+}
+
+interface RequestOptions {
+  readonly login: Login | undefined;
+  readonly headers?: Headers;
+  readonly signal: AbortSignal;
 }
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
@@ -67,6 +74,42 @@ export class Api {
     return parsed(await this.#send('POST', path, body, missing));
   }
 
+  /**
+   * An answer that goes on: its lines, each a JSON object. `signal` ends it, without an error.
+   *
+   * @throws CommandError, also when the broker goes away
+   */
+  async *lines(
+    method: 'GET' | 'POST',
+    path: string,
+    options: { readonly body?: JsonObject; readonly missing?: CommandError; readonly signal: AbortSignal },
+  ): AsyncGenerator<JsonObject> {
+    const { body, missing = notFound(), signal } = options;
+    const target = await this.target;
+    const start = new AbortController();
+    const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
+    try {
+      const login = { login: target.login, signal: AbortSignal.any([signal, start.signal]) };
+      const response = await this.#open(method, path, body, login, (answer) => Promise.resolve(answer));
+      clearTimeout(timer);
+      const status = response.statusCode ?? 0;
+      if (status >= 300) {
+        throw await this.#refusal(path, { status, text: await readText(response) }, missing);
+      }
+      for await (const line of createInterface({ input: response })) {
+        const value = line === '' ? undefined : parsed({ status, text: line });
+        if (isObject(value)) yield value;
+      }
+      if (!response.complete) throw this.#lost(target);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof CommandError) throw error;
+      throw codeOf(error) === 'ECONNRESET' ? this.#lost(target) : this.#unreachable(error, target);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
     const reply = await this.#request('GET', '/api/whoami', undefined, {}, { user, password });
@@ -114,6 +157,13 @@ export class Api {
     }
   }
 
+  #lost({ name }: Target): CommandError {
+    return new CommandError(
+      `the broker at ${name} closed the connection: is it still running?`,
+      ExitCode.Unavailable,
+    );
+  }
+
   async #request(
     method: string,
     path: string,
@@ -121,9 +171,27 @@ export class Api {
     headers: Headers = {},
     as?: Login,
   ): Promise<Reply> {
-    const target = await this.target;
-    const { socket, url } = target;
-    const login = as ?? target.login;
+    const login = as ?? (await this.target).login;
+    const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
+    try {
+      return await this.#open(method, path, body, { login, headers, signal }, async (response) => ({
+        status: response.statusCode ?? 0,
+        text: await readText(response),
+      }));
+    } catch (error) {
+      throw this.#unreachable(error, await this.target);
+    }
+  }
+
+  /** Sends what is to be sent, and hands the answer over when it begins. */
+  async #open<Result>(
+    method: string,
+    path: string,
+    body: JsonObject | undefined,
+    { login, headers = {}, signal }: RequestOptions,
+    use: (response: IncomingMessage) => Promise<Result>,
+  ): Promise<Result> {
+    const { socket, url } = await this.target;
     const options = {
       method,
       headers: {
@@ -131,20 +199,16 @@ export class Api {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
-      signal: AbortSignal.timeout(this.timeoutSeconds * 1000),
+      signal,
     };
     const content = body === undefined ? '' : JSON.stringify(body);
-    try {
-      if (socket !== undefined) {
-        return await withShortPath(socket, (socketPath) =>
-          replyOf(requestHttp(new URL(path, url), { ...options, socketPath }), content),
-        );
-      }
-      const { request } = url.protocol === 'https:' ? await import('node:https') : { request: requestHttp };
-      return await replyOf(request(new URL(path, url), options), content);
-    } catch (error) {
-      throw this.#unreachable(error, target);
+    if (socket !== undefined) {
+      return withShortPath(socket, (socketPath) =>
+        answered(requestHttp(new URL(path, url), { ...options, socketPath }), content, use),
+      );
     }
+    const { request } = url.protocol === 'https:' ? await import('node:https') : { request: requestHttp };
+    return answered(request(new URL(path, url), options), content, use);
   }
 
   #unreachable(error: unknown, { socket, name }: Target): CommandError {
@@ -175,12 +239,15 @@ function basic({ user, password }: Login): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }
 
-/** Sends what is to be sent, and waits for the whole answer. */
-function replyOf(request: ClientRequest, content: string): Promise<Reply> {
+function answered<Result>(
+  request: ClientRequest,
+  content: string,
+  use: (response: IncomingMessage) => Promise<Result>,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    request.once('error', reject);
+    request.on('error', reject);
     request.once('response', (response: IncomingMessage) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+      use(response).then(resolve, reject);
     });
     request.end(content);
   });

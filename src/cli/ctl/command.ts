@@ -3,9 +3,10 @@ import { type GivenFlags, usageError } from '../flags.ts';
 import { type Api, isObject, type JsonObject } from './api.ts';
 import type { SpecialFlag } from './flags.ts';
 import { type Formatter, formatRows } from './format.ts';
+import type { Terminal } from './live/terminal.ts';
 
-/** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
-export interface Command {
+/** What is known of a command before its code is read. */
+export interface CommandDescription {
   /** `set_permissions <user> <configure> <write> <read>`; `[optional]`, `...` for any number. */
   readonly synopsis: string;
   readonly doc: string;
@@ -13,6 +14,10 @@ export interface Command {
   readonly details?: string;
   /** Flags besides those that every command has. */
   readonly flags?: readonly SpecialFlag[];
+}
+
+/** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
+export interface Command extends CommandDescription {
   /** Takes any flag, as it does nothing with it. */
   readonly ignoresFlags?: true;
   /** What is said before it is done, if anything; not with --quiet. */
@@ -21,13 +26,21 @@ export interface Command {
   run(given: Invocation): Promise<string>;
 }
 
+/** A command that prints while it goes on, for people or as JSON lines. */
+export interface LiveCommand extends CommandDescription {
+  /** Its code is read when it is asked for, so that other commands start quickly. */
+  readonly load: () => Promise<(given: Invocation, terminal: Terminal) => Promise<void>>;
+}
+
+export type AnyCommand = Command | LiveCommand;
+
 /** Commands that belong together in `leveretctl help`. */
 export interface Topic {
   readonly title: string;
-  readonly commands: readonly Command[];
+  readonly commands: readonly AnyCommand[];
 }
 
-export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
+export function nameOf({ synopsis }: Pick<CommandDescription, 'synopsis'>): string {
   return synopsis.split(' ', 1)[0] ?? '';
 }
 
@@ -42,8 +55,16 @@ export class Invocation {
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
+  /** Of a list nobody sees more; undefined: all of it is wanted. */
+  readonly rowsMax: number | undefined;
 
-  constructor(api: Api, flags: GivenFlags, formatter: Formatter, areColumnsNamed: boolean) {
+  constructor(
+    api: Api,
+    flags: GivenFlags,
+    formatter: Formatter,
+    areColumnsNamed: boolean,
+    rowsMax: number | undefined = undefined,
+  ) {
     this.api = api;
     this.timeoutSeconds = api.timeoutSeconds;
     this.vhost = flags.values['vhost'] ?? '/';
@@ -52,6 +73,12 @@ export class Invocation {
     this.#flags = flags;
     this.#words = flags.words.slice(1);
     this.#areColumnsNamed = areColumnsNamed;
+    this.rowsMax = rowsMax;
+  }
+
+  /** The same command, of which only so many rows are wanted. */
+  withRows(rowsMax: number): Invocation {
+    return new Invocation(this.api, this.#flags, this.formatter, this.#areColumnsNamed, rowsMax);
   }
 
   /** An argument by its place. The synopsis has been checked: only optional ones can be missing. */

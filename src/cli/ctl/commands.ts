@@ -1,8 +1,9 @@
 import { checkCommands } from './checks.ts';
-import { type Command, nameOf, type Topic } from './command.ts';
+import { type AnyCommand, nameOf, type Topic } from './command.ts';
 import { definitionCommands } from './definitions.ts';
 import { diagnosticCommands } from './diagnostics.ts';
 import { listCommands } from './lists.ts';
+import { liveCommands } from './live/commands.ts';
 import { nodeCommands } from './node.ts';
 import { operationCommands } from './operations.ts';
 import { parameterCommands } from './parameters.ts';
@@ -10,6 +11,7 @@ import { permissionCommands } from './permissions.ts';
 import { policyCommands } from './policies.ts';
 import { replicationCommands } from './replication.ts';
 import { settingCommands } from './settings.ts';
+import { shellCommands } from './shell.ts';
 import { unsupportedCommands } from './unsupported.ts';
 import { userCommands } from './users.ts';
 import { vhostCommands } from './vhosts.ts';
@@ -20,6 +22,7 @@ export const topics: readonly Topic[] = [
   { title: 'Checks', commands: checkCommands },
   { title: 'Lists', commands: listCommands },
   { title: 'Queues and connections', commands: operationCommands },
+  { title: 'Messages, and what RabbitMQ has no command for', commands: [...liveCommands, ...shellCommands] },
   { title: 'Users', commands: userCommands },
   { title: 'Permissions', commands: permissionCommands },
   { title: 'Virtual hosts', commands: vhostCommands },
@@ -31,7 +34,7 @@ export const topics: readonly Topic[] = [
   { title: 'Replicated queues', commands: replicationCommands },
 ];
 
-const byName: ReadonlyMap<string, Command> = new Map(
+const byName: ReadonlyMap<string, AnyCommand> = new Map(
   [...topics.flatMap(({ commands }) => commands), ...unsupportedCommands].map((command) => [
     nameOf(command),
     command,
@@ -39,6 +42,6 @@ const byName: ReadonlyMap<string, Command> = new Map(
 );
 
 /** Commands of RabbitMQ that make no sense here are found, too: they say why. */
-export function findCommand(name: string): Command | undefined {
+export function findCommand(name: string): AnyCommand | undefined {
   return byName.get(name);
 }

@@ -1,13 +1,16 @@
 import { suggestion } from '../../config/nearest.ts';
 import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
+import { ExitCode } from '../exit-code.ts';
 import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
 import { Api } from './api.ts';
-import { type Command, Invocation, nameOf } from './command.ts';
+import { type AnyCommand, Invocation, nameOf } from './command.ts';
 import { findCommand, topics } from './commands.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 import { formatters } from './format.ts';
 import { helpOf, overview } from './help.ts';
+import { withInterval } from './live/options.ts';
+import { processTerminal, type Terminal } from './live/terminal.ts';
 import { findTarget } from './target.ts';
 
 const flags = { ...commonFlags, ...specialFlags };
@@ -19,7 +22,26 @@ const common = new Set(Object.keys(commonFlags));
  *
  * @throws CommandError
  */
-export async function ctl(args: readonly string[], write: (text: string) => void): Promise<void> {
+export async function ctl(
+  args: readonly string[],
+  write: (text: string) => void,
+  terminal: Terminal = processTerminal(write),
+): Promise<ExitCode> {
+  // It has the flags of leveret perf.
+  if (args[0] === 'bench') return (await import('./live/bench.ts')).bench(args);
+  if (args[0] === '__complete') {
+    const { complete } = await import('./live/complete.ts');
+    const commands = topics.flatMap((topic) => topic.commands);
+    await complete(args.slice(1), { commands, flags, write });
+  } else await run(withInterval(args), write, terminal);
+  return ExitCode.Ok;
+}
+
+async function run(
+  args: readonly string[],
+  write: (text: string) => void,
+  terminal: Terminal,
+): Promise<void> {
   // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
   const argv = withFlags(commandLine(args, 'leveretctl').help(false).version(false), flags);
   argv.boolean(['help', 'version']).alias('help', ['h', '?']);
@@ -31,28 +53,40 @@ export async function ctl(args: readonly string[], write: (text: string) => void
   if (parsed['help'] === true)
     return write(word === undefined ? overview(topics) : await helpOf(commandOf(word)));
   if (word === undefined) throw usageError('a command is missing; leveretctl help lists them');
-  await runCommand(commandOf(word), given, write);
+  await runCommand(commandOf(word), given, write, terminal);
 }
 
 /** @throws CommandError */
-function commandOf(word: string): Command {
+function commandOf(word: string): AnyCommand {
   const command = findCommand(word);
   if (command !== undefined) return command;
   const names = topics.flatMap(({ commands }) => commands.map(nameOf));
   throw usageError(`unknown command ${word}${suggestion(word, names) || ': leveretctl help lists them all'}`);
 }
 
-async function runCommand(command: Command, given: GivenFlags, write: (text: string) => void): Promise<void> {
+async function runCommand(
+  command: AnyCommand,
+  given: GivenFlags,
+  write: (text: string) => void,
+  terminal: Terminal,
+): Promise<void> {
   const own = new Set<string>(command.flags ?? []);
   for (const name of [...Object.keys(given.values), ...given.switches]) {
-    if (command.ignoresFlags || common.has(name) || own.has(name)) continue;
+    if (('ignoresFlags' in command && command.ignoresFlags) || common.has(name) || own.has(name)) continue;
     throw usageError(`${nameOf(command)} has no flag --${name}: see leveretctl help ${nameOf(command)}`);
   }
   const formatter = formatterOf(given);
   const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
   const api = new Api(() => findTarget(given), timeoutOf(given));
-  const invocation = new Invocation(api, given, formatter, areColumnsNamed);
+  // Both ways of asking for it are one.
+  const switches = formatter === 'json' ? new Set([...given.switches, 'json']) : given.switches;
+  const invocation = new Invocation(api, { ...given, switches }, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
+  if ('load' in command) return (await command.load())(invocation, terminal);
+  if (invocation.flag('watch') !== undefined) {
+    const { watch } = await import('./live/watch.ts');
+    return watch(command, invocation, terminal);
+  }
   const banner = command.banner?.(invocation) ?? '';
   const text = await command.run(invocation);
   // Only tables for people have a banner: other formats are for programs.

@@ -1,5 +1,6 @@
 import type { Flags } from '../flags.ts';
 import { formatters } from './format.ts';
+import { liveFlags } from './live/options.ts';
 import { targetFlags } from './target.ts';
 
 /** Flags of every command. */
@@ -16,6 +17,7 @@ export const commonFlags: Flags = {
 
 /** Flags of some commands, which name them. */
 export const specialFlags = {
+  ...liveFlags,
   description: { doc: 'Of a virtual host.', placeholder: '<text>' },
   tags: { doc: 'Of a virtual host.', placeholder: '<tag,...>' },
   'default-queue-type': { doc: 'Of a virtual host.', placeholder: '<type>' },
@@ -29,7 +31,6 @@ export const specialFlags = {
     placeholder: '<ms>',
     defaultText: '0',
   },
-  limit: { doc: 'Close so many at most.', placeholder: '<n>', defaultText: '0 (all)' },
   online: { doc: 'Only queues that can be used: all are.' },
   offline: { doc: 'Only queues that cannot be used: there are none.' },
   local: { doc: 'Only what is on this node: everything is.' },

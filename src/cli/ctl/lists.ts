@@ -184,7 +184,7 @@ export const listCommands: readonly Command[] = listings.map((listing) => ({
   synopsis: `${listing.verb} [column] ...`,
   doc: listing.doc,
   details: `Columns: ${columnsOf(listing).join(', ')}`,
-  ...(listing.flags !== undefined && { flags: listing.flags }),
+  flags: ['watch', ...(listing.flags ?? [])],
   banner: listing.banner,
   run: (given) => list(given, listing),
 }));
@@ -212,13 +212,26 @@ async function list(given: Invocation, listing: Listing): Promise<string> {
   }
   const fields = new Map(columns.map((column) => [column, others[column] ?? column]));
   const query = [...new Set(fields.values())].join(',');
-  const rows = await given.api.list(`${path(given)}?columns=${query}`, noSuchVhost(given.vhost));
+  const rows = await rowsOf(given, `${path(given)}?columns=${query}`);
   // All queues can be used.
   const shown = given.has('offline') ? [] : rows;
   return given.table(
     shown.map((row) => renamed(row, fields)),
     columns,
   );
+}
+
+/** The API gives no more at once. */
+const pageMax = 500;
+
+/** All rows, or as many as are looked at where the list comes in pages. */
+async function rowsOf(given: Invocation, path: string): Promise<readonly JsonObject[]> {
+  const { rowsMax } = given;
+  const missing = noSuchVhost(given.vhost);
+  if (rowsMax === undefined) return given.api.list(path, missing);
+  const answer = await given.api.get(`${path}&page=1&page_size=${Math.min(rowsMax, pageMax)}`, missing);
+  const rows = isObject(answer) ? answer['items'] : answer;
+  return Array.isArray(rows) ? rows.filter(isObject) : [];
 }
 
 /** The columns of a row under rabbitmqctl's names. */

@@ -220,7 +220,10 @@ async function report(given: Invocation): Promise<string> {
   const { findCommand } = await import('./commands.ts');
   const { versions, platform } = await given.api.object(await nodePath(given, '/process'));
   let text = `Node.js and libraries: ${JSON.stringify(versions)} on ${platform}\n`;
-  for (const name of reported) text += `\n## ${name}\n\n${(await findCommand(name)?.run(given)) ?? ''}`;
+  for (const name of reported) {
+    const command = findCommand(name);
+    if (command !== undefined && 'run' in command) text += `\n## ${name}\n\n${await command.run(given)}`;
+  }
   return text;
 }
 

@@ -1,4 +1,5 @@
 import type { RequestListener, Server } from 'node:http';
+import type { Readable } from 'node:stream';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -16,6 +17,7 @@ import type { Certificates } from '../../tls/certificates.ts';
 import { createHttpsServer } from '../https-server.ts';
 import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
 import type { Authorization } from './authorization.ts';
+import { LineStream } from './line-stream.ts';
 import { JsonStream } from './listing.ts';
 import { listenLocally } from './local-socket.ts';
 import { openApi } from './openapi.ts';
@@ -170,7 +172,16 @@ function answer(reply: FastifyReply, result: unknown): FastifyReply {
   const { status, body, headers } = result instanceof Answer ? result : new Answer(200, result);
   reply.code(status).headers(headers);
   if (body === undefined) return reply.send();
+  if (body instanceof LineStream) return sendLines(reply, body.stream);
   return reply.type(json).send(body instanceof JsonStream ? body.stream : JSON.stringify(body));
+}
+
+/** Without an end of its own, so to HEAD there is none at all. */
+function sendLines(reply: FastifyReply, stream: Readable): FastifyReply {
+  reply.type(LineStream.contentType);
+  if (reply.request.method !== 'HEAD') return reply.send(stream);
+  stream.destroy();
+  return reply.send();
 }
 
 /** Who is there? Without a body, so that browsers ask for a password. */
