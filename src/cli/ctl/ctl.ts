@@ -89,6 +89,9 @@ async function runCommand(
   }
   const banner = command.banner?.(invocation) ?? '';
   const text = await command.run(invocation);
+  if (text === '' && formatter === 'json') {
+    return write(`${JSON.stringify({ result: 'ok', node: await invocation.node() })}\n`);
+  }
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
   write(hasBanner ? `${banner}\n${text}` : text);

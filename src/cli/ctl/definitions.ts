@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { usageError } from '../flags.ts';
 import { isObject, type JsonObject } from './api.ts';
 import { type Command, type Invocation, linesOf } from './command.ts';
 
@@ -50,7 +49,8 @@ function isStandard(given: Invocation): boolean {
 
 function checkFormat(given: Invocation): void {
   const format = given.flag('format') ?? 'json';
-  if (format.toLowerCase() !== 'json') throw usageError(`--format: "${format}" is not json, the only format`);
+  if (format.toLowerCase() === 'json') return;
+  throw new CommandError(`--format: "${format}" is not json, the only format`, ExitCode.Data);
 }
 
 async function read(given: Invocation): Promise<string> {

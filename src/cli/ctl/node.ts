@@ -41,7 +41,7 @@ export const nodeCommands: readonly Command[] = [
     banner: ({ timeoutSeconds }) => `Will ping the broker. Timeout: ${timeoutSeconds * 1000} ms.`,
     run: async (given) => {
       await given.node();
-      return given.ok('Ping succeeded');
+      return given.value({ message: 'Ping succeeded' }, ['Ping succeeded']);
     },
   },
   {
@@ -62,7 +62,7 @@ export const nodeCommands: readonly Command[] = [
       if (!Number.isInteger(count) || count < 1)
         throw usageError(`"${given.argument(0)}" is no number of nodes`);
       if (count > 1)
-        throw new CommandError('there is no cluster: this broker is its only node', ExitCode.Unavailable);
+        throw new CommandError('there is no cluster: this broker is its only node', ExitCode.Software);
       await waitUntilUp(given);
       return '';
     },
