@@ -80,6 +80,13 @@ describe('the local socket', () => {
 });
 
 describe('without a broker', () => {
+  it('waits for one that is still to come', async () => {
+    const data = dataDir('later');
+    const waiting = new Ctl('--data-dir', data).print('-q', 'await_startup', '-t', '30');
+    await start({ controlSocket: socketIn(data) });
+    expect(await waiting).toBe('');
+  });
+
   it.each(['missing', 'stale'])('says what to try (%s)', async (kind) => {
     const data = dataDir(`none-${kind}`);
     if (kind === 'stale') await leaveStaleSocket(socketIn(data));

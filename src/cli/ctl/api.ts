@@ -36,7 +36,11 @@ export class Api {
 
   /** The broker that is asked. @throws CommandError */
   get target(): Promise<Target> {
-    this.#target ??= this.#findTarget();
+    this.#target ??= this.#findTarget().catch((error: unknown) => {
+      // It may come up yet: somebody may wait for it.
+      this.#target = undefined;
+      throw error;
+    });
     return this.#target;
   }
 

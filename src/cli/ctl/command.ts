@@ -55,7 +55,7 @@ export class Invocation {
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
-  #node: Promise<JsonObject> | undefined;
+  #node: string | undefined;
   /** Of a list nobody sees more; undefined: all of it is wanted. */
   readonly rowsMax: number | undefined;
 
@@ -156,8 +156,8 @@ export class Invocation {
 
   /** The name of the node that answers. @throws CommandError */
   async node(): Promise<string> {
-    this.#node ??= this.api.object('/api/overview?columns=node');
-    return String((await this.#node)['node']);
+    this.#node ??= String((await this.api.object('/api/overview?columns=node'))['node']);
+    return this.#node;
   }
 
   /** Sends something to the node. @throws CommandError */
