@@ -16,9 +16,13 @@ interface Reply {
 }
 
 interface RequestOptions {
-  readonly login: Login | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly body?: JsonObject | undefined;
   readonly headers?: Headers;
   readonly signal: AbortSignal;
+  /** In place of the target's login. */
+  readonly as?: Login | undefined;
 }
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
@@ -92,25 +96,27 @@ export class Api {
     const target = await this.target;
     const start = new AbortController();
     const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
+    let response: IncomingMessage | undefined;
     try {
-      const login = { login: target.login, signal: AbortSignal.any([signal, start.signal]) };
-      const response = await this.#open(method, path, body, login, (answer) => Promise.resolve(answer));
+      const until = AbortSignal.any([signal, start.signal]);
+      response = await this.#open({ method, path, body, signal: until }, async (answer) => answer);
+      // That it was cut off shows in `complete`.
+      response.on('error', () => {});
       clearTimeout(timer);
       const status = response.statusCode ?? 0;
-      if (status >= 300) {
-        throw await this.#refusal(path, { status, text: await readText(response) }, missing);
-      }
+      if (status >= 300) throw await this.#refusal(path, { status, text: await readText(response) }, missing);
       for await (const line of createInterface({ input: response })) {
         const value = line === '' ? undefined : parsed({ status, text: line });
         if (isObject(value)) yield value;
       }
-      if (!response.complete) throw this.#lost(target);
+      if (!response.complete) throw lost(target);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof CommandError) throw error;
-      throw codeOf(error) === 'ECONNRESET' ? this.#lost(target) : this.#unreachable(error, target);
+      throw codeOf(error) === 'ECONNRESET' ? lost(target) : this.#unreachable(error, target);
     } finally {
       clearTimeout(timer);
+      response?.destroy();
     }
   }
 
@@ -161,13 +167,6 @@ export class Api {
     }
   }
 
-  #lost({ name }: Target): CommandError {
-    return new CommandError(
-      `the broker at ${name} closed the connection: is it still running?`,
-      ExitCode.Unavailable,
-    );
-  }
-
   async #request(
     method: string,
     path: string,
@@ -175,27 +174,25 @@ export class Api {
     headers: Headers = {},
     as?: Login,
   ): Promise<Reply> {
-    const login = as ?? (await this.target).login;
     const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
     try {
-      return await this.#open(method, path, body, { login, headers, signal }, async (response) => ({
+      return await this.#open({ method, path, body, headers, signal, as }, async (response) => ({
         status: response.statusCode ?? 0,
         text: await readText(response),
       }));
     } catch (error) {
+      if (error instanceof CommandError) throw error;
       throw this.#unreachable(error, await this.target);
     }
   }
 
   /** Sends what is to be sent, and hands the answer over when it begins. */
   async #open<Result>(
-    method: string,
-    path: string,
-    body: JsonObject | undefined,
-    { login, headers = {}, signal }: RequestOptions,
+    { method, path, body, headers = {}, signal, as }: RequestOptions,
     use: (response: IncomingMessage) => Promise<Result>,
   ): Promise<Result> {
-    const { socket, url } = await this.target;
+    const { socket, url, login: own } = await this.target;
+    const login = as ?? own;
     const options = {
       method,
       headers: {
@@ -255,6 +252,13 @@ function answered<Result>(
     });
     request.end(content);
   });
+}
+
+function lost({ name }: Target): CommandError {
+  return new CommandError(
+    `the broker at ${name} closed the connection: is it still running?`,
+    ExitCode.Unavailable,
+  );
 }
 
 function parsed({ text }: Reply): unknown {

@@ -5,8 +5,8 @@ import type { SpecialFlag } from './flags.ts';
 import { type Formatter, formatRows } from './format.ts';
 import type { Terminal } from './live/terminal.ts';
 
-/** What is known of a command before its code is read. */
-export interface CommandDescription {
+/** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
+export interface Command {
   /** `set_permissions <user> <configure> <write> <read>`; `[optional]`, `...` for any number. */
   readonly synopsis: string;
   readonly doc: string;
@@ -14,33 +14,23 @@ export interface CommandDescription {
   readonly details?: string;
   /** Flags besides those that every command has. */
   readonly flags?: readonly SpecialFlag[];
-}
-
-/** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
-export interface Command extends CommandDescription {
+  /** It has printed all there is to print, in JSON too. */
+  readonly isLive?: true;
   /** Takes any flag, as it does nothing with it. */
   readonly ignoresFlags?: true;
   /** What is said before it is done, if anything; not with --quiet. */
   banner?(given: Invocation): string;
-  /** What it prints; nothing, mostly. @throws CommandError */
-  run(given: Invocation): Promise<string>;
+  /** What it prints in the end; nothing, mostly. What goes on prints to the terminal meanwhile. @throws CommandError */
+  run(given: Invocation, terminal: Terminal): Promise<string>;
 }
-
-/** A command that prints while it goes on, for people or as JSON lines. */
-export interface LiveCommand extends CommandDescription {
-  /** Its code is read when it is asked for, so that other commands start quickly. */
-  readonly load: () => Promise<(given: Invocation, terminal: Terminal) => Promise<void>>;
-}
-
-export type AnyCommand = Command | LiveCommand;
 
 /** Commands that belong together in `leveretctl help`. */
 export interface Topic {
   readonly title: string;
-  readonly commands: readonly AnyCommand[];
+  readonly commands: readonly Command[];
 }
 
-export function nameOf({ synopsis }: Pick<CommandDescription, 'synopsis'>): string {
+export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
   return synopsis.split(' ', 1)[0] ?? '';
 }
 

@@ -1,5 +1,5 @@
 import { checkCommands } from './checks.ts';
-import { type AnyCommand, nameOf, type Topic } from './command.ts';
+import { type Command, nameOf, type Topic } from './command.ts';
 import { definitionCommands } from './definitions.ts';
 import { diagnosticCommands } from './diagnostics.ts';
 import { listCommands } from './lists.ts';
@@ -11,7 +11,6 @@ import { permissionCommands } from './permissions.ts';
 import { policyCommands } from './policies.ts';
 import { replicationCommands } from './replication.ts';
 import { settingCommands } from './settings.ts';
-import { shellCommands } from './shell.ts';
 import { unsupportedCommands } from './unsupported.ts';
 import { userCommands } from './users.ts';
 import { vhostCommands } from './vhosts.ts';
@@ -22,7 +21,7 @@ export const topics: readonly Topic[] = [
   { title: 'Checks', commands: checkCommands },
   { title: 'Lists', commands: listCommands },
   { title: 'Queues and connections', commands: operationCommands },
-  { title: 'Messages, and what RabbitMQ has no command for', commands: [...liveCommands, ...shellCommands] },
+  { title: 'Live tools', commands: liveCommands },
   { title: 'Users', commands: userCommands },
   { title: 'Permissions', commands: permissionCommands },
   { title: 'Virtual hosts', commands: vhostCommands },
@@ -34,7 +33,7 @@ export const topics: readonly Topic[] = [
   { title: 'Replicated queues', commands: replicationCommands },
 ];
 
-const byName: ReadonlyMap<string, AnyCommand> = new Map(
+const byName: ReadonlyMap<string, Command> = new Map(
   [...topics.flatMap(({ commands }) => commands), ...unsupportedCommands].map((command) => [
     nameOf(command),
     command,
@@ -42,6 +41,6 @@ const byName: ReadonlyMap<string, AnyCommand> = new Map(
 );
 
 /** Commands of RabbitMQ that make no sense here are found, too: they say why. */
-export function findCommand(name: string): AnyCommand | undefined {
+export function findCommand(name: string): Command | undefined {
   return byName.get(name);
 }

@@ -4,7 +4,7 @@ import { version } from '../../version.ts';
 import { ExitCode } from '../exit-code.ts';
 import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
 import { Api } from './api.ts';
-import { type AnyCommand, Invocation, nameOf } from './command.ts';
+import { type Command, Invocation, nameOf } from './command.ts';
 import { findCommand, topics } from './commands.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 import { formatters } from './format.ts';
@@ -18,7 +18,7 @@ const flags = { ...commonFlags, ...specialFlags };
 const common = new Set(Object.keys(commonFlags));
 
 /**
- * `leveretctl`: what rabbitmqctl, rabbitmq-diagnostics and rabbitmq-queues do. `write` gets what it prints.
+ * `leveretctl`: what rabbitmqctl, rabbitmq-diagnostics and rabbitmq-queues do, and more. `write` gets what it prints.
  *
  * @throws CommandError
  */
@@ -27,17 +27,19 @@ export async function ctl(
   write: (text: string) => void,
   terminal: Terminal = processTerminal(write),
 ): Promise<ExitCode> {
-  // It has the flags of leveret perf.
+  // These two have flags of their own, or none.
   if (args[0] === 'bench') return (await import('./live/bench.ts')).bench(args);
   if (args[0] === '__complete') {
     const { complete } = await import('./live/complete.ts');
     const commands = topics.flatMap((topic) => topic.commands);
     await complete(args.slice(1), { commands, flags, write });
-  } else await run(withInterval(args), write, terminal);
+  } else {
+    await administer(withInterval(args), write, terminal);
+  }
   return ExitCode.Ok;
 }
 
-async function run(
+async function administer(
   args: readonly string[],
   write: (text: string) => void,
   terminal: Terminal,
@@ -57,7 +59,7 @@ async function run(
 }
 
 /** @throws CommandError */
-function commandOf(word: string): AnyCommand {
+function commandOf(word: string): Command {
   const command = findCommand(word);
   if (command !== undefined) return command;
   const names = topics.flatMap(({ commands }) => commands.map(nameOf));
@@ -65,14 +67,14 @@ function commandOf(word: string): AnyCommand {
 }
 
 async function runCommand(
-  command: AnyCommand,
+  command: Command,
   given: GivenFlags,
   write: (text: string) => void,
   terminal: Terminal,
 ): Promise<void> {
   const own = new Set<string>(command.flags ?? []);
   for (const name of [...Object.keys(given.values), ...given.switches]) {
-    if (('ignoresFlags' in command && command.ignoresFlags) || common.has(name) || own.has(name)) continue;
+    if (command.ignoresFlags || common.has(name) || own.has(name)) continue;
     throw usageError(`${nameOf(command)} has no flag --${name}: see leveretctl help ${nameOf(command)}`);
   }
   const formatter = formatterOf(given);
@@ -82,14 +84,13 @@ async function runCommand(
   const switches = formatter === 'json' ? new Set([...given.switches, 'json']) : given.switches;
   const invocation = new Invocation(api, { ...given, switches }, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
-  if ('load' in command) return (await command.load())(invocation, terminal);
-  if (invocation.flag('watch') !== undefined) {
+  if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
     const { watch } = await import('./live/watch.ts');
     return watch(command, invocation, terminal);
   }
   const banner = command.banner?.(invocation) ?? '';
-  const text = await command.run(invocation);
-  if (text === '' && formatter === 'json') {
+  const text = await command.run(invocation, terminal);
+  if (text === '' && formatter === 'json' && !command.isLive) {
     return write(`${JSON.stringify({ result: 'ok', node: await invocation.node() })}\n`);
   }
   // Only tables for people have a banner: other formats are for programs.

@@ -13,6 +13,11 @@ export const commonFlags: Flags = {
   quiet: { doc: 'Print no banner.', alias: 'q' },
   silent: { doc: 'Print neither banner nor column names.', alias: 's' },
   'no-table-headers': { doc: 'Print no column names.' },
+  watch: {
+    doc: 'Show a list again and again; of top, how often.',
+    placeholder: '[seconds]',
+    defaultText: '2',
+  },
 };
 
 /** Flags of some commands, which name them. */
@@ -31,6 +36,7 @@ export const specialFlags = {
     placeholder: '<ms>',
     defaultText: '0',
   },
+  limit: { doc: 'So many at most.', placeholder: '<n>', defaultText: 'all' },
   online: { doc: 'Only queues that can be used: all are.' },
   offline: { doc: 'Only queues that cannot be used: there are none.' },
   local: { doc: 'Only what is on this node: everything is.' },

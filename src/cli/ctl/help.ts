@@ -1,5 +1,5 @@
 import { commandLine, withFlags } from '../flags.ts';
-import { type CommandDescription, linesOf, nameOf, type Topic } from './command.ts';
+import { type Command, linesOf, nameOf, type Topic } from './command.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 
 const nameWidth = 40;
@@ -21,7 +21,7 @@ export function overview(topics: readonly Topic[]): string {
 }
 
 /** `leveretctl help <command>` */
-export async function helpOf({ synopsis, doc, details, flags = [] }: CommandDescription): Promise<string> {
+export async function helpOf({ synopsis, doc, details, flags = [] }: Command): Promise<string> {
   const own = Object.fromEntries(flags.map((name) => [name, specialFlags[name]]));
   const argv = commandLine([], 'leveretctl')
     .usage([`leveretctl ${synopsis} [flags]`, doc, details ?? ''].join('\n\n').trimEnd())

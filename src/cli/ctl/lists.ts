@@ -184,7 +184,7 @@ export const listCommands: readonly Command[] = listings.map((listing) => ({
   synopsis: `${listing.verb} [column] ...`,
   doc: listing.doc,
   details: `Columns: ${columnsOf(listing).join(', ')}`,
-  flags: ['watch', ...(listing.flags ?? [])],
+  ...(listing.flags !== undefined && { flags: listing.flags }),
   banner: listing.banner,
   run: (given) => list(given, listing),
 }));

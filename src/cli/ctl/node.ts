@@ -2,6 +2,7 @@ import { objectOf } from './api.ts';
 import { alarmLines, alarmsOf } from './checks.ts';
 import type { Command, Invocation } from './command.ts';
 import { lifecycleCommands } from './lifecycle.ts';
+import type { Terminal } from './live/terminal.ts';
 import { listenerLine, listenersOf, memoryOf, nodePath } from './node-views.ts';
 
 /** What the broker is, and its life. */
@@ -139,13 +140,13 @@ const reported = [
 ];
 
 /** The output of other commands, one behind the other. No messages and no passwords. */
-async function report(given: Invocation): Promise<string> {
+async function report(given: Invocation, terminal: Terminal): Promise<string> {
   const { findCommand } = await import('./commands.ts');
   const { versions, platform } = await given.api.object(await nodePath(given, '/process'));
   let text = `Node.js and libraries: ${JSON.stringify(versions)} on ${platform}\n`;
   for (const name of reported) {
     const command = findCommand(name);
-    if (command !== undefined && 'run' in command) text += `\n## ${name}\n\n${await command.run(given)}`;
+    if (command !== undefined) text += `\n## ${name}\n\n${await command.run(given, terminal)}`;
   }
   return text;
 }

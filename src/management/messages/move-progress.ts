@@ -12,7 +12,9 @@ type Line = MoveProgress & { readonly done: boolean };
 export class MoveLines extends Readable {
   readonly #abort = new AbortController();
   readonly #view: (line: Line) => object;
-  #toldAt = 0;
+  /** How far it is; told when it is time for the next line. */
+  #news: MoveProgress | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(view: (line: Line) => object) {
     super();
@@ -51,18 +53,29 @@ export class MoveLines extends Readable {
   override _read(): void {}
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    clearTimeout(this.#timer);
     this.#abort.abort();
     callback(error);
   }
 
+  /** At once, unless there was a line just now. */
   #tell(progress: MoveProgress): void {
-    const now = performance.now();
-    if (now - this.#toldAt < intervalMs || this.readableLength > this.readableHighWaterMark) return;
-    this.#toldAt = now;
-    this.#line(this.#view({ ...progress, done: false }));
+    this.#news = progress;
+    if (this.#timer === undefined) this.#tellNews();
+  }
+
+  #tellNews(): void {
+    this.#timer = undefined;
+    const news = this.#news;
+    this.#news = undefined;
+    if (news === undefined || this.destroyed) return;
+    if (this.readableLength < this.readableHighWaterMark) this.#line(this.#view({ ...news, done: false }));
+    this.#timer = setTimeout(() => this.#tellNews(), intervalMs);
   }
 
   #end(last: object): void {
+    this.#news = undefined;
+    clearTimeout(this.#timer);
     this.#line(last);
     if (!this.destroyed) this.push(null);
   }

@@ -3,7 +3,7 @@ import { commandLine, type Flags, type GivenFlags, givenFlags, withFlags } from 
 import { perfFlags } from '../../perf/options.ts';
 import { runPerf } from '../../perf/perf.ts';
 import { Api, isObject } from '../api.ts';
-import { findTarget, type Target, targetFlags } from '../target.ts';
+import { findTarget, targetFlags } from '../target.ts';
 
 const timeoutSeconds = 10;
 
@@ -40,7 +40,7 @@ export async function bench(args: readonly string[]): Promise<ExitCode> {
 }
 
 async function measure(given: GivenFlags): Promise<ExitCode> {
-  const uri = given.values['uri'] ?? (await uriOf(given, await findTarget(given)));
+  const uri = given.values['uri'] ?? (await uriOf(given));
   const isTold = Object.keys(perfFlags).some(
     (name) =>
       name !== 'uri' && name !== 'json' && (given.values[name] !== undefined || given.switches.has(name)),
@@ -56,8 +56,9 @@ async function measure(given: GivenFlags): Promise<ExitCode> {
 }
 
 /** Where the broker says that it listens for AMQP. @throws CommandError */
-async function uriOf({ values }: GivenFlags, target: Target): Promise<string> {
-  const { listeners } = await new Api(async () => target, timeoutSeconds).object('/api/overview');
+async function uriOf(given: GivenFlags): Promise<string> {
+  const api = new Api(() => findTarget(given), timeoutSeconds);
+  const [target, { listeners }] = await Promise.all([api.target, api.object('/api/overview')]);
   const all = Array.isArray(listeners) ? listeners.filter(isObject) : [];
   const listener =
     all.find(({ protocol }) => protocol === 'amqp') ?? all.find(({ protocol }) => protocol === 'amqps');
@@ -70,7 +71,7 @@ async function uriOf({ values }: GivenFlags, target: Target): Promise<string> {
   const host = target.socket === undefined ? target.url.hostname : hostOf(String(listener['ip_address']));
   const { user, password } = target.login ?? { user: 'guest', password: 'guest' };
   const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-  const vhost = encodeURIComponent(values['vhost'] ?? '/');
+  const vhost = encodeURIComponent(given.values['vhost'] ?? '/');
   const scheme = listener['protocol'] === 'amqps' ? 'amqps' : 'amqp';
   return `${scheme}://${login}@${host}:${listener['port']}/${vhost}`;
 }

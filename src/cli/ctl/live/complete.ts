@@ -1,6 +1,7 @@
 import type { Flags, GivenFlags } from '../../flags.ts';
 import { Api, isObject } from '../api.ts';
-import type { CommandDescription } from '../command.ts';
+import { type Command, nameOf } from '../command.ts';
+import { commonFlags } from '../flags.ts';
 import { formatters } from '../format.ts';
 import { findTarget } from '../target.ts';
 import { queryOf } from './options.ts';
@@ -11,8 +12,10 @@ const timeoutSeconds = 1;
 /** More names help nobody. */
 const namesMax = 200;
 
+type VocabularyCommand = Pick<Command, 'synopsis' | 'doc' | 'details' | 'flags'>;
+
 interface Vocabulary {
-  readonly commands: readonly CommandDescription[];
+  readonly commands: readonly VocabularyCommand[];
   readonly flags: Flags;
   readonly write: (text: string) => void;
 }
@@ -37,14 +40,36 @@ async function candidates(
 ): Promise<readonly Candidate[]> {
   const { given, flag: open } = read(before, flags);
   if (open !== undefined) return valuesOf(open, given, last, flags);
-  if (last.startsWith('-')) {
-    return Object.entries(flags).map(([name, { doc }]) => [`--${name}`, doc]);
+  const [, name, value] = /^--([\w-]+)=(.*)$/.exec(last) ?? [];
+  if (name !== undefined && value !== undefined) {
+    const values = await valuesOf(name, given, value, flags);
+    return values.map(([word, meaning]) => [`--${name}=${word}`, meaning]);
   }
   const [verb, ...done] = given.words;
-  if (verb === undefined) return commands.map(({ synopsis, doc }) => [synopsis.split(' ')[0] ?? '', doc]);
-  const [, ...expected] =
-    commands.find(({ synopsis }) => synopsis.split(' ')[0] === verb)?.synopsis.split(' ') ?? [];
-  return namesFor(expected[done.length]?.replace(/[<>[\]]/g, '') ?? '', given, last);
+  const command = commands.find((each) => nameOf(each) === verb);
+  if (last.startsWith('-')) {
+    const all = new Set<string>([...Object.keys(commonFlags), ...(command?.flags ?? [])]);
+    const known = Object.entries(flags).filter(([each]) => command === undefined || all.has(each));
+    return known.map(([each, { doc }]) => [`--${each}`, doc]);
+  }
+  if (verb === undefined) return commands.map((each) => [nameOf(each), each.doc]);
+  const expected = argumentAt(command?.synopsis ?? '', done.length);
+  return expected === 'column' ? columnsOf(command) : namesFor(expected, given, last);
+}
+
+/** What an argument stands for: `queue` of `peek <queue>`. What may be repeated stands for all that follow. */
+function argumentAt(synopsis: string, index: number): string {
+  const [, ...all] = synopsis.split(' ');
+  const isRepeated = all.at(-1) === '...';
+  const names = isRepeated ? all.slice(0, -1) : all;
+  const name = names[index] ?? (isRepeated ? names.at(-1) : undefined) ?? '';
+  return name.replace(/[<>[\]]/g, '');
+}
+
+/** Lists say in their help which columns they have. */
+function columnsOf(command: VocabularyCommand | undefined): readonly Candidate[] {
+  const [, list = ''] = /^Columns: (.*)$/m.exec(command?.details ?? '') ?? [];
+  return list.split(', ').map((name) => [name, '']);
 }
 
 /** The words so far; `flag` is one that waits for its value. */
@@ -126,5 +151,6 @@ async function named(given: GivenFlags, path: string, last: string): Promise<rea
   const answer = await api.get(path + queryOf(query));
   const items = isObject(answer) ? answer['items'] : answer;
   const rows = Array.isArray(items) ? items.filter(isObject) : [];
-  return rows.map(({ name }) => String(name)).flatMap((name) => (name === '' ? [] : [[name, '']]));
+  const names = rows.map(({ name }) => String(name));
+  return names.flatMap((name) => (name === '' || /\p{Cc}/u.test(name) ? [] : [[name, '']]));
 }

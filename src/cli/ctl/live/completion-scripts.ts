@@ -5,18 +5,18 @@ import { usageError } from '../../flags.ts';
 const scripts = {
   bash: `# leveretctl completion bash > /etc/bash_completion.d/leveretctl
 _leveretctl() {
-  local line words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
-  # With ":" and "=" among the word breaks, bash hands over the parts of names.
-  if declare -F _get_comp_words_by_ref >/dev/null; then
-    local cur words_ cword_
-    _get_comp_words_by_ref -n := -c cur -w words_ -i cword_
-    words=("\${words_[@]:1:cword_}")
-  fi
+  local line=\${COMP_LINE:0:COMP_POINT} candidate cut=
+  local -a words
+  read -a words <<< "$line"
+  [[ $line == *[!\\\\][[:space:]] ]] && words+=('')
+  # Bash replaces what follows the last of these only.
+  local last=\${words[-1]}
+  [[ $last == *[:=]* ]] && cut=\${last%"\${last##*[:=]}"}
   COMPREPLY=()
-  while IFS= read -r line; do
-    COMPREPLY+=("$(printf %q "\${line%%$'\\t'*}")")
-  done < <("\${COMP_WORDS[0]}" __complete "\${words[@]}" 2>/dev/null)
-  if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "\${words[-1]}"; fi
+  while IFS= read -r candidate; do
+    candidate=\${candidate%%$'\\t'*}
+    COMPREPLY+=("$(printf %q "\${candidate#"$cut"}")")
+  done < <("\${words[0]}" __complete "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _leveretctl leveretctl
 `,
@@ -26,7 +26,9 @@ _leveretctl() {
   local -a candidates
   local line
   while IFS= read -r line; do
-    candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}\${line:+:}\${line#*$'\\t'}")
+    local word=\${\${line%%$'\\t'*}//:/\\\\:}
+    [[ $line == *$'\\t'* ]] && word+=":\${line#*$'\\t'}"
+    candidates+=("$word")
   done < <("\${words[1]}" __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( $#candidates )) && _describe leveretctl candidates
 }
@@ -44,10 +46,10 @@ complete -c leveretctl -f -a '(__leveretctl_complete)'
 const shells = ['bash', 'zsh', 'fish'] as const;
 
 /** The script for a shell. @throws CommandError when there is none */
-export function completionScript(words: readonly string[]): string {
-  const [word = '', ...others] = words;
-  const shell = shells.find((name) => name === word);
-  if (shell !== undefined && others.length === 0) return scripts[shell];
-  const meant = word === '' ? '' : suggestion(word, shells);
-  throw usageError(`say which shell: leveretctl completion ${shells.join('|')}${meant}`);
+export function completionScript(name: string): string {
+  const shell = shells.find((each) => each === name);
+  if (shell !== undefined) return scripts[shell];
+  throw usageError(
+    `there is no script for "${name}" but for ${shells.join(', ')}${suggestion(name, shells)}`,
+  );
 }

@@ -4,7 +4,7 @@ import { usageError } from '../../flags.ts';
 import type { Invocation } from '../command.ts';
 import { counted, duration } from './figures.ts';
 import { ShownMessage } from './message.ts';
-import { flagValue, numberFlag, queryOf } from './options.ts';
+import { flagValue, isJson, numberFlag, queryOf } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 const countDefault = 20;
@@ -25,13 +25,13 @@ export async function listDelayed(given: Invocation, terminal: Terminal): Promis
     const messages = await given.api.list(`${path}${queryOf(query)}`, missing);
     for (const message of messages) {
       shown++;
-      terminal.write(given.has('json') ? `${JSON.stringify(message)}\n` : textOf(message));
+      terminal.write(isJson(given) ? `${JSON.stringify(message)}\n` : textOf(message));
     }
     const last = messages.at(-1)?.['id'];
     if (last !== undefined) after = String(last);
     if (messages.length === 0 || shown >= count) break;
   }
-  if (given.has('json') || given.has('quiet')) return;
+  if (isJson(given) || !given.isTalkative) return;
   const more = shown < count ? 'there are no more' : `the next ones: --from ${after}`;
   terminal.note(`${counted(shown, 'message')} shown; ${more}\n`);
 }
@@ -52,7 +52,7 @@ export async function cancelDelayed(given: Invocation, terminal: Terminal): Prom
     ExitCode.Unavailable,
   );
   await given.api.delete(`${path}/${given.path(0)}`, gone);
-  if (!given.has('quiet')) terminal.write(`Message ${id} is cancelled\n`);
+  if (given.isTalkative) terminal.write(`Message ${id} is cancelled\n`);
 }
 
 function place(given: Invocation): { path: string; name: string; missing: CommandError } {

@@ -3,7 +3,7 @@ import { usageError } from '../../flags.ts';
 import type { JsonObject } from '../api.ts';
 import type { Invocation } from '../command.ts';
 import { count, counted } from './figures.ts';
-import { messageFilter, numberFlag } from './options.ts';
+import { isJson, messageFilter, numberFlag } from './options.ts';
 import { noSuchQueue } from './peek.ts';
 import { Progress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
@@ -48,7 +48,7 @@ async function carryOut(given: Invocation, terminal: Terminal, { action, body, w
   };
   const path = `/api/queues/${given.vhostPath}/${given.path(0)}/${action}`;
   const signal = terminal.interruption();
-  const progress = await Progress.start(terminal, isRehearsal ? 'looking' : 'moving', given.has('quiet'));
+  const progress = await Progress.start(terminal, isRehearsal ? 'looking' : 'moving', !given.isTalkative);
   // With a filter nobody knows how many of those there are will go.
   const isLimited = limit !== undefined && Object.keys(filter).length === 0;
   let last: JsonObject = {};
@@ -80,7 +80,7 @@ function report(
     number(last, 'unroutable'),
   ];
   const isDone = last['done'] === true;
-  if (given.has('json')) terminal.write(`${JSON.stringify({ ...last, done: isDone })}\n`);
+  if (isJson(given)) terminal.write(`${JSON.stringify({ ...last, done: isDone })}\n`);
   const rest = [
     ...(passedOver > 0 ? [`${count(passedOver)} passed over`] : []),
     ...(unroutable > 0 ? [`${count(unroutable)} stay, there is no queue for them`] : []),
@@ -94,7 +94,7 @@ function report(
     const about = isRehearsal ? text : `about ${text}`;
     throw new CommandError(`stopped: ${about}`, ExitCode.Interrupted);
   }
-  if (!given.has('json')) terminal.write(`${text}\n`);
+  if (!isJson(given)) terminal.write(`${text}\n`);
   if (last['refused'] === true) {
     throw new CommandError(
       `a full queue (x-max-length with reject-publish) took no more: ${count(moved)} moved, the rest stays`,

@@ -17,19 +17,18 @@ export const liveFlags = {
     doc: 'Messages that are in their queue for longer, such as 30s, 5m, 2h, 7d.',
     placeholder: '<time>',
   },
-  limit: {
-    doc: 'Move so many messages, or close so many connections, at most.',
-    placeholder: '<n>',
-    defaultText: 'all',
-  },
   rate: { doc: 'Move so many messages a second at most.', placeholder: '<n>', defaultText: 'as it goes' },
   'dry-run': { doc: 'Only tell what would be moved.' },
   'to-exchange': { doc: 'Move to an exchange, which routes the messages.', placeholder: '<name>' },
   queue: { doc: 'Where delayed messages wait.', placeholder: '<name>' },
   sort: { doc: 'Column that top sorts by.', placeholder: '<column>' },
   filter: { doc: 'Text in the names that top shows.', placeholder: '<text>' },
-  watch: { doc: 'Show a list again and again.', placeholder: '<seconds>', defaultText: '2' },
 } as const satisfies Flags;
+
+/** Results are for programs: one JSON object a line. */
+export function isJson({ formatter }: Invocation): boolean {
+  return formatter === 'json';
+}
 
 const intervalDefault = '2';
 

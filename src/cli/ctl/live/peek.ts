@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../api.ts';
 import type { Invocation } from '../command.ts';
 import { counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
-import { flagValue, messageFilter, numberFlag, queryOf } from './options.ts';
+import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 const countDefault = 20;
@@ -16,7 +16,6 @@ const truncateMax = 128 * 2 ** 20;
 export async function peek(given: Invocation, terminal: Terminal): Promise<void> {
   const count = numberFlag(given, 'count') ?? countDefault;
   const truncate = flagValue(given, 'truncate', integer(0, truncateMax, 'bytes')) ?? truncateDefault;
-  const isJson = given.has('json');
   const filter = messageFilter(given);
   const interruption = terminal.interruption();
   let from = given.flag('from');
@@ -30,17 +29,19 @@ export async function peek(given: Invocation, terminal: Terminal): Promise<void>
     });
     for (const view of page.messages) {
       shown++;
-      const lines = isJson ? [JSON.stringify(view)] : [...new ShownMessage(view).lines(`#${shown}`), ''];
+      const lines = isJson(given)
+        ? [JSON.stringify(view)]
+        : [...new ShownMessage(view).lines(`#${shown}`), ''];
       terminal.write(lines.map((line) => `${line}\n`).join(''));
     }
     from = page.next;
     // With a filter pages may be empty, and the end is far away.
   } while (shown < count && from !== undefined && !interruption.aborted);
-  if (isJson) {
+  if (isJson(given)) {
     if (from !== undefined) terminal.write(`${JSON.stringify({ next: from })}\n`);
     return;
   }
-  if (given.has('quiet')) return;
+  if (!given.isTalkative) return;
   const more = from === undefined ? 'there are no more' : `the next ones: --from ${from}`;
   terminal.note(`${counted(shown, 'message')} shown; ${more}\n`);
 }

@@ -5,7 +5,7 @@ import type { JsonObject } from '../api.ts';
 import type { Invocation } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
-import { flagValue, messageFilter, numberFlag, queryOf } from './options.ts';
+import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
 import { noSuchQueue } from './peek.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -23,10 +23,10 @@ export async function tail(given: Invocation, terminal: Terminal): Promise<void>
   let shown = 0;
   let missed = 0;
   const options = { missing, signal: interruption };
-  const isTold = !given.has('json') && !given.has('quiet');
+  const isTold = !isJson(given) && given.isTalkative;
   if (isTold) terminal.note(`Following ${name} in vhost '${given.vhost}', Ctrl-C ends it ...\n`);
   for await (const line of given.api.lines('GET', path + queryOf({ ...filter, truncate }), options)) {
-    if (given.has('json')) {
+    if (isJson(given)) {
       terminal.write(`${JSON.stringify(line)}\n`);
     } else if (typeof line['missed'] === 'number') {
       missed += line['missed'];

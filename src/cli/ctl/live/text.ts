@@ -25,6 +25,7 @@ function escaped(character: string): string {
 
 /** At most so many columns of a terminal; what does not fit is replaced by an ellipsis. */
 export function clipped(text: string, width: number): string {
+  if (!Number.isFinite(width)) return text;
   // Most texts are short and plain.
   if (text.length <= width && /^[\x20-\x7e]*$/.test(text)) return text;
   if (stringWidth(text) <= width) return text;

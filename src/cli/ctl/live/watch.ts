@@ -1,5 +1,5 @@
 import { usageError } from '../../flags.ts';
-import type { Command, Invocation } from '../command.ts';
+import { type Command, type Invocation, nameOf } from '../command.ts';
 import { timeOfDay } from './figures.ts';
 import { intervalOf } from './options.ts';
 import { Screen } from './screen.ts';
@@ -12,22 +12,24 @@ const gap = 2;
 
 /** A list again and again, on a screen as much of it as fits. @throws CommandError when it cannot be had */
 export async function watch(command: Command, given: Invocation, terminal: Terminal): Promise<void> {
-  const [verb = ''] = command.synopsis.split(' ');
-  if (!verb.startsWith('list_')) throw usageError(`--watch: ${verb} is no list`);
+  const verb = nameOf(command);
+  if (!verb.startsWith('list_') || verb === 'list_delayed_messages')
+    throw usageError(`--watch: ${verb} is no list`);
   const intervalMs = intervalOf(given);
   const interruption = terminal.interruption();
   if (!terminal.isScreen) {
     for (let isFirst = true; !interruption.aborted; isFirst = false) {
-      terminal.write(`${isFirst ? '' : '\n'}${await command.run(given)}`);
+      terminal.write(`${isFirst ? '' : '\n'}${await command.run(given, terminal)}`);
       await pause(intervalMs, interruption);
     }
     return;
   }
   let shown = '';
-  const draw = () => screen?.draw(watchLines(shown, title(verb, intervalMs), terminal));
+  let problem: string | undefined;
+  const draw = () => screen.draw(watchLines(shown, problem ?? title(verb, intervalMs), terminal));
   const quit = new AbortController();
   const over = AbortSignal.any([interruption, quit.signal]);
-  const look = async () => command.run(given.withRows(Math.max(1, terminal.rows - headLines)));
+  const look = async () => command.run(given.withRows(Math.max(1, terminal.rows - headLines)), terminal);
   shown = await look();
   const screen = new Screen(
     ({ name, ctrl }) => {
@@ -39,7 +41,12 @@ export async function watch(command: Command, given: Invocation, terminal: Termi
     while (!over.aborted) {
       draw();
       await pause(intervalMs, over);
-      if (!over.aborted) shown = await look();
+      if (over.aborted) break;
+      // The broker may come back.
+      [shown, problem] = await look().then(
+        (text): [string, undefined] => [text, undefined],
+        (error: unknown): [string, string] => [shown, error instanceof Error ? error.message : String(error)],
+      );
     }
   } finally {
     screen.close();

@@ -1,6 +1,6 @@
 import { usageError } from '../../../flags.ts';
 import type { Invocation } from '../../command.ts';
-import { intervalOf } from '../options.ts';
+import { intervalOf, isJson } from '../options.ts';
 import { Screen } from '../screen.ts';
 import type { Terminal } from '../terminal.ts';
 import { pageSize, renderTop, type Snapshot } from './render.ts';
@@ -14,7 +14,7 @@ const printedRows = 50;
 /** `top [queues|connections|channels]`: live on a screen, else one look. @throws CommandError */
 export async function top(given: Invocation, terminal: Terminal): Promise<void> {
   const state = stateOf(given);
-  if (given.has('json')) {
+  if (isJson(given)) {
     const { rows } = await look(given, state, printedRows);
     terminal.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   } else if (terminal.isScreen && process.stdin.isTTY) {
