@@ -91,7 +91,7 @@ async function runCommand(
   const banner = command.banner?.(invocation) ?? '';
   const text = await command.run(invocation, terminal);
   if (text === '' && formatter === 'json' && !command.isLive) {
-    return write(`${JSON.stringify({ result: 'ok', node: await invocation.node() })}\n`);
+    return write(`${JSON.stringify({ node: await invocation.node(), result: 'ok' })}\n`);
   }
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
