@@ -79,6 +79,25 @@ describe('the local socket', () => {
   });
 });
 
+describe('which broker is meant', () => {
+  it.each([
+    [['--url', 'http://127.0.0.1:1', '--data-dir', '/x'], ExitCode.Usage, 'say one of them'],
+    [['--url', 'localhost'], ExitCode.Usage, 'is not a URL such as http://127.0.0.1:15672'],
+    [
+      ['-n', 'rabbit@localhost', '--config', '/nonexistent.conf'],
+      undefined,
+      'cannot read the configuration file',
+    ],
+    [['-n', 'rabbit@host.invalid'], ExitCode.Unavailable, 'the broker at http://host.invalid:15672'],
+  ])('%j', async (flags, exitCode, text) => {
+    const asked = new Ctl(...flags).print('list_users');
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining(text),
+      ...(exitCode !== undefined && { exitCode }),
+    });
+  });
+});
+
 describe('without a broker', () => {
   it('waits for one that is still to come', async () => {
     const data = dataDir('later');
