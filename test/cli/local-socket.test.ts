@@ -88,7 +88,7 @@ describe('which broker is meant', () => {
       undefined,
       'cannot read the configuration file',
     ],
-    [['-n', 'rabbit@host.invalid'], ExitCode.Unavailable, 'the broker at http://host.invalid:15672'],
+    [['-n', 'rabbit@no host'], ExitCode.Usage, '"http://no host:15672" is not a URL'],
   ])('%j', async (flags, exitCode, text) => {
     const asked = new Ctl(...flags).print('list_users');
     await expect(asked).rejects.toMatchObject({
