@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,9 +19,7 @@ interface Ended {
   readonly stdout: string;
 }
 
-const recorded: Record<string, Ended> = existsSync(recordedFile)
-  ? JSON.parse(readFileSync(recordedFile, 'utf8'))
-  : {};
+const recorded: Record<string, Ended> = isRecording ? {} : JSON.parse(readFileSync(recordedFile, 'utf8'));
 
 describe.skipIf(!controllable)('command lines', () => {
   let directory: string;

@@ -1,7 +1,13 @@
 #!/usr/bin/env node
-import { ctl } from './ctl/ctl.ts';
-import { ExitCode } from './exit-code.ts';
-import { runCommand } from './run-command.ts';
+// Everybody on the machine can list the arguments of a process, and a password may be one of them: a title takes their
+// place, before the rest of the program is loaded.
+process.title = 'leveretctl';
+
+const [{ ctl }, { ExitCode }, { runCommand }] = await Promise.all([
+  import('./ctl/ctl.ts'),
+  import('./exit-code.ts'),
+  import('./run-command.ts'),
+]);
 
 // Whoever reads has had enough: `leveretctl tail orders | head -1`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,3 +18,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 await runCommand('leveretctl', async (setExitCode) => {
   setExitCode(await ctl(process.argv.slice(2), (text) => process.stdout.write(text)));
 });
+
+export {};

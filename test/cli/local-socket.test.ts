@@ -79,7 +79,33 @@ describe('the local socket', () => {
   });
 });
 
+describe('which broker is meant', () => {
+  it.each([
+    [['--url', 'http://127.0.0.1:1', '--data-dir', '/x'], ExitCode.Usage, 'say one of them'],
+    [['--url', 'localhost'], ExitCode.Usage, 'is not a URL such as http://127.0.0.1:15672'],
+    [
+      ['-n', 'rabbit@localhost', '--config', '/nonexistent.conf'],
+      undefined,
+      'cannot read the configuration file',
+    ],
+    [['-n', 'rabbit@no host'], ExitCode.Usage, '"http://no host:15672" is not a URL'],
+  ])('%j', async (flags, exitCode, text) => {
+    const asked = new Ctl(...flags).print('list_users');
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining(text),
+      ...(exitCode !== undefined && { exitCode }),
+    });
+  });
+});
+
 describe('without a broker', () => {
+  it('waits for one that is still to come', async () => {
+    const data = dataDir('later');
+    const waiting = new Ctl('--data-dir', data).print('-q', 'await_startup', '-t', '30');
+    await start({ controlSocket: socketIn(data) });
+    expect(await waiting).toBe('');
+  });
+
   it.each(['missing', 'stale'])('says what to try (%s)', async (kind) => {
     const data = dataDir(`none-${kind}`);
     if (kind === 'stale') await leaveStaleSocket(socketIn(data));

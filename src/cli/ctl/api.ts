@@ -40,7 +40,11 @@ export class Api {
 
   /** The broker that is asked. @throws CommandError */
   get target(): Promise<Target> {
-    this.#target ??= this.#findTarget();
+    this.#target ??= this.#findTarget().catch((error: unknown) => {
+      // It may come up yet: somebody may wait for it.
+      this.#target = undefined;
+      throw error;
+    });
     return this.#target;
   }
 
@@ -291,6 +295,16 @@ function refusalOf(reply: Reply): { reason: unknown; text: string } {
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What an answer has under a name, where that has to be an object. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** The same for a list of objects. */
+export function objectsOf(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
 function codeOf(error: unknown): string {

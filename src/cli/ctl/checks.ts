@@ -1,6 +1,6 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import type { JsonObject } from './api.ts';
+import { type JsonObject, objectsOf } from './api.ts';
 import type { Command, Invocation } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 import { isUp } from './wait.ts';
@@ -153,8 +153,8 @@ export const checkCommands: readonly Command[] = [
 ];
 
 function alarmsReported(_given: Invocation, { alarms }: JsonObject): string {
-  const all = Array.isArray(alarms) ? alarms : [];
-  return `The broker reported alarms: ${all.map(({ resource }: JsonObject) => resource).join(', ')}`;
+  const resources = objectsOf(alarms).map(({ resource }) => resource);
+  return `The broker reported alarms: ${resources.join(', ')}`;
 }
 
 /** Resource alarms of a node, `memory` and `disk`. */
@@ -172,7 +172,7 @@ async function checkConnectivity(given: Invocation): Promise<string> {
   const { socket, url } = await given.api.target;
   const { listeners } = await given.api.object('/api/overview?columns=listeners');
   const ports: number[] = [];
-  for (const { ip_address: address, port } of Array.isArray(listeners) ? listeners : []) {
+  for (const { ip_address: address, port } of objectsOf(listeners)) {
     const isAny = address === '::' || address === '0.0.0.0';
     const near = isAny ? '127.0.0.1' : String(address);
     const host = given.flag('address') ?? (socket === undefined ? url.hostname : near);

@@ -14,6 +14,8 @@ export interface Command {
   readonly details?: string;
   /** Flags besides those that every command has. */
   readonly flags?: readonly SpecialFlag[];
+  /** It has printed all there is to print, in JSON too. */
+  readonly isLive?: true;
   /** Takes any flag, as it does nothing with it. */
   readonly ignoresFlags?: true;
   /** What is said before it is done, if anything; not with --quiet. */
@@ -43,6 +45,7 @@ export class Invocation {
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
+  #node: string | undefined;
   /** Of a list nobody sees more; undefined: all of it is wanted. */
   readonly rowsMax: number | undefined;
 
@@ -143,8 +146,8 @@ export class Invocation {
 
   /** The name of the node that answers. @throws CommandError */
   async node(): Promise<string> {
-    const { node } = await this.api.object('/api/overview?columns=node');
-    return String(node);
+    this.#node ??= String((await this.api.object('/api/overview?columns=node'))['node']);
+    return this.#node;
   }
 
   /** Sends something to the node. @throws CommandError */

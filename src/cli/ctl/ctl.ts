@@ -80,7 +80,9 @@ async function runCommand(
   const formatter = formatterOf(given);
   const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
   const api = new Api(() => findTarget(given), timeoutOf(given));
-  const invocation = new Invocation(api, given, formatter, areColumnsNamed);
+  // Both ways of asking for it are one.
+  const switches = formatter === 'json' ? new Set([...given.switches, 'json']) : given.switches;
+  const invocation = new Invocation(api, { ...given, switches }, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
   if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
     const { watch } = await import('./live/watch.ts');
@@ -88,6 +90,9 @@ async function runCommand(
   }
   const banner = command.banner?.(invocation) ?? '';
   const text = await command.run(invocation, terminal);
+  if (text === '' && formatter === 'json' && !command.isLive) {
+    return write(`${JSON.stringify({ node: await invocation.node(), result: 'ok' })}\n`);
+  }
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
   write(hasBanner ? `${banner}\n${text}` : text);

@@ -1,8 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { usageError } from '../flags.ts';
-import { isObject, type JsonObject } from './api.ts';
+import { isObject, type JsonObject, objectOf, objectsOf } from './api.ts';
 import { type Command, type Invocation, linesOf } from './command.ts';
 
 /** Everything but messages, in RabbitMQ's format. */
@@ -32,9 +31,9 @@ export const definitionCommands: readonly Command[] = [
     run: async (given) => {
       checkFormat(given);
       const report = await given.api.post('/api/definitions', parsed(await read(given)));
-      const skipped = isObject(report) && Array.isArray(report['skipped']) ? report['skipped'] : [];
+      const skipped = objectsOf(objectOf(report)['skipped']);
       const lines = skipped.map(
-        ({ kind, name, vhost, reason }: JsonObject) =>
+        ({ kind, name, vhost, reason }) =>
           `left out: ${kind} "${name}"${vhost === undefined ? '' : ` in vhost "${vhost}"`}: ${reason}`,
       );
       if (given.formatter === 'json') return given.value({ result: 'ok', skipped }, []);
@@ -50,7 +49,8 @@ function isStandard(given: Invocation): boolean {
 
 function checkFormat(given: Invocation): void {
   const format = given.flag('format') ?? 'json';
-  if (format.toLowerCase() !== 'json') throw usageError(`--format: "${format}" is not json, the only format`);
+  if (format.toLowerCase() === 'json') return;
+  throw new CommandError(`--format: "${format}" is not json, the only format`, ExitCode.Data);
 }
 
 async function read(given: Invocation): Promise<string> {

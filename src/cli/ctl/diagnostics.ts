@@ -1,10 +1,10 @@
 import { version } from '../../version.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import { isObject, type JsonObject } from './api.ts';
+import { type JsonObject, objectOf, objectsOf } from './api.ts';
 import { alarmLines, alarmsOf } from './checks.ts';
 import { type Command, type Invocation, linesOf } from './command.ts';
-import { listenerLine, listenersOf, memoryOf } from './node.ts';
+import { listenerLine, listenersOf, memoryOf, nodePath } from './node-views.ts';
 
 /** Units of memory_breakdown, as rabbitmq-diagnostics has them. */
 const units: Readonly<Record<string, readonly [name: string, bytes: number]>> = {
@@ -74,7 +74,7 @@ export const diagnosticCommands: readonly Command[] = [
     doc: 'Show the version of Node.js, which takes the place of Erlang',
     banner: () => 'Asking the broker for its runtime ...',
     run: async (given) => {
-      const { node } = Object((await processObject(given))['versions']);
+      const { node } = objectOf((await processObject(given))['versions']);
       return given.value({ result: 'ok', value: `Node.js ${node}` }, [`Node.js ${node}`]);
     },
   },
@@ -84,7 +84,7 @@ export const diagnosticCommands: readonly Command[] = [
     banner: () => 'Listing variables of the environment of the broker ...',
     run: async (given) => {
       const { environment } = await processObject(given);
-      const entries = Object.entries(Object(environment));
+      const entries = Object.entries(objectOf(environment));
       return given.value(
         environment,
         entries.map(([name, value]) => `${name}=${value}`),
@@ -118,8 +118,12 @@ export const diagnosticCommands: readonly Command[] = [
     banner: () => 'Certificates of the broker ...',
     run: async (given) => {
       const { body } = await given.api.check('/api/health/checks/certificate-expiration/9999/years');
-      const rows = Array.isArray(body['expired']) ? body['expired'].filter(isObject) : [];
-      return given.table(rows, ['protocol', 'interface', 'port', 'certfile_expires_on']);
+      return given.table(objectsOf(body['expired']), [
+        'protocol',
+        'interface',
+        'port',
+        'certfile_expires_on',
+      ]);
     },
   },
   {
@@ -216,7 +220,7 @@ export const diagnosticCommands: readonly Command[] = [
 ];
 
 async function nodeObject(given: Invocation, path = ''): Promise<JsonObject> {
-  return given.api.object(`/api/nodes/${encodeURIComponent(await given.node())}${path}`);
+  return given.api.object(await nodePath(given, path));
 }
 
 function processObject(given: Invocation): Promise<JsonObject> {

@@ -1,6 +1,6 @@
 import { suggestion } from '../../config/nearest.ts';
 import { usageError } from '../flags.ts';
-import { isObject, type JsonObject } from './api.ts';
+import { isObject, type JsonObject, objectsOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 
@@ -231,7 +231,7 @@ async function rowsOf(given: Invocation, path: string): Promise<readonly JsonObj
   if (rowsMax === undefined) return given.api.list(path, missing);
   const answer = await given.api.get(`${path}&page=1&page_size=${Math.min(rowsMax, pageMax)}`, missing);
   const rows = isObject(answer) ? answer['items'] : answer;
-  return Array.isArray(rows) ? rows.filter(isObject) : [];
+  return objectsOf(rows);
 }
 
 /** The columns of a row under rabbitmqctl's names. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type Flags, type GivenFlags, usageError } from '../flags.ts';
 
@@ -59,8 +59,8 @@ const systemDataDir = '/var/lib/leveret';
 export async function findTarget({ values }: GivenFlags, environment = process.env): Promise<Target> {
   const user = values['user'] ?? environment['LEVERETCTL_USER'];
   const password = values['password'] ?? environment['LEVERETCTL_PASSWORD'];
-  const remote = values['url'] ?? urlOfNode(values['node']) ?? environment['LEVERETCTL_URL'];
-  if (remote === undefined || values['data-dir'] !== undefined) {
+  const remote = remoteOf(values, environment);
+  if (remote === undefined) {
     const socket = await findSocket(values, environment);
     const login = user === undefined ? undefined : { user, password: password ?? 'guest' };
     return { socket, url: new URL('http://localhost'), name: socket, login };
@@ -72,11 +72,16 @@ export async function findTarget({ values }: GivenFlags, environment = process.e
   return { socket: undefined, url: new URL(remote), name: remote, login };
 }
 
-/** Undefined for one on this machine. */
-function urlOfNode(node: string | undefined): string | undefined {
-  const host = node?.slice(node.indexOf('@') + 1);
-  if (host === undefined || host === node || ['localhost', hostname()].includes(host)) return undefined;
-  return `http://${host}:15672`;
+/** The URL of one elsewhere; undefined for one on this machine. @throws CommandError */
+function remoteOf(flags: GivenFlags['values'], environment: NodeJS.ProcessEnv): string | undefined {
+  const { url, node, 'data-dir': dataDir } = flags;
+  if (url !== undefined && dataDir !== undefined) {
+    throw usageError('--url is for a broker elsewhere, --data-dir for one here: say one of them');
+  }
+  if (url !== undefined || dataDir !== undefined) return url;
+  if (node === undefined) return environment['LEVERETCTL_URL'];
+  const host = node.slice(node.indexOf('@') + 1);
+  return ['localhost', hostname()].includes(host) || host === node ? undefined : `http://${host}:15672`;
 }
 
 async function findSocket(flags: GivenFlags['values'], environment: NodeJS.ProcessEnv): Promise<string> {
@@ -95,21 +100,36 @@ async function findSocket(flags: GivenFlags['values'], environment: NodeJS.Proce
       ExitCode.Unavailable,
     );
   }
-  const isByDefault = !effective.some(
-    ({ flag, source }) => ['data-dir', 'control-socket'].includes(flag) && source !== 'default',
-  );
-  const places = isByDefault ? [socket, join(systemDataDir, 'leveretctl.sock')] : [socket];
-  const states = places.map(stateOf);
-  const found = places[states.indexOf('there')];
+  const ofPlace = effective.filter(({ flag }) => ['data-dir', 'control-socket', 'config'].includes(flag));
+  const isByDefault = ofPlace.every(({ source }) => source === 'default');
+  const isMeant =
+    ofPlace.some(({ source }) => /^(--|LEVERET_)/.test(source)) ||
+    config.configFile?.startsWith('/etc/') === true;
+  const places = [
+    { path: socket, isMeant },
+    ...(isByDefault ? [{ path: join(systemDataDir, 'leveretctl.sock'), isMeant: true }] : []),
+  ].map((place) => ({ ...place, state: stateOf(place) }));
+  const inState = (state: State) => places.find((place) => place.state === state)?.path;
+  const found = inState('there');
   if (found !== undefined) return found;
-  if (states.includes('forbidden')) throw forbiddenSocket(places[states.indexOf('forbidden')] ?? socket);
+  const forbidden = inState('forbidden');
+  if (forbidden !== undefined) throw forbiddenSocket(forbidden);
+  if (inState('foreign') !== undefined) {
+    throw new CommandError(
+      `${socket} belongs to somebody else: if it is the broker you mean, say --data-dir ${dirname(socket)}`,
+      ExitCode.NoPermission,
+    );
+  }
   throw noBroker(resolve(config.dataDir));
 }
 
-function stateOf(path: string): 'there' | 'forbidden' | 'missing' {
+type State = 'there' | 'forbidden' | 'foreign' | 'missing';
+
+/** What just happens to lie in the working directory, nobody having said so, might be somebody's trap. */
+function stateOf({ path, isMeant }: { readonly path: string; readonly isMeant: boolean }): State {
   try {
-    statSync(path);
-    return 'there';
+    const { uid } = statSync(path);
+    return isMeant || uid === process.geteuid?.() ? 'there' : 'foreign';
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EACCES' ? 'forbidden' : 'missing';
   }

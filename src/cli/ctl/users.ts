@@ -15,6 +15,7 @@ export const userCommands: readonly Command[] = [
       const isThere = (await given.api.list('/api/users')).some(({ name }) => name === given.argument(0));
       if (isThere) throw new CommandError(`User "${given.argument(0)}" already exists`, ExitCode.Software);
       await given.api.put(path, { password, tags: [] });
+      if (!given.isTalkative) return '';
       return "Done. Don't forget to grant the user permissions to some virtual hosts! See leveretctl set_permissions.\n";
     },
   },

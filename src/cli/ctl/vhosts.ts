@@ -1,7 +1,7 @@
 import { suggestion } from '../../config/nearest.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import type { JsonObject } from './api.ts';
+import { type JsonObject, objectOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
 
 const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];
@@ -137,7 +137,7 @@ export const vhostCommands: readonly Command[] = [
 
 async function limitsOf(given: Invocation): Promise<JsonObject> {
   const [row] = await given.api.list(`/api/vhost-limits/${given.vhostPath}`, noSuchVhost(given.vhost));
-  return { ...Object(row?.['value'] ?? {}) };
+  return objectOf(row?.['value']);
 }
 
 /** Of one that is there. @throws CommandError */

@@ -80,6 +80,7 @@ function live({
 }): Command {
   return {
     ...command,
+    isLive: true,
     run: async (given, terminal) => {
       const run = await load();
       await run(given, terminal);
