@@ -50,7 +50,7 @@ afterAll(async () => {
 /** Standard output of a program. */
 function output(program: string, ...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env, cwd: directory }, (error, stdout, stderr) => {
+    execFile(program, args, { env, cwd: directory, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${program}: ${stderr}`));
     });
@@ -90,7 +90,10 @@ describe('completion', () => {
   it.skipIf(!isThere('zsh') || !isThere('tmux'))('works in zsh (skipped without zsh and tmux)', async () => {
     const terminal = new Tmux('zsh -f -i');
     try {
-      terminal.type(`fpath=(. $fpath); autoload -U compinit; compinit -u -D; echo re''ady`, 'Enter');
+      terminal.type(
+        `fpath=(${directory} $fpath); autoload -U compinit; compinit -u -D; echo re''ady`,
+        'Enter',
+      );
       await terminal.shows(/^ready/m);
       terminal.type('leveretctl peek ord', 'Tab');
       await terminal.shows(/leveretctl peek orders/);
@@ -98,6 +101,16 @@ describe('completion', () => {
       terminal.close();
     }
   });
+});
+
+it('prints all there is into a pipe before it ends', async () => {
+  const http = new HttpClient(broker.managementPort);
+  await http.put('/api/queues/%2F/large');
+  const payload = 'x'.repeat(4_000_000);
+  const message = { routing_key: 'large', properties: {}, payload, payload_encoding: 'string' };
+  await http.post('/api/exchanges/%2F/amq.default/publish', message);
+  const printed = await output('leveretctl', 'peek', 'large', '--json', '--truncate', '4000000');
+  expect(JSON.parse(printed).payload).toBe(payload);
 });
 
 describe.skipIf(!isThere('tmux'))('on a terminal (skipped without tmux)', () => {
