@@ -29,7 +29,7 @@ describe.skipIf(!controllable)('command lines', () => {
     directory = mkdtempSync(join(tmpdir(), 'conformance-ctl-'));
     writeFileSync(join(directory, 'definitions.json'), JSON.stringify(definitions));
     if (brokerName === 'rabbitmq') return;
-    const program = { settings: [], reload: async () => {}, stop: () => {} };
+    const program = { settings: [], environment: {}, reload: async () => {}, stop: () => {} };
     leveret = await startBroker({ port: 0, controlSocket: join(directory, 'leveretctl.sock'), program });
   });
   afterAll(async () => {
