@@ -141,6 +141,15 @@ describe('the tail of an exchange', () => {
   });
 });
 
+it('is described as lines', async () => {
+  const { paths } = (await http.get('/api/openapi.json')).body;
+  const types = ({ responses }: { responses: { 200: { content: object } } }) =>
+    Object.keys(responses[200].content);
+  expect(types(paths['/api/queues/{vhost}/{name}/tail'].get)).toEqual(['application/x-ndjson']);
+  const move = types(paths['/api/queues/{vhost}/{name}/move'].post);
+  expect(move).toEqual(['application/json', 'application/x-ndjson']);
+});
+
 it('lets only so many watch', async () => {
   await http.put('/api/queues/%2F/popular');
   const path = '/api/queues/%2F/popular/tail';

@@ -16,6 +16,9 @@ import { expectQueue } from './queues.ts';
 const tag = 'Queue tools';
 const pageMax = 1000;
 
+/** With `progress`, the second. */
+const moveContentTypes = ['application/json', LineStream.contentType];
+
 const moveOptions = {
   ...messageFilter,
   limit: optional(integer('At most so many messages.', { minimum: 1 })),
@@ -73,6 +76,7 @@ export function queueToolRoutes(api: Api): readonly Route[] {
     route('POST', {
       ...extension,
       path: '/queues/{vhost}/{name}/move',
+      contentTypes: moveContentTypes,
       summary: 'Moves ready messages to a queue, or through an exchange by their routing keys',
       body: object({
         ...moveOptions,
@@ -96,6 +100,7 @@ export function queueToolRoutes(api: Api): readonly Route[] {
     route('POST', {
       ...extension,
       path: '/queues/{vhost}/{name}/replay',
+      contentTypes: moveContentTypes,
       summary: 'Moves dead letters back to the queues that they died in, by x-death',
       body: object(moveOptions),
       answers: {

@@ -57,6 +57,7 @@ export function tailRoutes(api: Api): readonly Route[] {
     tag,
     isExtension: true,
     query: tailQuery,
+    contentTypes: [LineStream.contentType],
     answers: {
       200: 'A JSON object a line: messages; `{"missed"}`: so many could not be shown; `{"ended"}`: it is deleted',
       503: 'Too many are watching',

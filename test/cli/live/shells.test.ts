@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
 import { HttpClient } from '../../management/http-client.ts';
+import { FakeTerminal } from './fake-terminal.ts';
 
 // What only a shell and a terminal can show: leveretctl is a program on the path there.
 
@@ -24,6 +25,14 @@ beforeAll(async () => {
   const loader = import.meta.resolve('tsx');
   const script = `#!/bin/sh\nexec '${process.execPath}' --import '${loader}' '${program}' "$@"\n`;
   writeFileSync(join(directory, 'leveretctl'), script);
+  for (const [shell, file] of [
+    ['bash', 'bash'],
+    ['fish', 'fish'],
+    ['zsh', '_leveretctl'],
+  ] as const) {
+    const completion = await new FakeTerminal(broker).run('completion', shell);
+    writeFileSync(join(directory, file), completion);
+  }
   chmodSync(join(directory, 'leveretctl'), 0o755);
   env = {
     ...process.env,
@@ -60,29 +69,28 @@ function isThere(program: string): boolean {
 describe('completion', () => {
   it('works in bash, with names that bash cuts into words', async () => {
     const script = `
-      source <(leveretctl completion bash)
+      source ./bash
       try() { COMP_LINE="$1"; COMP_POINT=\${#COMP_LINE}; _leveretctl; echo "\${COMPREPLY[*]}"; }
-      try 'leveretctl pee'; try 'leveretctl peek o'; try 'leveretctl peek a:'; try 'leveretctl peek a\\ '
+      try 'leveretctl peek a'; try 'leveretctl peek a:'
       LEVERETCTL_URL=http://127.0.0.1:1 try 'leveretctl peek o'
     `;
-    expect(await output('bash', '-c', script)).toBe('peek\norders other\nb\na\\ c\n\n');
+    expect(await output('bash', '-c', script)).toBe('a\\ c a:b\nb\n\n');
   });
 
   it.skipIf(!isThere('fish'))('works in fish (skipped without fish)', async () => {
-    const script = `leveretctl completion fish | source
-      complete -C 'leveretctl peek o'; complete -C 'leveretctl --vhost '; complete -C 'leveretctl pee'`;
-    const printed = await output('fish', '--no-config', '-c', script);
-    expect(printed).toMatch(/^orders\nother\n\/\npeek\tShow messages/);
+    const printed = await output(
+      'fish',
+      '--no-config',
+      '-c',
+      'source ./fish; complete -C "leveretctl peek o"',
+    );
+    expect(printed).toBe('orders\nother\n');
   });
 
   it.skipIf(!isThere('zsh') || !isThere('tmux'))('works in zsh (skipped without zsh and tmux)', async () => {
-    writeFileSync(join(directory, '_leveretctl'), await output('leveretctl', 'completion', 'zsh'));
     const terminal = new Tmux('zsh -f -i');
     try {
-      terminal.type(
-        `fpath=(${directory} $fpath); autoload -U compinit; compinit -u -D; echo re''ady`,
-        'Enter',
-      );
+      terminal.type(`fpath=(. $fpath); autoload -U compinit; compinit -u -D; echo re''ady`, 'Enter');
       await terminal.shows(/^ready/m);
       terminal.type('leveretctl peek ord', 'Tab');
       await terminal.shows(/leveretctl peek orders/);
@@ -165,6 +173,6 @@ class Tmux {
   }
 
   #run(...args: readonly string[]): string {
-    return execFileSync('tmux', ['-S', this.#socket, ...args], { env, encoding: 'utf8' });
+    return execFileSync('tmux', ['-S', this.#socket, ...args], { env, cwd: directory, encoding: 'utf8' });
   }
 }

@@ -61,10 +61,18 @@ async function carryOut(given: Invocation, terminal: Terminal, { action, body, w
       if (isLimited) progress.update(number(line, 'moved'), Math.min(limit, total));
       else progress.update(number(line, 'examined'), total);
     }
+  } catch (error) {
+    throw error instanceof CommandError ? withCount(error, number(last, 'moved')) : error;
   } finally {
     progress.stop();
   }
   report(given, terminal, last, { what, isRehearsal });
+}
+
+/** What went wrong, and how far it got before. */
+function withCount({ message, exitCode }: CommandError, moved: number): CommandError {
+  if (moved === 0) return new CommandError(message, exitCode);
+  return new CommandError(`${message} About ${counted(moved, 'message')} had been moved.`, exitCode);
 }
 
 /** @throws CommandError when it did not come to its end */

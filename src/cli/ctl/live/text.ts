@@ -23,6 +23,11 @@ function escaped(character: string): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
 }
 
+/** Columns of a terminal that a text takes. */
+export function widthOf(text: string): number {
+  return stringWidth(text);
+}
+
 /** At most so many columns of a terminal; what does not fit is replaced by an ellipsis. */
 export function clipped(text: string, width: number): string {
   if (!Number.isFinite(width)) return text;

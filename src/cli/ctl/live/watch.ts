@@ -4,7 +4,7 @@ import { timeOfDay } from './figures.ts';
 import { intervalOf } from './options.ts';
 import { Screen } from './screen.ts';
 import type { Terminal } from './terminal.ts';
-import { clipped, oneLine, padded } from './text.ts';
+import { clipped, oneLine, padded, widthOf } from './text.ts';
 
 /** Lines that are no rows: the title, the names of the columns. */
 const headLines = 2;
@@ -71,7 +71,7 @@ export function watchLines(
   const widths: number[] = [];
   for (const row of cells) {
     row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+      widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
     });
   }
   const lines = cells.map((row) => {
