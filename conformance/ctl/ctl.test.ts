@@ -86,11 +86,11 @@ function rabbitmq(program: string, args: readonly string[]): Promise<Ended> {
   });
 }
 
-/** RabbitMQ lists in no order; what its conformance fixtures have added is nobody's business. */
+/** RabbitMQ lists in no order, and streams of JSON with empty lines between; what its conformance fixtures have added is nobody's business. */
 function sorted(stdout: string): string {
   const lines = stdout.split('\n').map((line) => line.replace(/^,/, ''));
   return lines
-    .filter((line) => !/^\W*(\w+\W+)?(limited|conformance-private)\b/.test(line))
+    .filter((line) => line !== '' && !/^\W*(\w+\W+)?(limited|conformance-private)\b/.test(line))
     .sort()
     .join('\n');
 }
