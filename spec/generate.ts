@@ -330,7 +330,7 @@ const files = {
 const checkOnly = process.argv.includes('--check');
 
 for (const [path, source] of Object.entries(files)) {
-  const text = path.endsWith('.ts') ? formatted(path, source) : source;
+  const text = formatted(path, source);
   if (readOrEmpty(root + path) === text) continue;
   if (checkOnly) {
     process.stderr.write(`${path} is stale: run "npm run generate" and commit the result\n`);

@@ -129,6 +129,8 @@ export const cases: readonly Case[] = [
     'rabbitmqctl -q list_queues name messages --formatter json',
     'rabbitmqctl -q list_queues name messages durable policy --formatter csv',
     'rabbitmqctl -q list_queues -p / name exclusive_consumer_pid owner_pid --formatter json',
+    'rabbitmqctl -q list_queues name messages --formatter json_stream',
+    'rabbitmqctl -q list_users --formatter json_stream',
     'rabbitmqctl -s list_queues name,messages_ready',
     'rabbitmqctl -q list_queues --online name',
     'rabbitmqctl -q list_queues --offline name',

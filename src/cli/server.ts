@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { controlSocketPath } from '../config/control-socket.ts';
 import { loadConfig } from '../config/load.ts';
+import { hasEnvironmentPrefix } from '../config/setting.ts';
 import { type Config, settings } from '../config/settings.ts';
 import { createLogger } from '../logging.ts';
 import type { Program } from '../management/program.ts';
@@ -62,6 +63,7 @@ export async function runServer(
       get settings() {
         return reload?.settings ?? loaded.effective;
       },
+      environment: shownEnvironment(process.env),
       reload: async () => reload?.run(),
       stop: () => process.kill(process.pid, 'SIGTERM'),
     };
@@ -95,6 +97,14 @@ export async function runServer(
   await broker.close();
   logger.info('stopped');
   return ExitCode.Ok;
+}
+
+/** Ours, but for those that hold passwords. */
+function shownEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const ours = Object.entries(environment).filter(([name]) => hasEnvironmentPrefix(name));
+  return Object.fromEntries(
+    ours.map(([name, value = '']) => [name, /PASS|SECRET|TOKEN|KEY/.test(name) ? '(hidden)' : value]),
+  );
 }
 
 function brokerOptions(config: Config) {

@@ -182,9 +182,13 @@ export class Listener implements ConnectionContext {
 
   /** @throws the operating system's error when a port has been taken meanwhile */
   async resume(): Promise<void> {
-    for (const reopen of [...this.#suspended]) {
-      await reopen();
-      this.#suspended.splice(this.#suspended.indexOf(reopen), 1);
+    for (let reopen = this.#suspended.pop(); reopen !== undefined; reopen = this.#suspended.pop()) {
+      try {
+        await reopen();
+      } catch (error) {
+        this.#suspended.push(reopen);
+        throw error;
+      }
     }
   }
 

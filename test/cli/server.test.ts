@@ -42,6 +42,7 @@ async function startServer(...args: string[]) {
   const file = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', file, 'server', ...anyPorts, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, LEVERET_DEFAULT_PASS: 'guest' },
   });
   children.push(child);
   const exit = once(child, 'exit');
@@ -78,6 +79,7 @@ it('is administrated by its local socket, and stopped', async () => {
   const { exit } = await startServer('--data-dir', dataDir, '--heartbeat', '30');
   const ctl = new Ctl('--data-dir', dataDir);
   expect(await ctl.print('-q', 'environment')).toContain('heartbeat\t30\t--heartbeat\tfalse\n');
+  expect(await ctl.print('-q', 'os_env')).toContain('LEVERET_DEFAULT_PASS=(hidden)\n');
   expect(await ctl.print('shutdown', '-t', '30')).toBe('Shutting down the broker ...\n');
   expect(await exit).toEqual([0, null]);
   await expect(ctl.print('status')).rejects.toThrow(`no broker is running in ${dataDir}`);

@@ -2,7 +2,7 @@ import { CommandError, ExitCode } from '../exit-code.ts';
 import { type GivenFlags, usageError } from '../flags.ts';
 import { type Api, isObject, type JsonObject } from './api.ts';
 import type { SpecialFlag } from './flags.ts';
-import { type Formatter, formatRows } from './format.ts';
+import { type Formatter, formatRows, isJson } from './format.ts';
 import type { Terminal } from './live/terminal.ts';
 
 /** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
@@ -95,6 +95,10 @@ export class Invocation {
     return this.#flags.switches.has(name);
   }
 
+  get isJson(): boolean {
+    return isJson(this.formatter);
+  }
+
   /** Neither --quiet nor --silent: what is said to people may be said. */
   get isTalkative(): boolean {
     return !this.has('quiet') && !this.has('silent');
@@ -129,18 +133,18 @@ export class Invocation {
 
   /** Something that is no list: as lines for people, or whole in JSON. */
   value(value: unknown, lines: readonly string[]): string {
-    return this.formatter === 'json' ? `${JSON.stringify(value)}\n` : linesOf(lines);
+    return this.isJson ? `${JSON.stringify(value)}\n` : linesOf(lines);
   }
 
   /** That all is well: not with --silent. */
   ok(message: string, details: JsonObject = {}): string {
-    if (this.formatter === 'json') return `${JSON.stringify({ result: 'ok', ...details })}\n`;
+    if (this.isJson) return `${JSON.stringify({ result: 'ok', ...details })}\n`;
     return this.has('silent') ? '' : `${message}\n`;
   }
 
   /** A list as rabbitmqctl shows it: `[a, b]`, in JSON an array. */
   words(list: unknown): unknown {
-    if (!Array.isArray(list) || this.formatter === 'json') return list;
+    if (!Array.isArray(list) || this.isJson) return list;
     return `[${list.join(', ')}]`;
   }
 

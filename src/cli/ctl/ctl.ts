@@ -7,7 +7,7 @@ import { Api } from './api.ts';
 import { type Command, Invocation, nameOf } from './command.ts';
 import { findCommand, topics } from './commands.ts';
 import { commonFlags, specialFlags } from './flags.ts';
-import { formatters } from './format.ts';
+import { formatters, isJson } from './format.ts';
 import { helpOf, overview } from './help.ts';
 import { withInterval } from './live/options.ts';
 import { processTerminal, type Terminal } from './live/terminal.ts';
@@ -80,9 +80,7 @@ async function runCommand(
   const formatter = formatterOf(given);
   const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
   const api = new Api(() => findTarget(given), timeoutOf(given));
-  // Both ways of asking for it are one.
-  const switches = formatter === 'json' ? new Set([...given.switches, 'json']) : given.switches;
-  const invocation = new Invocation(api, { ...given, switches }, formatter, areColumnsNamed);
+  const invocation = new Invocation(api, given, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
   if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
     const { watch } = await import('./live/watch.ts');
@@ -90,7 +88,7 @@ async function runCommand(
   }
   const banner = command.banner?.(invocation) ?? '';
   const text = await command.run(invocation, terminal);
-  if (text === '' && formatter === 'json' && !command.isLive) {
+  if (text === '' && isJson(formatter) && !command.isLive) {
     return write(`${JSON.stringify({ node: await invocation.node(), result: 'ok' })}\n`);
   }
   // Only tables for people have a banner: other formats are for programs.

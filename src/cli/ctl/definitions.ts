@@ -36,7 +36,7 @@ export const definitionCommands: readonly Command[] = [
         ({ kind, name, vhost, reason }) =>
           `left out: ${kind} "${name}"${vhost === undefined ? '' : ` in vhost "${vhost}"`}: ${reason}`,
       );
-      if (given.formatter === 'json') return given.value({ result: 'ok', skipped }, []);
+      if (given.isJson) return given.value({ result: 'ok', skipped }, []);
       const done = given.isTalkative ? ['Definitions are imported.'] : [];
       return linesOf([...done, ...lines]);
     },

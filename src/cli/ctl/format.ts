@@ -1,8 +1,12 @@
 import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
-export const formatters = ['table', 'pretty_table', 'json', 'csv'] as const;
+export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv'] as const;
 export type Formatter = (typeof formatters)[number];
+
+export function isJson(formatter: Formatter): boolean {
+  return formatter === 'json' || formatter === 'json_stream';
+}
 
 /** Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. */
 export async function formatRows(
@@ -17,7 +21,9 @@ export async function formatRows(
   const texts = cells.map((row) => row.map(term));
   switch (formatter) {
     case 'json':
-      return jsonRows(cells, columns);
+      return jsonList(jsonRows(cells, columns));
+    case 'json_stream':
+      return lines(jsonRows(cells, columns));
     case 'csv':
       return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.map(quoted).join(',')));
     case 'pretty_table': {
@@ -32,11 +38,14 @@ export async function formatRows(
   }
 }
 
-/** One object a line, as rabbitmqctl has it, so that a long list can be read by line. */
-function jsonRows(cells: readonly (readonly unknown[])[], columns: readonly string[]): string {
-  const objects = cells.map((row) =>
+function jsonRows(cells: readonly (readonly unknown[])[], columns: readonly string[]): readonly string[] {
+  return cells.map((row) =>
     JSON.stringify(Object.fromEntries(columns.map((column, index) => [column, row[index] ?? '']))),
   );
+}
+
+/** One object a line, as rabbitmqctl has it, so that a long list can be read by line. */
+function jsonList(objects: readonly string[]): string {
   return lines(['[', ...objects.map((object, index) => (index === 0 ? object : `,${object}`)), ']']);
 }
 

@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
 import { getCiphers } from 'node:tls';
-import { hasEnvironmentPrefix } from '../../config/setting.ts';
 import { availableBytes } from '../../resources/memory-monitor.ts';
 import type { Api } from '../api.ts';
 import { badRequest, notAuthorised, objectNotFound } from '../http/api-error.ts';
@@ -9,9 +8,6 @@ import { bool, integer, number, object, optional } from '../http/schema.ts';
 import type { Program } from '../program.ts';
 
 const tag = 'Node';
-
-/** Variables of the environment that hold passwords. */
-const secretVariable = /PASS|SECRET|TOKEN|KEY/;
 
 /** What rabbitmqctl does to a node, and RabbitMQ's HTTP API does not. */
 export function nodeControlRoutes(api: Api): readonly Route[] {
@@ -29,7 +25,7 @@ export function nodeControlRoutes(api: Api): readonly Route[] {
       summary: 'The process: its number, command line, versions and variables of the environment',
       handle: ({ parameters }) => {
         requireNode(api, parameters.name);
-        return processView();
+        return processView(api.program);
       },
     }),
     route('PUT', {
@@ -113,15 +109,12 @@ function programOf(api: Api, name: string): Program {
   return api.program;
 }
 
-function processView(): Readonly<Record<string, unknown>> {
-  const ours = Object.entries(process.env).filter(([name]) => hasEnvironmentPrefix(name));
+function processView(program: Program | undefined): Readonly<Record<string, unknown>> {
   return {
     pid: process.pid,
     hostname: hostname(),
     command_line: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-    environment: Object.fromEntries(
-      ours.map(([name, value]) => [name, secretVariable.test(name) ? '(hidden)' : value]),
-    ),
+    environment: program?.environment ?? {},
     tls_versions: ['tlsv1.3', 'tlsv1.2'],
     cipher_suites: getCiphers(),
     versions: process.versions,

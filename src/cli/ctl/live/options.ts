@@ -26,8 +26,8 @@ export const liveFlags = {
 } as const satisfies Flags;
 
 /** Results are for programs: one JSON object a line. */
-export function isJson({ formatter }: Invocation): boolean {
-  return formatter === 'json';
+export function isJson(given: Invocation): boolean {
+  return given.isJson;
 }
 
 const intervalDefault = '2';
