@@ -30,7 +30,7 @@ import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
 export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
-export type { MoveResult } from './broker/move.ts';
+export type { MoveProgress, MoveResult } from './broker/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export { BackupError } from './broker/store.ts';
@@ -159,6 +159,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       clients: listener,
       access,
       limits: resources,
+      controls: {
+        setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+        setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+        suspendListeners: () => listener.suspend(),
+        resumeListeners: () => listener.resume(),
+      },
+      program: options.program,
       dataDir: options.dataDir,
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,

@@ -1,9 +1,12 @@
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { controlSocketPath } from '../config/control-socket.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { hasEnvironmentPrefix } from '../config/setting.ts';
 import { type Config, settings } from '../config/settings.ts';
 import type { Logs } from '../logs/logs.ts';
+import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
@@ -68,7 +71,24 @@ async function run(
   });
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger: logs, logLevels: logs, onFailure });
+    const controlSocket = controlSocketPath(config);
+    const program: Program = {
+      get settings() {
+        return reload?.settings ?? loaded.effective;
+      },
+      environment: shownEnvironment(process.env),
+      reload: async () => reload?.run(),
+      stop: () => process.kill(process.pid, 'SIGTERM'),
+    };
+    broker = await start({
+      ...brokerOptions(config),
+      dataDir,
+      controlSocket,
+      logger: logs,
+      logLevels: logs,
+      onFailure,
+      program,
+    });
   } catch (error) {
     logs.debug({ err: error }, 'start failed');
     throw startError(error);
@@ -100,8 +120,16 @@ async function run(
   return ExitCode.Ok;
 }
 
+/** Ours, but for those that hold passwords. */
+function shownEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const ours = Object.entries(environment).filter(([name]) => hasEnvironmentPrefix(name));
+  return Object.fromEntries(
+    ours.map(([name, value = '']) => [name, /PASS|SECRET|TOKEN|KEY/.test(name) ? '(hidden)' : value]),
+  );
+}
+
 function brokerOptions(config: Config) {
-  const { configFile: _configFile, log: _log, ...given } = config;
+  const { configFile: _configFile, log: _log, controlSocket: _socket, ...given } = config;
   const {
     managementPort,
     metricsPort,

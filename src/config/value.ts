@@ -30,6 +30,13 @@ export const url: ValueType<string> = {
   parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? { value: given } : undefined),
 };
 
+/** A file or directory, or `none`, a word that no path is. */
+export const pathOrNone: ValueType<string> = {
+  ...path,
+  placeholder: '<path>|none',
+  expected: 'a path, or none',
+};
+
 /** User names; `none` is nobody. RabbitMQ's `loopback_users.guest = false` also means nobody, `true` means guest. */
 export const userNames: ValueType<readonly string[]> = {
   placeholder: '<user,...>|none',
