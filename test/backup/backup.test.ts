@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
+import { Ctl } from '../cli/ctl-harness.ts';
 
 let directory: string;
 let broker: RunningBroker;
@@ -123,15 +124,22 @@ it('taken under load has every message that was confirmed before, unless it was 
   await restored.close();
 }, 60_000);
 
-it('goes on as a broker of its own, and the first one gives its space back', async () => {
+it('keeps what is consumed meanwhile, goes on as a broker of its own, and the first one gives its space back', async () => {
   broker = await start(join(directory, 'data'));
   const connection = await connect(broker.url);
   const channel = await connection.createConfirmChannel();
   await channel.assertQueue('q');
-  for (let i = 0; i < 3000; i++)
-    channel.sendToQueue('q', Buffer.from(`${i} ${padding}`), { persistent: true });
-  await channel.waitForConfirms();
-  await broker.backUp({ directory: join(directory, 'backup') });
+  const publish = async () => {
+    for (let i = 0; i < 3000; i++)
+      channel.sendToQueue('q', Buffer.from(`${i} ${padding}`), { persistent: true });
+    await channel.waitForConfirms();
+  };
+  await publish();
+  const backup = broker.backUp({ directory: join(directory, 'backup'), bytesPerSecond: 4 * 1024 * 1024 });
+  await vi.waitFor(() => expect(broker.lastBackup?.bytesTotal).toBeDefined(), 10_000);
+  await channel.purgeQueue('q');
+  await publish();
+  await backup;
   await channel.purgeQueue('q');
   const generations = () => readdirSync(join(directory, 'data')).filter((name) => name.endsWith('.mdb'));
   // The last one stays, and the one that is ready to take over.
@@ -191,6 +199,17 @@ it('is made by HTTP, and says why when it cannot be', async () => {
     async () => expect(await request('GET')).toMatchObject({ body: { state: 'done' } }),
     10_000,
   );
+});
+
+it('is made by leveretctl', async () => {
+  broker = await start(join(directory, 'data'));
+  const program = Ctl.over(broker);
+  const target = join(directory, 'backup');
+  expect(await program.print('backup', target)).toMatch(
+    new RegExp(`^Backing up to ${target} \\.\\.\\.\nBacked up \\d+ bytes to ${target}\n$`),
+  );
+  expect(existsSync(join(target, 'format.json'))).toBe(true);
+  await expect(program.print('backup', target)).rejects.toThrow('is there already');
 });
 
 it('is broken off when the broker stops, and leaves nothing behind', async () => {
