@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
 import { PatternError } from '../../broker/policies/pattern-syntax.ts';
+import { Slices } from '../../slices.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { compareTerms, dottedValue, type Json, selectColumns } from './columns.ts';
 import { bool, optional, text, type ValuesOf } from './schema.ts';
-import { Slices, sortedInSlices } from './slices.ts';
+import { sortedInSlices } from './sorting.ts';
 
 /** How objects of one kind are listed; `Context` is what their views depend on besides. */
 export interface Kind<Item, Context> {

@@ -3,8 +3,8 @@ import type { Timer } from '../../broker/clock.ts';
 import type { Exchange } from '../../broker/exchange.ts';
 import type { Queue } from '../../broker/queue.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
+import { Slices } from '../../slices.ts';
 import { type ClientChannel, type ClientConnection, type Clients, openConnections } from '../clients.ts';
-import { Slices } from '../http/slices.ts';
 import type { NodeFigures } from '../node-figures.ts';
 import {
   type ChannelColumn,
