@@ -28,14 +28,6 @@ export interface Api {
   readonly listeners: () => readonly ListenerInfo[];
 }
 
-/** The global parameter that names the cluster. */
-export const clusterNameParameter = 'cluster_name';
-
-export function clusterName({ administration, node }: Api): string {
-  const value = administration.parameters.getGlobal(clusterNameParameter)?.value;
-  return typeof value === 'string' ? value : node;
-}
-
 /** Authorization has seen to it that there is one, but it may have gone since. @throws ApiError 404 */
 export function virtualHost(api: Api, name: string): VirtualHost {
   const vhost = api.broker.vhost(name);

@@ -171,14 +171,17 @@ export class Lister<Item, Context = undefined> {
 
   async #sortBy(items: readonly Item[], path: string, context: Context): Promise<readonly Item[]> {
     const slices = new Slices();
-    const pairs: { readonly item: Item; readonly key: unknown }[] = [];
+    // Numbers are moved about, not objects: these would be work for the garbage collector.
+    const keys: unknown[] = [];
+    const order: number[] = [];
     for (const item of items) {
-      pairs.push({ item, key: this.#key(item, path, context) });
+      order.push(keys.length);
+      keys.push(this.#key(item, path, context));
       const pause = slices.next();
       if (pause !== undefined) await pause;
     }
-    const sorted = await sortedInSlices(pairs, (left, right) => compareTerms(left.key, right.key));
-    return sorted.map(({ item }) => item);
+    const sorted = await sortedInSlices(order, (left, right) => compareTerms(keys[left], keys[right]));
+    return sorted.flatMap((index) => items[index] ?? []);
   }
 
   /** What has no such field counts as 0. */

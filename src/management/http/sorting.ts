@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Slices } from '../../slices.ts';
 
 /** Longest stretch that is sorted in one go. */
-const runLength = 2048;
+const runLength = 512;
 
 /** A sorted copy: runs are sorted one by one and merged, with pauses. */
 export async function sortedInSlices<Item>(

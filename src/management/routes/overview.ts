@@ -1,4 +1,4 @@
-import { type Api, clusterName, clusterNameParameter } from '../api.ts';
+import type { Api } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';
 import { Lister, listQuery } from '../http/listing.ts';
@@ -38,7 +38,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       access: 'management',
       tag,
       summary: 'The name of the cluster',
-      handle: () => ({ name: clusterName(api) }),
+      handle: () => ({ name: api.administration.clusterName }),
     }),
     route('PUT', {
       path: '/cluster-name',
@@ -47,7 +47,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       summary: 'Names the cluster',
       body: object({ name: text() }),
       handle: async ({ body }) => {
-        await api.administration.parameters.putGlobal({ name: clusterNameParameter, value: body.name });
+        await api.administration.setClusterName(body.name);
         return noContent;
       },
     }),

@@ -112,7 +112,7 @@ export class Sampler implements Ticks {
       figures.memoryUsed,
       figures.filesUsed,
       options.clients.connections.size,
-      figures.disk?.freeBytes ?? 0,
+      figures.disk.freeBytes,
       ...churnValues(churn),
     ]);
   }

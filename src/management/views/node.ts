@@ -15,7 +15,7 @@ export function nodeView(api: Api, ranges: Ranges): Json {
     figures.memoryUsed,
     figures.filesUsed,
     clients.connections.size,
-    disk?.freeBytes ?? 0,
+    disk.freeBytes,
     ...churnValues(broker.churn),
   ];
   return {
@@ -31,7 +31,7 @@ export function nodeView(api: Api, ranges: Ranges): Json {
     mem_limit: figures.memoryLimit,
     mem_alarm: resources.includes('memory'),
     mem_calculation_strategy: 'rss',
-    ...(disk !== undefined && { disk_free_limit: disk.limitBytes }),
+    disk_free_limit: disk.limitBytes,
     disk_free_alarm: resources.includes('disk'),
     fd_total: figures.filesMax,
     sockets_total: figures.filesMax,
