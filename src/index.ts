@@ -150,6 +150,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       limits: resources,
       dataDir: options.dataDir,
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+      consumerTimeoutMs: settings.consumerTimeoutMs,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
       logger: log,
       onServer: (server) => acceptWebSockets(server, options, listener),

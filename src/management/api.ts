@@ -25,6 +25,8 @@ export interface Api {
   readonly dataDir: string | undefined;
   /** Largest message body, in bytes. */
   readonly maxMessageBytes: number;
+  /** How long consumers may keep a message when nothing else is said, in milliseconds. */
+  readonly consumerTimeoutMs: number;
   readonly listeners: () => readonly ListenerInfo[];
 }
 

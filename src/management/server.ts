@@ -27,7 +27,14 @@ import { Sampler } from './stats/sampler.ts';
 export interface ManagementOptions
   extends Pick<
     Api,
-    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
+    | 'node'
+    | 'broker'
+    | 'administration'
+    | 'clients'
+    | 'logger'
+    | 'dataDir'
+    | 'maxMessageBytes'
+    | 'consumerTimeoutMs'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;

@@ -182,13 +182,16 @@ function answer(reply: FastifyReply, result: unknown): FastifyReply {
   return reply.type(json).send(body instanceof JsonStream ? body.stream : JSON.stringify(body));
 }
 
+/** RabbitMQ's, as there are clients that send their login to no other. */
+const realm = 'Basic realm="RabbitMQ Management"';
+
 /** Who is there? Without a body, so that browsers ask for a password. */
 function challenge(reply: FastifyReply): FastifyReply {
-  return reply.code(401).header('www-authenticate', 'Basic realm="Leveret Management"').send();
+  return reply.code(401).header('www-authenticate', realm).send();
 }
 
 function refused(reply: FastifyReply, error: ApiError): FastifyReply {
-  if (error.error === 'not_authorized') reply.header('www-authenticate', 'Basic realm="Leveret Management"');
+  if (error.error === 'not_authorized') reply.header('www-authenticate', realm);
   return reply.code(error.status).type(json).send(JSON.stringify(error.body));
 }
 

@@ -26,7 +26,7 @@ import {
 } from './columns.ts';
 import type { Resolution } from './history.ts';
 import { SampleTable, type Ticks } from './sample-table.ts';
-import { clientTotals, Totals, type TotalsByVhost } from './totals.ts';
+import { clientTotals, processCount, Totals, type TotalsByVhost } from './totals.ts';
 
 /** As RabbitMQ's sample_retention_policies: of everything, 10 minutes closely and an hour by the minute. */
 const basic = [
@@ -112,6 +112,7 @@ export class Sampler implements Ticks {
       figures.memoryUsed,
       figures.filesUsed,
       options.clients.connections.size,
+      processCount(options.broker, options.clients),
       figures.disk.freeBytes,
       ...churnValues(churn),
     ]);
