@@ -181,7 +181,14 @@ export class Lister<Item, Context = undefined> {
       if (pause !== undefined) await pause;
     }
     const sorted = await sortedInSlices(order, (left, right) => compareTerms(keys[left], keys[right]));
-    return sorted.flatMap((index) => items[index] ?? []);
+    const inOrder: Item[] = [];
+    for (const index of sorted) {
+      const item = items[index];
+      if (item !== undefined) inOrder.push(item);
+      const pause = slices.next();
+      if (pause !== undefined) await pause;
+    }
+    return inOrder;
   }
 
   /** What has no such field counts as 0. */

@@ -45,9 +45,9 @@ export function clientTotals(broker: Broker, clients: Clients): TotalsByVhost {
   return totals;
 }
 
-/** Connections, channels and queues: what RabbitMQ has an Erlang process for. */
+/** The broker itself, connections, channels and queues: what RabbitMQ has an Erlang process for. */
 export function processCount(broker: Broker, clients: Clients): number {
-  let count = 0;
+  let count = 1;
   for (const vhost of broker.vhosts.values()) count += vhost.queueCount;
   for (const { channelCount } of openConnections(clients)) count += 1 + channelCount;
   return count;
