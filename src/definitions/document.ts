@@ -1,6 +1,5 @@
 import type { JsonValue } from '../broker/store.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
-import { longString } from '../protocol/field-value.ts';
 import { readSections, type SectionReader } from './json-sections.ts';
 import { Row } from './row.ts';
 
@@ -47,7 +46,7 @@ export interface PolicyRow {
   readonly applyTo: JsonValue;
 }
 
-export interface QueueRow {
+export interface DeclarationRow {
   readonly vhost: string;
   readonly name: string;
   readonly durable: boolean;
@@ -55,7 +54,12 @@ export interface QueueRow {
   readonly arguments: FieldTable;
 }
 
-export type ExchangeRow = QueueRow & { readonly type: string; readonly internal: boolean };
+export type QueueRow = DeclarationRow & {
+  /** What it is, if that is not said by its arguments alone. */
+  readonly type: string | undefined;
+};
+
+export type ExchangeRow = DeclarationRow & { readonly type: string; readonly internal: boolean };
 
 export interface BindingRow {
   readonly vhost: string;
@@ -224,7 +228,7 @@ function readPolicy(row: Row, vhost: string, name?: string): PolicyRow {
   };
 }
 
-function readDeclaration(row: Row, vhost: string): QueueRow {
+function readDeclaration(row: Row, vhost: string): DeclarationRow {
   return {
     vhost,
     name: row.text('name'),
@@ -234,12 +238,8 @@ function readDeclaration(row: Row, vhost: string): QueueRow {
   };
 }
 
-/** RabbitMQ 4.x says the type beside the arguments, too. */
 function readQueue(row: Row, vhost: string): QueueRow {
-  const queue = readDeclaration(row, vhost);
-  const type = row.optionalText('type');
-  if (type === undefined || type === 'classic' || queue.arguments.has('x-queue-type')) return queue;
-  return { ...queue, arguments: queue.arguments.with('x-queue-type', longString(type)) };
+  return { ...readDeclaration(row, vhost), type: row.optionalText('type') };
 }
 
 function readExchange(row: Row, vhost: string): ExchangeRow {

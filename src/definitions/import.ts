@@ -3,14 +3,16 @@ import { isReserved } from '../broker/names.ts';
 import { PolicyError, type PolicyKind } from '../broker/policies/policy.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AmqpError } from '../protocol/errors.ts';
+import type { FieldTable } from '../protocol/field-table.ts';
+import { longString } from '../protocol/field-value.ts';
 import { Slices } from '../slices.ts';
 import { AllPowerfulActor } from './all-powerful-actor.ts';
 import { DefinitionError } from './definition-error.ts';
 import { type DefinitionDocument, type PolicyRow, readDocument } from './document.ts';
 import type { DefinitionsSource } from './export.ts';
 
-/** Something in a definition file that has no equivalent here, or contradicts what is there. */
-export interface Skipped {
+/** An entry of a definition file, and what is to be said about it. */
+export interface Remark {
   /** `queue`, `policy`, `parameter`, ... */
   readonly kind: string;
   readonly vhost?: string;
@@ -24,7 +26,10 @@ export interface ImportReport {
   readonly users: ReadonlySet<string>;
   /** Entries that were taken, or were there already. */
   readonly imported: number;
-  readonly skipped: readonly Skipped[];
+  /** What was left out, having no equivalent here or contradicting what is there. */
+  readonly skipped: readonly Remark[];
+  /** What was taken, but does not do here all that it says. */
+  readonly withoutEffect: readonly Remark[];
 }
 
 /**
@@ -70,7 +75,8 @@ type NamedEntry = { readonly vhost?: string } & (
 class Importer implements ImportReport {
   imported = 0;
   readonly users = new Set<string>();
-  readonly skipped: Skipped[] = [];
+  readonly skipped: Remark[] = [];
+  readonly withoutEffect: Remark[] = [];
   readonly #target: DefinitionsSource;
   readonly #actor = new AllPowerfulActor();
   readonly #slices = new Slices(1);
@@ -132,6 +138,12 @@ class Importer implements ImportReport {
 
   #setPolicy(kind: PolicyKind, { vhost, ...request }: PolicyRow): void {
     this.#vhost(vhost).policies.set(kind, request);
+    const { name, definition } = request;
+    const keys = Object.keys(Object(definition)).filter((key) => key.startsWith('federation-'));
+    for (const key of keys) {
+      const reason = `${key} does nothing: there is no federation here`;
+      this.withoutEffect.push({ kind, vhost, name, reason });
+    }
   }
 
   /** What is called `amq.` is the broker's own. */
@@ -144,7 +156,13 @@ class Importer implements ImportReport {
   #declareQueue(row: DefinitionDocument['queues'][number]): void {
     const vhost = this.#vhost(row.vhost);
     if (isReserved(row.name) || vhost.findQueue(row.name) !== undefined) return;
-    vhost.declareQueue(this.#actor, { ...row, passive: false, exclusive: false });
+    const { type, ...queue } = row;
+    vhost.declareQueue(this.#actor, {
+      ...queue,
+      arguments: withType(queue.arguments, type, vhost.metadata.defaultQueueType),
+      passive: false,
+      exclusive: false,
+    });
   }
 
   #vhost(name: string): VirtualHost {
@@ -152,6 +170,16 @@ class Importer implements ImportReport {
     if (vhost === undefined) throw new AdministrationError('not-found', `vhost '${name}' is gone`);
     return vhost;
   }
+}
+
+/** RabbitMQ 4 says the type beside the arguments, too. It counts where another would be the default. */
+function withType(
+  all: FieldTable,
+  type: string | undefined,
+  defaultType: string | undefined = 'classic',
+): FieldTable {
+  const isDefault = type === undefined || type === defaultType;
+  return isDefault || all.has('x-queue-type') ? all : all.with('x-queue-type', longString(type));
 }
 
 /** What somebody has against an entry; undefined: the error is ours. */

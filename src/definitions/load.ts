@@ -20,6 +20,9 @@ export async function loadDefinitions(target: DefinitionsSource, path: string, l
       const where = vhost === undefined ? '' : ` in vhost '${vhost}'`;
       log.warn({ file, kind, name, vhost }, `${file}: ${kind} '${name}'${where} was left out: ${reason}`);
     }
+    for (const { kind, name, vhost, reason } of report.withoutEffect) {
+      log.warn({ file, kind, name, vhost }, `${file}: ${kind} '${name}' of vhost '${vhost}': ${reason}`);
+    }
     log.info({ file, imported: report.imported }, `imported ${report.imported} definitions from ${file}`);
   }
   await target.administration.dropFirstUser(users);

@@ -15,7 +15,7 @@ const query = { columns: listQuery.columns, download: optional(text('Name of the
 /** Everything but messages, as one JSON document (RabbitMQ page "Definitions"). */
 export function definitionRoutes(api: Api): readonly Route[] {
   const answers = {
-    200: 'Imported; `skipped` tells what has no equivalent here',
+    200: 'Imported; `skipped` and `without_effect` tell what has no equivalent here',
     204: 'Imported as a whole',
   };
   const take = async (file: Buffer, into?: string): Promise<Answer> => {
@@ -25,8 +25,12 @@ export function definitionRoutes(api: Api): readonly Route[] {
       for (const { kind, name, vhost, reason } of report.skipped) {
         api.logger.warn({ kind, name, vhost }, `definitions: ${kind} '${name}' was left out: ${reason}`);
       }
-      if (report.skipped.length === 0) return noContent;
-      return new Answer(200, { imported: report.imported, skipped: report.skipped });
+      for (const { kind, name, vhost, reason } of report.withoutEffect) {
+        api.logger.warn({ kind, name, vhost }, `definitions: ${kind} '${name}': ${reason}`);
+      }
+      const { imported, skipped, withoutEffect } = report;
+      if (skipped.length + withoutEffect.length === 0) return noContent;
+      return new Answer(200, { imported, skipped, without_effect: withoutEffect });
     } catch (error) {
       if (!(error instanceof DefinitionError)) throw error;
       const { kind, message } = error;
