@@ -117,6 +117,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     if (now > this.#lastTime) this.#lastTime = now;
     log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
     this.stats.publish++;
+    this.showTaps(message, now);
     this.#noteCommit(offset + 1);
     const { maxSegmentBytes } = this.#streamSettings;
     if (this.#segments.append(offset, message.bodySize, this.#lastTime, maxSegmentBytes)) this.#retain();

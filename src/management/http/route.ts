@@ -92,6 +92,8 @@ export interface RouteDescription {
   readonly answers: Readonly<Record<number, string>>;
   /** RabbitMQ has no such path. */
   readonly isExtension: boolean;
+  /** What a good answer may come as; undefined: JSON. */
+  readonly contentTypes: readonly string[] | undefined;
 }
 
 /** What arrives, before anything is checked. */
@@ -120,6 +122,7 @@ interface RouteOptions<Path extends string, Query extends Shape, Body> {
   readonly takesQueryLogin?: boolean;
   readonly answers?: Readonly<Record<number, string>>;
   readonly isExtension?: boolean;
+  readonly contentTypes?: readonly string[];
   readonly handle: (call: Call<Path, Query, Body>) => unknown;
 }
 
@@ -129,7 +132,7 @@ export function route<Path extends string, Query extends Shape = Record<never, n
   options: RouteOptions<Path, Query, Body>,
 ): Route {
   const { path, access, tag, summary, answers = {}, isExtension = false, body, file } = options;
-  const { takesQueryLogin = false } = options;
+  const { contentTypes, takesQueryLogin = false } = options;
   const query: Shape = { ...options.query, ...(takesQueryLogin && queryLogin) };
   return {
     method,
@@ -143,6 +146,7 @@ export function route<Path extends string, Query extends Shape = Record<never, n
     takesQueryLogin,
     answers,
     isExtension,
+    contentTypes,
     run: async (call) => {
       const checked = {
         ...call,
