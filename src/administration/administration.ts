@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DefaultPermissions } from '../access/access-control.ts';
 import { hashPassword } from '../access/passwords/password-hash.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
@@ -13,12 +14,19 @@ import { VirtualHostAdministration } from './virtual-hosts.ts';
 /** The global parameter that RabbitMQ, too, sets at its first start. */
 const clusterIdParameter = 'internal_cluster_id';
 
+/** And the one that names the cluster. */
+const clusterNameParameter = 'cluster_name';
+
 /** Who can log in at the first start (`default_user`, `default_pass`, `default_vhost`). */
 export interface FirstUser {
   readonly name?: string | undefined;
   readonly password?: string | undefined;
   /** Exists from the start too. */
   readonly vhost?: string | undefined;
+  /** Default: administrator. */
+  readonly tags?: readonly string[] | undefined;
+  /** In this virtual host. Default: everything. */
+  readonly permissions?: DefaultPermissions | undefined;
 }
 
 /**
@@ -35,8 +43,10 @@ export class Administration {
   readonly policies: PolicyControl;
   /** Whoever has been made up at this start, which is the first of all. */
   #firstUser: string | undefined;
+  readonly #nodeName: string;
 
   private constructor(context: AdministrationContext) {
+    this.#nodeName = context.nodeName;
     this.users = new UserAdministration(context);
     this.permissions = new PermissionAdministration(context);
     this.topicPermissions = new TopicPermissionAdministration(context);
@@ -66,12 +76,24 @@ export class Administration {
       const isGuest = name === 'guest' && password === 'guest';
       const hash = isGuest ? undefined : await hashPassword(password, context.newPasswordHashing);
       if (broker.vhost(vhost) === undefined) broker.createVirtualHost(vhost);
-      access.addDefaultUser(name, hash, vhost);
+      const { tags, permissions } = first;
+      access.addDefaultUser({ name, password: hash, vhost, tags, permissions });
       administration.#firstUser = name;
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }
     return administration;
+  }
+
+  /** What AMQP clients, the HTTP API and metrics call this broker: a global parameter, or else the node's name. */
+  get clusterName(): string {
+    const value = this.parameters.getGlobal(clusterNameParameter)?.value;
+    return typeof value === 'string' ? value : this.#nodeName;
+  }
+
+  /** On disk when the promise resolves. @throws AdministrationError */
+  async setClusterName(name: string): Promise<void> {
+    await this.parameters.putGlobal({ name: clusterNameParameter, value: name });
   }
 
   /** Takes back what the first start has made up, unless somebody else has set it since: definitions say it all. */

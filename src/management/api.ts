@@ -29,15 +29,9 @@ export interface Api {
   readonly dataDir: string | undefined;
   /** Largest message body, in bytes. */
   readonly maxMessageBytes: number;
+  /** How long consumers may keep a message when nothing else is said, in milliseconds. */
+  readonly consumerTimeoutMs: number;
   readonly listeners: () => readonly ListenerInfo[];
-}
-
-/** The global parameter that names the cluster. */
-export const clusterNameParameter = 'cluster_name';
-
-export function clusterName({ administration, node }: Api): string {
-  const value = administration.parameters.getGlobal(clusterNameParameter)?.value;
-  return typeof value === 'string' ? value : node;
 }
 
 /** Authorization has seen to it that there is one, but it may have gone since. @throws ApiError 404 */

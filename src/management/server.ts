@@ -43,6 +43,7 @@ export interface ManagementOptions
     | 'logger'
     | 'dataDir'
     | 'maxMessageBytes'
+    | 'consumerTimeoutMs'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;

@@ -73,8 +73,8 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
       'RabbitMQ node & cluster identity info',
       {
         rabbitmq_node: source.nodeName,
-        rabbitmq_cluster: source.clusterName,
-        rabbitmq_cluster_permanent_id: source.clusterName,
+        rabbitmq_cluster: source.clusterName(),
+        rabbitmq_cluster_permanent_id: source.clusterName(),
       },
       1,
     ),

@@ -9,7 +9,7 @@ export interface MetricsSource {
   readonly listener: Listener;
   readonly resources: ResourceMonitor;
   readonly nodeName: string;
-  readonly clusterName: string;
+  readonly clusterName: () => string;
   readonly dataDir: string | undefined;
   /** Nanoseconds. */
   readonly eventLoopDelay: IntervalHistogram;
