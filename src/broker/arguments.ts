@@ -3,7 +3,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { type FieldValue, integerOf, textOf, typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
 import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
-import type { RetrySettings } from './delays/queue-retry.ts';
+import type { RetrySettings, ReturnReason } from './delays/queue-retry.ts';
 import type { PolicyDefinition } from './policies/policy.ts';
 import type { Overflow, QueueSettings } from './queue.ts';
 import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
@@ -90,6 +90,29 @@ const retryDelayMax = besidesRetryDelay((value, all) => {
 
 const retryLimit = besidesRetryDelay(integer(negative));
 
+/** What RabbitMQ 4.3 delays in quorum queues, by x-delayed-retry-type. */
+const delayedRetryReasons: ReadonlyMap<string, readonly ReturnReason[]> = new Map([
+  ['disabled', []],
+  ['all', ['nacked', 'rejected', 'timed-out', 'abandoned']],
+  ['failed', ['rejected', 'abandoned']],
+  ['returned', ['nacked', 'timed-out']],
+]);
+
+const delayedRetryType: Validator = (value, all) =>
+  oneOf([...delayedRetryReasons.keys()], (type) => `"unsupported delayed retry type '${type}'"`)(
+    value,
+    all,
+  ) ??
+  (textOf(value) === 'disabled' || all.has('x-delayed-retry-min')
+    ? undefined
+    : '"x-delayed-retry-min is missing"') ??
+  (all.has('x-retry-delay') ? '"x-retry-delay is there, too"' : undefined);
+
+const delayedRetryMax: Validator = (value, all) => {
+  const isSmaller = Number(integerOf(value) ?? 0) < Number(integerOf(all.get('x-delayed-retry-min')) ?? 0);
+  return retryDelay(value, all) ?? (isSmaller ? '"smaller than x-delayed-retry-min"' : undefined);
+};
+
 /** RabbitMQ 3.10 fails where the text does not even begin like a duration; 4.x says this. */
 const maxAge: Validator = (value, all) =>
   text(value, all) ?? (durationMs(textOf(value) ?? '') === undefined ? 'invalid_max_age' : undefined);
@@ -155,6 +178,9 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
   ['x-initial-cluster-size', { check: positive, types: streams }],
   ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: replicated }],
   ['x-delivery-limit', { check: anything, types: quorum }],
+  ['x-delayed-retry-type', { check: delayedRetryType, types: quorum }],
+  ['x-delayed-retry-min', { check: retryDelay, types: quorum }],
+  ['x-delayed-retry-max', { check: delayedRetryMax, types: quorum }],
   ['x-retry-delay', { check: retryDelay, types: both }],
   ['x-retry-delay-max', { check: retryDelayMax, types: both }],
   ['x-retry-limit', { check: retryLimit, types: both }],
@@ -272,7 +298,7 @@ export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueS
     deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
     deadLettersAtLeastOnce:
       isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
-    retry: retrySettings(all, policy),
+    retry: retrySettings(all, policy) ?? (isQuorum ? delayedRetrySettings(all, policy) : undefined),
     consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
   };
 }
@@ -284,7 +310,24 @@ function retrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings
   return {
     delayMs,
     delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    growth: 'doubling',
+    reasons: ['nacked', 'rejected'],
     limit: numberSetting(all, policy, 'retry-limit'),
+  };
+}
+
+/** RabbitMQ 4.3's retries; how often a message comes back is a matter of x-delivery-limit. */
+function delayedRetrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings | undefined {
+  const reasons = delayedRetryReasons.get(textSetting(all, policy, 'delayed-retry-type') ?? 'disabled') ?? [];
+  const delayMs = numberSetting(all, policy, 'delayed-retry-min');
+  if (reasons.length === 0 || delayMs === undefined) return undefined;
+  const delayMsMax = numberSetting(all, policy, 'delayed-retry-max') ?? delayMs;
+  return {
+    delayMs: Math.min(delayMs, longestDelayMs),
+    delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    growth: 'linear',
+    reasons,
+    limit: undefined,
   };
 }
 

@@ -5,7 +5,12 @@ import type { Consumer } from './consumer.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { PresentIds } from './deduplication/present-ids.ts';
 import type { DelayLine } from './delays/delay-line.ts';
-import { QueueRetry, type RetryingQueue, type RetrySettings } from './delays/queue-retry.ts';
+import {
+  QueueRetry,
+  type RetryingQueue,
+  type RetrySettings,
+  type ReturnReason,
+} from './delays/queue-retry.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -53,7 +58,7 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
   readonly deadLettersAtLeastOnce: boolean;
-  /** x-retry-delay, x-retry-delay-max, x-retry-limit */
+  /** x-retry-delay or x-delayed-retry-type, and what belongs to them */
   readonly retry: RetrySettings | undefined;
   /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
   readonly consumerTimeoutMs: number | undefined;
@@ -399,12 +404,16 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     segment.log.settle(segment, index);
   }
 
-  /** A consumer gives a message back: to its old place, marked redelivered, or for later with x-retry-delay. */
-  requeue(segment: Segment, index: number): void {
-    if (this.isDeleted) return;
+  /** A consumer gives a message back: to its old place, marked redelivered, or for later where that is delayed. */
+  requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
+  }
+
+  #comeBack(segment: Segment, index: number, reason: ReturnReason | undefined): void {
     const { retry } = this.#settings;
+    const isDelayed = retry !== undefined && reason !== undefined && retry.reasons.includes(reason);
     // What waits for a disk that does not keep up is in memory: a queue on disk must not be moved there.
-    if (retry === undefined || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
+    if (!isDelayed || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
     else this.#retryLater(segment, index, retry);
   }
 
@@ -452,9 +461,12 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
     if (!this.isTouched) this.vhost.broker.touch(this);
   }
 
-  /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
-  abandon(segment: Segment, index: number, _consumer?: Consumer): void {
-    if (!this.isDeleted) this.#putBack(segment, index);
+  /**
+   * A delivered message that nobody gives back, nor ever settles, goes to its old place, or for later where that is
+   * delayed. Without a reason it was only looked at.
+   */
+  abandon(segment: Segment, index: number, _consumer?: Consumer, reason?: ReturnReason): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
   }
 
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */

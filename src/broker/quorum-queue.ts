@@ -1,4 +1,6 @@
 import type { Timer } from './clock.ts';
+import type { Consumer } from './consumer.ts';
+import type { ReturnReason } from './delays/queue-retry.ts';
 import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
 import { type DeathReason, Queue } from './queue.ts';
 import type { Segment } from './queues/segment.ts';
@@ -33,15 +35,16 @@ export class QuorumQueue extends Queue {
     return this.#held.length;
   }
 
-  override requeue(segment: Segment, index: number): void {
+  override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
     if (this.isDeleted || this.#isOverLimit(segment, index)) return;
     const { deliveryLimit, retry } = this.settings;
-    if (deliveryLimit !== undefined || retry !== undefined) super.requeue(segment, index);
+    if (deliveryLimit !== undefined || retry?.reasons.includes(reason)) super.requeue(segment, index, reason);
     else this.#requeueAtBack(segment, index);
   }
 
-  override abandon(segment: Segment, index: number): void {
-    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.abandon(segment, index);
+  override abandon(segment: Segment, index: number, consumer?: Consumer, reason?: ReturnReason): void {
+    if (this.isDeleted || this.#isOverLimit(segment, index)) return;
+    super.abandon(segment, index, consumer, reason);
   }
 
   /** Dead-letters what may not be given back once more. */

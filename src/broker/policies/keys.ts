@@ -60,8 +60,8 @@ const checks: ReadonlyMap<string, Check> = new Map([
   ['dead-letter-exchange', text('dead letter exchange name')],
   ['dead-letter-routing-key', text('dead letter routing key')],
   ['dead-letter-strategy', oneOf(['at-most-once', 'at-least-once'], 'dead letter strategy')],
-  ['delayed-retry-max', atLeast(1, 'delayed retry max')],
-  ['delayed-retry-min', atLeast(1, 'delayed retry min')],
+  ['delayed-retry-max', integer(1, retryDelayMsMax, 'delayed retry max')],
+  ['delayed-retry-min', integer(1, retryDelayMsMax, 'delayed retry min')],
   ['delayed-retry-type', oneOf(['disabled', 'all', 'failed', 'returned'], 'delayed retry type')],
   // Negative: without a limit, as in RabbitMQ 4.
   ['delivery-limit', atLeast(Number.NEGATIVE_INFINITY, 'delivery limit')],
@@ -184,7 +184,11 @@ export function checkDefinition(kind: PolicyKind, definition: PolicyDefinition):
     const fault = value === undefined || !isKnown(key) ? undefined : check(value);
     if (fault !== undefined) return fault;
   }
-  const fault = checkMirroring(definition) ?? checkPlugins(definition) ?? checkRetries(definition);
+  const fault =
+    checkMirroring(definition) ??
+    checkPlugins(definition) ??
+    checkRetries(definition) ??
+    checkDelayedRetries(kind, definition);
   if (fault !== undefined) return fault;
   const unknown = keys.filter((key) => !isKnown(key));
   if (unknown.length === 0) return undefined;
@@ -273,6 +277,21 @@ function checkRetries(definition: PolicyDefinition): Fault {
   return Number(delayMax ?? delay) < Number(delay)
     ? 'retry-delay-max must not be smaller than retry-delay'
     : undefined;
+}
+
+/** Operators may set limits alone. */
+function checkDelayedRetries(kind: PolicyKind, definition: PolicyDefinition): Fault {
+  const type = definition['delayed-retry-type'] ?? 'disabled';
+  const { 'delayed-retry-min': delay, 'delayed-retry-max': delayMax } = definition;
+  if (Number(delayMax ?? delay) < Number(delay)) {
+    return 'delayed-retry-max must not be smaller than delayed-retry-min';
+  }
+  if (kind === 'operator_policy' || type === 'disabled') return undefined;
+  if (delay === undefined)
+    return `delayed-retry-min must be specified for delayed-retry-type ${erlangJson(type)}`;
+  return definition['retry-delay'] === undefined
+    ? undefined
+    : 'retry-delay and delayed-retry-type cannot be specified together';
 }
 
 function wrongShardCount(value: JsonValue): Fault {
