@@ -183,6 +183,7 @@ function checkedPolicy(kind: PolicyKind, request: PolicyRequest): Policy {
   const faults = [
     definitionFault(kind, definition),
     target === undefined ? targetFault(applyTo) : undefined,
+    wrongTarget(target, definition),
     wrongPattern(pattern),
     typeof priority === 'number'
       ? undefined
@@ -220,6 +221,13 @@ function wrongPattern(pattern: JsonValue): string | undefined {
   if (typeof pattern !== 'string') return `pattern should be a binary but was ${erlangJson(pattern)}`;
   const reason = patternFault(pattern);
   return reason && `pattern should be regular expression but is invalid: ${reason}`;
+}
+
+/** Exchanges would need a place for their ids. */
+function wrongTarget(target: PolicyTarget | undefined, definition: JsonValue): string | undefined {
+  if (target !== 'exchanges' || !isDefinition(definition) || !('x-message-deduplication' in definition))
+    return undefined;
+  return "'x-message-deduplication' of a policy is for queues: declare exchanges with it";
 }
 
 function targetFault(applyTo: JsonValue): string {

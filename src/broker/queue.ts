@@ -11,6 +11,7 @@ import {
   type RetrySettings,
   type ReturnReason,
 } from './delays/queue-retry.ts';
+import { followPolicies } from './equipment.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -105,7 +106,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
   readonly sideLogs: SideLogs;
-  /** Drops duplicates, if the queue was declared with x-message-deduplication. */
+  /** Drops duplicates, if x-message-deduplication was asked for. */
   deduplicator: Deduplicator | PresentIds | undefined;
   readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
@@ -199,6 +200,7 @@ export class Queue implements HeadWatcher, IdleQueue, RetryingQueue {
   /** From now on these policies hold. */
   applyPolicies(policies: AppliedPolicies): void {
     this.#policies = policies;
+    followPolicies(this, this.vhost.broker);
     this.applySettings(queueSettings(this.arguments, policies.definition));
   }
 

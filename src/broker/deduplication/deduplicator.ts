@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { newHash } from '../hash.ts';
 import type { Admission, Interceptor } from '../interceptor.ts';
 import { Message } from '../message.ts';
+import type { PolicyDefinition } from '../policies/policy.ts';
 import { PublishOutcome } from '../publish-outcome.ts';
 import type { MessageLog } from '../queues/message-log.ts';
 import { readTime } from '../queues/segment.ts';
@@ -16,6 +17,8 @@ const ttlHeader = Buffer.from('x-cache-ttl');
 const hashBytes = 16;
 /** Ids that have expired and leave when one comes: a window that is used shrinks faster than it grows. */
 const expiredPerId = 2;
+/** The same for a window that a policy has made smaller. */
+const surplusPerId = 1000;
 const noProperties = Buffer.alloc(2);
 
 /**
@@ -31,7 +34,8 @@ export class Deduplicator implements Interceptor {
   /** Messages that were not let through. */
   duplicateCount = 0;
 
-  readonly #settings: DeduplicationSettings;
+  readonly #ofArguments: DeduplicationSettings;
+  #settings: DeduplicationSettings;
   readonly #header: Buffer;
   readonly #clock: Clock;
   readonly #log: MessageLog | undefined;
@@ -47,6 +51,7 @@ export class Deduplicator implements Interceptor {
 
   /** @param log with the ids from before a restart; undefined: they are kept in memory only. */
   constructor(settings: DeduplicationSettings, clock: Clock, log: MessageLog | undefined) {
+    this.#ofArguments = settings;
     this.#settings = settings;
     this.#header = Buffer.from(settings.header);
     this.#clock = clock;
@@ -57,6 +62,15 @@ export class Deduplicator implements Interceptor {
   /** Ids that are remembered, some of them perhaps expired. */
   get size(): number {
     return this.#window.size;
+  }
+
+  /** Size and time to live of the window are those of the policy, if it names any. Ids keep the time they came with. */
+  applyPolicy({ 'x-cache-size': size, 'x-cache-ttl': ttlMs }: PolicyDefinition): void {
+    this.#settings = {
+      ...this.#ofArguments,
+      ...(typeof size === 'number' && { size }),
+      ...(typeof ttlMs === 'number' && { ttlMs }),
+    };
   }
 
   /** @throws AmqpError 501 when the headers of the message are malformed */
@@ -90,7 +104,8 @@ export class Deduplicator implements Interceptor {
   }
 
   #makeRoom(now: number): void {
-    while (this.#window.size >= this.#settings.size) this.#forgetOldest();
+    const surplus = Math.min(this.#window.size + 1 - this.#settings.size, surplusPerId);
+    for (let i = 0; i < surplus; i++) this.#forgetOldest();
     for (let i = 0; i < expiredPerId && this.#window.isOldestDue(now); i++) this.#forgetOldest();
   }
 

@@ -1,3 +1,4 @@
+import { durationMsMax, sizeMax } from '../deduplication/settings.ts';
 import { erlangJson } from '../erlang-term.ts';
 import type { QueueType } from '../queue-type.ts';
 import type { JsonValue } from '../store.ts';
@@ -41,6 +42,23 @@ const masterLocator: Check = (value) =>
   value === 'min-masters' || value === 'client-local' || value === 'random'
     ? undefined
     : `${erlangJson(value)} invalid queue-master-locator value`;
+
+/** An integer about deduplication, in the words of RabbitMQ's plugin. */
+function cacheLimit(key: string, max: number): Check {
+  return (value) =>
+    Number.isInteger(value) && Number(value) > 0 && Number(value) <= max
+      ? undefined
+      : `'${key}' must be an integer greater than 0 and at most ${max}, got ${erlangJson(value)}`;
+}
+
+const deduplication: Check = (value) =>
+  typeof value === 'boolean'
+    ? undefined
+    : `'x-message-deduplication' must be a boolean, got ${erlangJson(value)}`;
+
+/** Where ids are kept is part of what an exchange or a queue is. */
+const cachePersistence: Check = () =>
+  "'x-cache-persistence' cannot come from a policy: declare exchanges and queues with it";
 
 const upstreamPattern: Check = (value) => {
   if (typeof value !== 'string') return isNot(value, 'federation upstream pattern name');
@@ -87,6 +105,10 @@ const checks: ReadonlyMap<string, Check> = new Map([
   ['stream-filter-size-bytes', integer(16, 255, 'filter size')],
   ['stream-max-segment-size-bytes', integer(0, segmentBytesMax, 'segment size')],
   ['target-group-size', atLeast(0, 'target quorum queue group size')],
+  ['x-cache-persistence', cachePersistence],
+  ['x-cache-size', cacheLimit('x-cache-size', sizeMax)],
+  ['x-cache-ttl', cacheLimit('x-cache-ttl', durationMsMax)],
+  ['x-message-deduplication', deduplication],
   ['ha-mode', checkedTogether],
   ['ha-params', checkedTogether],
   ['ha-promote-on-failure', checkedTogether],
@@ -166,6 +188,7 @@ const unsupportedKeys: Readonly<Record<QueueType, ReadonlySet<string>>> = {
     'retry-delay',
     'retry-delay-max',
     'retry-limit',
+    'x-message-deduplication',
   ]),
 };
 
