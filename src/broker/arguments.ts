@@ -117,6 +117,10 @@ const delayedRetryMax: Validator = (value, all) => {
 const maxAge: Validator = (value, all) =>
   text(value, all) ?? (durationMs(textOf(value) ?? '') === undefined ? 'invalid_max_age' : undefined);
 
+const filterSize = integer((value) =>
+  value >= 16 && value <= 255 ? undefined : `"expected 16 to 255, got ${value}"`,
+);
+
 /** One filter value or several, as long strings. */
 const filterValues: Validator = (value, all) => {
   if (value.tag !== 'A') return text(value, all);
@@ -175,6 +179,7 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
   ['x-quorum-initial-group-size', { check: positive, types: quorum }],
   ['x-max-age', { check: maxAge, types: streams }],
   ['x-stream-max-segment-size-bytes', { check: integer(negative), types: streams }],
+  ['x-stream-filter-size-bytes', { check: filterSize, types: streams }],
   ['x-initial-cluster-size', { check: positive, types: streams }],
   ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: replicated }],
   ['x-delivery-limit', { check: anything, types: quorum }],

@@ -9,8 +9,9 @@ import type { LogOwner, MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { JsonValue } from './store.ts';
 import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
+import { FilterIndex } from './streams/filter-index.ts';
 import { streamStart } from './streams/offset-argument.ts';
-import { StreamFilter } from './streams/stream-filter.ts';
+import { filterValueOf, StreamFilter } from './streams/stream-filter.ts';
 import { StreamReader } from './streams/stream-reader.ts';
 import { StreamSegments } from './streams/stream-segments.ts';
 import { type StreamSettings, streamSettings } from './streams/stream-settings.ts';
@@ -49,6 +50,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #isWaitingForCommit = false;
   #streamSettings: StreamSettings;
   readonly #segments: StreamSegments;
+  readonly #filterIndex: FilterIndex;
   readonly #tracked: TrackedOffsets;
   /** Times in the log never go back, so that they can be searched by halves. */
   #lastTime = 0;
@@ -61,12 +63,14 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     this.#committedEnd = log.nextSequence;
     this.#streamSettings = streamSettings(options.arguments, options.policies.definition);
     const kept = log.recoveredAttachment;
-    const { segments, offsets } =
+    const { segments, offsets, filters } =
       typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {};
     if (kept === undefined) this.#skipMissing();
     const first = log.readPosition;
     this.#segments =
       StreamSegments.restore(segments, first, log.readyBytes) ?? new StreamSegments(first, log.readyBytes);
+    const { filterBytes } = this.#streamSettings;
+    this.#filterIndex = FilterIndex.restore(filters, filterBytes, this.#committedEnd);
     this.#tracked = TrackedOffsets.restore(offsets);
     if (first < this.#committedEnd) this.#lastTime = this.#timeAt(this.#committedEnd - 1) ?? 0;
     log.owner = this;
@@ -82,7 +86,12 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   }
 
   stateAttachment(): JsonValue {
-    return { segments: this.#segments.toJSON(), offsets: this.#tracked.toJSON() };
+    const filters = this.#filterIndex.toJSON();
+    return {
+      segments: this.#segments.toJSON(),
+      offsets: this.#tracked.toJSON(),
+      ...(filters !== undefined && { filters }),
+    };
   }
 
   /** As in RabbitMQ, none: what a consumer has not acknowledged is not owed to anybody. */
@@ -98,6 +107,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
     this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
+    this.#filterIndex.bitsBytes = this.#streamSettings.filterBytes;
     this.#retain();
   }
 
@@ -109,6 +119,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     if (now > this.#lastTime) this.#lastTime = now;
     log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
     this.stats.publish++;
+    this.#filterIndex.append(offset, message.bodySize, filterValueOf(message));
     this.#noteCommit(offset + 1);
     const { maxSegmentBytes } = this.#streamSettings;
     if (this.#segments.append(offset, message.bodySize, this.#lastTime, maxSegmentBytes)) this.#retain();
@@ -170,8 +181,12 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const now = this.vhost.broker.clock.now();
     const timeOf = (offset: number) => this.#timeAt(offset);
     const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
-    if (dropped !== undefined) log.trim(dropped.offset, dropped.bodyBytes);
-    else log.noteUse();
+    if (dropped === undefined) {
+      log.noteUse();
+    } else {
+      log.trim(dropped.offset, dropped.bodyBytes);
+      this.#filterIndex.dropBelow(dropped.offset);
+    }
   }
 
   // ---- reading
@@ -237,6 +252,13 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     let cost = 1;
     reader.position = Math.max(reader.position, this.#log.readPosition);
     while (looked < budget && reader.position < end && consumer.hasCapacity) {
+      if (filter !== undefined && reader.position >= reader.mayMatchUntil) {
+        const { mayMatch, until } = this.#filterIndex.look(reader.position, filter.probe);
+        looked++;
+        if (mayMatch) reader.mayMatchUntil = Math.min(until, end);
+        else reader.position = Math.min(until, end);
+        continue;
+      }
       let { segment } = reader;
       if (segment?.slab === undefined || reader.position >= segment.endSequence) {
         segment = this.#inMemory(reader.position);
