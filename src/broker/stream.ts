@@ -12,6 +12,7 @@ import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
 import { FilterIndex } from './streams/filter-index.ts';
 import { streamStart } from './streams/offset-argument.ts';
 import { filterValueOf, StreamFilter } from './streams/stream-filter.ts';
+import { StreamLookup } from './streams/stream-lookup.ts';
 import { StreamReader } from './streams/stream-reader.ts';
 import { StreamSegments } from './streams/stream-segments.ts';
 import { type StreamSettings, streamSettings } from './streams/stream-settings.ts';
@@ -40,6 +41,7 @@ interface PendingCommit {
  */
 export class Stream extends Queue implements CommitWaiter, LogOwner {
   readonly #log: MessageLog;
+  readonly #lookup: StreamLookup;
   readonly #readers = new Map<Consumer, StreamReader>();
   /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
   readonly #idle = new Set<StreamReader>();
@@ -60,6 +62,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const [log] = options.backlog.logs;
     if (log === undefined) throw new Error('a stream needs a log');
     this.#log = log;
+    this.#lookup = new StreamLookup(log, options.vhost.broker.segmentCache);
     this.#committedEnd = log.nextSequence;
     this.#streamSettings = streamSettings(options.arguments, options.policies.definition);
     const kept = log.recoveredAttachment;
@@ -72,7 +75,8 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const { filterBytes } = this.#streamSettings;
     this.#filterIndex = FilterIndex.restore(filters, filterBytes, this.#committedEnd);
     this.#tracked = TrackedOffsets.restore(offsets);
-    if (first < this.#committedEnd) this.#lastTime = this.#timeAt(this.#committedEnd - 1) ?? 0;
+    if (first < this.#committedEnd)
+      this.#lastTime = this.#lookup.timeAt(this.#committedEnd - 1, this.#committedEnd) ?? 0;
     log.owner = this;
   }
 
@@ -80,7 +84,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #skipMissing(): void {
     const log = this.#log;
     if (log.readPosition >= this.#committedEnd) return;
-    const segment = this.#locate(log.readPosition);
+    const segment = this.#lookup.locate(log.readPosition, this.#committedEnd);
     const first = segment?.firstSequence ?? this.#committedEnd;
     if (first > log.readPosition) log.trim(first, 0);
   }
@@ -179,7 +183,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #retain(): void {
     const log = this.#log;
     const now = this.vhost.broker.clock.now();
-    const timeOf = (offset: number) => this.#timeAt(offset);
+    const timeOf = (offset: number) => this.#lookup.timeAt(offset, this.#committedEnd);
     const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
     if (dropped === undefined) {
       log.noteUse();
@@ -190,37 +194,6 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   }
 
   // ---- reading
-
-  #inMemory(offset: number): Segment | undefined {
-    return this.#log.segmentAt(offset) ?? this.vhost.broker.segmentCache.find(this.#log, offset);
-  }
-
-  /** The segment with the first message at or above an offset, in memory; undefined when there is none. */
-  #locate(offset: number): Segment | undefined {
-    return (
-      this.#inMemory(offset) ?? this.vhost.broker.segmentCache.read(this.#log, offset, this.#committedEnd)
-    );
-  }
-
-  /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */
-  #timeAt(offset: number): number | undefined {
-    const segment = this.#locate(offset);
-    if (segment === undefined) return undefined;
-    const index = segment.nextUnsettled(Math.max(0, offset - segment.firstSequence));
-    return index < segment.count ? segment.enqueuedAt(index) : undefined;
-  }
-
-  /** Offset of the first message that came at `time` or later. */
-  #offsetAt(time: number): number {
-    let low = this.#log.readPosition;
-    let high = this.#committedEnd;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((this.#timeAt(middle) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 
   override drain(_now: number): void {
     this.#advance();
@@ -261,7 +234,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       }
       let { segment } = reader;
       if (segment?.slab === undefined || reader.position >= segment.endSequence) {
-        segment = this.#inMemory(reader.position);
+        segment = this.#lookup.inMemory(reader.position);
         if (segment === undefined) {
           cost += readWeight;
           segment = this.#readFor(reader);
@@ -331,7 +304,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       case 'offset':
         return Math.max(log.readPosition, start.offset);
       case 'time':
-        return this.#offsetAt(start.time);
+        return this.#lookup.offsetAt(start.time, this.#committedEnd);
     }
   }
 

@@ -219,7 +219,11 @@ describe('filters', () => {
     await reader.offsets(160);
     await publish(['last'], value('green'));
     expect(await reader.offsets(161)).toEqual([...expected, 480]);
-    await expect(declare({ 'x-stream-filter-size-bytes': 15 })).rejects.toThrow('expected 16 to 255, got 15');
+  });
+
+  test.each([15, 256])('cannot be %i bytes long', async (size) => {
+    const text = `expected 16 to 255, got ${size}`;
+    await expect(declare({ 'x-stream-filter-size-bytes': size })).rejects.toThrow(text);
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { putUint32 } from '../../protocol/bytes.ts';
 import { decodeValue, findHeader } from '../../protocol/field-table.ts';
 import type { Clock } from '../clock.ts';
 import { newHash } from '../hash.ts';
@@ -41,6 +42,8 @@ export class Deduplicator implements Interceptor {
   readonly #log: MessageLog | undefined;
   readonly #window = new IdWindow();
   readonly #hash = newHash();
+  /** Whose id {@link #hash} is. */
+  #hashed: Message | undefined;
   /** What the log gets: the hash is its body. */
   readonly #record = Message.of('', '', noProperties, Buffer.alloc(hashBytes));
   readonly #first: Admission = {
@@ -75,6 +78,7 @@ export class Deduplicator implements Interceptor {
 
   /** @throws AmqpError 501 when the headers of the message are malformed */
   admit(message: Message): Admission | undefined {
+    this.#hashed = message;
     if (!hashMessageId(message, this.#header, this.#hash)) return undefined;
     return this.#window.has(this.#hash, this.#clock.now()) ? this.#again : this.#first;
   }
@@ -89,7 +93,8 @@ export class Deduplicator implements Interceptor {
   #remember(message: Message, now: number, outcome: number): number {
     if ((outcome & PublishOutcome.Refused) !== 0) return outcome;
     // Dead letters may have been here since it was admitted.
-    hashMessageId(message, this.#header, this.#hash);
+    if (this.#hashed !== message) hashMessageId(message, this.#header, this.#hash);
+    this.#hashed = undefined;
     this.#makeRoom(now);
     const ttlMs = ttlOf(message) ?? this.#settings.ttlMs;
     const expiresAt = ttlMs === undefined ? 0 : now + Math.min(ttlMs, durationMsMax);
@@ -97,7 +102,7 @@ export class Deduplicator implements Interceptor {
     if (this.#log !== undefined) {
       this.#record.persistent = (outcome & PublishOutcome.NeedsCommit) !== 0;
       const { body } = this.#record;
-      for (let i = 0; i < this.#hash.length; i++) body.writeUInt32BE(this.#hash[i] ?? 0, i * 4);
+      for (let i = 0; i < this.#hash.length; i++) putUint32(body, i * 4, this.#hash[i] ?? 0);
       this.#log.append(this.#record, now, expiresAt);
     }
     return outcome;
