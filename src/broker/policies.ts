@@ -29,6 +29,8 @@ export interface PolicyScope {
   exchanges(): Iterable<Exchange>;
   /** Notes a policy to be kept; `undefined` removes it. */
   definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void;
+  /** Other policies hold for the queue from now on. */
+  policiesApplied(queue: Queue): void;
 }
 
 /** A policy, ready to look at names. */
@@ -123,7 +125,9 @@ export class Policies {
     // A limit that comes into force may make queues dead-letter, and an expiry may delete them.
     for (const queue of [...this.#scope.queues()]) {
       const applied = this.match('queue', queue.name, queue.type);
-      if (!queue.isDeleted && !isSame(applied, queue.policies)) queue.applyPolicies(applied);
+      if (queue.isDeleted || isSame(applied, queue.policies)) continue;
+      queue.applyPolicies(applied);
+      this.#scope.policiesApplied(queue);
     }
   }
 

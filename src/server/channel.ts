@@ -1,5 +1,5 @@
 import { Undecided } from '../broker/actor.ts';
-import type { ConsumerChannel } from '../broker/consumer.ts';
+import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
@@ -214,7 +214,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   /** Copies a delivery to the firehose. */
-  traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+  traceDelivery(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void {
     queue.vhost.firehose.delivered(segment.message(index), queue, redelivered, this.traceOrigin);
   }
 

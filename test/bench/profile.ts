@@ -31,9 +31,9 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ],
   [
     'publish: check and route',
-    /^(server\/(publisher|connection|channel|throttle|input)|broker\/(rout|exch|virt))/,
+    /^(server\/(publisher|connection|channel|throttle|input)|broker\/(rout|exch|virt|topology))/,
   ],
-  ['queue: append, take, settle', /^broker\/(queue|broker|consumer)/],
+  ['queue: append, take, settle', /^broker\/(queue|classic|quorum|stream|turn|broker|consumer)/],
   ['deliver: write and remember', /^server\/(output|consumer|deliver|unsettled)/],
   ['confirm', /^server\/confirms/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],

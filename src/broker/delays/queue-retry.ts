@@ -4,17 +4,16 @@ import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodedHeaders, sortedByName } from '../dead-letter.ts';
 import { deliveryCountHeader } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
-import { readTime, type Segment } from '../queues/segment.ts';
+import { readTime } from '../queues/record-bytes.ts';
+import type { Segment } from '../queues/segment.ts';
 import { RecordOffset } from '../record.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
+import type { ReturnReason } from './return-reason.ts';
 
 /** Header that tells consumers, and readers of dead letters, how often a queue has given a message out again. */
 export const retryCountHeader = 'x-retry-count';
-
-/** Why a message is back: basic.nack or basic.recover, basic.reject, a delivery timeout, or a channel that is gone. */
-export type ReturnReason = 'nacked' | 'rejected' | 'timed-out' | 'abandoned';
 
 /** x-retry-delay, x-delayed-retry-type and their kin: what becomes of messages that come back from consumers. */
 export interface RetrySettings {
