@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { referencePage as commandsPage } from '../src/cli/ctl/reference.ts';
 import { referencePage } from '../src/config/reference.ts';
 import { basicProperties, type ClassSpec, classes, type Domain, type MethodSpec } from './amqp.ts';
 
@@ -324,11 +325,12 @@ const files = {
   'src/protocol/methods.ts': methodsSource(),
   'src/protocol/basic-properties.ts': propertiesSource(),
   'docs/configuration-reference.md': referencePage(),
+  'docs/leveretctl-reference.md': commandsPage(),
 };
 const checkOnly = process.argv.includes('--check');
 
 for (const [path, source] of Object.entries(files)) {
-  const text = path.endsWith('.ts') ? formatted(path, source) : source;
+  const text = formatted(path, source);
   if (readOrEmpty(root + path) === text) continue;
   if (checkOnly) {
     process.stderr.write(`${path} is stale: run "npm run generate" and commit the result\n`);

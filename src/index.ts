@@ -27,7 +27,7 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
-export type { MoveResult } from './broker/move.ts';
+export type { MoveProgress, MoveResult } from './broker/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
@@ -143,6 +143,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       clients: listener,
       access,
       limits: resources,
+      controls: {
+        setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+        setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+        suspendListeners: () => listener.suspend(),
+        resumeListeners: () => listener.resume(),
+      },
+      program: options.program,
       dataDir: options.dataDir,
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,

@@ -84,12 +84,13 @@ export async function openManagement(
   stock: CertificateStock,
   parts: ManagementOptions,
 ): Promise<OpenManagement> {
-  const { managementPort: port, managementTls: tls } = options;
+  const { managementPort: port, managementTls: tls, controlSocket } = options;
   const host = options.managementHost ?? options.host ?? defaultHost;
   const certificates = stock.add(tls);
   const management = new Management(parts);
   const close = () => management.close();
   try {
+    if (controlSocket !== undefined) await management.listenLocally(controlSocket);
     return {
       plain: port === undefined ? undefined : await management.listen({ port, host: listenableHost(host) }),
       tls:

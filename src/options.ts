@@ -6,6 +6,7 @@ import type { Administration } from './administration/administration.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { Program } from './management/program.ts';
 import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -39,6 +40,11 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /**
+   * Path of a Unix socket that has the HTTP API without a login, for `leveretctl`: only the owner of this process (and
+   * root) can open it. Default: none. `leveret server` has one in its data directory.
+   */
+  readonly controlSocket?: string | undefined;
   /** Time between two samples of all counters, from which the HTTP API tells rates. Default 5000. */
   readonly statisticsIntervalMs?: number;
   /** TCP port where Prometheus finds the metrics; 0 takes any free one. Default: none. */
@@ -114,6 +120,8 @@ export interface BrokerOptions {
    * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
    */
   readonly onFailure?: (cause: unknown) => void;
+  /** The program around the broker, for `leveretctl environment`, `rotate_logs` and `stop`. Default: none of them. */
+  readonly program?: Program | undefined;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
 }

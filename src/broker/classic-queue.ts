@@ -68,6 +68,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     const ttlMs = this.#timeToLiveMs(message);
     const log = this.backlog.logFor(message.priority);
     this.stats.publish++;
+    this.showTaps(message, now);
     const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
     if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
       this.drain(now);

@@ -10,6 +10,7 @@ import { AppliedPolicies } from './policies/policy.ts';
 import type { RecentHistory } from './recent-history.ts';
 import { RouteCache } from './route-cache.ts';
 import type { SideLogs } from './side-logs.ts';
+import { type Tap, Taps } from './taps.ts';
 
 export interface ExchangeOptions {
   readonly name: string;
@@ -51,6 +52,8 @@ export class Exchange implements BoundExchange {
   #bindingCount = 0;
   #policies = AppliedPolicies.none;
   #alternateExchange: string | undefined;
+  /** As long as somebody watches: the last of the interceptors. */
+  #taps: Taps | undefined;
 
   constructor(options: ExchangeOptions) {
     this.name = options.name;
@@ -87,6 +90,34 @@ export class Exchange implements BoundExchange {
     this.#alternateExchange =
       textArgument(this.arguments, 'alternate-exchange') ??
       (typeof ofPolicy === 'string' ? ofPolicy : undefined);
+  }
+
+  /**
+   * Shows `tap` each message that goes on to the bindings from now on; the result ends that. Whoever calls either
+   * sees to it that remembered routes are forgotten.
+   */
+  watch(tap: Tap): () => void {
+    if (this.#taps === undefined) {
+      this.#taps = new Taps();
+      this.interceptors = [...this.interceptors, this.#taps];
+    }
+    this.#taps.add(tap);
+    return () => {
+      const taps = this.#taps;
+      taps?.remove(tap);
+      if (!taps?.isEmpty) return;
+      this.interceptors = this.interceptors.filter((interceptor) => interceptor !== taps);
+      this.#taps = undefined;
+    };
+  }
+
+  get isWatched(): boolean {
+    return this.#taps !== undefined;
+  }
+
+  /** The exchange is gone. */
+  close(): void {
+    this.#taps?.end();
   }
 
   get bindingCount(): number {

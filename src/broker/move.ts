@@ -31,6 +31,10 @@ export interface MoveOptions {
   readonly ratePerSecond?: number | undefined;
   /** Only says what would be moved. */
   readonly dryRun?: boolean | undefined;
+  /** Called when it begins and after each batch. Must not throw. */
+  readonly onProgress?: ((progress: MoveProgress) => void) | undefined;
+  /** Ends the move early, after the batch it is at; the result says how far it got. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What became of the messages that were there when the move began. */
@@ -42,6 +46,14 @@ export interface MoveResult {
   readonly unroutable: number;
   /** A full queue would not have any more: the move ended early. */
   readonly refused: boolean;
+}
+
+/** How far a move has got. */
+export interface MoveProgress extends MoveResult {
+  /** Ready messages that were there when it began. */
+  readonly total: number;
+  /** How many of them it has looked at. */
+  readonly examined: number;
 }
 
 /** Waits, in milliseconds. */
@@ -56,16 +68,21 @@ export type Pause = (ms: number) => Promise<void>;
 export async function move(
   queue: Queue,
   depart: (message: Message) => Departure,
-  { where, limit = Number.POSITIVE_INFINITY, ratePerSecond = Number.POSITIVE_INFINITY }: MoveOptions,
+  options: MoveOptions,
   pause: Pause,
 ): Promise<MoveResult> {
+  const { where, limit = Number.POSITIVE_INFINITY, ratePerSecond = Number.POSITIVE_INFINITY } = options;
+  const { onProgress, signal } = options;
   const { broker } = queue.vhost;
   const kept: Taken[] = [];
   let gone: Taken[] = [];
   const result = { moved: 0, passedOver: 0, unroutable: 0, refused: false };
-  let left = queue.readyCount;
+  const total = queue.readyCount;
+  let left = total;
+  const isOver = () => result.moved >= limit || result.refused || queue.isDeleted || signal?.aborted === true;
   try {
-    while (left > 0 && result.moved < limit && !result.refused && !queue.isDeleted) {
+    onProgress?.({ ...result, total, examined: 0 });
+    while (left > 0 && !isOver()) {
       const batch = Math.min(left, batchMax, limit - result.moved, Math.max(1, ratePerSecond));
       for (let i = 0; i < batch && !result.refused; i++) {
         const taken = queue.get(false);
@@ -85,6 +102,7 @@ export async function move(
       const count = gone.length;
       gone = [];
       result.moved += count;
+      onProgress?.({ ...result, total, examined: total - left });
       if (Number.isFinite(ratePerSecond) && left > 0) await pause((count / ratePerSecond) * 1000);
     }
   } finally {
@@ -98,13 +116,22 @@ export async function move(
 export async function rehearse(
   queue: Queue,
   depart: (message: Message) => Departure,
-  { where, limit = Number.POSITIVE_INFINITY }: MoveOptions,
+  { where, limit = Number.POSITIVE_INFINITY, onProgress, signal }: MoveOptions,
   pause: Pause,
 ): Promise<MoveResult> {
   const result = { moved: 0, passedOver: 0, unroutable: 0, refused: false };
+  const total = queue.readyCount;
+  const tell = () =>
+    onProgress?.({
+      ...result,
+      total,
+      examined: Math.min(total, result.moved + result.passedOver + result.unroutable),
+    });
+  tell();
   for (const log of queue.backlog.logs.toReversed()) {
     let next = 0;
     for (let examined = batchMax; examined === batchMax && result.moved < limit; await pause(0)) {
+      if (signal?.aborted) return result;
       examined = 0;
       for (const { sequence, buffer, start, end, isReturned } of log.readyRecords(next)) {
         if (examined === batchMax || result.moved === limit) break;
@@ -114,6 +141,7 @@ export async function rehearse(
         else if (depart(Message.fromRecord(buffer, start, end).copy()).route.isRouted) result.moved++;
         else result.unroutable++;
       }
+      tell();
     }
   }
   return result;

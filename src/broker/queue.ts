@@ -20,6 +20,7 @@ import type { MessageLog } from './queues/message-log.ts';
 import type { HeldPublisher } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
 import type { SideLogs } from './side-logs.ts';
+import { type Tap, Taps } from './taps.ts';
 import type { TouchedQueue } from './turn.ts';
 
 export interface QueueOptions {
@@ -76,6 +77,8 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
   #settings: QueueSettings;
   /** With x-expires. */
   #idleTimer: IdleTimer | undefined;
+  /** As long as somebody watches. */
+  #taps: Taps | undefined;
 
   constructor(options: QueueOptions) {
     this.vhost = options.vhost;
@@ -310,6 +313,22 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
       this.vhost.events.consumerDeleted(this, consumer);
       consumer.cancelledByServer();
     }
+    this.#taps?.end();
+  }
+
+  /** Shows `tap` each message that comes to the queue from now on; the result ends that. */
+  watch(tap: Tap): () => void {
+    this.#taps ??= new Taps();
+    this.#taps.add(tap);
+    return () => {
+      this.#taps?.remove(tap);
+      if (this.#taps?.isEmpty) this.#taps = undefined;
+    };
+  }
+
+  /** A message comes to the queue. */
+  protected showTaps(message: Message, now: number): void {
+    if (this.#taps !== undefined) this.#taps.saw(message, now);
   }
 
   /** Stops timers; for the end of the queue, and of the broker, when everything stays as it is. */

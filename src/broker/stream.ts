@@ -132,6 +132,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
     this.stats.publish++;
     this.#filterIndex.append(offset, message.bodySize, filterValueOf(message));
+    this.showTaps(message, now);
     this.#noteCommit(offset + 1);
     const { maxSegmentBytes } = this.#streamSettings;
     if (this.#segments.append(offset, message.bodySize, this.#lastTime, maxSegmentBytes)) this.#retain();

@@ -18,6 +18,7 @@ import type { QueueType } from './queue-type.ts';
 import type { Route } from './route.ts';
 import { type MessageRouter, route } from './routing.ts';
 import type { Definition } from './store.ts';
+import type { Tap } from './taps.ts';
 import { BindingRequests } from './topology/binding-requests.ts';
 import { ExchangeRequests } from './topology/exchange-requests.ts';
 import { QueueRequests } from './topology/queue-requests.ts';
@@ -158,6 +159,16 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   /** @throws AmqpError 403 no permission or internal, 404 */
   exchangeForPublish(actor: Actor, name: string): Exchange {
     return this.#exchanges.forPublish(actor, name);
+  }
+
+  /** Shows `tap` what goes through an exchange, see {@link Exchange.watch}; the result ends that. */
+  watchExchange(exchange: Exchange, tap: Tap): () => void {
+    const end = exchange.watch(tap);
+    this.#topology.version++;
+    return () => {
+      end();
+      this.#topology.version++;
+    };
   }
 
   /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */

@@ -22,7 +22,7 @@ const columns = ['name', 'value', 'source', 'live'];
  *
  * @throws ConfigError with one line that names the mistake.
  */
-export function runConfig(given: GivenFlags, sources: Omit<ConfigSources, 'flags'>): ExitCode {
+export async function runConfig(given: GivenFlags, sources: Omit<ConfigSources, 'flags'>): Promise<ExitCode> {
   const [, action, surplus] = given.words;
   if ((action !== 'check' && action !== 'show') || surplus !== undefined) {
     throw usageError('say "leveret config check" or "leveret config show"');
@@ -30,7 +30,7 @@ export function runConfig(given: GivenFlags, sources: Omit<ConfigSources, 'flags
   const loaded = loadConfig({ ...sources, flags: given.values });
   for (const warning of loaded.warnings) process.stderr.write(`${warning}\n`);
   if (action === 'check') checkFiles(loaded.config);
-  const text = action === 'check' ? checked(loaded) : shown(loaded, given.switches.has('json'));
+  const text = action === 'check' ? checked(loaded) : await shown(loaded, given.switches.has('json'));
   process.stdout.write(text);
   return ExitCode.Ok;
 }
@@ -49,7 +49,7 @@ function checked({ config, warnings }: LoadedConfig): string {
   return warnings.length === 0 ? `${file}: fine\n` : `${file}: usable, see the warnings above\n`;
 }
 
-function shown({ effective }: LoadedConfig, isJson: boolean): string {
+function shown({ effective }: LoadedConfig, isJson: boolean): Promise<string> {
   const rows = effective.map((setting) => ({ ...setting }));
   return formatRows(rows, columns, isJson ? 'json' : 'pretty_table', true);
 }

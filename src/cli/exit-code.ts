@@ -5,7 +5,7 @@ export const ExitCode = {
   Failure: 1,
   /** The command line is wrong. */
   Usage: 64,
-  /** Input data is wrong; messages were lost. */
+  /** Input data is wrong, a file cannot be read or written; messages were lost. */
   Data: 65,
   /** No such user, or the login was refused. */
   NoUser: 67,
@@ -15,8 +15,14 @@ export const ExitCode = {
   Software: 70,
   /** A file or directory cannot be made or written. */
   CannotCreate: 73,
+  /** The broker has not answered in time. */
+  TimedOut: 75,
+  /** The operating system lets somebody else do that. */
+  NoPermission: 77,
   /** The configuration file or the environment is wrong. */
   Config: 78,
+  /** Somebody has stopped it with Ctrl-C, as shells have it. */
+  Interrupted: 130,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

@@ -36,9 +36,9 @@ await runCommand('leveret', async (setExitCode) => {
       'config',
       'Check the configuration (config check) or list it (config show)',
       (argv) => withFlags(argv, configFlags),
-      (parsed) => {
+      async (parsed) => {
         const sources = { environment: process.env, workingDirectory: process.cwd() };
-        setExitCode(runConfig(givenFlags(parsed, configFlags), sources));
+        setExitCode(await runConfig(givenFlags(parsed, configFlags), sources));
       },
     )
     .command(

@@ -20,6 +20,11 @@ export class Reload {
     this.#broker = broker;
   }
 
+  /** As they were read last. */
+  get settings(): LoadedConfig['effective'] {
+    return this.#current.effective;
+  }
+
   /** A configuration with a mistake in it changes nothing. */
   async run(): Promise<void> {
     let next: LoadedConfig;

@@ -18,6 +18,8 @@ export async function runCommand(
     process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
     exitCode = exitCodeOf(error);
   }
+  // What is still on its way into a pipe would be cut off.
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
   process.exit(exitCode);
 }
 

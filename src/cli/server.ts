@@ -2,9 +2,12 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import { controlSocketPath } from '../config/control-socket.ts';
 import { loadConfig } from '../config/load.ts';
+import { hasEnvironmentPrefix } from '../config/setting.ts';
 import { type Config, settings } from '../config/settings.ts';
 import { createLogger } from '../logging.ts';
+import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
@@ -55,7 +58,16 @@ export async function runServer(
   });
   let broker: RunningBroker;
   try {
-    broker = await start({ ...brokerOptions(config), dataDir, logger, onFailure });
+    const controlSocket = controlSocketPath(config);
+    const program: Program = {
+      get settings() {
+        return reload?.settings ?? loaded.effective;
+      },
+      environment: shownEnvironment(process.env),
+      reload: async () => reload?.run(),
+      stop: () => process.kill(process.pid, 'SIGTERM'),
+    };
+    broker = await start({ ...brokerOptions(config), dataDir, controlSocket, logger, onFailure, program });
   } catch (error) {
     logger.debug({ err: error }, 'start failed');
     throw startError(error);
@@ -87,8 +99,16 @@ export async function runServer(
   return ExitCode.Ok;
 }
 
+/** Ours, but for those that hold passwords. */
+function shownEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const ours = Object.entries(environment).filter(([name]) => hasEnvironmentPrefix(name));
+  return Object.fromEntries(
+    ours.map(([name, value = '']) => [name, /PASS|SECRET|TOKEN|KEY/.test(name) ? '(hidden)' : value]),
+  );
+}
+
 function brokerOptions(config: Config) {
-  const { configFile: _configFile, logLevel: _logLevel, ...given } = config;
+  const { configFile: _configFile, logLevel: _logLevel, controlSocket: _socket, ...given } = config;
   const {
     managementPort,
     metricsPort,

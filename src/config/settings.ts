@@ -11,6 +11,7 @@ import {
   millisecondsOrNone,
   oneOf,
   path,
+  pathOrNone,
   portOrNone,
   portOrNoneWord,
   share,
@@ -101,6 +102,15 @@ export function readSettings(read: SettingReader) {
       defaultValue: '::',
       defaultText: ':: (every address)',
       doc: 'Address the HTTP API listens on.',
+      chapter: 'Management',
+    }),
+    controlSocket: read({
+      flag: 'control-socket',
+      fileKeys: ['control_socket'],
+      type: pathOrNone,
+      defaultValue: undefined,
+      defaultText: 'leveretctl.sock in the data directory',
+      doc: 'Unix socket for leveretctl, which only the owner of the broker can open and needs no password; none turns it off.',
       chapter: 'Management',
     }),
     definitionsFile: read({

@@ -23,6 +23,13 @@ export const text: ValueType<string> = {
 /** A file or directory; relative ones start at the working directory. */
 export const path: ValueType<string> = { ...text, placeholder: '<path>', expected: 'a path' };
 
+/** A file or directory, or `none`, a word that no path is. */
+export const pathOrNone: ValueType<string> = {
+  ...path,
+  placeholder: '<path>|none',
+  expected: 'a path, or none',
+};
+
 /** User names; `none` is nobody. RabbitMQ's `loopback_users.guest = false` also means nobody, `true` means guest. */
 export const userNames: ValueType<readonly string[]> = {
   placeholder: '<user,...>|none',

@@ -8,6 +8,7 @@ import type { Clients, ListenerInfo } from './clients.ts';
 import { notAuthorised, objectNotFound } from './http/api-error.ts';
 import type { Principal } from './http/principal.ts';
 import type { NodeFigures } from './node-figures.ts';
+import type { Controls, Program } from './program.ts';
 import type { Sampler } from './stats/sampler.ts';
 
 /** What the routes work on. */
@@ -20,6 +21,9 @@ export interface Api {
   readonly sampler: Sampler;
   readonly figures: NodeFigures;
   readonly logger: Logger;
+  readonly controls: Controls;
+  /** Undefined: the broker is a part of another program. */
+  readonly program: Program | undefined;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly dataDir: string | undefined;

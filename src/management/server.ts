@@ -1,10 +1,15 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
-import type { Certificates } from '../tls/certificates.ts';
 import type { Api } from './api.ts';
 import type { ListenerInfo } from './clients.ts';
 import { Authorization } from './http/authorization.ts';
-import { type HttpServer, startHttpServer } from './http/http-server.ts';
+import {
+  type HttpServer,
+  type HttpServerOptions,
+  type PortAddress,
+  startHttpServer,
+} from './http/http-server.ts';
+import { LocalAuthorization } from './http/local-authorization.ts';
 import type { Route } from './http/route.ts';
 import { type Limits, NodeFigures } from './node-figures.ts';
 import { bindingRoutes } from './routes/bindings.ts';
@@ -14,12 +19,14 @@ import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { nodeControlRoutes } from './routes/node-control.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { parameterRoutes } from './routes/parameters.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { queueToolRoutes } from './routes/queue-tools.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { tailRoutes } from './routes/tails.ts';
 import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
 import { Sampler } from './stats/sampler.ts';
@@ -27,7 +34,15 @@ import { Sampler } from './stats/sampler.ts';
 export interface ManagementOptions
   extends Pick<
     Api,
-    'node' | 'broker' | 'administration' | 'clients' | 'logger' | 'dataDir' | 'maxMessageBytes'
+    | 'node'
+    | 'broker'
+    | 'administration'
+    | 'clients'
+    | 'controls'
+    | 'program'
+    | 'logger'
+    | 'dataDir'
+    | 'maxMessageBytes'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;
@@ -37,19 +52,10 @@ export interface ManagementOptions
   readonly onServer: (server: Server) => void;
 }
 
-/** Where the API is to be served. */
-export interface ManagementAddress {
-  /** 0 takes any free port. */
-  readonly port: number;
-  readonly host: string;
-  /** HTTPS, with these. */
-  readonly certificates?: Certificates | undefined;
-}
-
-/** The HTTP API (RabbitMQ page "HTTP API Reference"), served on any number of ports. */
+/** The HTTP API (RabbitMQ page "HTTP API Reference"), served on any number of ports, and on a local socket. */
 export class Management {
   readonly #api: Api;
-  readonly #authorization: Authorization;
+  readonly #access: AccessControl;
   readonly #onServer: (server: Server) => void;
   readonly #servers: HttpServer[] = [];
   readonly #listeners: ListenerInfo[] = [];
@@ -66,29 +72,42 @@ export class Management {
       listeners: () => [...clients.addresses, ...this.#listeners],
     };
     this.#onServer = options.onServer;
-    this.#authorization = new Authorization(access, broker);
+    this.#access = access;
   }
 
   /** @throws the listener's error, such as EADDRINUSE. */
-  async listen({ port, host, certificates }: ManagementAddress): Promise<HttpServer> {
+  async listen(address: PortAddress): Promise<HttpServer> {
+    const authorization = new Authorization(this.#access, this.#api.broker);
+    const server = await this.#serve({ address, authorization, onServer: this.#onServer });
+    const { host, certificates } = address;
+    const protocol = certificates === undefined ? 'http' : 'https';
+    this.#listeners.push({ protocol, host, port: server.port, certificates });
+    return server;
+  }
+
+  /**
+   * Serves it on a Unix socket, which only the owner of this process (and root) can open: an administrator.
+   *
+   * @throws Error when there cannot be one
+   */
+  async listenLocally(path: string): Promise<HttpServer> {
+    const authorization = new LocalAuthorization(this.#access, this.#api.broker);
+    return this.#serve({ address: { path }, authorization, onServer: () => {} });
+  }
+
+  async #serve(how: Pick<HttpServerOptions, 'address' | 'authorization' | 'onServer'>): Promise<HttpServer> {
     const api = this.#api;
     if (this.#servers.length === 0) {
       await api.figures.refresh();
       api.sampler.start();
     }
     const server = await startHttpServer({
-      port,
-      host,
-      certificates,
+      ...how,
       routes: apiRoutes(api),
-      authorization: this.#authorization,
       probe: () => readiness(api),
       logger: api.logger,
-      onServer: this.#onServer,
     });
     this.#servers.push(server);
-    const protocol = certificates === undefined ? 'http' : 'https';
-    this.#listeners.push({ protocol, host, port: server.port, certificates });
     return server;
   }
 
@@ -104,10 +123,12 @@ function apiRoutes(api: Api): readonly Route[] {
   return [
     ...overviewRoutes(api),
     ...healthRoutes(api),
+    ...nodeControlRoutes(api),
     ...connectionRoutes(api),
     ...exchangeRoutes(api),
     ...queueRoutes(api),
     ...queueToolRoutes(api),
+    ...tailRoutes(api),
     ...bindingRoutes(api),
     ...messageRoutes(api),
     ...delayedRoutes(api),

@@ -46,6 +46,9 @@ export class Listener implements ConnectionContext {
   readonly #servers: Server[] = [];
   readonly #doorways: Doorway[] = [];
   readonly #addresses: ListenerAddress[] = [];
+  /** How to listen again where it was listened to before {@link suspend}. */
+  readonly #suspended: (() => Promise<unknown>)[] = [];
+  readonly #reopen: (() => Promise<unknown>)[] = [];
   readonly #connections = new Set<Connection>();
   #allClosed: (() => void) | undefined;
 
@@ -165,13 +168,37 @@ export class Listener implements ConnectionContext {
     const where = { protocol, host: bound.address, port: bound.port } as const;
     const address: ListenerAddress = { ...where, certificates: options.certificates };
     this.#addresses.push(address);
+    this.#reopen.push(() => this.listen(host, bound.port, options));
     const kind = protocol === 'amqp' ? 'TCP' : 'TLS';
     this.log.info(where, `started ${kind} listener on ${bound.address}:${bound.port}`);
     return address;
   }
 
+  /** Accepts nobody any more, until {@link resume}; who is connected stays. */
+  suspend(): void {
+    this.#suspended.push(...this.#reopen);
+    this.#stopListening();
+  }
+
+  /** @throws the operating system's error when a port has been taken meanwhile */
+  async resume(): Promise<void> {
+    for (let reopen = this.#suspended.pop(); reopen !== undefined; reopen = this.#suspended.pop()) {
+      try {
+        await reopen();
+      } catch (error) {
+        this.#suspended.push(reopen);
+        throw error;
+      }
+    }
+  }
+
   /** A client that is ready to speak AMQP, wherever it comes from. */
   enter(transport: Transport): void {
+    if (this.#suspended.length > 0) {
+      transport.stream.on('error', () => {});
+      transport.reset();
+      return;
+    }
     this.#connections.add(new Connection(transport, this));
   }
 
@@ -202,7 +229,7 @@ export class Listener implements ConnectionContext {
   #stopListening(): void {
     for (const server of this.#servers) server.close();
     for (const doorway of this.#doorways) doorway.close();
-    this.#addresses.length = 0;
+    for (const list of [this.#servers, this.#doorways, this.#addresses, this.#reopen]) list.length = 0;
   }
 
   #dropAll(): void {

@@ -8,7 +8,7 @@ let program: Ctl;
 
 beforeAll(async () => {
   broker = await startBroker({ port: 0, managementPort: 0 });
-  program = new Ctl(broker);
+  program = Ctl.over(broker);
 });
 afterAll(() => broker.close());
 
@@ -180,13 +180,13 @@ describe('what cannot be done', () => {
     [['change_password', 'nobody', 'x'], ExitCode.NoUser],
     [['set_user_tags', 'nobody'], ExitCode.NoUser],
     [['set_permissions', 'nobody', '', '', ''], ExitCode.NoUser],
-    [['list_user_permissions', 'nobody'], ExitCode.NoUser],
+    [['list_user_permissions', 'nobody'], ExitCode.Unavailable],
     [['delete_vhost', 'nope'], ExitCode.Data],
     [['list_permissions', '-p', 'nope'], ExitCode.Data],
     [['list_policies', '-p', 'nope'], ExitCode.Data],
     [['trace_on', '-p', 'nope'], ExitCode.Data],
-    [['set_permissions', '-p', 'nope', 'guest', '', '', ''], ExitCode.Data],
-    [['set_policy', 'p', '^q', 'no json'], ExitCode.Data],
+    [['set_permissions', '-p', 'nope', 'guest', '', '', ''], ExitCode.Unavailable],
+    [['set_policy', 'p', '^q', 'no json'], ExitCode.Unavailable],
     [['set_permissions', 'guest', '[', '.*', '.*'], ExitCode.Unavailable],
     [['set_policy', 'p', '[', '{"message-ttl":1}'], ExitCode.Unavailable],
     [['set_vhost_limits', '{"max-odd":1}'], ExitCode.Unavailable],

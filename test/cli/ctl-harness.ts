@@ -4,16 +4,21 @@ import type { RunningBroker } from '../../src/index.ts';
 
 /** leveretctl in this process. */
 export class Ctl {
-  readonly #url: string;
+  readonly #flags: readonly string[];
 
-  constructor(broker: RunningBroker) {
-    this.#url = `http://127.0.0.1:${broker.managementPort}`;
+  /** `flags`: which broker is meant. */
+  constructor(...flags: readonly string[]) {
+    this.#flags = flags;
+  }
+
+  static over(broker: RunningBroker): Ctl {
+    return new Ctl('--url', `http://127.0.0.1:${broker.managementPort}`);
   }
 
   /** What a command prints. @throws CommandError */
   async print(...args: readonly string[]): Promise<string> {
     let printed = '';
-    await leveretctl(['--url', this.#url, ...args], (text) => {
+    await leveretctl([...this.#flags, ...args], (text) => {
       printed += text;
     });
     return printed;

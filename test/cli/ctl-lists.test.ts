@@ -16,7 +16,7 @@ function connect(user = 'guest'): Promise<RawConnection> {
 
 beforeAll(async () => {
   broker = await startBroker({ port: 0, managementPort: 0 });
-  program = new Ctl(broker);
+  program = Ctl.over(broker);
   connection = await connect();
   const channel = await connection.channel();
   await channel.call('queue.declare', { queue: 'q', durable: true });

@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { HttpClient } from '../management/http-client.ts';
 import { runCli } from './process.ts';
@@ -60,7 +64,7 @@ describe('list_queues', () => {
       '[\n{"name":"a b","messages_ready":0}\n,{"name":"orders","messages_ready":3}\n]\n',
     );
     const csv = await ctl('list_queues', '--formatter', 'csv', 'name', 'messages');
-    expect(csv.stdout).toBe('"name","messages"\n"a b",0\n"orders",3\n');
+    expect(csv.stdout).toBe('"name","messages"\n"a b","0"\n"orders","3"\n');
     const pretty = await ctl('list_queues', '--formatter', 'pretty_table', 'name');
     expect(pretty.stdout).toContain('│ orders │');
   });
@@ -78,6 +82,23 @@ describe('status', () => {
   it('says it as JSON', async () => {
     const { stdout } = await ctl('status', '--formatter', 'json');
     expect(JSON.parse(stdout)).toMatchObject({ product_name: 'Leveret', object_totals: { queues: 3 } });
+  });
+});
+
+describe('a password on the command line', () => {
+  it.skipIf(process.platform !== 'linux')('is not in the list of processes for long', async () => {
+    const file = fileURLToPath(new URL('../../src/cli/leveretctl.ts', import.meta.url));
+    const args = ['await_startup', '--data-dir', '/nonexistent', '--password', 'swordfish', '-t', '60'];
+    const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { stdio: 'ignore' });
+    try {
+      await vi.waitUntil(() => !readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('swordfish'), {
+        timeout: 30_000,
+      });
+      expect(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1')).toMatch(/^leveretctl/);
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
   });
 });
 

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { version } from '../../src/version.ts';
+import { Ctl } from './ctl-harness.ts';
 import { runCli } from './process.ts';
 
 let directory: string;
@@ -41,6 +42,7 @@ async function startServer(...args: string[]) {
   const file = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', file, 'server', ...anyPorts, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, LEVERET_DEFAULT_PASS: 'guest' },
   });
   children.push(child);
   const exit = once(child, 'exit');
@@ -70,6 +72,17 @@ it('says where it listens, answers, and ends with 0 on SIGTERM', async () => {
   expect(await health.json()).toEqual({ status: 'ok' });
   child.kill('SIGTERM');
   expect(await exit).toEqual([0, null]);
+});
+
+it('is administrated by its local socket, and stopped', async () => {
+  const dataDir = join(directory, 'data');
+  const { exit } = await startServer('--data-dir', dataDir, '--heartbeat', '30');
+  const ctl = new Ctl('--data-dir', dataDir);
+  expect(await ctl.print('-q', 'environment')).toContain('heartbeat\t30\t--heartbeat\tfalse\n');
+  expect(await ctl.print('-q', 'os_env')).toContain('LEVERET_DEFAULT_PASS=(hidden)\n');
+  expect(await ctl.print('shutdown', '-t', '30')).toBe('Shutting down the broker ...\n');
+  expect(await exit).toEqual([0, null]);
+  await expect(ctl.print('status')).rejects.toThrow(`no broker is running in ${dataDir}`);
 });
 
 it('starts in one line or not at all: data directory and port are taken', async () => {

@@ -24,9 +24,13 @@ export class HttpClient {
     this.#base = `http://127.0.0.1:${port}`;
   }
 
+  url(path: string): string {
+    return this.#base + path;
+  }
+
   async send(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
     const { body, login = 'guest:guest', headers = {} } = options;
-    const response = await fetch(this.#base + path, {
+    const response = await fetch(this.url(path), {
       method,
       headers: {
         ...(login !== '' && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),

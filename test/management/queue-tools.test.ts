@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { HttpClient } from './http-client.ts';
+import { eventually, HttpClient } from './http-client.ts';
+import { Lines } from './lines.ts';
 
 let broker: RunningBroker;
 let http: HttpClient;
@@ -98,4 +99,44 @@ it("changes a queue's arguments in place", async () => {
   expect((await http.get('/api/queues/%2F/changed')).body.arguments).toEqual({ 'x-max-length': 2 });
   const wrong = await http.put('/api/queues/%2F/changed/arguments', { arguments: { 'x-max-length': 'x' } });
   expect(wrong).toMatchObject({ status: 400, body: { reason: expect.stringContaining('x-max-length') } });
+});
+
+it('tells how far a move has got, to its end', async () => {
+  await http.put('/api/queues/%2F/told');
+  await http.put('/api/queues/%2F/told-to');
+  await fill('told', 3);
+  const body = { to_queue: 'told-to', limit: 2, progress: true };
+  const move = await Lines.open(http, 'POST', '/api/queues/%2F/told/move', body);
+  expect(move.contentType).toBe('application/x-ndjson');
+  expect(await move.next()).toMatchObject({ done: false, total: 3, examined: 0, moved: 0 });
+  expect((await move.rest()).at(-1)).toEqual({
+    done: true,
+    total: 3,
+    examined: 2,
+    moved: 2,
+    passed_over: 0,
+    unroutable: 0,
+    refused: false,
+  });
+  const rehearsal = { to_queue: 'told-to', dry_run: true, progress: true };
+  const rehearsed = await Lines.open(http, 'POST', '/api/queues/%2F/told/move', rehearsal);
+  expect((await rehearsed.rest()).at(-1)).toMatchObject({ done: true, total: 1, examined: 1, moved: 1 });
+  const nowhere = await http.post('/api/queues/%2F/told/move', { to_queue: 'none', progress: true });
+  expect(nowhere).toMatchObject({ status: 400, body: { reason: "no queue 'none' in vhost '/'" } });
+});
+
+it('ends a move when whoever asked for it goes away', async () => {
+  await http.put('/api/queues/%2F/left');
+  await http.put('/api/queues/%2F/left-to');
+  await fill('left', 4);
+  // One message now, the next one after a second.
+  const body = { to_queue: 'left-to', rate: 1, progress: true };
+  const move = await Lines.open(http, 'POST', '/api/queues/%2F/left/move', body);
+  await eventually(async () => expect(await payloads('left-to')).toEqual(['message 0']));
+  move.close();
+  await eventually(async () => {
+    expect(await payloads('left')).toEqual(['message 1', 'message 2', 'message 3']);
+    expect((await http.get('/api/queues/%2F/left')).body.messages_unacknowledged).toBe(0);
+  });
+  expect(await payloads('left-to')).toEqual(['message 0']);
 });

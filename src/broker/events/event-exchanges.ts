@@ -24,7 +24,7 @@ export function publishEvent(event: BrokerEvent, vhosts: ReadonlyMap<string, Vir
 }
 
 function publish(event: BrokerEvent, exchange: Exchange, vhost: VirtualHost): void {
-  if (exchange.bindingCount === 0) return;
+  if (exchange.bindingCount === 0 && !exchange.isWatched) return;
   const writer = new ByteWriter();
   writeProperties(writer, {
     headers: event.details,

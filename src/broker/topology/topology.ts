@@ -143,6 +143,7 @@ export class Topology {
     const { name, broker, events } = this.#host;
     this.eventExchanges.delete(exchange);
     exchange.delayed?.close();
+    exchange.close();
     this.version++;
     events.exchangeDeleted(exchange, user);
     for (const binding of [...exchange.bindings()]) this.removeBinding(binding, user);

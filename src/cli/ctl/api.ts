@@ -1,40 +1,69 @@
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text as readText } from 'node:stream/consumers';
+import { withShortPath } from '../../unix-socket.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-
-/** How to reach a broker's HTTP API. */
-export interface ApiOptions {
-  /** `http://host:port` */
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-  readonly timeoutSeconds: number;
-}
+import { forbiddenSocket, type Login, noBroker, type Target } from './target.ts';
 
 type Headers = Readonly<Record<string, string>>;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** What came back: everything that is said in JSON, or nothing. */
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface RequestOptions {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: JsonObject | undefined;
+  readonly headers?: Headers;
+  readonly signal: AbortSignal;
+  /** In place of the target's login. */
+  readonly as?: Login | undefined;
+}
+
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
 export class Api {
-  readonly #options: ApiOptions;
+  /** For every single request. */
+  readonly timeoutSeconds: number;
+  readonly #findTarget: () => Promise<Target>;
+  #target: Promise<Target> | undefined;
 
-  constructor(options: ApiOptions) {
-    this.#options = options;
+  /** `findTarget` is called with the first request: some commands need no broker. */
+  constructor(findTarget: () => Promise<Target>, timeoutSeconds: number) {
+    this.#findTarget = findTarget;
+    this.timeoutSeconds = timeoutSeconds;
   }
 
-  get timeoutSeconds(): number {
-    return this.#options.timeoutSeconds;
+  /** The broker that is asked. @throws CommandError */
+  get target(): Promise<Target> {
+    this.#target ??= this.#findTarget().catch((error: unknown) => {
+      // It may come up yet: somebody may wait for it.
+      this.#target = undefined;
+      throw error;
+    });
+    return this.#target;
+  }
+
+  /** Whatever JSON there is. @throws CommandError */
+  async get(path: string, missing = notFound()): Promise<unknown> {
+    return parsed(await this.#send('GET', path, undefined, missing));
   }
 
   /** `missing` is thrown when there is no such object. @throws CommandError */
   async object(path: string, missing = notFound()): Promise<JsonObject> {
-    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
-    if (!isObject(body)) throw this.#unexpected(path);
+    const body = await this.get(path, missing);
+    if (!isObject(body)) throw await this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
   async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
-    const body: unknown = await (await this.#send('GET', path, undefined, missing)).json();
-    if (!Array.isArray(body) || !body.every(isObject)) throw this.#unexpected(path);
+    const body = await this.get(path, missing);
+    if (!Array.isArray(body) || !body.every(isObject)) throw await this.#unexpected(path);
     return body;
   }
 
@@ -48,11 +77,61 @@ export class Api {
     await this.#send('DELETE', path, undefined, missing, headers);
   }
 
+  /** The answer, if there is one. @throws CommandError */
+  async post(path: string, body: JsonObject, missing = notFound()): Promise<unknown> {
+    return parsed(await this.#send('POST', path, body, missing));
+  }
+
+  /**
+   * An answer that goes on: its lines, each a JSON object. `signal` ends it, without an error.
+   *
+   * @throws CommandError, also when the broker goes away
+   */
+  async *lines(
+    method: 'GET' | 'POST',
+    path: string,
+    options: { readonly body?: JsonObject; readonly missing?: CommandError; readonly signal: AbortSignal },
+  ): AsyncGenerator<JsonObject> {
+    const { body, missing = notFound(), signal } = options;
+    const target = await this.target;
+    const start = new AbortController();
+    const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
+    let response: IncomingMessage | undefined;
+    try {
+      const until = AbortSignal.any([signal, start.signal]);
+      response = await this.#open({ method, path, body, signal: until }, async (answer) => answer);
+      // That it was cut off shows in `complete`.
+      response.on('error', () => {});
+      clearTimeout(timer);
+      const status = response.statusCode ?? 0;
+      if (status >= 300) throw await this.#refusal(path, { status, text: await readText(response) }, missing);
+      for await (const line of createInterface({ input: response })) {
+        const value = line === '' ? undefined : parsed({ status, text: line });
+        if (isObject(value)) yield value;
+      }
+      if (!response.complete) throw lost(target);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof CommandError) throw error;
+      throw codeOf(error) === 'ECONNRESET' ? lost(target) : this.#unreachable(error, target);
+    } finally {
+      clearTimeout(timer);
+      response?.destroy();
+    }
+  }
+
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
-    const response = await this.#fetch('GET', '/api/whoami', undefined, { user, password });
-    if (response.status !== 401) return response.ok;
-    return (await refusalOf(response)).reason === 'Not management user';
+    const reply = await this.#request('GET', '/api/whoami', undefined, {}, { user, password });
+    return reply.status === 401 ? refusalOf(reply).reason === 'Not management user' : reply.status === 200;
+  }
+
+  /** Status and body of a health check: one that fails is an answer. @throws CommandError */
+  async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
+    const reply = await this.#request('GET', path);
+    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound());
+    const body = parsed(reply);
+    return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
 
   async #send(
@@ -61,56 +140,132 @@ export class Api {
     body: JsonObject | undefined,
     missing: CommandError,
     headers: Headers = {},
-  ): Promise<Response> {
-    const response = await this.#fetch(method, path, body, this.#options, headers);
-    const { url, user } = this.#options;
-    if (response.ok) return response;
-    switch (response.status) {
+  ): Promise<Reply> {
+    const reply = await this.#request(method, path, body, headers);
+    if (reply.status >= 300) throw await this.#refusal(path, reply, missing);
+    return reply;
+  }
+
+  async #refusal(path: string, reply: Reply, missing: CommandError): Promise<CommandError> {
+    const { name, login } = await this.target;
+    switch (reply.status) {
       case 401:
-        throw new CommandError(
-          `the broker at ${url} refused the login of user '${user}', or what it asks for`,
+        return new CommandError(
+          `the broker at ${name} refused the login of user '${login?.user}', or what it asks for`,
           ExitCode.NoUser,
         );
       case 404:
-        throw missing;
+        return missing;
       case 400: {
-        const { reason, text } = await refusalOf(response);
+        const { reason, text } = refusalOf(reply);
         // A user that is missing comes with a sentence that says so.
         const isVhostMissing = reason === 'vhost_not_found' || text === 'vhost_or_user_not_found';
-        throw isVhostMissing ? missing : badRequest(text);
+        return isVhostMissing ? missing : badRequest(text);
       }
       default:
-        throw this.#unexpected(path, response.status);
+        return this.#unexpected(path, reply.status);
     }
   }
 
-  async #fetch(
+  async #request(
     method: string,
     path: string,
-    body: JsonObject | undefined,
-    { user, password }: Pick<ApiOptions, 'user' | 'password'>,
+    body?: JsonObject,
     headers: Headers = {},
-  ): Promise<Response> {
-    const { url, timeoutSeconds } = this.#options;
-    const credentials = Buffer.from(`${user}:${password}`).toString('base64');
+    as?: Login,
+  ): Promise<Reply> {
+    const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
     try {
-      return await fetch(new URL(path, url), {
-        method,
-        headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json', ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeoutSeconds * 1000),
-      });
+      return await this.#open({ method, path, body, headers, signal, as }, async (response) => ({
+        status: response.statusCode ?? 0,
+        text: await readText(response),
+      }));
     } catch (error) {
-      throw new CommandError(
-        `unable to reach the broker at ${url} (${causeOf(error)}). Is it running, with its HTTP API on that port?`,
-        ExitCode.Unavailable,
-      );
+      if (error instanceof CommandError) throw error;
+      throw this.#unreachable(error, await this.target);
     }
   }
 
-  #unexpected(path: string, status?: number): CommandError {
+  /** Sends what is to be sent, and hands the answer over when it begins. */
+  async #open<Result>(
+    { method, path, body, headers = {}, signal, as }: RequestOptions,
+    use: (response: IncomingMessage) => Promise<Result>,
+  ): Promise<Result> {
+    const { socket, url, login: own } = await this.target;
+    const login = as ?? own;
+    const options = {
+      method,
+      headers: {
+        ...(login !== undefined && { authorization: basic(login) }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      signal,
+    };
+    const content = body === undefined ? '' : JSON.stringify(body);
+    if (socket !== undefined) {
+      return withShortPath(socket, (socketPath) =>
+        answered(requestHttp(new URL(path, url), { ...options, socketPath }), content, use),
+      );
+    }
+    const { request } = url.protocol === 'https:' ? await import('node:https') : { request: requestHttp };
+    return answered(request(new URL(path, url), options), content, use);
+  }
+
+  #unreachable(error: unknown, { socket, name }: Target): CommandError {
+    const code = codeOf(error);
+    if (code === 'ABORT_ERR') {
+      return new CommandError(
+        `the broker at ${name} has not answered within ${this.timeoutSeconds} seconds: give it longer with --timeout`,
+        ExitCode.TimedOut,
+      );
+    }
+    if (socket !== undefined && (code === 'ENOENT' || code === 'ECONNREFUSED'))
+      return noBroker(dirname(socket));
+    if (socket !== undefined && code === 'EACCES') return forbiddenSocket(socket);
+    return new CommandError(
+      `unable to reach the broker at ${name} (${code}). Is it running, with its HTTP API on that port?`,
+      ExitCode.Unavailable,
+    );
+  }
+
+  async #unexpected(path: string, status?: number): Promise<CommandError> {
+    const { name } = await this.target;
     const what = status === undefined ? 'an answer that makes no sense' : `status ${status}`;
-    return new CommandError(`${this.#options.url}${path} gave ${what}`, ExitCode.Unavailable);
+    return new CommandError(`${path} of the broker at ${name} gave ${what}`, ExitCode.Unavailable);
+  }
+}
+
+function basic({ user, password }: Login): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
+
+function answered<Result>(
+  request: ClientRequest,
+  content: string,
+  use: (response: IncomingMessage) => Promise<Result>,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.on('error', reject);
+    request.once('response', (response: IncomingMessage) => {
+      use(response).then(resolve, reject);
+    });
+    request.end(content);
+  });
+}
+
+function lost({ name }: Target): CommandError {
+  return new CommandError(
+    `the broker at ${name} closed the connection: is it still running?`,
+    ExitCode.Unavailable,
+  );
+}
+
+function parsed({ text }: Reply): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -126,9 +281,9 @@ function badRequest(reason: string): CommandError {
 }
 
 /** What the API has against a request: RabbitMQ's reason, and a sentence on one line. */
-async function refusalOf(response: Response): Promise<{ reason: unknown; text: string }> {
-  const body: unknown = await response.json().catch(() => undefined);
-  if (!isObject(body)) return { reason: undefined, text: `status ${response.status}` };
+function refusalOf(reply: Reply): { reason: unknown; text: string } {
+  const body = parsed(reply);
+  if (!isObject(body)) return { reason: undefined, text: `status ${reply.status}` };
   const { reason, message = reason } = body;
   return {
     reason,
@@ -142,10 +297,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** fetch says "fetch failed"; the reason is underneath. */
-function causeOf(error: unknown): string {
+/** What an answer has under a name, where that has to be an object. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** The same for a list of objects. */
+export function objectsOf(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error) return 'code' in cause ? String(cause.code) : cause.message;
-  return error.name === 'TimeoutError' ? 'timeout' : error.message;
+  return 'code' in error ? String(error.code) : error.message;
 }

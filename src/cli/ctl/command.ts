@@ -1,17 +1,37 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type GivenFlags, usageError } from '../flags.ts';
-import type { Api, JsonObject } from './api.ts';
-import { type Formatter, formatRows } from './format.ts';
+import { type Api, isObject, type JsonObject } from './api.ts';
+import type { SpecialFlag } from './flags.ts';
+import { type Formatter, formatRows, isJson } from './format.ts';
+import type { Terminal } from './live/terminal.ts';
 
 /** A command of leveretctl, with rabbitmqctl's name, arguments, words and columns. */
 export interface Command {
   /** `set_permissions <user> <configure> <write> <read>`; `[optional]`, `...` for any number. */
   readonly synopsis: string;
   readonly doc: string;
-  /** What is said before it is done; not with --quiet. */
-  banner(given: Invocation): string;
-  /** What it prints; nothing, mostly. @throws CommandError */
-  run(given: Invocation): Promise<string>;
+  /** What only `leveretctl help <command>` says. */
+  readonly details?: string;
+  /** Flags besides those that every command has. */
+  readonly flags?: readonly SpecialFlag[];
+  /** It has printed all there is to print, in JSON too. */
+  readonly isLive?: true;
+  /** Takes any flag, as it does nothing with it. */
+  readonly ignoresFlags?: true;
+  /** What is said before it is done, if anything; not with --quiet. */
+  banner?(given: Invocation): string;
+  /** What it prints in the end; nothing, mostly. What goes on prints to the terminal meanwhile. @throws CommandError */
+  run(given: Invocation, terminal: Terminal): Promise<string>;
+}
+
+/** Commands that belong together in `leveretctl help`. */
+export interface Topic {
+  readonly title: string;
+  readonly commands: readonly Command[];
+}
+
+export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
+  return synopsis.split(' ', 1)[0] ?? '';
 }
 
 /** A command as it was given. */
@@ -25,8 +45,17 @@ export class Invocation {
   readonly #flags: GivenFlags;
   readonly #words: readonly string[];
   readonly #areColumnsNamed: boolean;
+  #node: string | undefined;
+  /** Of a list nobody sees more; undefined: all of it is wanted. */
+  readonly rowsMax: number | undefined;
 
-  constructor(api: Api, flags: GivenFlags, formatter: Formatter, areColumnsNamed: boolean) {
+  constructor(
+    api: Api,
+    flags: GivenFlags,
+    formatter: Formatter,
+    areColumnsNamed: boolean,
+    rowsMax: number | undefined = undefined,
+  ) {
     this.api = api;
     this.timeoutSeconds = api.timeoutSeconds;
     this.vhost = flags.values['vhost'] ?? '/';
@@ -35,6 +64,12 @@ export class Invocation {
     this.#flags = flags;
     this.#words = flags.words.slice(1);
     this.#areColumnsNamed = areColumnsNamed;
+    this.rowsMax = rowsMax;
+  }
+
+  /** The same command, of which only so many rows are wanted. */
+  withRows(rowsMax: number): Invocation {
+    return new Invocation(this.api, this.#flags, this.formatter, this.#areColumnsNamed, rowsMax);
   }
 
   /** An argument by its place. The synopsis has been checked: only optional ones can be missing. */
@@ -60,11 +95,27 @@ export class Invocation {
     return this.#flags.switches.has(name);
   }
 
+  get isJson(): boolean {
+    return isJson(this.formatter);
+  }
+
+  /** Neither --quiet nor --silent: what is said to people may be said. */
+  get isTalkative(): boolean {
+    return !this.has('quiet') && !this.has('silent');
+  }
+
+  /** A flag that is a whole number. @throws CommandError */
+  count(name: string, otherwise: number): number {
+    const text = this.flag(name) ?? String(otherwise);
+    if (/^\d{1,15}$/.test(text)) return Number(text);
+    throw usageError(`--${name}: "${text}" is not a whole number`);
+  }
+
   /** An argument that is a JSON object. @throws CommandError */
   json(index: number): JsonObject {
     const value = this.jsonValue(index);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Data);
+    if (isObject(value)) return value;
+    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Unavailable);
   }
 
   /** @throws CommandError */
@@ -72,18 +123,42 @@ export class Invocation {
     try {
       return JSON.parse(this.argument(index));
     } catch {
-      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Data);
+      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Unavailable);
     }
   }
 
-  table(rows: readonly JsonObject[], columns: readonly string[]): string {
+  table(rows: readonly JsonObject[], columns: readonly string[]): Promise<string> {
     return formatRows(rows, columns, this.formatter, this.#areColumnsNamed);
+  }
+
+  /** Something that is no list: as lines for people, or whole in JSON. */
+  value(value: unknown, lines: readonly string[]): string {
+    return this.isJson ? `${JSON.stringify(value)}\n` : linesOf(lines);
+  }
+
+  /** That all is well: not with --silent. */
+  ok(message: string, details: JsonObject = {}): string {
+    if (this.isJson) return `${JSON.stringify({ result: 'ok', ...details })}\n`;
+    return this.has('silent') ? '' : `${message}\n`;
   }
 
   /** A list as rabbitmqctl shows it: `[a, b]`, in JSON an array. */
   words(list: unknown): unknown {
-    if (!Array.isArray(list) || this.formatter === 'json') return list;
+    if (!Array.isArray(list) || this.isJson) return list;
     return `[${list.join(', ')}]`;
+  }
+
+  /** The name of the node that answers. @throws CommandError */
+  async node(): Promise<string> {
+    this.#node ??= String((await this.api.object('/api/overview?columns=node'))['node']);
+    return this.#node;
+  }
+
+  /** Sends something to the node. @throws CommandError */
+  async tellNode(method: 'PUT' | 'POST', path: string, body: JsonObject = {}): Promise<void> {
+    const url = `/api/nodes/${encodeURIComponent(await this.node())}/${path}`;
+    if (method === 'PUT') await this.api.put(url, body);
+    else await this.api.post(url, body);
   }
 
   /** @throws CommandError when arguments are missing or too many, in rabbitmqctl's words */
@@ -96,6 +171,10 @@ export class Invocation {
     const what = count < min ? 'not enough arguments' : 'too many arguments';
     throw usageError(`(argument validation) ${what}: leveretctl ${synopsis}`);
   }
+}
+
+export function linesOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 export function noSuchUser(name: string): CommandError {

@@ -1,110 +1,99 @@
 import { suggestion } from '../../config/nearest.ts';
 import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
-import { commandLine, type Flags, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { ExitCode } from '../exit-code.ts';
+import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
 import { Api } from './api.ts';
-import { type Command, Invocation } from './command.ts';
-import { formatters } from './format.ts';
-import { listCommands } from './lists.ts';
-import { operationCommands } from './operations.ts';
-import { parameterCommands } from './parameters.ts';
-import { permissionCommands } from './permissions.ts';
-import { policyCommands } from './policies.ts';
-import { status } from './status.ts';
-import { userCommands } from './users.ts';
-import { vhostCommands } from './vhosts.ts';
+import { type Command, Invocation, nameOf } from './command.ts';
+import { findCommand, topics } from './commands.ts';
+import { commonFlags, specialFlags } from './flags.ts';
+import { formatters, isJson } from './format.ts';
+import { helpOf, overview } from './help.ts';
+import { withInterval } from './live/options.ts';
+import { processTerminal, type Terminal } from './live/terminal.ts';
+import { findTarget } from './target.ts';
 
-const administration: readonly Command[] = [
-  ...listCommands,
-  ...operationCommands,
-  ...userCommands,
-  ...permissionCommands,
-  ...vhostCommands,
-  ...policyCommands,
-  ...parameterCommands,
-];
-const commands = ['status', ...administration.map(nameOf)];
+const flags = { ...commonFlags, ...specialFlags };
 
-const flags: Flags = {
-  url: { doc: 'HTTP API of the broker.', placeholder: '<url>', defaultText: 'http://127.0.0.1:15672' },
-  user: { doc: 'User to log in as.', placeholder: '<name>', defaultText: 'guest' },
-  password: {
-    doc: 'Password; better in LEVERETCTL_PASSWORD, where others do not see it.',
-    placeholder: '<text>',
-    defaultText: 'guest',
-  },
-  timeout: { doc: 'Give up after so long.', placeholder: '<seconds>', defaultText: '60', alias: 't' },
-  vhost: { doc: 'Virtual host.', placeholder: '<name>', defaultText: '/', alias: 'p' },
-  formatter: { doc: 'How to print.', placeholder: formatters.join('|'), defaultText: 'table' },
-  quiet: { doc: 'Print no banner.', alias: 'q' },
-  silent: { doc: 'Print neither banner nor column names.', alias: 's' },
-  'no-table-headers': { doc: 'Print no column names.' },
-  description: { doc: 'Of a virtual host.', placeholder: '<text>' },
-  tags: { doc: 'Of a virtual host.', placeholder: '<tag,...>' },
-  'default-queue-type': { doc: 'Of a virtual host.', placeholder: '<type>' },
-  priority: { doc: 'Of a policy.', placeholder: '<n>', defaultText: '0' },
-  'apply-to': { doc: 'What a policy is for.', placeholder: '<target>', defaultText: 'all' },
-  global: { doc: 'Of all virtual hosts.' },
-  'if-empty': { doc: 'Delete a queue only if it is empty.' },
-  'if-unused': { doc: 'Delete a queue only if nobody consumes from it.' },
-};
+const common = new Set(Object.keys(commonFlags));
 
 /**
- * `leveretctl`: what rabbitmqctl does, over the HTTP API. `write` gets what it prints.
+ * `leveretctl`: what rabbitmqctl, rabbitmq-diagnostics and rabbitmq-queues do, and more. `write` gets what it prints.
  *
  * @throws CommandError
  */
-export async function ctl(args: readonly string[], write: (text: string) => void): Promise<void> {
-  // Scripts put flags before the command as well as after it, so all commands share all flags.
-  const argv = withFlags(commandLine(args, 'leveretctl'), flags)
-    .usage('$0 <command> [flags]')
-    .command('$0', false, {}, (parsed) => {
-      const [word] = givenFlags(parsed, flags).words;
-      if (word === undefined) throw usageError('a command is missing; leveretctl --help lists them');
-      throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
-    })
-    .command('status', 'Show what the broker is and what it holds', {}, async (parsed) => {
-      const given = givenFlags(parsed, flags);
-      print(write, given, ['Status of the broker ...'], await status(apiOf(given), formatterOf(given)));
-    })
-    .version(version);
-  for (const command of administration) {
-    argv.command(nameOf(command), `${command.doc}: ${command.synopsis}`, {}, (parsed) =>
-      administer(command, parsed, write),
-    );
+export async function ctl(
+  args: readonly string[],
+  write: (text: string) => void,
+  terminal: Terminal = processTerminal(write),
+): Promise<ExitCode> {
+  // These two have flags of their own, or none.
+  if (args[0] === 'bench') return (await import('./live/bench.ts')).bench(args);
+  if (args[0] === '__complete') {
+    const { complete } = await import('./live/complete.ts');
+    const commands = topics.flatMap((topic) => topic.commands);
+    await complete(args.slice(1), { commands, flags, write });
+  } else {
+    await administer(withInterval(args), write, terminal);
   }
-  await argv
-    .epilogue('LEVERETCTL_URL, LEVERETCTL_USER and LEVERETCTL_PASSWORD stand for the flags.')
-    .parseAsync();
-}
-
-function nameOf({ synopsis }: Command): string {
-  return synopsis.split(' ')[0] ?? '';
+  return ExitCode.Ok;
 }
 
 async function administer(
-  command: Command,
-  parsed: Readonly<Record<string, unknown>>,
+  args: readonly string[],
   write: (text: string) => void,
+  terminal: Terminal,
 ): Promise<void> {
+  // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
+  const argv = withFlags(commandLine(args, 'leveretctl').help(false).version(false), flags);
+  argv.boolean(['help', 'version']).alias('help', ['h', '?']);
+  const parsed = await argv.parseAsync();
   const given = givenFlags(parsed, flags);
-  const invocation = new Invocation(apiOf(given), given, formatterOf(given), areColumnsNamed(given));
-  invocation.check(command.synopsis);
-  const banner = command.banner(invocation);
-  print(write, given, [banner], await command.run(invocation));
+  const [word, about] = given.words;
+  if (parsed['version'] === true || word === 'version') return write(`${version}\n`);
+  if (word === 'help') return write(about === undefined ? overview(topics) : await helpOf(commandOf(about)));
+  if (parsed['help'] === true)
+    return write(word === undefined ? overview(topics) : await helpOf(commandOf(word)));
+  if (word === undefined) throw usageError('a command is missing; leveretctl help lists them');
+  await runCommand(commandOf(word), given, write, terminal);
 }
 
-function apiOf(given: GivenFlags): Api {
-  const from = (flag: string, otherwise: string) =>
-    given.values[flag] ?? process.env[`LEVERETCTL_${flag.toUpperCase()}`] ?? otherwise;
-  const url = from('url', 'http://127.0.0.1:15672');
-  if (!URL.canParse(url)) throw usageError(`--url: "${url}" is not a URL such as http://127.0.0.1:15672`);
-  return new Api({
-    url,
-    user: from('user', 'guest'),
-    password: from('password', 'guest'),
-    timeoutSeconds: timeoutOf(given),
-  });
+/** @throws CommandError */
+function commandOf(word: string): Command {
+  const command = findCommand(word);
+  if (command !== undefined) return command;
+  const names = topics.flatMap(({ commands }) => commands.map(nameOf));
+  throw usageError(`unknown command ${word}${suggestion(word, names) || ': leveretctl help lists them all'}`);
+}
+
+async function runCommand(
+  command: Command,
+  given: GivenFlags,
+  write: (text: string) => void,
+  terminal: Terminal,
+): Promise<void> {
+  const own = new Set<string>(command.flags ?? []);
+  for (const name of [...Object.keys(given.values), ...given.switches]) {
+    if (command.ignoresFlags || common.has(name) || own.has(name)) continue;
+    throw usageError(`${nameOf(command)} has no flag --${name}: see leveretctl help ${nameOf(command)}`);
+  }
+  const formatter = formatterOf(given);
+  const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
+  const api = new Api(() => findTarget(given), timeoutOf(given));
+  const invocation = new Invocation(api, given, formatter, areColumnsNamed);
+  invocation.check(command.synopsis);
+  if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
+    const { watch } = await import('./live/watch.ts');
+    return watch(command, invocation, terminal);
+  }
+  const banner = command.banner?.(invocation) ?? '';
+  const text = await command.run(invocation, terminal);
+  if (text === '' && isJson(formatter) && !command.isLive) {
+    return write(`${JSON.stringify({ node: await invocation.node(), result: 'ok' })}\n`);
+  }
+  // Only tables for people have a banner: other formats are for programs.
+  const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
+  write(hasBanner ? `${banner}\n${text}` : text);
 }
 
 function timeoutOf(given: GivenFlags): number {
@@ -116,25 +105,9 @@ function timeoutOf(given: GivenFlags): number {
 }
 
 function formatterOf(given: GivenFlags) {
-  const text = given.values['formatter'] ?? 'table';
+  const text = given.values['formatter'] ?? (given.switches.has('json') ? 'json' : 'table');
   const type = oneOf(formatters);
   const parsed = type.parse(text);
   if (parsed === undefined) throw usageError(`--formatter: "${text}" is not ${type.expected}`);
   return parsed.value;
-}
-
-function areColumnsNamed(given: GivenFlags): boolean {
-  return !given.switches.has('silent') && !given.switches.has('no-table-headers');
-}
-
-/** Only tables for people have a banner: other formats are for programs. */
-function print(
-  write: (text: string) => void,
-  given: GivenFlags,
-  banner: readonly string[],
-  text: string,
-): void {
-  const quiet = given.switches.has('quiet') || given.switches.has('silent');
-  const lines = quiet || formatterOf(given) !== 'table' ? [] : banner;
-  write([...lines, text].join('\n'));
 }

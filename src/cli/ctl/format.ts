@@ -1,25 +1,34 @@
-import Table from 'cli-table3';
 import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
-export const formatters = ['table', 'pretty_table', 'json', 'csv'] as const;
+export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv'] as const;
 export type Formatter = (typeof formatters)[number];
 
+export function isJson(formatter: Formatter): boolean {
+  return formatter === 'json' || formatter === 'json_stream';
+}
+
 /** Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. */
-export function formatRows(
+export async function formatRows(
   rows: readonly JsonObject[],
   columns: readonly string[],
   formatter: Formatter,
   areColumnsNamed: boolean,
-): string {
+): Promise<string> {
+  // Names of columns without rows are nothing to read, neither for people nor for programs.
+  if (rows.length === 0 && formatter !== 'json') return '';
   const cells = rows.map((row) => columns.map((column) => row[column]));
   const texts = cells.map((row) => row.map(term));
   switch (formatter) {
     case 'json':
-      return jsonRows(cells, columns);
+      return jsonList(jsonRows(cells, columns));
+    case 'json_stream':
+      return lines(jsonRows(cells, columns));
     case 'csv':
       return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.map(quoted).join(',')));
     case 'pretty_table': {
+      // Seldom wanted, and not free to load.
+      const { default: Table } = await import('cli-table3');
       const table = new Table({ head: [...columns], style: { head: [], border: [] } });
       table.push(...texts);
       return lines([table.toString()]);
@@ -29,11 +38,14 @@ export function formatRows(
   }
 }
 
-/** One object a line, as rabbitmqctl has it, so that a long list can be read by line. */
-function jsonRows(cells: readonly (readonly unknown[])[], columns: readonly string[]): string {
-  const objects = cells.map((row) =>
+function jsonRows(cells: readonly (readonly unknown[])[], columns: readonly string[]): readonly string[] {
+  return cells.map((row) =>
     JSON.stringify(Object.fromEntries(columns.map((column, index) => [column, row[index] ?? '']))),
   );
+}
+
+/** One object a line, as rabbitmqctl has it, so that a long list can be read by line. */
+function jsonList(objects: readonly string[]): string {
   return lines(['[', ...objects.map((object, index) => (index === 0 ? object : `,${object}`)), ']']);
 }
 
@@ -55,7 +67,7 @@ function nested(value: unknown): string {
 }
 
 function quoted(text: string): string {
-  return /^\d+$|^(true|false)?$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+  return `"${text.replaceAll('"', '""')}"`;
 }
 
 function lines(all: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { suggestion } from '../../config/nearest.ts';
 import { usageError } from '../flags.ts';
-import { isObject, type JsonObject } from './api.ts';
+import { isObject, type JsonObject, objectsOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
+import type { SpecialFlag } from './flags.ts';
 
 /** A list with columns to choose. */
 interface Listing {
@@ -15,6 +16,7 @@ interface Listing {
   readonly same: readonly string[];
   /** The others, with what the API calls them: `queue.name`. */
   readonly others?: Readonly<Record<string, string>>;
+  readonly flags?: readonly SpecialFlag[];
 }
 
 const listings: readonly Listing[] = [
@@ -40,9 +42,34 @@ const listings: readonly Listing[] = [
       'messages',
       'messages_ready',
       'messages_unacknowledged',
+      'messages_ram',
+      'messages_ready_ram',
+      'messages_unacknowledged_ram',
+      'messages_persistent',
+      'messages_delayed',
+      'message_bytes',
       'message_bytes_ready',
+      'message_bytes_unacknowledged',
+      'message_bytes_ram',
+      'message_bytes_persistent',
+      'head_message_timestamp',
+      'disk_reads',
+      'disk_writes',
       'consumers',
+      'consumer_capacity',
+      'consumer_utilisation',
+      'exclusive_consumer_tag',
+      'exclusive_consumer_pid',
+      'single_active_consumer_tag',
+      'memory',
+      'leader',
+      'members',
+      'online',
+      'slave_pids',
+      'synchronised_slave_pids',
     ],
+    others: { pid: 'name', owner_pid: 'owner_pid_details.name' },
+    flags: ['online', 'offline', 'local'],
   },
   {
     verb: 'list_exchanges',
@@ -90,11 +117,20 @@ const listings: readonly Listing[] = [
       'channel_max',
       'frame_max',
       'timeout',
+      'ssl_protocol',
+      'ssl_cipher',
+      'ssl_hash',
+      'ssl_key_exchange',
+      'peer_cert_issuer',
+      'peer_cert_subject',
+      'peer_cert_validity',
       'connected_at',
       'client_properties',
       'user_provided_name',
       'recv_oct',
       'send_oct',
+      'recv_cnt',
+      'send_cnt',
       'send_pend',
     ],
     // What a connection is called when it is to be closed.
@@ -147,19 +183,26 @@ const listings: readonly Listing[] = [
 export const listCommands: readonly Command[] = listings.map((listing) => ({
   synopsis: `${listing.verb} [column] ...`,
   doc: listing.doc,
+  details: `Columns: ${columnsOf(listing).join(', ')}`,
+  ...(listing.flags !== undefined && { flags: listing.flags }),
   banner: listing.banner,
   run: (given) => list(given, listing),
 }));
 
+function columnsOf({ same, others = {} }: Pick<Listing, 'same' | 'others'>): readonly string[] {
+  return [...same, ...Object.keys(others)];
+}
+
 /** @throws CommandError */
-async function list(given: Invocation, { path, defaults, same, others = {} }: Listing): Promise<string> {
+async function list(given: Invocation, listing: Listing): Promise<string> {
+  const { path, defaults, others = {} } = listing;
   // rabbitmqctl takes columns with spaces or commas between them.
   const words = given
     .rest(0)
     .flatMap((word) => word.split(','))
     .filter((word) => word !== '');
   const columns = words.length > 0 ? words : defaults;
-  const known = [...same, ...Object.keys(others)];
+  const known = columnsOf(listing);
   const unknown = columns.filter((column) => !known.includes(column));
   const [first] = unknown;
   if (first !== undefined) {
@@ -169,11 +212,26 @@ async function list(given: Invocation, { path, defaults, same, others = {} }: Li
   }
   const fields = new Map(columns.map((column) => [column, others[column] ?? column]));
   const query = [...new Set(fields.values())].join(',');
-  const rows = await given.api.list(`${path(given)}?columns=${query}`, noSuchVhost(given.vhost));
+  const rows = await rowsOf(given, `${path(given)}?columns=${query}`);
+  // All queues can be used.
+  const shown = given.has('offline') ? [] : rows;
   return given.table(
-    rows.map((row) => renamed(row, fields)),
+    shown.map((row) => renamed(row, fields)),
     columns,
   );
+}
+
+/** The API gives no more at once. */
+const pageMax = 500;
+
+/** All rows, or as many as are looked at where the list comes in pages. */
+async function rowsOf(given: Invocation, path: string): Promise<readonly JsonObject[]> {
+  const { rowsMax } = given;
+  const missing = noSuchVhost(given.vhost);
+  if (rowsMax === undefined) return given.api.list(path, missing);
+  const answer = await given.api.get(`${path}&page=1&page_size=${Math.min(rowsMax, pageMax)}`, missing);
+  const rows = isObject(answer) ? answer['items'] : answer;
+  return objectsOf(rows);
 }
 
 /** The columns of a row under rabbitmqctl's names. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import type { JsonObject } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
@@ -6,7 +7,8 @@ import { type Command, type Invocation, noSuchVhost } from './command.ts';
 export const operationCommands: readonly Command[] = [
   {
     synopsis: 'delete_queue <queue>',
-    doc: 'Delete a queue with its messages [--if-empty --if-unused]',
+    doc: 'Delete a queue with its messages',
+    flags: ['if-empty', 'if-unused'],
     banner: (given) => {
       const conditions = ['if-empty', 'if-unused'].filter((each) => given.has(each));
       const only = conditions.map((each) => ` if queue is ${each.slice('if-'.length)}`).join(' and');
@@ -43,7 +45,8 @@ export const operationCommands: readonly Command[] = [
   },
   {
     synopsis: 'close_all_connections <reason>',
-    doc: 'Close all connections to a virtual host [--global: to all]',
+    doc: 'Close all connections to a virtual host, or with --global to all',
+    flags: ['global', 'limit', 'per-connection-delay'],
     banner: (given) => {
       const which = given.has('global') ? '' : ` in vhost ${given.vhost}`;
       return `Closing all connections${which}, reason: ${given.argument(0)}...`;
@@ -51,7 +54,9 @@ export const operationCommands: readonly Command[] = [
     run: async (given) => {
       const path = given.has('global') ? '/api/connections' : `/api/vhosts/${given.vhostPath}/connections`;
       const rows = await given.api.list(`${path}?columns=name`, noSuchVhost(given.vhost));
-      const count = await closeAll(given, rows, given.argument(0));
+      const limit = given.count('limit', 0) || rows.length;
+      const delayMs = given.count('per-connection-delay', 0);
+      const count = await closeAll(given, rows.slice(0, limit), given.argument(0), delayMs);
       return `Closed ${count} connections\n`;
     },
   },
@@ -69,9 +74,15 @@ export const operationCommands: readonly Command[] = [
 ];
 
 /** Those that go meanwhile count as well. */
-async function closeAll(given: Invocation, rows: readonly JsonObject[], reason: string): Promise<number> {
+async function closeAll(
+  given: Invocation,
+  rows: readonly JsonObject[],
+  reason: string,
+  delayMs = 0,
+): Promise<number> {
   const gone = new CommandError('gone');
-  for (const { name } of rows) {
+  for (const [index, { name }] of rows.entries()) {
+    if (delayMs > 0 && index > 0) await sleep(delayMs);
     await close(given, String(name), reason, gone).catch((error: unknown) => {
       if (error !== gone) throw error;
     });

@@ -35,6 +35,7 @@ export const parameterCommands: readonly Command[] = [
     doc: 'List the parameters in a virtual host',
     banner: (given) => `Listing runtime parameters for vhost "${given.vhost}" ...`,
     run: async (given) => {
+      await given.api.object(`/api/vhosts/${given.vhostPath}?columns=name`, noSuchVhost(given.vhost));
       const rows = await given.api.list('/api/parameters');
       return given.table(rows.filter(({ vhost }) => vhost === given.vhost).map(withJson), [
         'component',

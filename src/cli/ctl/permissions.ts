@@ -1,4 +1,5 @@
-import { type Command, noSuchUser, noSuchVhost } from './command.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
+import { type Command, type Invocation, noSuchUser, noSuchVhost } from './command.ts';
 
 const rowColumns = ['configure', 'write', 'read'];
 
@@ -11,7 +12,7 @@ export const permissionCommands: readonly Command[] = [
     run: async (given) => {
       const [, configure, write, read] = given.rest(0);
       const path = `/api/permissions/${given.vhostPath}/${given.path(0)}`;
-      await given.api.put(path, { configure, write, read }, noSuchVhost(given.vhost));
+      await given.api.put(path, { configure, write, read }, nowhere(given));
       return '';
     },
   },
@@ -20,6 +21,7 @@ export const permissionCommands: readonly Command[] = [
     doc: 'Take the permissions of a user in a virtual host away',
     banner: (given) => `Clearing permissions for user "${given.argument(0)}" in vhost "${given.vhost}" ...`,
     run: async (given) => {
+      await given.api.object(`/api/vhosts/${given.vhostPath}?columns=name`, nowhere(given));
       await given.api.object(`/api/users/${given.path(0)}`, noSuchUser(given.argument(0)));
       const rows = await given.api.list(`/api/users/${given.path(0)}/permissions`);
       const isThere = rows.some(({ vhost }) => vhost === given.vhost);
@@ -42,7 +44,7 @@ export const permissionCommands: readonly Command[] = [
     banner: (given) => `Listing permissions for user "${given.argument(0)}" ...`,
     run: async (given) => {
       const path = `/api/users/${given.path(0)}/permissions`;
-      const rows = await given.api.list(path, noSuchUser(given.argument(0)));
+      const rows = await given.api.list(path, nobody(given));
       return given.table(rows, ['vhost', ...rowColumns]);
     },
   },
@@ -101,3 +103,12 @@ export const permissionCommands: readonly Command[] = [
     },
   },
 ];
+
+/** Here rabbitmqctl has other exit codes than elsewhere. */
+function nowhere({ vhost }: Invocation): CommandError {
+  return new CommandError(`Virtual host '${vhost}' does not exist`, ExitCode.Unavailable);
+}
+
+function nobody(given: Invocation): CommandError {
+  return new CommandError(`User "${given.argument(0)}" does not exist`, ExitCode.Unavailable);
+}

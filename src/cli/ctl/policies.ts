@@ -37,7 +37,8 @@ function commands({ verb, verbs, path, set, one, many }: Words): readonly Comman
   return [
     {
       synopsis: `set_${verb} <name> <pattern> <definition>`,
-      doc: `Set the ${one} of this name [--priority --apply-to]`,
+      doc: `Set the ${one} of this name `,
+      flags: ['priority', 'apply-to'],
       banner: (given) => {
         const [name, pattern, definition] = given.rest(0);
         const priority = given.flag('priority') ?? '0';

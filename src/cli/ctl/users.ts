@@ -15,6 +15,7 @@ export const userCommands: readonly Command[] = [
       const isThere = (await given.api.list('/api/users')).some(({ name }) => name === given.argument(0));
       if (isThere) throw new CommandError(`User "${given.argument(0)}" already exists`, ExitCode.Software);
       await given.api.put(path, { password, tags: [] });
+      if (!given.isTalkative) return '';
       return "Done. Don't forget to grant the user permissions to some virtual hosts! See leveretctl set_permissions.\n";
     },
   },
@@ -106,7 +107,8 @@ export const userCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_user_limits [user]',
-    doc: 'List the limits of a user, or of all that have some',
+    doc: 'List the limits of a user, or with --global of all that have some',
+    flags: ['global'],
     banner: (given) =>
       given.argument(0) === ''
         ? 'Listing limits for all users ...'

@@ -1,15 +1,19 @@
 import { suggestion } from '../../config/nearest.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import type { JsonObject } from './api.ts';
+import { type JsonObject, objectOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost } from './command.ts';
 
 const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];
+
+const metadataFlags = ['description', 'tags', 'default-queue-type'] as const;
 
 /** Virtual hosts, their limits, and tracing. */
 export const vhostCommands: readonly Command[] = [
   {
     synopsis: 'add_vhost <vhost>',
-    doc: 'Add a virtual host [--description --tags --default-queue-type]; you get all permissions in it',
+    doc: 'Add a virtual host; you get all permissions in it, if you are a user',
+    flags: metadataFlags,
     banner: (given) => `Adding vhost "${given.argument(0)}" ...`,
     run: async (given) => {
       await given.api.put(`/api/vhosts/${given.path(0)}`, metadata(given));
@@ -27,7 +31,8 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_vhosts [column] ...',
-    doc: `List virtual hosts; columns may follow: ${vhostColumns.join(' ')}`,
+    doc: 'List virtual hosts',
+    details: `Columns: ${vhostColumns.join(', ')}`,
     banner: () => 'Listing vhosts ...',
     run: async (given) => {
       const words = given.rest(0).flatMap((word) => word.split(','));
@@ -54,9 +59,23 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'update_vhost_metadata <vhost>',
-    doc: 'Change a virtual host [--description --tags --default-queue-type]',
+    doc: 'Change a virtual host',
+    flags: metadataFlags,
     banner: (given) => `Updating metadata of vhost "${given.argument(0)}" ...`,
     run: (given) => change(given, given.argument(0), metadata(given)),
+  },
+  {
+    synopsis: 'restart_vhost',
+    doc: 'Start a virtual host that has failed: they always run',
+    banner: (given) => `Trying to restart vhost '${given.vhost}' ...`,
+    run: async (given) => {
+      const path = `/api/vhosts/${given.vhostPath}`;
+      await given.api.object(
+        path,
+        new CommandError(`no such virtual host: '${given.vhost}'`, ExitCode.Software),
+      );
+      return `Vhost '${given.vhost}' is already running on node '${await given.node()}'\n`;
+    },
   },
   {
     synopsis: 'trace_on',
@@ -99,7 +118,8 @@ export const vhostCommands: readonly Command[] = [
   },
   {
     synopsis: 'list_vhost_limits',
-    doc: 'List the limits of a virtual host [--global: of all that have some]',
+    doc: 'List the limits of a virtual host, or with --global of all that have some',
+    flags: ['global'],
     banner: (given) =>
       given.has('global')
         ? 'Listing limits for all vhosts ...'
@@ -117,7 +137,7 @@ export const vhostCommands: readonly Command[] = [
 
 async function limitsOf(given: Invocation): Promise<JsonObject> {
   const [row] = await given.api.list(`/api/vhost-limits/${given.vhostPath}`, noSuchVhost(given.vhost));
-  return { ...Object(row?.['value'] ?? {}) };
+  return objectOf(row?.['value']);
 }
 
 /** Of one that is there. @throws CommandError */

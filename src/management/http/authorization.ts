@@ -29,8 +29,12 @@ export class Authorization {
     }
   }
 
+  protected vhostNames(): ReadonlySet<string> {
+    return new Set(this.#broker.vhosts.keys());
+  }
+
   async #visibleTo(account: Account): Promise<ReadonlySet<string>> {
-    const names = [...this.#broker.vhosts.keys()];
+    const names = [...this.vhostNames()];
     const answers = await Promise.all(
       names.map(async (name) => {
         try {

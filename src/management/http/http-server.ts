@@ -1,4 +1,5 @@
 import type { RequestListener, Server } from 'node:http';
+import type { Readable } from 'node:stream';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -16,17 +17,28 @@ import type { Certificates } from '../../tls/certificates.ts';
 import { createHttpsServer } from '../https-server.ts';
 import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
 import type { Authorization } from './authorization.ts';
+import { LineStream } from './line-stream.ts';
 import { JsonStream } from './listing.ts';
+import { listenLocally } from './local-socket.ts';
 import { openApi } from './openapi.ts';
 import type { Principal } from './principal.ts';
 import { Answer, type Method, type Route } from './route.ts';
 
-export interface HttpServerOptions {
-  /** 0 takes any free port. */
+/** A TCP port; 0 takes any free one. */
+export interface PortAddress {
   readonly port: number;
   readonly host: string;
   /** HTTPS, with these. */
-  readonly certificates: Certificates | undefined;
+  readonly certificates?: Certificates | undefined;
+}
+
+/** A Unix socket. */
+export interface SocketAddress {
+  readonly path: string;
+}
+
+export interface HttpServerOptions {
+  readonly address: PortAddress | SocketAddress;
   readonly routes: readonly Route[];
   readonly authorization: Authorization;
   /** Answers to GET /health, for probes without a login. */
@@ -38,6 +50,7 @@ export interface HttpServerOptions {
 
 /** A server that is listening. */
 export interface HttpServer {
+  /** 0 on a Unix socket. */
   readonly port: number;
   /** Ends all requests and frees the port. */
   close(): Promise<void>;
@@ -63,7 +76,8 @@ const securityHeaders = {
 
 /** @throws the listener's error, such as EADDRINUSE. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { certificates, logger } = options;
+  const { address, logger } = options;
+  const certificates = 'port' in address ? address.certificates : undefined;
   const limits = {
     bodyLimit: bodyBytesMax,
     forceCloseConnections: true,
@@ -89,10 +103,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   });
   register(app, options);
   options.onServer(app.server);
-  await app.listen({ port: options.port, host: options.host });
-  const address = app.server.address();
+  if ('path' in address) {
+    const socket = await listenLocally(address.path, (path) => app.listen({ path }));
+    return { port: 0, close: () => Promise.all([socket.remove(), app.close()]).then(() => {}) };
+  }
+  await app.listen({ port: address.port, host: address.host });
+  const bound = app.server.address();
   return {
-    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    port: bound !== null && typeof bound === 'object' ? bound.port : address.port,
     close: () => app.close(),
   };
 }
@@ -154,7 +172,16 @@ function answer(reply: FastifyReply, result: unknown): FastifyReply {
   const { status, body, headers } = result instanceof Answer ? result : new Answer(200, result);
   reply.code(status).headers(headers);
   if (body === undefined) return reply.send();
+  if (body instanceof LineStream) return sendLines(reply, body.stream);
   return reply.type(json).send(body instanceof JsonStream ? body.stream : JSON.stringify(body));
+}
+
+/** Without an end of its own, so to HEAD there is none at all. */
+function sendLines(reply: FastifyReply, stream: Readable): FastifyReply {
+  reply.type(LineStream.contentType);
+  if (reply.request.method !== 'HEAD') return reply.send(stream);
+  stream.destroy();
+  return reply.send();
 }
 
 /** Who is there? Without a body, so that browsers ask for a password. */

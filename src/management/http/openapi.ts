@@ -3,6 +3,8 @@ import type { Access, RouteDescription } from './route.ts';
 import { parameterNames } from './route.ts';
 import type { JsonSchema } from './schema.ts';
 
+const json = 'application/json';
+
 const errorSchema: JsonSchema = {
   type: 'object',
   required: ['error', 'reason'],
@@ -72,7 +74,7 @@ function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
     ...(body !== undefined && {
       requestBody: {
         required: Array.isArray(body.schema['required']),
-        content: { 'application/json': { schema: body.schema } },
+        content: { [json]: { schema: body.schema } },
       },
     }),
     responses: responses(route),
@@ -88,6 +90,7 @@ function responses({
   query,
   body,
   answers,
+  contentTypes,
 }: RouteDescription): Readonly<Record<string, unknown>> {
   const success: Readonly<Record<number, string>> = method === 'GET' ? { 200: 'OK' } : { 204: 'Done' };
   const takesInput = body !== undefined || Object.keys(query).length > 0 || path.includes('{');
@@ -100,12 +103,20 @@ function responses({
     ...(body !== undefined && { 413: 'The body is too large' }),
   };
   return Object.fromEntries(
-    Object.entries(all).map(([status, description]) => [status, response(Number(status), description)]),
+    Object.entries(all).map(([status, description]) => [
+      status,
+      response(Number(status), description, contentTypes),
+    ]),
   );
 }
 
-function response(status: number, description: string): Readonly<Record<string, unknown>> {
+function response(
+  status: number,
+  description: string,
+  contentTypes: readonly string[] = [json],
+): Readonly<Record<string, unknown>> {
   if (status === 204 || status === 201) return { description };
   const schema = status >= 400 && status < 500 ? { $ref: '#/components/schemas/Error' } : {};
-  return { description, content: { 'application/json': { schema } } };
+  const types = status < 300 ? contentTypes : [json];
+  return { description, content: Object.fromEntries(types.map((type) => [type, { schema }])) };
 }

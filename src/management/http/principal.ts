@@ -1,4 +1,5 @@
 import type { Account } from '../../access/back-end.ts';
+import { localAccount } from '../../access/local-account.ts';
 import { notAuthorised } from './api-error.ts';
 import type { Access } from './route.ts';
 
@@ -26,6 +27,11 @@ export class Principal {
 
   get isAdministrator(): boolean {
     return this.tags.includes('administrator');
+  }
+
+  /** Came in by the local socket, without a login. */
+  get isLocal(): boolean {
+    return this.account === localAccount;
   }
 
   /** Sees all connections, channels and nodes. */

@@ -68,6 +68,8 @@ export interface RouteDescription {
   readonly answers: Readonly<Record<number, string>>;
   /** RabbitMQ has no such path. */
   readonly isExtension: boolean;
+  /** What a good answer may come as; undefined: JSON. */
+  readonly contentTypes: readonly string[] | undefined;
 }
 
 /** What arrives, before anything is checked. */
@@ -94,6 +96,7 @@ interface RouteOptions<Path extends string, Query extends Shape, Body> {
   readonly body?: Field<Body>;
   readonly answers?: Readonly<Record<number, string>>;
   readonly isExtension?: boolean;
+  readonly contentTypes?: readonly string[];
   readonly handle: (call: Call<Path, Query, Body>) => unknown;
 }
 
@@ -102,7 +105,7 @@ export function route<Path extends string, Query extends Shape = Record<never, n
   method: Method,
   options: RouteOptions<Path, Query, Body>,
 ): Route {
-  const { path, access, tag, summary, answers = {}, isExtension = false, body } = options;
+  const { path, access, tag, summary, answers = {}, isExtension = false, body, contentTypes } = options;
   const query: Shape = options.query ?? {};
   return {
     method,
@@ -114,6 +117,7 @@ export function route<Path extends string, Query extends Shape = Record<never, n
     body,
     answers,
     isExtension,
+    contentTypes,
     run: async (call) => {
       const checked = {
         ...call,

@@ -71,6 +71,14 @@ export function integer(
   });
 }
 
+/** Any number. */
+export function number(description?: string): Field<number> {
+  return field(withDescription({ type: 'number' }, description), (value, name) => {
+    if (typeof value === 'number') return value;
+    throw badRequest(['not_number', plain(value)], `'${name}' has to be a number.`);
+  });
+}
+
 /** Anything that JSON can say. */
 export function anything(description?: string): Field<JsonValue> {
   return field(withDescription({}, description), (value) => value);

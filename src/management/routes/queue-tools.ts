@@ -1,11 +1,14 @@
+import type { MoveOptions, MoveResult } from '../../broker/move.ts';
 import { messageControl } from '../../message-control.ts';
 import { type Api, act } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
+import { LineStream } from '../http/line-stream.ts';
 import type { Principal } from '../http/principal.ts';
 import { noContent, type Route, route } from '../http/route.ts';
-import { bool, dictionary, integer, object, optional, orElse, text } from '../http/schema.ts';
+import { bool, dictionary, integer, object, optional, orElse, text, type ValuesOf } from '../http/schema.ts';
 import { filterOf, messageFilter } from '../messages/filter.ts';
 import { payloadView } from '../messages/message-view.ts';
+import { MoveLines } from '../messages/move-progress.ts';
 import { propertiesView } from '../messages/properties.ts';
 import { exchangeName } from './exchanges.ts';
 import { expectQueue } from './queues.ts';
@@ -13,11 +16,18 @@ import { expectQueue } from './queues.ts';
 const tag = 'Queue tools';
 const pageMax = 1000;
 
+/** With `progress`, the second. */
+const moveContentTypes = ['application/json', LineStream.contentType];
+
 const moveOptions = {
   ...messageFilter,
   limit: optional(integer('At most so many messages.', { minimum: 1 })),
   rate: optional(integer('At most so many a second.', { minimum: 1 })),
   dry_run: orElse(bool('Only tells what would be moved.'), false),
+  progress: orElse(
+    bool('Answers with lines while it goes on, the last one `done`. It ends early when the client goes.'),
+    false,
+  ),
 };
 
 /** What operators need and RabbitMQ has not: to look without touching, to move, to replay, to change. */
@@ -66,13 +76,16 @@ export function queueToolRoutes(api: Api): readonly Route[] {
     route('POST', {
       ...extension,
       path: '/queues/{vhost}/{name}/move',
+      contentTypes: moveContentTypes,
       summary: 'Moves ready messages to a queue, or through an exchange by their routing keys',
       body: object({
         ...moveOptions,
         to_queue: optional(text('The queue that they go to.')),
         to_exchange: optional(text('Or the exchange that routes them.')),
       }),
-      answers: { 200: 'How many were moved, passed over, and found no queue' },
+      answers: {
+        200: 'How many were moved, passed over, and found no queue; with `progress` one such object a line',
+      },
       handle: async ({ parameters: { vhost, name }, body, principal }) => {
         const { to_queue: queue, to_exchange: exchange } = body;
         if ((queue === undefined) === (exchange === undefined)) {
@@ -81,23 +94,22 @@ export function queueToolRoutes(api: Api): readonly Route[] {
         const to = queue === undefined ? { exchange: exchangeName(exchange ?? '') } : { queue };
         await require(principal, vhost, name, 'exchange' in to ? to.exchange : '');
         expectQueue(api, vhost, name);
-        return counts(
-          await control.moveMessages({ vhost, queue: name, to, ...optionsOf(body) }).catch(asTold),
-        );
+        return moved(body, (options) => control.moveMessages({ vhost, queue: name, to, ...options }));
       },
     }),
     route('POST', {
       ...extension,
       path: '/queues/{vhost}/{name}/replay',
+      contentTypes: moveContentTypes,
       summary: 'Moves dead letters back to the queues that they died in, by x-death',
       body: object(moveOptions),
-      answers: { 200: 'How many were moved, passed over, and found no queue' },
+      answers: {
+        200: 'How many were moved, passed over, and found no queue; with `progress` one such object a line',
+      },
       handle: async ({ parameters: { vhost, name }, body, principal }) => {
         await require(principal, vhost, name, '');
         expectQueue(api, vhost, name);
-        return counts(
-          await control.replayDeadLetters({ vhost, queue: name, ...optionsOf(body) }).catch(asTold),
-        );
+        return moved(body, (options) => control.replayDeadLetters({ vhost, queue: name, ...options }));
       },
     }),
     route('PUT', {
@@ -121,19 +133,25 @@ export function queueToolRoutes(api: Api): readonly Route[] {
   ];
 }
 
-interface MoveBody {
-  readonly limit: number | undefined;
-  readonly rate: number | undefined;
-  readonly dry_run: boolean;
-}
+type MoveBody = ValuesOf<typeof moveOptions>;
 
-function optionsOf(body: MoveBody & Parameters<typeof filterOf>[0]) {
+/** Carries out a move, and answers when it is over or while it goes on. */
+async function moved(
+  body: MoveBody,
+  run: (options: MoveOptions) => Promise<MoveResult>,
+): Promise<object | LineStream> {
   const { limit, rate: ratePerSecond, dry_run: dryRun } = body;
-  return { limit, ratePerSecond, dryRun, where: filterOf(body) };
+  const options = { limit, ratePerSecond, dryRun, where: filterOf(body) };
+  if (!body.progress) return counts(await run(options).catch(asTold));
+  const lines = await MoveLines.of(
+    (onProgress, signal) => run({ ...options, onProgress, signal }),
+    (line) => ({ done: line.done, total: line.total, examined: line.examined, ...counts(line) }),
+    (error) => ({ error: error instanceof Error ? error.message : String(error) }),
+  ).catch(asTold);
+  return new LineStream(lines);
 }
 
-function counts(result: { moved: number; passedOver: number; unroutable: number; refused: boolean }) {
-  const { moved, passedOver: passed_over, unroutable, refused } = result;
+function counts({ moved, passedOver: passed_over, unroutable, refused }: MoveResult) {
   return { moved, passed_over, unroutable, refused };
 }
 

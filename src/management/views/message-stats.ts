@@ -12,7 +12,7 @@ import type { Range } from '../stats/ranges.ts';
 import type { Details } from '../stats/sample-table.ts';
 
 /** The four ways to get a message, which `deliver_get` adds up. */
-const deliverGet = ['deliver', 'deliver_no_ack', 'get', 'get_no_ack'] as const;
+export const deliverGet = ['deliver', 'deliver_no_ack', 'get', 'get_no_ack'] as const;
 
 /** Where the samples of an object are: a table, of which only some columns matter. */
 export interface Samples<Item, Column extends string> {

@@ -7,7 +7,7 @@ import { deliveryColumns, deliveryValues } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
 import { deduplicationView } from './deduplication.ts';
-import { lengthCounts, queueMessageStats } from './message-stats.ts';
+import { deliverGet, lengthCounts, queueMessageStats } from './message-stats.ts';
 
 /** A queue as lists show it. */
 export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges: Ranges): Json {
@@ -90,6 +90,8 @@ export function queueKey(api: Api, queue: Queue, path: string): string | number 
 /** `message_stats.publish` and `message_stats.publish_details.rate`, and their like. */
 function statsKey({ sampler }: Api, queue: Queue, path: string): number | undefined {
   const [, name, details] = /^message_stats\.([a-z_]+?)(_details\.rate)?$/.exec(path) ?? [];
+  if (name === 'deliver_get' && details !== undefined)
+    return sampler.queues.details(queue, deliverGet, undefined).rate;
   const column = statsColumns.find((each) => each === name);
   if (column === undefined) return undefined;
   if (details !== undefined) return sampler.queues.details(queue, [column], undefined).rate;

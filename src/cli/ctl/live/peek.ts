@@ -1,0 +1,67 @@
+import { integer } from '../../../config/value.ts';
+import { CommandError, ExitCode } from '../../exit-code.ts';
+import { isObject, type JsonObject } from '../api.ts';
+import type { Invocation } from '../command.ts';
+import { counted } from './figures.ts';
+import { ShownMessage } from './message.ts';
+import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
+import type { Terminal } from './terminal.ts';
+
+const countDefault = 20;
+const pageMax = 100;
+const truncateDefault = 1024;
+const truncateMax = 128 * 2 ** 20;
+
+/** `peek <queue>`: shows ready messages page by page, and leaves them as they are. @throws CommandError */
+export async function peek(given: Invocation, terminal: Terminal): Promise<void> {
+  const count = numberFlag(given, 'count') ?? countDefault;
+  const truncate = flagValue(given, 'truncate', integer(0, truncateMax, 'bytes')) ?? truncateDefault;
+  const filter = messageFilter(given);
+  const interruption = terminal.interruption();
+  let from = given.flag('from');
+  let shown = 0;
+  do {
+    const page = await pageOf(given, {
+      ...filter,
+      truncate,
+      limit: Math.min(pageMax, count - shown),
+      ...(from !== undefined && { from }),
+    });
+    for (const view of page.messages) {
+      shown++;
+      const lines = isJson(given)
+        ? [JSON.stringify(view)]
+        : [...new ShownMessage(view).lines(`#${shown}`), ''];
+      terminal.write(lines.map((line) => `${line}\n`).join(''));
+    }
+    from = page.next;
+    // With a filter pages may be empty, and the end is far away.
+  } while (shown < count && from !== undefined && !interruption.aborted);
+  if (isJson(given)) {
+    if (from !== undefined) terminal.write(`${JSON.stringify({ next: from })}\n`);
+    return;
+  }
+  if (!given.isTalkative) return;
+  const more = from === undefined ? 'there are no more' : `the next ones: --from ${from}`;
+  terminal.note(`${counted(shown, 'message')} shown; ${more}\n`);
+}
+
+async function pageOf(
+  given: Invocation,
+  query: JsonObject,
+): Promise<{ messages: readonly JsonObject[]; next: string | undefined }> {
+  const path = `/api/queues/${given.vhostPath}/${given.path(0)}/peek${queryOf(query)}`;
+  const page = await given.api.object(path, noSuchQueue(given));
+  const { items, next } = page;
+  return {
+    messages: Array.isArray(items) ? items.filter(isObject) : [],
+    next: typeof next === 'string' ? next : undefined,
+  };
+}
+
+export function noSuchQueue(given: Invocation, name = given.argument(0)): CommandError {
+  return new CommandError(
+    `no queue '${name}' in vhost '${given.vhost}': leveretctl list_queues -p '${given.vhost}' shows those there are`,
+    ExitCode.Unavailable,
+  );
+}
