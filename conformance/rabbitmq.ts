@@ -20,6 +20,9 @@ const SERVER_SCRIPTS = ['/usr/lib/rabbitmq/bin/rabbitmq-server', '/opt/rabbitmq/
 const CONTROL_VARIABLES = ['RABBITMQ_NODENAME', 'ERL_EPMD_PORT', 'RABBITMQ_CONF_ENV_FILE'];
 /** Plugins of the package that have what Leveret has built in. */
 const PLUGINS = [
+  'rabbitmq_auth_backend_cache',
+  'rabbitmq_auth_backend_http',
+  'rabbitmq_auth_backend_oauth2',
   'rabbitmq_consistent_hash_exchange',
   'rabbitmq_event_exchange',
   'rabbitmq_random_exchange',

@@ -1,9 +1,10 @@
 /**
  * Fills one broker's column of the table in README.md from a Vitest JSON report:
- * `tsx conformance/table.ts rabbitmq|leveret report.json`. The other column is kept; scenarios that are gone go.
+ * `tsx conformance/table.ts rabbitmq|leveret report.json`. The other column is kept, and so are the rows of files that were not
+ * run; scenarios that are gone go.
  */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 
 interface Report {
@@ -52,8 +53,9 @@ function parse(table: string): Map<string, Row> {
   return rows;
 }
 
-function merge(report: Report, column: Column, before: Map<string, Row>): Row[] {
-  const rows = new Map<string, Row>();
+function merge(report: Report, column: Column, before: Map<string, Row>, files: ReadonlySet<string>): Row[] {
+  const ran = new Set(report.testResults.map(({ name }) => basename(name)));
+  const rows = new Map([...before].filter(([, { file }]) => files.has(file) && !ran.has(file)));
   for (const { name, assertionResults } of report.testResults) {
     for (const { ancestorTitles, title, status } of assertionResults) {
       const place = { chapter: cell(ancestorTitles.join(' ')), scenario: cell(title), file: basename(name) };
@@ -90,7 +92,10 @@ const report: Report = JSON.parse(await readFile(reportPath, 'utf8'));
 const text = await readFile(readme, 'utf8');
 const [head = '', rest = ''] = text.split(BEGIN);
 const [table = '', tail = ''] = rest.split(END);
-const rows = merge(report, column, parse(table)).map(({ chapter, scenario, file, results }) => [
+const files = new Set(
+  (await readdir(new URL('.', import.meta.url), { recursive: true })).map((path) => basename(path)),
+);
+const rows = merge(report, column, parse(table), files).map(({ chapter, scenario, file, results }) => [
   chapter,
   scenario,
   file,

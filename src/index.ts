@@ -134,13 +134,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       },
       log,
     });
-    const listener = new Listener({ broker, access, settings: serverSettings(options, nodeName), log });
+    // Asked for when clients connect.
+    const clusterName = (): string => administration.clusterName;
+    const settings = serverSettings(options, nodeName, clusterName);
+    const listener = new Listener({ broker, access, settings, log });
     const administration = await Administration.open(
-      { broker, access, connections: listener, log, newPasswordHashing: options.passwordHashing },
+      { broker, access, nodeName, connections: listener, log, newPasswordHashing: options.passwordHashing },
       {
         name: options.defaultUser,
         password: options.defaultPassword,
         vhost: options.defaultVirtualHost,
+        tags: options.defaultUserTags,
+        permissions: options.defaultPermissions,
       },
     );
     closers.push(() => listener.close());
@@ -168,6 +173,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       program: options.program,
       dataDir: options.dataDir,
       maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+      consumerTimeoutMs: settings.consumerTimeoutMs,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
       logger: log,
       logLevels: options.logLevels,
@@ -181,7 +187,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       listener,
       resources,
       nodeName,
-      clusterName: () => administration.clusterName ?? nodeName,
+      clusterName,
       clusterId: () => administration.clusterId,
       loginCounts: access.loginCounts,
       spanExporter: tracing?.exporter,
@@ -246,7 +252,7 @@ async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): P
 }
 
 /** What was not said stays at its default. */
-function serverSettings(options: BrokerOptions, nodeName: string): ServerSettings {
+function serverSettings(options: BrokerOptions, nodeName: string, clusterName: () => string): ServerSettings {
   const defaults = defaultServerSettings;
   return {
     ...defaults,
@@ -261,7 +267,7 @@ function serverSettings(options: BrokerOptions, nodeName: string): ServerSetting
     transactionBytesMax: options.transactionBytesMax ?? defaults.transactionBytesMax,
     consumerMax: options.consumerMax ?? defaults.consumerMax,
     connectionMax: options.connectionMax ?? defaults.connectionMax,
-    clusterName: nodeName,
+    clusterName,
     nodeName,
   };
 }

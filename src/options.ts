@@ -1,3 +1,4 @@
+import type { DefaultPermissions } from './access/access-control.ts';
 import type { CertificateLogin } from './access/certificate-name.ts';
 import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
@@ -115,6 +116,10 @@ export interface BrokerOptions {
   readonly defaultUser?: string;
   /** And the password. Default: `guest`. */
   readonly defaultPassword?: string;
+  /** Its tags. Default: `administrator`. */
+  readonly defaultUserTags?: readonly string[];
+  /** What it may do in the first virtual host, as regular expressions. Default: everything. */
+  readonly defaultPermissions?: DefaultPermissions;
   /** The virtual host that is created at the first start. Default: `/`. */
   readonly defaultVirtualHost?: string;
   /** Users who can log in from this machine only. Default: `guest`. */

@@ -94,6 +94,19 @@ interface LeveretOptions {
   readonly consumerTimeoutMs?: number;
   readonly managementPort?: number;
   readonly statisticsIntervalMs?: number;
+  readonly refusalDelayMs?: number;
+  readonly authentication?: {
+    readonly backEnds: readonly ('internal' | 'http' | 'oauth2' | 'cache')[];
+    readonly http: Readonly<Record<'userPath' | 'vhostPath' | 'resourcePath' | 'topicPath', string>> & {
+      readonly method: 'get' | 'post';
+    };
+    readonly oauth2: {
+      readonly resourceServerId: string;
+      readonly signingKeys: ReadonlyMap<string, string>;
+      readonly defaultKey: string;
+    };
+    readonly cache: { readonly backEnd: 'http'; readonly ttlMs: number };
+  };
 }
 
 interface LeveretModule {

@@ -21,6 +21,11 @@ export async function rabbitmqctl(...args: readonly string[]): Promise<void> {
   await run(RABBITMQCTL, ['-q', '-n', node, ...args], { env: { ...process.env, HOME: home } });
 }
 
+/** Evaluates Erlang in the private RabbitMQ. */
+export async function evaluate(expression: string): Promise<void> {
+  await rabbitmqctl('eval', `${expression}.`);
+}
+
 /** Sets the memory alarm by a watermark nobody can stay below, or clears it. */
 export async function setMemoryAlarm(isInEffect: boolean): Promise<void> {
   const leveret = embeddedBroker();

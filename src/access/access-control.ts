@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../broker/clock.ts';
+import { defaultVirtualHost } from '../broker/names.ts';
 import type { Define, Definition } from '../broker/store.ts';
 import { type Logger, silentLogger } from '../logger.ts';
 import { AuthenticationFailure, LoginNotChecked } from './authentication-failure.ts';
@@ -34,6 +35,25 @@ export type LoginProtocol = 'amqp091' | 'http';
 export interface LoginCounts {
   succeeded: number;
   failed: number;
+}
+
+/** Regular expressions, as `default_permissions.*` of rabbitmq.conf. */
+export interface DefaultPermissions {
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+const everything: DefaultPermissions = { configure: '.*', write: '.*', read: '.*' };
+
+/** Who is there at the first start. */
+export interface DefaultUser {
+  readonly name: string;
+  readonly password: PasswordHash | undefined;
+  readonly vhost: string;
+  readonly tags: readonly string[] | undefined;
+  /** In this virtual host. */
+  readonly permissions: DefaultPermissions | undefined;
 }
 
 /** Everybody knows it, so no hash can protect it. */
@@ -74,10 +94,11 @@ export class AccessControl implements AccessTables {
   }
 
   /** The first user: an administrator who may do everything in one virtual host. Default: guest in `/`. */
-  addDefaultUser(name = 'guest', password: PasswordHash = guestPassword, vhost = '/'): void {
-    this.users.put({ name, password, tags: ['administrator'], limits: {} });
-    const everything = { configure: '.*', write: '.*', read: '.*' };
-    this.permissions.put(new UserPermission({ vhost, user: name, ...everything }));
+  addDefaultUser(user: Partial<DefaultUser> = {}): void {
+    const { name = 'guest', password = guestPassword, vhost = defaultVirtualHost } = user;
+    const { tags = ['administrator'], permissions = everything } = user;
+    this.users.put({ name, password, tags: [...tags], limits: {} });
+    this.permissions.put(new UserPermission({ vhost, user: name, ...permissions }));
   }
 
   /** The mechanisms on offer to a client, as connection.start lists them. */

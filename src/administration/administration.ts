@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import type { DefaultPermissions } from '../access/access-control.ts';
 import { hashPassword } from '../access/passwords/password-hash.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
 import { Audit } from './audit.ts';
 import type { AdministrationContext } from './context.ts';
 import { AdministrationEvents } from './events.ts';
-import { type GlobalParameter, ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
+import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
 import { UserAdministration } from './users.ts';
 import { VhostLimitAdministration } from './vhost-limits.ts';
@@ -14,8 +15,8 @@ import { VirtualHostAdministration } from './virtual-hosts.ts';
 /** The global parameter that RabbitMQ, too, sets at its first start. */
 const clusterIdParameter = 'internal_cluster_id';
 
-/** The global parameter that names the cluster. */
-export const clusterNameParameter = 'cluster_name';
+/** And the one that names the cluster. */
+const clusterNameParameter = 'cluster_name';
 
 /** Who can log in at the first start (`default_user`, `default_pass`, `default_vhost`). */
 export interface FirstUser {
@@ -23,6 +24,10 @@ export interface FirstUser {
   readonly password?: string | undefined;
   /** Exists from the start too. */
   readonly vhost?: string | undefined;
+  /** Default: administrator. */
+  readonly tags?: readonly string[] | undefined;
+  /** In this virtual host. Default: everything. */
+  readonly permissions?: DefaultPermissions | undefined;
 }
 
 /**
@@ -40,8 +45,10 @@ export class Administration {
   readonly audit: Audit;
   /** Whoever has been made up at this start, which is the first of all. */
   #firstUser: string | undefined;
+  readonly #nodeName: string;
 
   private constructor(context: AdministrationContext) {
+    this.#nodeName = context.nodeName;
     this.users = new UserAdministration(context);
     this.permissions = new PermissionAdministration(context);
     this.topicPermissions = new TopicPermissionAdministration(context);
@@ -72,7 +79,8 @@ export class Administration {
       const isGuest = name === 'guest' && password === 'guest';
       const hash = isGuest ? undefined : await hashPassword(password, context.newPasswordHashing);
       if (broker.vhost(vhost) === undefined) broker.createVirtualHost(vhost);
-      access.addDefaultUser(name, hash, vhost);
+      const { tags, permissions } = first;
+      access.addDefaultUser({ name, password: hash, vhost, tags, permissions });
       administration.#firstUser = name;
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
@@ -80,14 +88,21 @@ export class Administration {
     return administration;
   }
 
-  /** What operators call the cluster, if they do (`rabbitmqctl set_cluster_name`). */
-  get clusterName(): string | undefined {
-    return textOf(this.parameters.getGlobal(clusterNameParameter));
-  }
-
   /** What was made up at the first start and stays. */
   get clusterId(): string {
-    return textOf(this.parameters.getGlobal(clusterIdParameter)) ?? '';
+    const value = this.parameters.getGlobal(clusterIdParameter)?.value;
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** What AMQP clients, the HTTP API and metrics call this broker: a global parameter, or else the node's name. */
+  get clusterName(): string {
+    const value = this.parameters.getGlobal(clusterNameParameter)?.value;
+    return typeof value === 'string' ? value : this.#nodeName;
+  }
+
+  /** On disk when the promise resolves. @throws AdministrationError */
+  async setClusterName(name: string): Promise<void> {
+    await this.parameters.putGlobal({ name: clusterNameParameter, value: name });
   }
 
   /** Takes back what the first start has made up, unless somebody else has set it since: definitions say it all. */
@@ -96,8 +111,4 @@ export class Administration {
     if (name !== undefined && definedUsers.size > 0 && !definedUsers.has(name)) await this.users.delete(name);
     this.#firstUser = undefined;
   }
-}
-
-function textOf(parameter: GlobalParameter | undefined): string | undefined {
-  return typeof parameter?.value === 'string' ? parameter.value : undefined;
 }

@@ -22,6 +22,8 @@ export interface Connections {
 export interface AdministrationContext {
   readonly broker: Broker;
   readonly access: AccessControl;
+  /** Such as `leveret@host`. */
+  readonly nodeName: string;
   readonly connections: Connections;
   readonly log: Logger;
   readonly events: AdministrationEvents;

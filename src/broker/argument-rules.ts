@@ -4,6 +4,7 @@ import { type FieldValue, integerOf, textOf, typeName } from '../protocol/field-
 import { decodeText } from '../protocol/text.ts';
 import { queueTypeArgument, textArgument } from './arguments.ts';
 import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
+import { delayedRetryReasons } from './delays/return-reason.ts';
 import { durationMsMax, overflows } from './queue-settings.ts';
 import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
 import { durationMs } from './streams/duration.ts';
@@ -82,9 +83,30 @@ const retryDelayMax = besidesRetryDelay((value, all) => {
 
 const retryLimit = besidesRetryDelay(integer(negative));
 
+const knownRetryType = oneOf(
+  [...delayedRetryReasons.keys()],
+  (type) => `"unsupported delayed retry type '${type}'"`,
+);
+
+const delayedRetryType: Validator = (value, all) => {
+  const fault = knownRetryType(value, all);
+  if (fault !== undefined || textOf(value) === 'disabled') return fault;
+  if (!all.has('x-delayed-retry-min')) return '"x-delayed-retry-min is missing"';
+  return all.has('x-retry-delay') ? '"x-retry-delay is there, too"' : undefined;
+};
+
+const delayedRetryMax: Validator = (value, all) => {
+  const isSmaller = Number(integerOf(value) ?? 0) < Number(integerOf(all.get('x-delayed-retry-min')) ?? 0);
+  return retryDelay(value, all) ?? (isSmaller ? '"smaller than x-delayed-retry-min"' : undefined);
+};
+
 /** RabbitMQ 3.10 fails where the text does not even begin like a duration; 4.x says this. */
 const maxAge: Validator = (value, all) =>
   text(value, all) ?? (durationMs(textOf(value) ?? '') === undefined ? 'invalid_max_age' : undefined);
+
+const filterSize = integer((value) =>
+  value >= 16 && value <= 255 ? undefined : `"expected 16 to 255, got ${value}"`,
+);
 
 /** One filter value or several, as long strings. */
 const filterValues: Validator = (value, all) => {
@@ -144,9 +166,13 @@ const queueArguments: ReadonlyMap<string, ArgumentRule> = new Map<string, Argume
   ['x-quorum-initial-group-size', { check: positive, types: quorum }],
   ['x-max-age', { check: maxAge, types: streams }],
   ['x-stream-max-segment-size-bytes', { check: integer(negative), types: streams }],
+  ['x-stream-filter-size-bytes', { check: filterSize, types: streams }],
   ['x-initial-cluster-size', { check: positive, types: streams }],
   ['x-queue-leader-locator', { check: oneOf(leaderLocators, badLocator), types: replicated }],
   ['x-delivery-limit', { check: anything, types: quorum }],
+  ['x-delayed-retry-type', { check: delayedRetryType, types: quorum }],
+  ['x-delayed-retry-min', { check: retryDelay, types: quorum }],
+  ['x-delayed-retry-max', { check: delayedRetryMax, types: quorum }],
   ['x-retry-delay', { check: retryDelay, types: both }],
   ['x-retry-delay-max', { check: retryDelayMax, types: both }],
   ['x-retry-limit', { check: retryLimit, types: both }],

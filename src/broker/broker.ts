@@ -45,7 +45,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
-  readonly turnBudget: TurnBudget = new TurnBudget();
+  readonly turnBudget: TurnBudget = new TurnBudget(() => this.committer.isBehind);
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly events: EventHub;

@@ -2,6 +2,7 @@ import type { Consumer } from './consumer.ts';
 import type { DeathReason } from './dead-letter.ts';
 import type { DelayLine } from './delays/delay-line.ts';
 import { QueueRetry, type RetryingQueue, type RetrySettings } from './delays/queue-retry.ts';
+import type { ReturnReason } from './delays/return-reason.ts';
 import type { Message } from './message.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import { Queue, type QueueOptions, type Taken } from './queue.ts';
@@ -216,11 +217,15 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     segment.log.settle(segment, index);
   }
 
-  override requeue(segment: Segment, index: number): void {
-    if (this.isDeleted) return;
+  override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
+  }
+
+  #comeBack(segment: Segment, index: number, reason: ReturnReason | undefined): void {
     const { retry } = this.settings;
+    const isDelayed = retry !== undefined && reason !== undefined && retry.reasons.includes(reason);
     // What waits for a disk that does not keep up is in memory: a queue on disk must not be moved there.
-    if (retry === undefined || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
+    if (!isDelayed || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
     else this.#retryLater(segment, index, retry);
   }
 
@@ -263,8 +268,8 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     this.touch();
   }
 
-  override abandon(segment: Segment, index: number): void {
-    if (!this.isDeleted) this.#putBack(segment, index);
+  override abandon(segment: Segment, index: number, _consumer?: Consumer, reason?: ReturnReason): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
   }
 
   override reject(segment: Segment, index: number, reason: DeathReason = 'rejected'): void {

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../protocol/field-table.ts';
+import type { ReturnReason } from './delays/return-reason.ts';
 import type { QueueSettings } from './queue-settings.ts';
 import type { Segment } from './queues/segment.ts';
 import type { DeliveryTracer } from './trace.ts';
@@ -21,10 +22,13 @@ export interface DeliveringQueue {
   readonly vhost: { readonly name: string; readonly firehose: DeliveryTracer };
   /** A delivered message is done with. */
   acknowledge(segment: Segment, index: number, consumer?: Consumer): void;
-  /** A consumer gives a message back: to its old place, marked redelivered, or for later with x-retry-delay. */
-  requeue(segment: Segment, index: number): void;
-  /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
-  abandon(segment: Segment, index: number, consumer?: Consumer): void;
+  /** A consumer gives a message back: to its old place, marked redelivered, or for later where that is delayed. */
+  requeue(segment: Segment, index: number, reason?: ReturnReason): void;
+  /**
+   * A delivered message that nobody gives back, nor ever settles, goes to its old place, or for later where that is
+   * delayed. Without a reason it was only looked at.
+   */
+  abandon(segment: Segment, index: number, consumer?: Consumer, reason?: ReturnReason): void;
   /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
   reject(segment: Segment, index: number): void;
   /** A consumer can take messages (again). */

@@ -48,11 +48,37 @@ function deduplicatorFor(
   return new Deduplicator(settings, clock, isKept ? logs.open('deduplication') : undefined);
 }
 
-/** Gives a new queue what its arguments, which have been checked, ask for besides messages. */
+/** Gives a new queue what its arguments, which have been checked, and its policies ask for besides messages. */
 export function equipQueue(queue: Queue, context: EquipmentContext): void {
-  const { arguments: all, durable, backlog, sideLogs } = queue;
-  if (!asksForDeduplication(all)) return;
-  queue.deduplicator = asksForWindow(all)
-    ? deduplicatorFor(all, durable, context, sideLogs)
-    : new PresentIds(deduplicationSettings(all).header, backlog.logs, durable && context.store.durable);
+  const { arguments: all, durable, sideLogs } = queue;
+  if (asksForDeduplication(all)) {
+    queue.deduplicator = asksForWindow(all)
+      ? deduplicatorFor(all, durable, context, sideLogs)
+      : presentIdsOf(queue, context);
+  }
+  followPolicies(queue, context);
+  if (queue.deduplicator instanceof PresentIds) queue.deduplicator.readQueue();
+}
+
+/**
+ * Gives a queue what policies ask for that have come into force. Messages that are there by then are not looked
+ * through: there may be very many.
+ */
+export function followPolicies(queue: Queue, context: EquipmentContext): void {
+  const { arguments: all, deduplicator, policies, type } = queue;
+  if (deduplicator instanceof Deduplicator) {
+    deduplicator.applyPolicy(policies.definition);
+  } else if (!all.has(deduplicationArgument)) {
+    const isAsked = policies.definition[deduplicationArgument] === true && type !== 'stream';
+    if (isAsked) {
+      queue.deduplicator ??= presentIdsOf(queue, context);
+    } else {
+      deduplicator?.stop();
+      queue.deduplicator = undefined;
+    }
+  }
+}
+
+function presentIdsOf({ arguments: all, backlog, durable }: Queue, { store }: EquipmentContext): PresentIds {
+  return new PresentIds(deduplicationSettings(all).header, backlog.logs, durable && store.durable);
 }

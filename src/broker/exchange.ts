@@ -83,6 +83,7 @@ export class Exchange implements BoundExchange {
   /** From now on. Whoever calls this sees to it that remembered routes are forgotten. */
   applyPolicies(policies: AppliedPolicies): void {
     this.#policies = policies;
+    this.deduplicator?.applyPolicy(policies.definition);
     // The default exchange is matched like any other, but knows no alternate exchange.
     if (this.isDefault) return;
     const ofPolicy = policies.definition['alternate-exchange'];

@@ -29,6 +29,8 @@ export interface PolicyScope {
   exchanges(): Iterable<Exchange>;
   /** Notes a policy to be kept; `undefined` removes it. */
   definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void;
+  /** Other policies hold for the queue from now on. */
+  policiesApplied(queue: Queue): void;
 }
 
 /** A policy, ready to look at names. */
@@ -123,7 +125,9 @@ export class Policies {
     // A limit that comes into force may make queues dead-letter, and an expiry may delete them.
     for (const queue of [...this.#scope.queues()]) {
       const applied = this.match('queue', queue.name, queue.type);
-      if (!queue.isDeleted && !isSame(applied, queue.policies)) queue.applyPolicies(applied);
+      if (queue.isDeleted || isSame(applied, queue.policies)) continue;
+      queue.applyPolicies(applied);
+      this.#scope.policiesApplied(queue);
     }
   }
 
@@ -183,6 +187,7 @@ function checkedPolicy(kind: PolicyKind, request: PolicyRequest): Policy {
   const faults = [
     definitionFault(kind, definition),
     target === undefined ? targetFault(applyTo) : undefined,
+    wrongTarget(target, definition),
     wrongPattern(pattern),
     typeof priority === 'number'
       ? undefined
@@ -220,6 +225,13 @@ function wrongPattern(pattern: JsonValue): string | undefined {
   if (typeof pattern !== 'string') return `pattern should be a binary but was ${erlangJson(pattern)}`;
   const reason = patternFault(pattern);
   return reason && `pattern should be regular expression but is invalid: ${reason}`;
+}
+
+/** Exchanges would need a place for their ids. */
+function wrongTarget(target: PolicyTarget | undefined, definition: JsonValue): string | undefined {
+  if (target !== 'exchanges' || !isDefinition(definition) || !('x-message-deduplication' in definition))
+    return undefined;
+  return "'x-message-deduplication' of a policy is for queues: declare exchanges with it";
 }
 
 function targetFault(applyTo: JsonValue): string {

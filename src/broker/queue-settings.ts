@@ -2,6 +2,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { numberArgument, positiveNumber, queueTypeArgument, textArgument } from './arguments.ts';
 import { delayMsMax as longestDelayMs } from './delays/delay-header.ts';
 import type { RetrySettings } from './delays/queue-retry.ts';
+import { delayedRetryReasons } from './delays/return-reason.ts';
 import type { PolicyDefinition } from './policies/definition.ts';
 
 /** Ten years: the longest time-to-live and expiry RabbitMQ takes. */
@@ -35,7 +36,7 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** x-dead-letter-strategy: a message stays until its dead letter is in a queue. Quorum queues only. */
   readonly deadLettersAtLeastOnce: boolean;
-  /** x-retry-delay, x-retry-delay-max, x-retry-limit */
+  /** x-retry-delay or x-delayed-retry-type, and what belongs to them */
   readonly retry: RetrySettings | undefined;
   /** x-consumer-timeout: how long a consumer may keep a message, in milliseconds. */
   readonly consumerTimeoutMs: number | undefined;
@@ -62,7 +63,7 @@ export function queueSettings(all: FieldTable, policy: PolicyDefinition): QueueS
     deliveryLimit: isQuorum ? deliveryLimit(all, policy) : undefined,
     deadLettersAtLeastOnce:
       isQuorum && isAtLeastOnce && deadLetterExchange !== undefined && overflow === 'reject-publish',
-    retry: retrySettings(all, policy),
+    retry: retrySettings(all, policy) ?? (isQuorum ? delayedRetrySettings(all, policy) : undefined),
     consumerTimeoutMs: positiveNumber(numberSetting(all, policy, 'consumer-timeout')),
   };
 }
@@ -74,7 +75,24 @@ function retrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings
   return {
     delayMs,
     delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    growth: 'doubling',
+    reasons: ['nacked', 'rejected'],
     limit: numberSetting(all, policy, 'retry-limit'),
+  };
+}
+
+/** RabbitMQ 4.3's retries; how often a message comes back is a matter of x-delivery-limit. */
+function delayedRetrySettings(all: FieldTable, policy: PolicyDefinition): RetrySettings | undefined {
+  const reasons = delayedRetryReasons.get(textSetting(all, policy, 'delayed-retry-type') ?? 'disabled') ?? [];
+  const delayMs = numberSetting(all, policy, 'delayed-retry-min');
+  if (reasons.length === 0 || delayMs === undefined) return undefined;
+  const delayMsMax = numberSetting(all, policy, 'delayed-retry-max') ?? delayMs;
+  return {
+    delayMs: Math.min(delayMs, longestDelayMs),
+    delayMsMax: Math.min(Math.max(delayMs, delayMsMax), longestDelayMs),
+    growth: 'linear',
+    reasons,
+    limit: undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Consumer, DeliveringQueue } from './consumer.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { PresentIds } from './deduplication/present-ids.ts';
 import type { DelayLine } from './delays/delay-line.ts';
+import type { ReturnReason } from './delays/return-reason.ts';
 import type { Message } from './message.ts';
 import { QueueStats } from './message-stats.ts';
 import { describe } from './names.ts';
@@ -63,7 +64,7 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
   readonly singleActiveConsumer: boolean;
   readonly backlog: Backlog;
   readonly sideLogs: SideLogs;
-  /** Drops duplicates, if the queue was declared with x-message-deduplication. */
+  /** Drops duplicates, if x-message-deduplication was asked for. */
   deduplicator: Deduplicator | PresentIds | undefined;
   readonly stats: QueueStats = new QueueStats();
   isDeleted = false;
@@ -223,9 +224,9 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
 
   abstract acknowledge(segment: Segment, index: number, consumer?: Consumer): void;
 
-  abstract requeue(segment: Segment, index: number): void;
+  abstract requeue(segment: Segment, index: number, reason?: ReturnReason): void;
 
-  abstract abandon(segment: Segment, index: number, consumer?: Consumer): void;
+  abstract abandon(segment: Segment, index: number, consumer?: Consumer, reason?: ReturnReason): void;
 
   abstract reject(segment: Segment, index: number): void;
 

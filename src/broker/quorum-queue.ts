@@ -1,6 +1,8 @@
 import { ClassicQueue } from './classic-queue.ts';
 import type { Timer } from './clock.ts';
+import type { Consumer } from './consumer.ts';
 import type { DeathReason } from './dead-letter.ts';
+import type { ReturnReason } from './delays/return-reason.ts';
 import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
 import type { Segment } from './queues/segment.ts';
 
@@ -34,15 +36,16 @@ export class QuorumQueue extends ClassicQueue {
     return this.#held.length;
   }
 
-  override requeue(segment: Segment, index: number): void {
+  override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
     if (this.isDeleted || this.#isOverLimit(segment, index)) return;
     const { deliveryLimit, retry } = this.settings;
-    if (deliveryLimit !== undefined || retry !== undefined) super.requeue(segment, index);
+    if (deliveryLimit !== undefined || retry?.reasons.includes(reason)) super.requeue(segment, index, reason);
     else this.#requeueAtBack(segment, index);
   }
 
-  override abandon(segment: Segment, index: number): void {
-    if (!this.isDeleted && !this.#isOverLimit(segment, index)) super.abandon(segment, index);
+  override abandon(segment: Segment, index: number, consumer?: Consumer, reason?: ReturnReason): void {
+    if (this.isDeleted || this.#isOverLimit(segment, index)) return;
+    super.abandon(segment, index, consumer, reason);
   }
 
   /** Dead-letters what may not be given back once more. */

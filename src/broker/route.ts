@@ -35,6 +35,11 @@ export class Route {
     return this.#admissions.length > 0;
   }
 
+  /** The same way, before which an exchange has decided this. */
+  after(admissions: readonly Admission[]): Route {
+    return admissions.length === 0 ? this : new Route(this.queues, [...admissions, ...this.#admissions]);
+  }
+
   /** The same way, but to these queues. */
   to(queues: readonly Queue[]): Route {
     return new Route(queues, this.#admissions);

@@ -22,8 +22,8 @@ export interface MessageRouter {
  * Where a message goes.
  *
  * A hit is one look into the exchange's cache, which knows what depends on the routing key alone. Where more
- * plays a part (headers, chance, an exchange that looks at each message, keys in CC and BCC) the way is gone anew
- * each time.
+ * plays a part (headers, chance, an exchange further on that looks at each message, keys in CC and BCC) the way is
+ * gone anew each time. What the exchange's own interceptors have to say comes first, and is asked each time.
  *
  * The default exchange also knows the reply addresses. They are no queues: a message that went nowhere else
  * was not routed.
@@ -31,6 +31,23 @@ export interface MessageRouter {
  * @throws AmqpError 406 when CC or BCC is no array
  */
 export function route(
+  exchanges: ReadonlyMap<string, Exchange>,
+  replies: ReplyAddresses,
+  topologyVersion: number,
+  exchange: Exchange,
+  message: Message,
+): Route {
+  const { interceptors } = exchange;
+  if (interceptors.length === 0) return routeBehind(exchanges, replies, topologyVersion, exchange, message);
+  const admissions: Admission[] = [];
+  const behind = admits(interceptors, message, admissions)
+    ? routeBehind(exchanges, replies, topologyVersion, exchange, message)
+    : Route.nowhere;
+  return behind.after(admissions);
+}
+
+/** Where a message goes that the exchange's interceptors have let pass. */
+function routeBehind(
   exchanges: ReadonlyMap<string, Exchange>,
   replies: ReplyAddresses,
   topologyVersion: number,
@@ -59,8 +76,8 @@ interface Found {
 }
 
 /**
- * Goes from exchange to exchange, breadth first and to each once, so circles are harmless. An exchange
- * whose bindings all decline hands the message to its alternate exchange.
+ * Goes from the first exchange, whose interceptors have been asked, to others, breadth first and to each once, so
+ * circles are harmless. An exchange whose bindings all decline hands the message to its alternate exchange.
  */
 function findRoute(
   exchanges: ReadonlyMap<string, Exchange>,
@@ -75,8 +92,11 @@ function findRoute(
   // A set that grows while it is walked is walked to its new end.
   for (const exchange of reached) {
     const { interceptors, matcher } = exchange;
-    looksBeyondKey ||= interceptors.length > 0 || matcher.looksBeyondKey;
-    if (!admits(interceptors, message, admissions)) continue;
+    looksBeyondKey ||= matcher.looksBeyondKey;
+    if (exchange !== first) {
+      looksBeyondKey ||= interceptors.length > 0;
+      if (!admits(interceptors, message, admissions)) continue;
+    }
     const destinations = new Set<Destination>();
     matcher.match(routingKeys, message, destinations);
     for (const destination of destinations) {

@@ -11,8 +11,10 @@ import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { JsonValue } from './store.ts';
 import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
+import { FilterIndex } from './streams/filter-index.ts';
 import { streamStart } from './streams/offset-argument.ts';
-import { StreamFilter } from './streams/stream-filter.ts';
+import { filterValueOf, StreamFilter } from './streams/stream-filter.ts';
+import { StreamLookup } from './streams/stream-lookup.ts';
 import { StreamReader } from './streams/stream-reader.ts';
 import { StreamSegments } from './streams/stream-segments.ts';
 import { type StreamSettings, streamSettings } from './streams/stream-settings.ts';
@@ -41,6 +43,7 @@ interface PendingCommit {
  */
 export class Stream extends Queue implements CommitWaiter, LogOwner {
   readonly #log: MessageLog;
+  readonly #lookup: StreamLookup;
   readonly #readers = new Map<Consumer, StreamReader>();
   /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
   readonly #idle = new Set<StreamReader>();
@@ -51,6 +54,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #isWaitingForCommit = false;
   #streamSettings: StreamSettings;
   readonly #segments: StreamSegments;
+  readonly #filterIndex: FilterIndex;
   readonly #tracked: TrackedOffsets;
   /** Times in the log never go back, so that they can be searched by halves. */
   #lastTime = 0;
@@ -60,17 +64,21 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const [log] = options.backlog.logs;
     if (log === undefined) throw new Error('a stream needs a log');
     this.#log = log;
+    this.#lookup = new StreamLookup(log, options.vhost.broker.segmentCache);
     this.#committedEnd = log.nextSequence;
     this.#streamSettings = streamSettings(options.arguments, options.policies.definition);
     const kept = log.recoveredAttachment;
-    const { segments, offsets } =
+    const { segments, offsets, filters } =
       typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {};
     if (kept === undefined) this.#skipMissing();
     const first = log.readPosition;
     this.#segments =
       StreamSegments.restore(segments, first, log.readyBytes) ?? new StreamSegments(first, log.readyBytes);
+    const { filterBytes } = this.#streamSettings;
+    this.#filterIndex = FilterIndex.restore(filters, filterBytes, this.#committedEnd);
     this.#tracked = TrackedOffsets.restore(offsets);
-    if (first < this.#committedEnd) this.#lastTime = this.#timeAt(this.#committedEnd - 1) ?? 0;
+    if (first < this.#committedEnd)
+      this.#lastTime = this.#lookup.timeAt(this.#committedEnd - 1, this.#committedEnd) ?? 0;
     log.owner = this;
   }
 
@@ -78,13 +86,18 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #skipMissing(): void {
     const log = this.#log;
     if (log.readPosition >= this.#committedEnd) return;
-    const segment = this.#locate(log.readPosition);
+    const segment = this.#lookup.locate(log.readPosition, this.#committedEnd);
     const first = segment?.firstSequence ?? this.#committedEnd;
     if (first > log.readPosition) log.trim(first, 0);
   }
 
   stateAttachment(): JsonValue {
-    return { segments: this.#segments.toJSON(), offsets: this.#tracked.toJSON() };
+    const filters = this.#filterIndex.toJSON();
+    return {
+      segments: this.#segments.toJSON(),
+      offsets: this.#tracked.toJSON(),
+      ...(filters !== undefined && { filters }),
+    };
   }
 
   /** As in RabbitMQ, none: what a consumer has not acknowledged is not owed to anybody. */
@@ -106,6 +119,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
     this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
+    this.#filterIndex.bitsBytes = this.#streamSettings.filterBytes;
     this.#retain();
   }
 
@@ -117,6 +131,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     if (now > this.#lastTime) this.#lastTime = now;
     log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
     this.stats.publish++;
+    this.#filterIndex.append(offset, message.bodySize, filterValueOf(message));
     this.showTaps(message, now);
     this.#noteCommit(offset + 1);
     const { maxSegmentBytes } = this.#streamSettings;
@@ -177,44 +192,17 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #retain(): void {
     const log = this.#log;
     const now = this.now();
-    const timeOf = (offset: number) => this.#timeAt(offset);
+    const timeOf = (offset: number) => this.#lookup.timeAt(offset, this.#committedEnd);
     const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
-    if (dropped !== undefined) log.trim(dropped.offset, dropped.bodyBytes);
-    else log.noteUse();
+    if (dropped === undefined) {
+      log.noteUse();
+    } else {
+      log.trim(dropped.offset, dropped.bodyBytes);
+      this.#filterIndex.dropBelow(dropped.offset);
+    }
   }
 
   // ---- reading
-
-  #inMemory(offset: number): Segment | undefined {
-    return this.#log.segmentAt(offset) ?? this.vhost.broker.segmentCache.find(this.#log, offset);
-  }
-
-  /** The segment with the first message at or above an offset, in memory; undefined when there is none. */
-  #locate(offset: number): Segment | undefined {
-    return (
-      this.#inMemory(offset) ?? this.vhost.broker.segmentCache.read(this.#log, offset, this.#committedEnd)
-    );
-  }
-
-  /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */
-  #timeAt(offset: number): number | undefined {
-    const segment = this.#locate(offset);
-    if (segment === undefined) return undefined;
-    const index = segment.nextUnsettled(Math.max(0, offset - segment.firstSequence));
-    return index < segment.count ? segment.enqueuedAt(index) : undefined;
-  }
-
-  /** Offset of the first message that came at `time` or later. */
-  #offsetAt(time: number): number {
-    let low = this.#log.readPosition;
-    let high = this.#committedEnd;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((this.#timeAt(middle) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 
   override drain(_now: number): void {
     this.#advance();
@@ -246,9 +234,16 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     let cost = 1;
     reader.position = Math.max(reader.position, this.#log.readPosition);
     while (looked < budget && reader.position < end && consumer.hasCapacity) {
+      if (filter !== undefined && reader.position >= reader.mayMatchUntil) {
+        const { mayMatch, until } = this.#filterIndex.look(reader.position, filter.probe);
+        looked++;
+        if (mayMatch) reader.mayMatchUntil = Math.min(until, end);
+        else reader.position = Math.min(until, end);
+        continue;
+      }
       let { segment } = reader;
       if (segment?.slab === undefined || reader.position >= segment.endSequence) {
-        segment = this.#inMemory(reader.position);
+        segment = this.#lookup.inMemory(reader.position);
         if (segment === undefined) {
           cost += readWeight;
           segment = this.#readFor(reader);
@@ -318,7 +313,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       case 'offset':
         return Math.max(log.readPosition, start.offset);
       case 'time':
-        return this.#offsetAt(start.time);
+        return this.#lookup.offsetAt(start.time, this.#committedEnd);
     }
   }
 

@@ -31,7 +31,7 @@ export interface TracedDelivery {
 }
 
 /** How a delivery ended. */
-export type DeliveryEnd = 'acknowledge' | 'requeue' | 'reject' | 'abandon';
+export type DeliveryEnd = 'acknowledge' | 'requeue-nacked' | 'requeue-rejected' | 'reject' | 'abandon';
 
 /** Shows what is delivered to whoever wants to see it. */
 export interface DeliveryTracer {

@@ -5,6 +5,7 @@ import type { BrokerContext } from './broker-context.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
 import { policyKey, policyValue, readRow } from './definitions.ts';
+import { followPolicies } from './equipment.ts';
 import { TopologyEvents } from './events/topology-events.ts';
 import type { Exchange } from './exchange.ts';
 import { Firehose } from './firehose.ts';
@@ -187,6 +188,10 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   queueUnused(name: string): void {
     const queue = this.findQueue(name);
     if (queue !== undefined) this.#topology.removeQueue(queue);
+  }
+
+  policiesApplied(queue: Queue): void {
+    followPolicies(queue, this.broker);
   }
 
   definePolicy(kind: PolicyKind, name: string, policy: Policy | undefined): void {

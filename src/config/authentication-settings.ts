@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import type { DefaultPermissions } from '../access/access-control.ts';
 import {
   type AuthenticationOptions,
   type BackEndChoice,
   type BackEndName,
   backEndNames,
 } from '../access/chain.ts';
+import { NamePattern } from '../broker/policies/name-pattern.ts';
 import { ConfigError } from './error.ts';
 import type { Chapter, Setting, SettingReader } from './setting.ts';
 import { flag, integer, list, oneOf, path, text, url, type ValueType } from './value.ts';
@@ -56,6 +58,64 @@ const signingKeyFile: ValueType<readonly [id: string, file: string]> = {
     return id === undefined || file === undefined ? undefined : { value: [id, file] };
   },
 };
+
+/** `tag=true`, which is what the line `default_user_tags.tag = true` becomes; those that are true. */
+export const tagSwitches: ValueType<readonly string[]> = {
+  placeholder: '<tag>=true|false,...',
+  expected: 'a list of tags, each with =true or =false',
+  parse: (given) => {
+    const parts = given.split(',').map((part) => /^([^=]+)=(true|false)$/.exec(part.trim()));
+    if (parts.some((part) => part === null)) return undefined;
+    return { value: parts.flatMap((part) => (part?.[2] === 'true' ? [part[1] ?? ''] : [])) };
+  },
+};
+
+/** `alias=scope scope`, which is what the line `auth_oauth2.scope_aliases.alias = scope scope` becomes. */
+const scopeAliases: ValueType<ReadonlyMap<string, readonly string[]>> = {
+  placeholder: '<alias>=<scope> <scope>,...',
+  expected: 'a list of aliases, each with = and scopes behind it, with spaces between these',
+  parse: (given) => {
+    const parts = given.split(',').map((part) => /^([^=]+)=(.+)$/.exec(part.trim()));
+    if (parts.some((part) => part === null)) return undefined;
+    const aliases = parts.map((part): [string, readonly string[]] => [
+      part?.[1] ?? '',
+      (part?.[2] ?? '').split(/\s+/).filter((scope) => scope !== ''),
+    ]);
+    return { value: new Map(aliases) };
+  },
+};
+
+const pattern: ValueType<string> = {
+  placeholder: '<regex>',
+  expected: 'a regular expression',
+  parse: (given) => {
+    try {
+      new NamePattern(given);
+      return { value: given };
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+/** What the user of the first start may do in the first virtual host. */
+export function readDefaultPermissions(read: SettingReader): DefaultPermissions {
+  const one = (permission: keyof DefaultPermissions, what: string) =>
+    read({
+      flag: `default-permissions-${permission}`,
+      fileKeys: [`default_permissions.${permission}`],
+      type: pattern,
+      defaultValue: '.*',
+      defaultText: '.*',
+      doc: `Names that this user may ${what} in this virtual host.`,
+      chapter,
+    });
+  return {
+    configure: one('configure', 'declare and delete'),
+    write: one('write', 'publish or bind to'),
+    read: one('read', 'consume from'),
+  };
+}
 
 /**
  * Who is asked about logins and permissions (RabbitMQ pages "Authentication, Authorisation, Access Control" and
@@ -208,6 +268,14 @@ function readOAuth2(read: SettingReader): AuthenticationOptions['oauth2'] {
         key('additional_scopes_key'),
         text,
         'A claim with more scopes.',
+      ),
+    ),
+    scopeAliases: read(
+      optional(
+        'oauth2-scope-aliases',
+        key('scope_aliases.ID'),
+        scopeAliases,
+        'Scopes that another scope or role of a token stands for.',
       ),
     ),
     usernameClaims: read(

@@ -1,5 +1,9 @@
 import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
-import { readAuthenticationSettings } from './authentication-settings.ts';
+import {
+  readAuthenticationSettings,
+  readDefaultPermissions,
+  tagSwitches,
+} from './authentication-settings.ts';
 import { readLogSettings } from './log-settings.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
@@ -250,9 +254,19 @@ export function readSettings(read: SettingReader) {
       type: text,
       defaultValue: 'guest',
       defaultText: 'guest',
-      doc: 'Name of the user that is created at the first start, an administrator who may do everything.',
+      doc: 'Name of the user that is created at the first start.',
       chapter: 'Access',
     }),
+    defaultUserTags: read({
+      flag: 'default-user-tags',
+      fileKeys: ['default_user_tags.ID'],
+      type: tagSwitches,
+      defaultValue: ['administrator'],
+      defaultText: 'administrator=true',
+      doc: 'Tags of this user, each with true, or false for one it does not have.',
+      chapter: 'Access',
+    }),
+    defaultPermissions: readDefaultPermissions(read),
     defaultPassword: read({
       flag: 'default-pass',
       fileKeys: ['default_pass'],

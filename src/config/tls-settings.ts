@@ -136,6 +136,13 @@ function readEach(read: SettingReader, listener: TlsListener) {
       defaultText: 'false',
       doc: 'With verify_peer: refuses clients without a certificate.',
     }),
+    depth: read({
+      ...common('depth', 'depth'),
+      type: integer(0, 100),
+      defaultValue: undefined,
+      defaultText: 'as many as OpenSSL takes',
+      doc: "Most certificates between a client's and the one at the root; 0 means that the root has signed it.",
+    }),
     versions: read({
       ...common('versions', 'versions.N'),
       type: list(oneOf(tlsVersions)),

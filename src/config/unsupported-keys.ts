@@ -36,11 +36,9 @@ const reasons: readonly (readonly [prefix: string, reason: string])[] = [
   ['deprecated_features.', 'nothing is deprecated yet'],
   ['feature_flags.', 'there are no feature flags to choose'],
   ['reverse_dns_lookups', 'connections are named by their addresses'],
-  ['default_user_tags.', 'the first user is an administrator'],
-  ['default_permissions.', 'the first user may do everything'],
+  ['default_users.', 'there is one first user; a definition file (load_definitions) may have more'],
   ['ssl_handshake_timeout', 'handshake_timeout is for the handshake of TLS, too'],
   ...['ssl_options', 'management.ssl'].flatMap((prefix): [string, string][] => [
-    [`${prefix}.depth`, 'OpenSSL decides how long a chain of certificates may be'],
     [`${prefix}.client_renegotiation`, 'clients may renegotiate three times in ten minutes'],
     [`${prefix}.secure_renegotiate`, 'there is no other kind of renegotiation'],
     [`${prefix}.reuse_sessions`, 'sessions are resumed'],

@@ -1,8 +1,7 @@
 import type { JsonValue } from '../broker/store.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
-import { longString } from '../protocol/field-value.ts';
-import { DefinitionError } from './definition-error.ts';
-import { isJsonObject, Row } from './row.ts';
+import { readSections, type SectionReader } from './json-sections.ts';
+import { Row } from './row.ts';
 
 export interface UserRow {
   readonly name: string;
@@ -36,6 +35,8 @@ export interface ParameterRow {
   readonly value: JsonValue;
 }
 
+export type GlobalParameterRow = Pick<ParameterRow, 'name' | 'value'>;
+
 export interface PolicyRow {
   readonly vhost: string;
   readonly name: string;
@@ -45,7 +46,7 @@ export interface PolicyRow {
   readonly applyTo: JsonValue;
 }
 
-export interface QueueRow {
+export interface DeclarationRow {
   readonly vhost: string;
   readonly name: string;
   readonly durable: boolean;
@@ -53,7 +54,12 @@ export interface QueueRow {
   readonly arguments: FieldTable;
 }
 
-export type ExchangeRow = QueueRow & { readonly type: string; readonly internal: boolean };
+export type QueueRow = DeclarationRow & {
+  /** What it is, if that is not said by its arguments alone. */
+  readonly type: string | undefined;
+};
+
+export type ExchangeRow = DeclarationRow & { readonly type: string; readonly internal: boolean };
 
 export interface BindingRow {
   readonly vhost: string;
@@ -71,12 +77,14 @@ export interface DefinitionDocument {
   readonly permissions: readonly PermissionRow[];
   readonly topicPermissions: readonly TopicPermissionRow[];
   readonly parameters: readonly ParameterRow[];
-  readonly globalParameters: readonly { readonly name: string; readonly value: JsonValue }[];
+  readonly globalParameters: readonly GlobalParameterRow[];
   readonly policies: readonly PolicyRow[];
   readonly operatorPolicies: readonly PolicyRow[];
   readonly queues: readonly QueueRow[];
   readonly exchanges: readonly ExchangeRow[];
   readonly bindings: readonly BindingRow[];
+  /** The virtual hosts that anything in it is for. */
+  readonly vhostsUsed: ReadonlySet<string>;
 }
 
 /** Other brokers' names for the same hashes. */
@@ -87,65 +95,95 @@ const hashingAliases: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads what RabbitMQ 3.6 to 4.x exports. With `into` everything is for that virtual host, whatever is said in it,
- * and users and virtual hosts are left out. Keys that are not known are ignored.
+ * Reads what RabbitMQ 3.6 to 4.x exports, with pauses. With `into` everything is for that virtual host, whatever is
+ * said in it, and users and virtual hosts are left out. Keys that are not known are ignored.
  *
  * @throws DefinitionError
  */
-export function readDocument(json: JsonValue, into?: string): DefinitionDocument {
-  if (!isJsonObject(json)) throw new DefinitionError('definitions have to be a JSON object');
-  const rows = <Result>(section: string, read: (row: Row) => Result): readonly Result[] => {
-    const entries = Object.hasOwn(json, section) ? (json[section] ?? []) : [];
-    if (!Array.isArray(entries)) throw new DefinitionError(`'${section}' has to be a list`);
-    return entries.map((entry, index) => read(new Row(section, index, entry)));
-  };
-  const vhostOf = (row: Row): string => into ?? row.text('vhost');
-  const global = <Result>(section: string, read: (row: Row) => Result) =>
-    into === undefined ? rows(section, read) : [];
-  const parameters = rows('parameters', (row) => readParameter(row, vhostOf(row)));
-  return {
-    users: global('users', readUser),
-    vhosts: global('vhosts', readVhost),
-    permissions: global('permissions', (row) => ({
-      vhost: row.text('vhost'),
+export async function readDocument(file: Uint8Array, into?: string): Promise<DefinitionDocument> {
+  const document = new DocumentReader(into);
+  await readSections(file, document);
+  return document;
+}
+
+/** Puts entries where they belong, as they come. */
+class DocumentReader implements DefinitionDocument, SectionReader {
+  readonly users: UserRow[] = [];
+  readonly vhosts: VhostRow[] = [];
+  readonly permissions: PermissionRow[] = [];
+  readonly topicPermissions: TopicPermissionRow[] = [];
+  readonly parameters: ParameterRow[] = [];
+  readonly globalParameters: GlobalParameterRow[] = [];
+  readonly policies: PolicyRow[] = [];
+  readonly operatorPolicies: PolicyRow[] = [];
+  readonly queues: QueueRow[] = [];
+  readonly exchanges: ExchangeRow[] = [];
+  readonly bindings: BindingRow[] = [];
+  readonly vhostsUsed = new Set<string>();
+  readonly #into: string | undefined;
+  readonly #sections: ReadonlyMap<string, (row: Row) => void>;
+
+  constructor(into: string | undefined) {
+    this.#into = into;
+    const global: readonly [string, (row: Row) => void][] = [
+      ['users', (row) => this.users.push(readUser(row))],
+      ['vhosts', (row) => this.vhosts.push(readVhost(row))],
+      ['permissions', (row) => this.permissions.push(this.#permission(row))],
+      ['topic_permissions', (row) => this.topicPermissions.push(this.#topicPermission(row))],
+      ['global_parameters', (row) => this.globalParameters.push(readGlobalParameter(row))],
+    ];
+    this.#sections = new Map([
+      ...(into === undefined ? global : []),
+      ['parameters', (row) => this.#parameter(row)],
+      ['policies', (row) => this.policies.push(readPolicy(row, this.#vhostOf(row)))],
+      ['queues', (row) => this.queues.push(readQueue(row, this.#vhostOf(row)))],
+      ['exchanges', (row) => this.exchanges.push(readExchange(row, this.#vhostOf(row)))],
+      ['bindings', (row) => this.bindings.push(readBinding(row, this.#vhostOf(row)))],
+    ]);
+  }
+
+  knows(section: string): boolean {
+    return this.#sections.has(section);
+  }
+
+  /** @throws DefinitionError */
+  entry(section: string, index: number, value: JsonValue): void {
+    this.#sections.get(section)?.(new Row(section, index, value));
+  }
+
+  #vhostOf(row: Row): string {
+    const vhost = this.#into ?? row.text('vhost');
+    this.vhostsUsed.add(vhost);
+    return vhost;
+  }
+
+  #permission(row: Row): PermissionRow {
+    return {
+      vhost: this.#vhostOf(row),
       user: row.text('user'),
       configure: row.text('configure'),
       write: row.text('write'),
       read: row.text('read'),
-    })),
-    topicPermissions: global('topic_permissions', (row) => ({
-      vhost: row.text('vhost'),
+    };
+  }
+
+  #topicPermission(row: Row): TopicPermissionRow {
+    return {
+      vhost: this.#vhostOf(row),
       user: row.text('user'),
       exchange: row.text('exchange'),
       write: row.text('write'),
       read: row.text('read'),
-    })),
-    parameters: parameters.filter(({ component }) => component !== 'operator_policy'),
-    globalParameters: global('global_parameters', (row) => ({
-      name: row.text('name'),
-      value: row.json('value') ?? null,
-    })),
-    policies: rows('policies', (row) => readPolicy(row, vhostOf(row))),
-    operatorPolicies: parameters
-      .filter(({ component }) => component === 'operator_policy')
-      .map(({ vhost, name, value }, index) => ({
-        ...readPolicy(new Row('parameters', index, value), vhost, name),
-      })),
-    queues: rows('queues', (row) => readQueue(row, vhostOf(row))),
-    exchanges: rows('exchanges', (row) => ({
-      ...readDeclaration(row, vhostOf(row)),
-      type: row.text('type'),
-      internal: row.bool('internal', false),
-    })),
-    bindings: rows('bindings', (row) => ({
-      vhost: vhostOf(row),
-      source: row.text('source'),
-      destination: row.text('destination'),
-      destinationKind: row.optionalText('destination_type') === 'exchange' ? 'exchange' : 'queue',
-      routingKey: row.optionalText('routing_key') ?? '',
-      arguments: row.table('arguments'),
-    })),
-  };
+    };
+  }
+
+  /** Operator policies are parameters in these files. */
+  #parameter(row: Row): void {
+    const parameter = readParameter(row, this.#vhostOf(row));
+    const { vhost, component, name, value } = parameter;
+    if (component !== 'operator_policy') this.parameters.push(parameter);
+    else this.operatorPolicies.push(readPolicy(row.within('value', value), vhost, name));
+  }
 }
 
 function readUser(row: Row): UserRow {
@@ -161,7 +199,7 @@ function readUser(row: Row): UserRow {
 }
 
 function readVhost(row: Row): VhostRow {
-  const metadata = new Row('metadata', 0, { ...row.object('metadata') });
+  const metadata = row.within('metadata', { ...row.object('metadata') });
   const type = row.optionalText('default_queue_type') ?? metadata.optionalText('default_queue_type');
   return {
     name: row.text('name'),
@@ -172,12 +210,11 @@ function readVhost(row: Row): VhostRow {
 }
 
 function readParameter(row: Row, vhost: string): ParameterRow {
-  return {
-    vhost,
-    component: row.text('component'),
-    name: row.text('name'),
-    value: row.json('value') ?? null,
-  };
+  return { vhost, component: row.text('component'), ...readGlobalParameter(row) };
+}
+
+function readGlobalParameter(row: Row): GlobalParameterRow {
+  return { name: row.text('name'), value: row.json('value') ?? null };
 }
 
 function readPolicy(row: Row, vhost: string, name?: string): PolicyRow {
@@ -191,7 +228,7 @@ function readPolicy(row: Row, vhost: string, name?: string): PolicyRow {
   };
 }
 
-function readDeclaration(row: Row, vhost: string): QueueRow {
+function readDeclaration(row: Row, vhost: string): DeclarationRow {
   return {
     vhost,
     name: row.text('name'),
@@ -201,10 +238,25 @@ function readDeclaration(row: Row, vhost: string): QueueRow {
   };
 }
 
-/** RabbitMQ 4.x says the type beside the arguments, too. */
 function readQueue(row: Row, vhost: string): QueueRow {
-  const queue = readDeclaration(row, vhost);
-  const type = row.optionalText('type');
-  if (type === undefined || type === 'classic' || queue.arguments.has('x-queue-type')) return queue;
-  return { ...queue, arguments: queue.arguments.with('x-queue-type', longString(type)) };
+  return { ...readDeclaration(row, vhost), type: row.optionalText('type') };
+}
+
+function readExchange(row: Row, vhost: string): ExchangeRow {
+  return {
+    ...readDeclaration(row, vhost),
+    type: row.text('type'),
+    internal: row.bool('internal', false),
+  };
+}
+
+function readBinding(row: Row, vhost: string): BindingRow {
+  return {
+    vhost,
+    source: row.text('source'),
+    destination: row.text('destination'),
+    destinationKind: row.optionalText('destination_type') === 'exchange' ? 'exchange' : 'queue',
+    routingKey: row.optionalText('routing_key') ?? '',
+    arguments: row.table('arguments'),
+  };
 }

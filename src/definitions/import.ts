@@ -1,17 +1,18 @@
-import { setImmediate } from 'node:timers/promises';
 import { AdministrationError } from '../administration/administration-error.ts';
 import { isReserved } from '../broker/names.ts';
 import { PolicyError, type PolicyKind } from '../broker/policies/policy.ts';
-import type { JsonValue } from '../broker/store.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AmqpError } from '../protocol/errors.ts';
+import type { FieldTable } from '../protocol/field-table.ts';
+import { longString } from '../protocol/field-value.ts';
+import { Slices } from '../slices.ts';
 import { AllPowerfulActor } from './all-powerful-actor.ts';
 import { DefinitionError } from './definition-error.ts';
 import { type DefinitionDocument, type PolicyRow, readDocument } from './document.ts';
 import type { DefinitionsSource } from './export.ts';
 
-/** Something in a definition file that has no equivalent here, or contradicts what is there. */
-export interface Skipped {
+/** An entry of a definition file, and what is to be said about it. */
+export interface Remark {
   /** `queue`, `policy`, `parameter`, ... */
   readonly kind: string;
   readonly vhost?: string;
@@ -25,16 +26,18 @@ export interface ImportReport {
   readonly users: ReadonlySet<string>;
   /** Entries that were taken, or were there already. */
   readonly imported: number;
-  readonly skipped: readonly Skipped[];
+  /** What was left out, having no equivalent here or contradicting what is there. */
+  readonly skipped: readonly Remark[];
+  /** What was taken, but does not do here all that it says. */
+  readonly withoutEffect: readonly Remark[];
 }
-
-/** Entries in a row before others get their turn. */
-const entriesPerTurnMax = 50;
 
 /**
  * Adds what a definition file says to what is there (RabbitMQ page "Definitions"). Users, permissions, policies
  * and parameters are replaced; queues, exchanges and bindings that exist stay as they are; nothing is deleted.
  * What cannot be taken is left out and reported. On disk when the promise resolves.
+ *
+ * Neither reading nor carrying out a large file keeps the event loop.
  *
  * `into`: everything is for this virtual host, which exists.
  *
@@ -42,10 +45,10 @@ const entriesPerTurnMax = 50;
  */
 export async function importDefinitions(
   target: DefinitionsSource,
-  json: JsonValue,
+  file: Uint8Array,
   into?: string,
 ): Promise<ImportReport> {
-  const document = readDocument(json, into);
+  const document = await readDocument(file, into);
   checkVhosts(target, document);
   const importer = new Importer(target);
   await importer.run(document);
@@ -56,41 +59,27 @@ export async function importDefinitions(
 /** @throws DefinitionError for something in a virtual host that neither exists nor is in the file */
 function checkVhosts({ broker }: DefinitionsSource, document: DefinitionDocument): void {
   const known = new Set([...broker.vhosts.keys(), ...document.vhosts.map(({ name }) => name)]);
-  const {
-    permissions,
-    topicPermissions,
-    parameters,
-    policies,
-    operatorPolicies,
-    queues,
-    exchanges,
-    bindings,
-  } = document;
-  const all = [
-    permissions,
-    topicPermissions,
-    parameters,
-    policies,
-    operatorPolicies,
-    queues,
-    exchanges,
-    bindings,
-  ];
-  for (const rows of all) {
-    for (const { vhost } of rows) {
-      if (known.has(vhost)) continue;
-      throw new DefinitionError(`Please create virtual host "${vhost}" prior to importing definitions.`);
-    }
+  for (const vhost of document.vhostsUsed) {
+    if (known.has(vhost)) continue;
+    throw new DefinitionError(`Please create virtual host "${vhost}" prior to importing definitions.`);
   }
 }
+
+/** What the report calls an entry by. */
+type NamedEntry = { readonly vhost?: string } & (
+  | { readonly name: string }
+  | { readonly user: string }
+  | { readonly source: string; readonly destination: string }
+);
 
 class Importer implements ImportReport {
   imported = 0;
   readonly users = new Set<string>();
-  readonly skipped: Skipped[] = [];
+  readonly skipped: Remark[] = [];
+  readonly withoutEffect: Remark[] = [];
   readonly #target: DefinitionsSource;
   readonly #actor = new AllPowerfulActor();
-  #entries = 0;
+  readonly #slices = new Slices(1);
 
   constructor(target: DefinitionsSource) {
     this.#target = target;
@@ -114,11 +103,9 @@ class Importer implements ImportReport {
         ...(defaultQueueType !== undefined && { defaultQueueType }),
       }),
     );
-    await this.#each('permission', document.permissions.map(named), (row) => permissions.put(row));
+    await this.#each('permission', document.permissions, (row) => permissions.put(row));
     await this.#each('exchange', document.exchanges, (row) => this.#declareExchange(row));
-    await this.#each('topic_permission', document.topicPermissions.map(named), (row) =>
-      topicPermissions.put(row),
-    );
+    await this.#each('topic_permission', document.topicPermissions, (row) => topicPermissions.put(row));
     await this.#each('global_parameter', document.globalParameters, (row) => parameters.putGlobal(row));
     await this.#each('policy', document.policies, (row) => this.#setPolicy('policy', row));
     await this.#each('operator_policy', document.operatorPolicies, (row) =>
@@ -126,14 +113,10 @@ class Importer implements ImportReport {
     );
     await this.#each('parameter', document.parameters, (row) => parameters.put(row));
     await this.#each('queue', document.queues, (row) => this.#declareQueue(row));
-    const bindings = document.bindings.map((row) => ({
-      ...row,
-      name: `${row.source} -> ${row.destination}`,
-    }));
-    await this.#each('binding', bindings, (row) => this.#vhost(row.vhost).bind(this.#actor, row));
+    await this.#each('binding', document.bindings, (row) => this.#vhost(row.vhost).bind(this.#actor, row));
   }
 
-  async #each<Entry extends { readonly name: string; readonly vhost?: string }>(
+  async #each<Entry extends NamedEntry>(
     kind: string,
     entries: readonly Entry[],
     take: (entry: Entry) => unknown,
@@ -143,17 +126,24 @@ class Importer implements ImportReport {
         await take(entry);
         this.imported++;
       } catch (error) {
-        const { name, vhost } = entry;
+        const { vhost } = entry;
         const reason = refusal(error);
         if (reason === undefined) throw error;
-        this.skipped.push({ kind, ...(vhost !== undefined && { vhost }), name, reason });
+        this.skipped.push({ kind, ...(vhost !== undefined && { vhost }), name: nameOf(entry), reason });
       }
-      if (++this.#entries % entriesPerTurnMax === 0) await setImmediate();
+      const pause = this.#slices.next();
+      if (pause !== undefined) await pause;
     }
   }
 
   #setPolicy(kind: PolicyKind, { vhost, ...request }: PolicyRow): void {
     this.#vhost(vhost).policies.set(kind, request);
+    const { name, definition } = request;
+    const keys = Object.keys(Object(definition)).filter((key) => key.startsWith('federation-'));
+    for (const key of keys) {
+      const reason = `${key} does nothing: there is no federation here`;
+      this.withoutEffect.push({ kind, vhost, name, reason });
+    }
   }
 
   /** What is called `amq.` is the broker's own. */
@@ -166,7 +156,13 @@ class Importer implements ImportReport {
   #declareQueue(row: DefinitionDocument['queues'][number]): void {
     const vhost = this.#vhost(row.vhost);
     if (isReserved(row.name) || vhost.findQueue(row.name) !== undefined) return;
-    vhost.declareQueue(this.#actor, { ...row, passive: false, exclusive: false });
+    const { type, ...queue } = row;
+    vhost.declareQueue(this.#actor, {
+      ...queue,
+      arguments: withType(queue.arguments, type, vhost.metadata.defaultQueueType),
+      passive: false,
+      exclusive: false,
+    });
   }
 
   #vhost(name: string): VirtualHost {
@@ -176,6 +172,16 @@ class Importer implements ImportReport {
   }
 }
 
+/** RabbitMQ 4 says the type beside the arguments, too. It counts where another would be the default. */
+function withType(
+  all: FieldTable,
+  type: string | undefined,
+  defaultType: string | undefined = 'classic',
+): FieldTable {
+  const isDefault = type === undefined || type === defaultType;
+  return isDefault || all.has('x-queue-type') ? all : all.with('x-queue-type', longString(type));
+}
+
 /** What somebody has against an entry; undefined: the error is ours. */
 function refusal(error: unknown): string | undefined {
   const isRefusal =
@@ -183,6 +189,7 @@ function refusal(error: unknown): string | undefined {
   return isRefusal ? error.message.replaceAll('\n', ' ').trim() : undefined;
 }
 
-function named<Entry extends { readonly user: string }>(entry: Entry): Entry & { readonly name: string } {
-  return { ...entry, name: entry.user };
+function nameOf(entry: NamedEntry): string {
+  if ('name' in entry) return entry.name;
+  return 'user' in entry ? entry.user : `${entry.source} -> ${entry.destination}`;
 }

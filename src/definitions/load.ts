@@ -1,6 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JsonValue } from '../broker/store.ts';
 import type { Logger } from '../logger.ts';
 import { DefinitionError } from './definition-error.ts';
 import type { DefinitionsSource } from './export.ts';
@@ -21,6 +20,9 @@ export async function loadDefinitions(target: DefinitionsSource, path: string, l
       const where = vhost === undefined ? '' : ` in vhost '${vhost}'`;
       log.warn({ file, kind, name, vhost }, `${file}: ${kind} '${name}'${where} was left out: ${reason}`);
     }
+    for (const { kind, name, vhost, reason } of report.withoutEffect) {
+      log.warn({ file, kind, name, vhost }, `${file}: ${kind} '${name}' of vhost '${vhost}': ${reason}`);
+    }
     log.info({ file, imported: report.imported }, `imported ${report.imported} definitions from ${file}`);
   }
   await target.administration.dropFirstUser(users);
@@ -28,7 +30,7 @@ export async function loadDefinitions(target: DefinitionsSource, path: string, l
 
 async function importFile(target: DefinitionsSource, file: string) {
   try {
-    return await importDefinitions(target, parsed(await readFile(file, 'utf8')));
+    return await importDefinitions(target, await readFile(file));
   } catch (error) {
     throw failure(file, error);
   }
@@ -42,10 +44,6 @@ async function filesOf(path: string): Promise<readonly string[]> {
   } catch (error) {
     throw failure(path, error);
   }
-}
-
-function parsed(text: string): JsonValue {
-  return JSON.parse(text);
 }
 
 function failure(file: string, error: unknown): DefinitionError {

@@ -4,7 +4,7 @@ import { DefinitionError } from './definition-error.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -20,6 +20,11 @@ export class Row {
     this.#section = section;
     this.#index = index;
     this.#values = value;
+  }
+
+  /** What lies within it, as a row of its own. @throws DefinitionError */
+  within(key: string, value: JsonValue): Row {
+    return isJsonObject(value) ? new Row(this.#section, this.#index, value) : this.#fail(key, 'an object');
   }
 
   /** @throws DefinitionError */

@@ -34,11 +34,9 @@ export interface Api {
   readonly dataDir: string | undefined;
   /** Largest message body, in bytes. */
   readonly maxMessageBytes: number;
+  /** How long consumers may keep a message when nothing else is said, in milliseconds. */
+  readonly consumerTimeoutMs: number;
   readonly listeners: () => readonly ListenerInfo[];
-}
-
-export function clusterName({ administration, node }: Api): string {
-  return administration.clusterName ?? node;
 }
 
 /** Authorization has seen to it that there is one, but it may have gone since. @throws ApiError 404 */

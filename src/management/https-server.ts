@@ -16,7 +16,7 @@ export function createHttpsServer(certificates: Certificates, handler: RequestLi
   certificates.attach(server);
   // Before the server's own listener, which begins to read requests.
   server.prependListener('secureConnection', (socket) => {
-    const reason = certificateRefusal(socket);
+    const reason = certificateRefusal(socket, certificates.depth);
     if (reason === undefined) return;
     log.warn({ address: socket.remoteAddress }, `closing HTTPS connection during handshake: ${reason}`);
     socket.destroy();

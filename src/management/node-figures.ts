@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { usedBytes } from '../resources/memory-monitor.ts';
 
 /** What limits the broker, and how much is left. The resource monitor is it. */
@@ -17,6 +17,7 @@ export class NodeFigures {
   /** How many there may be; 0: not known. */
   filesMax = 0;
   readonly #limits: Limits;
+  #freeHere = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -26,12 +27,17 @@ export class NodeFigures {
     return this.#limits.memoryLimitBytes;
   }
 
-  get disk(): Limits['disk'] {
-    return this.#limits.disk;
+  /** Without a data directory nothing is written: what is free where the broker runs, and no limit. */
+  get disk(): NonNullable<Limits['disk']> {
+    return this.#limits.disk ?? { freeBytes: this.#freeHere, limitBytes: 0 };
   }
 
   async refresh(): Promise<void> {
     this.memoryUsed = usedBytes();
+    if (this.#limits.disk === undefined) {
+      const { bavail, bsize } = await statfs('.');
+      this.#freeHere = bavail * bsize;
+    }
     try {
       this.filesUsed = (await readdir('/proc/self/fd')).length;
       const limits = await readFile('/proc/self/limits', 'latin1');

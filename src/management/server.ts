@@ -48,6 +48,7 @@ export interface ManagementOptions
     | 'backups'
     | 'dataDir'
     | 'maxMessageBytes'
+    | 'consumerTimeoutMs'
   > {
   readonly access: AccessControl;
   readonly limits: Limits;

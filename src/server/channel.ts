@@ -254,10 +254,14 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
         this.deliveries.settle(method.deliveryTag, method.multiple, 'acknowledge');
         break;
       case MethodId.BasicNack:
-        this.deliveries.settle(method.deliveryTag, method.multiple, method.requeue ? 'requeue' : 'reject');
+        this.deliveries.settle(
+          method.deliveryTag,
+          method.multiple,
+          method.requeue ? 'requeue-nacked' : 'reject',
+        );
         break;
       case MethodId.BasicReject:
-        this.deliveries.settle(method.deliveryTag, false, method.requeue ? 'requeue' : 'reject');
+        this.deliveries.settle(method.deliveryTag, false, method.requeue ? 'requeue-rejected' : 'reject');
         break;
       case MethodId.BasicGet:
         this.#get(method);

@@ -4,6 +4,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId } from '../protocol/methods.ts';
 import { basicClassId, decodeContentHeader } from '../protocol/properties.ts';
+import { type Address, AddressCache, isSameBytes } from './address-cache.ts';
 import { ScratchPool } from './scratch-pool.ts';
 
 /** RabbitMQ's limit for any body; a header that announces more is not believed. */
@@ -17,6 +18,11 @@ const immediateBit = 2;
 
 /** For all channels together: most messages are complete before another one begins. */
 const assemblies = new ScratchPool();
+
+/** The same: publishers of one kind send to the same addresses. */
+const addresses = new AddressCache();
+
+const nowhere: Address = { bytes: Buffer.alloc(0), exchange: '', routingKey: '' };
 
 const Expecting = { Method: 0, Header: 1, Body: 2 } as const;
 
@@ -37,10 +43,8 @@ export class ContentAssembler {
 
   readonly #messageBytesMax: number;
   #expecting: (typeof Expecting)[keyof typeof Expecting] = Expecting.Method;
-  #address: Buffer = Buffer.alloc(0);
-  #exchange = '';
-  #routingKey = '';
-  #header: Buffer = this.#address;
+  #address = nowhere;
+  #header: Buffer = nowhere.bytes;
   #headerStart = 0;
   #headerEnd = 0;
   #received = 0;
@@ -73,21 +77,18 @@ export class ContentAssembler {
   publish(buffer: Buffer, start: number, end: number): void {
     const addressStart = start + reservedBytes;
     const addressEnd = end - 1;
-    this.sameAddress = isSame(this.#address, buffer, addressStart, addressEnd);
-    if (!this.sameAddress) this.#decodeAddress(buffer, start, end);
-    this.message.setAddress(buffer, addressStart, addressEnd, this.#exchange, this.#routingKey);
+    this.sameAddress = isSameBytes(this.#address.bytes, buffer, addressStart, addressEnd);
+    if (!this.sameAddress) {
+      this.#address = addresses.find(buffer, addressStart, addressEnd, () =>
+        decodeAddress(buffer, start, end),
+      );
+    }
+    const { exchange, routingKey } = this.#address;
+    this.message.setAddress(buffer, addressStart, addressEnd, exchange, routingKey);
     const bits = buffer[addressEnd] ?? 0;
     this.mandatory = (bits & mandatoryBit) !== 0;
     this.immediate = (bits & immediateBit) !== 0;
     this.#expecting = Expecting.Header;
-  }
-
-  #decodeAddress(buffer: Buffer, start: number, end: number): void {
-    const method = decodeMethod(MethodId.BasicPublish, buffer, start, end);
-    if (method.id !== MethodId.BasicPublish) throw new Error('decoded another method');
-    this.#exchange = method.exchange;
-    this.#routingKey = method.routingKey;
-    this.#address = Buffer.from(buffer.subarray(start + reservedBytes, end - 1));
   }
 
   /** Content header payload in buffer[start,end). True when the message is complete (no body). */
@@ -151,7 +152,7 @@ export class ContentAssembler {
   #completed(frames: Buffer, start: number, end: number): void {
     this.#expecting = Expecting.Method;
     this.message.setFrames(frames, start, end, this.#headerEnd - this.#headerStart, this.bodySize);
-    this.#header = this.#address;
+    this.#header = nowhere.bytes;
   }
 
   #collect(buffer: Buffer, start: number, end: number): void {
@@ -205,11 +206,10 @@ function unexpectedFrame(text: string): AmqpError {
   return new AmqpError(ReplyCode.UnexpectedFrame, text).during(MethodId.BasicPublish);
 }
 
-function isSame(known: Buffer, buffer: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  if (known.length !== length || length === 0) return false;
-  for (let i = 0; i < length; i++) {
-    if (known[i] !== buffer[start + i]) return false;
-  }
-  return true;
+/** Of the arguments of basic.publish in buffer[start,end). */
+function decodeAddress(buffer: Buffer, start: number, end: number): Address {
+  const method = decodeMethod(MethodId.BasicPublish, buffer, start, end);
+  if (method.id !== MethodId.BasicPublish) throw new Error('decoded another method');
+  const { exchange, routingKey } = method;
+  return { bytes: Buffer.from(buffer.subarray(start + reservedBytes, end - 1)), exchange, routingKey };
 }

@@ -7,7 +7,7 @@ import { type Delivery, UnsettledList } from './unsettled.ts';
 const lateTagsMax = 65_536;
 
 /** What becomes of a delivery: basic.ack, basic.nack and basic.reject. */
-export type Settlement = 'acknowledge' | 'requeue' | 'reject';
+export type Settlement = 'acknowledge' | 'requeue-nacked' | 'requeue-rejected' | 'reject';
 
 /** Inside a transaction settling waits for the commit. */
 interface PendingSettlement {
@@ -147,13 +147,14 @@ export class Deliveries {
     if (settlement === 'acknowledge') {
       this.#host.stats.ack++;
       queue.acknowledge(segment, index, consumer);
-    } else if (settlement === 'requeue') queue.requeue(segment, index);
+    } else if (settlement === 'requeue-nacked') queue.requeue(segment, index, 'nacked');
+    else if (settlement === 'requeue-rejected') queue.requeue(segment, index, 'rejected');
     else queue.reject(segment, index);
   }
 
   /** basic.recover: all go back to their queues, in a transaction too. */
   recover(): void {
-    this.#unsettled.takeUpTo(Number.MAX_SAFE_INTEGER, (delivery) => this.#apply(delivery, 'requeue'));
+    this.#unsettled.takeUpTo(Number.MAX_SAFE_INTEGER, (delivery) => this.#apply(delivery, 'requeue-nacked'));
   }
 
   /** The client kept it for too long: back to its queue, whether or not the client settles it later. */
@@ -162,7 +163,7 @@ export class Deliveries {
     this.#rememberLate(delivery.tag);
     this.#freeCapacity(delivery);
     delivery.queue.vhost.firehose.settled(this.#host, delivery.tag, 'abandon');
-    delivery.queue.abandon(delivery.segment, delivery.index, delivery.consumer);
+    delivery.queue.abandon(delivery.segment, delivery.index, delivery.consumer, 'timed-out');
   }
 
   #rememberLate(tag: number): void {
@@ -211,7 +212,7 @@ export class Deliveries {
     if (this.hasPending) this.rollback();
     for (const { tag, queue, segment, index, consumer } of this.#unsettled) {
       queue.vhost.firehose.settled(this.#host, tag, 'abandon');
-      queue.abandon(segment, index, consumer);
+      queue.abandon(segment, index, consumer, 'abandoned');
     }
   }
 }

@@ -132,7 +132,7 @@ class Visitor {
 
   /** The TLS handshake has come to its end; what the client's certificate is worth is another question. */
   secured(socket: TLSSocket): void {
-    const refusal = certificateRefusal(socket);
+    const refusal = certificateRefusal(socket, this.#options.certificates?.depth);
     if (refusal === undefined) this.#enter(tlsTransport(socket, this.#socket, this.#ends));
     else this.refuse(refusal);
   }

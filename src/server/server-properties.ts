@@ -21,7 +21,7 @@ const capabilities = {
 export function serverProperties({ product, version, clusterName }: ServerSettings): FieldTable {
   return tableFrom({
     capabilities: tableFrom(capabilities),
-    cluster_name: clusterName,
+    cluster_name: clusterName(),
     copyright: 'Copyright (c) the Leveret authors',
     information: 'Leveret. Licensed under the MIT License',
     platform: `Leveret on Node.js ${process.versions.node}`,

@@ -27,7 +27,7 @@ export interface ServerSettings {
   /** What connection.start says about the broker: clients choose features by these two. */
   readonly product: string;
   readonly version: string;
-  readonly clusterName: string;
+  readonly clusterName: () => string;
   /** Such as `leveret@host`. */
   readonly nodeName: string;
 }
@@ -47,6 +47,6 @@ export const defaultServerSettings: ServerSettings = {
   transactionBytesMax: 512 * 1024 * 1024,
   product: 'RabbitMQ',
   version: '3.10.8',
-  clusterName: 'leveret',
+  clusterName: () => 'leveret',
   nodeName: 'leveret@localhost',
 };

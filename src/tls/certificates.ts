@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import {
   createSecureContext,
@@ -63,6 +63,11 @@ export class Certificates {
     };
   }
 
+  /** Most certificates between a client's and the root. */
+  get depth(): number | undefined {
+    return this.#options.depth;
+  }
+
   attach(server: Server): void {
     this.#servers.push(server);
   }
@@ -123,12 +128,14 @@ export function checkCertificates(options: TlsOptions): void {
 }
 
 function load(options: TlsOptions): Loaded {
-  const { caFile, crlFile, passphrase, versions, ciphers } = options;
+  const { caFile, crlFile, depth, passphrase, versions, ciphers } = options;
   const authorities = caFile === undefined ? undefined : read(caFile);
   if (caFile !== undefined && authorities !== undefined) certificate(caFile, authorities);
   const common: SecureContextOptions = {
     ...(authorities !== undefined && { ca: authorities }),
     ...(crlFile !== undefined && { crl: read(crlFile) }),
+    // Who takes up a former session shows no chain of certificates.
+    ...(depth !== undefined && { secureOptions: constants.SSL_OP_NO_TICKET }),
     ...(passphrase !== undefined && { passphrase }),
     ...(ciphers !== undefined && { ciphers: ciphers.join(':') }),
     ...versionRange(versions ?? ['tlsv1.2', 'tlsv1.3']),

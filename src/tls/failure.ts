@@ -1,4 +1,4 @@
-import type { TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
 /** What OpenSSL calls the failures that operators meet, in words that say what to look at. */
 const explanations: ReadonlyMap<unknown, string> = new Map([
@@ -21,9 +21,24 @@ export function describeTlsFailure(error: Error, socket: TLSSocket): string {
   return explanations.get('code' in error ? error.code : undefined) ?? error.message;
 }
 
-/** Why the certificate that the client has presented does not hold. None, or a good one: `undefined`. */
-export function certificateRefusal(socket: TLSSocket): string | undefined {
-  return socket.authorized || socket.getPeerX509Certificate() === undefined ? undefined : refusal(socket);
+/**
+ * Why the certificate that the client has presented does not hold. None, or a good one: `undefined`. `depth`: most
+ * certificates between it and the one at the root.
+ */
+export function certificateRefusal(socket: TLSSocket, depth?: number): string | undefined {
+  if (!socket.authorized) return socket.getPeerX509Certificate() === undefined ? undefined : refusal(socket);
+  const between = depth === undefined ? 0 : intermediates(socket.getPeerCertificate(true));
+  if (depth === undefined || between <= depth) return undefined;
+  return `the client's certificate is refused: there are ${between} between it and the root (depth = ${depth})`;
+}
+
+/** Certificates between this one and the root that it leads to, which is its own issuer. */
+function intermediates(leaf: DetailedPeerCertificate): number {
+  let count = 0;
+  for (let at = leaf; at.issuerCertificate !== undefined && at.issuerCertificate !== at; count++) {
+    at = at.issuerCertificate;
+  }
+  return Math.max(0, count - 1);
 }
 
 /** An Error in the types, one of OpenSSL's codes in truth. */

@@ -21,6 +21,11 @@ export interface TlsOptions extends CertificateFiles {
   readonly verify?: 'verify_none' | 'verify_peer' | undefined;
   /** With `verify_peer`: a client without a certificate is refused. Default: it is not. */
   readonly failIfNoPeerCert?: boolean | undefined;
+  /**
+   * Most certificates between a client's and that of the authority at the root; one more and it is refused. 0: the
+   * root itself signs those of clients. Default: as many as OpenSSL takes.
+   */
+  readonly depth?: number | undefined;
   /** Default: 1.2 and 1.3. */
   readonly versions?: readonly TlsVersion[] | undefined;
   /** In OpenSSL's notation, the best first. Default: OpenSSL's. */

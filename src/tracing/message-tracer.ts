@@ -104,7 +104,7 @@ export class MessageTracer implements MessageSpans {
   }
 
   #settle(span: OpenSpan, end: DeliveryEnd | 'automatic'): void {
-    span.attributes['leveret.settlement'] = end;
+    span.attributes['leveret.settlement'] = end.startsWith('requeue') ? 'requeue' : end;
     this.#end(span, end !== 'acknowledge' && end !== 'automatic');
   }
 

@@ -74,6 +74,7 @@ beforeAll(async () => {
         defaultKey: 'rsa',
         jwksUrl: `http://127.0.0.1:${address.port}/keys`,
         additionalScopesKey: 'more',
+        scopeAliases: new Map([['tenant-admin', ['rabbitmq.tag:administrator', ...everything.split(' ')]]]),
       },
     },
   });
@@ -100,6 +101,17 @@ describe('a token', () => {
       true,
     );
     expect(jwksRequests).toBe(1);
+  });
+
+  it('may have scopes that stand for others', async () => {
+    const scope = 'email tenant-admin';
+    expect(await isLetIn(await token({ ...base, scope }))).toBe(true);
+    expect(await isLetIn(await token({ ...base, scope: '', more: 'tenant-admin' }))).toBe(true);
+    expect(await isLetIn(await token({ ...base, scope: 'email' }))).toBe(false);
+    const response = await fetch(`http://127.0.0.1:${broker.managementPort}/api/whoami`, {
+      headers: { authorization: `Bearer ${await token({ ...base, scope })}` },
+    });
+    expect(await response.json()).toMatchObject({ tags: ['administrator'] });
   });
 
   it('has to be signed', async () => {

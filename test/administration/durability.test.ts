@@ -45,7 +45,13 @@ beforeEach(async () => {
   broker = Broker.open(store, systemClock, { storeFailed() {}, storeFull() {}, messagesMissing() {} });
   const access = new AccessControl({ define: (key, value) => broker.define(key, value) });
   const connections = { closeConnections() {} };
-  administration = await Administration.open({ broker, access, connections, log: silentLogger });
+  administration = await Administration.open({
+    broker,
+    access,
+    nodeName: 'leveret@test',
+    connections,
+    log: silentLogger,
+  });
   await administration.users.put({ name: 'ann', password: 'secret' });
   await administration.vhosts.put({ name: 'v' });
   await administration.users.setLimits('guest', { 'max-channels': 5 });

@@ -15,6 +15,7 @@ import { compileLoad, runLoad } from './load.ts';
 
 const help = `npm run bench:profile -- [options]
   --options=<text>    options of amqpload (see amqpload.c): what kind of load
+  --prepare=<text>    options of one run before, say to fill what is to be read
   --messages <n>      messages to measure (1000000), after a fifth as many to warm up
   --functions <n>     the most expensive functions as well (0)`;
 
@@ -60,6 +61,7 @@ interface Profile {
 const { values: flags } = parseArgs({
   options: {
     options: { type: 'string', default: persistent },
+    prepare: { type: 'string', default: '' },
     messages: { type: 'string', default: '1000000' },
     functions: { type: 'string', default: '0' },
     help: { type: 'boolean', default: false },
@@ -79,10 +81,11 @@ async function main(): Promise<void> {
     profile = await readProfile(directory);
     await rm(directory, { recursive: true, force: true });
   });
-  const run = (count: number) => {
-    const options = `--messages ${Math.ceil(count)} ${flags.options}`;
+  const run = (count: number, what = flags.options) => {
+    const options = `--messages ${Math.ceil(count)} ${what}`;
     return runLoad(load, broker.port, options, { progress() {}, figures() {} });
   };
+  if (flags.prepare !== '') await run(messages, flags.prepare);
   await run(messages / 5);
   const from = monotonicUs();
   const before = broker.usage();

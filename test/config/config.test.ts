@@ -41,6 +41,8 @@ describe('sources', () => {
       webSocket: true,
       webSocketOrigins: undefined,
       managementTls: undefined,
+      defaultUserTags: ['administrator'],
+      defaultPermissions: { configure: '.*', write: '.*', read: '.*' },
       authentication: {
         backEnds: undefined,
         http: undefined,
@@ -143,6 +145,39 @@ describe('sources', () => {
     expect(warnings).toEqual([
       'ignoring unknown environment variable LEVERET_PROT (did you mean LEVERET_PORT?)',
     ]);
+  });
+});
+
+describe('the first user', () => {
+  it('has the tags and permissions of a rabbitmq.conf', () => {
+    const file = [
+      'default_user_tags.administrator = false',
+      'default_user_tags.monitoring = true',
+      'default_permissions.configure = ^own-',
+      'default_permissions.write = .*',
+    ].join('\n');
+    expect(config({ file })).toMatchObject({
+      defaultUserTags: ['monitoring'],
+      defaultPermissions: { configure: '^own-', write: '.*', read: '.*' },
+    });
+    expect(() => config({ file: 'default_user_tags.monitoring = perhaps' })).toThrow(/=true or =false/);
+    expect(() => config({ file: 'default_permissions.read = (' })).toThrow(/a regular expression/);
+  });
+});
+
+describe('scope aliases', () => {
+  it('are lists of scopes', () => {
+    const file = [
+      'auth_oauth2.resource_server_id = rabbitmq',
+      'auth_oauth2.scope_aliases.admin = rabbitmq.tag:administrator rabbitmq.configure:*/*',
+      'auth_oauth2.scope_aliases.dev = rabbitmq.read:*/*',
+    ].join('\n');
+    expect(config({ file }).authentication.oauth2?.scopeAliases).toEqual(
+      new Map([
+        ['admin', ['rabbitmq.tag:administrator', 'rabbitmq.configure:*/*']],
+        ['dev', ['rabbitmq.read:*/*']],
+      ]),
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { type Books, bodyOf, numberOf } from './books.ts';
 import { type Streamed, streamBytesMax, streamSegmentBytes } from './stream-ledger.ts';
 
@@ -33,7 +33,8 @@ export async function publishToStream(connection: ChannelModel, books: Books, ra
     for (let i = 0; i < count; i++) {
       const number = books.nextNumber();
       stream.published(number);
-      channel.sendToQueue('stream', bodyOf(number), { persistent: i % 2 === 0 }, (error) => {
+      const headers = { 'x-stream-filter-value': filterValueOf(number) };
+      channel.sendToQueue('stream', bodyOf(number), { persistent: i % 2 === 0, headers }, (error) => {
         if (error !== null) return;
         books.tally.confirmed++;
         stream.confirmed(number);
@@ -70,26 +71,43 @@ export async function readStream(connection: ChannelModel, books: Books): Promis
   await channel.consume('stream', watch, { arguments: { 'x-stream-offset': 'next' } });
 }
 
-/** Reads the whole stream and compares. @throws Error saying what is wrong */
+/** Reads the whole stream, then what a filter leaves of it, and compares. @throws Error saying what is wrong */
 export async function inspectStream(connection: ChannelModel, books: Books): Promise<void> {
   const channel = await connection.createChannel();
   const { messageCount } = await channel.checkQueue('stream');
   await channel.prefetch(1000);
+  const found = await readFromStart(channel, messageCount, {});
+  const wanted = filterValueOf(found[Math.floor(found.length / 2)]?.number ?? 0);
+  const expected = found.filter(({ number }) => filterValueOf(number) === wanted);
+  const filtered = await readFromStart(channel, expected.length, { 'x-stream-filter': wanted });
+  await channel.close();
+  const missed = expected.findIndex(({ offset }, i) => filtered[i]?.offset !== offset);
+  if (missed >= 0) throw new Error(`a reader of ${wanted} was not given offset ${expected[missed]?.offset}`);
+  books.stream.check(found);
+}
+
+async function readFromStart(channel: Channel, count: number, args: object): Promise<Streamed[]> {
   const found: Streamed[] = [];
+  if (count === 0) return found;
   let timer: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`the stream says ${messageCount} messages and gave ${found.length}`));
+      reject(
+        new Error(`the stream has ${count} messages for ${JSON.stringify(args)} and gave ${found.length}`),
+      );
     }, inspectionTimeoutMs);
-    if (messageCount === 0) resolve();
     const take = (message: ConsumeMessage | null) => {
       if (message === null) return reject(new Error('the stream went away'));
       channel.ack(message);
-      if (found.push(streamed(message)) === messageCount) resolve();
+      if (found.push(streamed(message)) === count) resolve();
     };
-    channel.consume('stream', take, { arguments: { 'x-stream-offset': 'first' } }).catch(reject);
+    channel.consume('stream', take, { arguments: { ...args, 'x-stream-offset': 'first' } }).catch(reject);
   });
   clearTimeout(timer);
-  await channel.close();
-  books.stream.check(found);
+  return found;
+}
+
+/** Messages that follow each other have the same, so that filters can pass by some. */
+function filterValueOf(number: number): string {
+  return `v${Math.floor(number / 64)}`;
 }

@@ -1,4 +1,4 @@
-import type { Channel, ConfirmChannel } from 'amqplib';
+import type { Channel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Arrivals, TestBed } from './support.ts';
 
@@ -125,6 +125,75 @@ describe.each(['classic', 'quorum'])('a %s queue with x-retry-delay', (type) => 
   });
 });
 
+/** How a consumer parts with its first message, by the name of what RabbitMQ calls its delayed retries. */
+const waysBack = {
+  returned: (on: Channel, message: ConsumeMessage) => on.nack(message, false, true),
+  failed: (on: Channel, message: ConsumeMessage) => on.reject(message, true),
+  gone: (on: Channel) => void on.close(),
+};
+
+describe('a quorum queue with x-delayed-retry-type', () => {
+  const settings = { 'x-queue-type': 'quorum', 'x-delayed-retry-min': 3_600_000 };
+
+  test.each([
+    ['all', ['failed', 'gone', 'returned']],
+    ['failed', ['failed', 'gone']],
+    ['returned', ['returned']],
+    ['disabled', []],
+  ] as const)('%s delays %j', async (type, delayed) => {
+    await declare({ ...settings, 'x-delayed-retry-type': type });
+    for (const [way, giveBack] of Object.entries(waysBack)) {
+      const other = await bed.openChannel();
+      publish(way);
+      let isFirst = true;
+      const arrivals = await Arrivals.of(other, 'q', (message) => {
+        if (isFirst) giveBack(other, message);
+        else other.ack(message);
+        isFirst = false;
+      });
+      await arrivals.count(1);
+      if (delayed.some((each) => each === way)) {
+        await expect.poll(() => bed.broker.countDelayed({ queue: 'q' }), { interval: 5 }).toBe(1);
+        const [waiting] = bed.broker.listDelayed({ queue: 'q' });
+        bed.broker.cancelDelayed({ queue: 'q' }, waiting?.id ?? '');
+      } else {
+        const again = way === 'gone' ? await Arrivals.of(channel, 'q') : arrivals;
+        await again.count(way === 'gone' ? 1 : 2);
+        expect(again.all.at(-1)?.message.properties.headers).not.toHaveProperty('x-retry-count');
+      }
+      await other.close().catch(() => {});
+    }
+  });
+
+  test('adds the same delay each time, up to the longest, and ends at x-delivery-limit', async () => {
+    const type = { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'failed', 'x-delivery-limit': 3 };
+    await declare({ ...type, 'x-delayed-retry-min': 40, 'x-delayed-retry-max': 100 });
+    const arrivals = await Arrivals.of(channel, 'q', (message) => channel.reject(message, true));
+    publish('x');
+    const [letter] = await (await Arrivals.of(channel, 'dead')).count(1);
+    const counts = arrivals.all.map(({ message }) => message.properties.headers?.['x-delivery-count']);
+    expect(counts).toEqual([undefined, 1, 2, 3]);
+    const times = arrivals.all.map(({ at }) => at);
+    for (const [i, delayMs] of [40, 80, 100].entries()) {
+      const delay = (times[i + 1] ?? 0) - (times[i] ?? 0);
+      expect(delay).toBeGreaterThanOrEqual(delayMs - 5);
+      expect(delay).toBeLessThan(delayMs + 5000);
+    }
+    expect(letter?.message.properties.headers).toMatchObject({ 'x-first-death-reason': 'delivery_limit' });
+  });
+
+  test('may have it from a policy', async () => {
+    const definition = { 'delayed-retry-type': 'returned', 'delayed-retry-min': 3_600_000 };
+    await bed.broker.setPolicy({ name: 'p', pattern: '', applyTo: 'quorum_queues', definition });
+    await declare({ 'x-queue-type': 'quorum' });
+    publish('x');
+    await channel.waitForConfirms();
+    const message = await channel.get('q');
+    if (message !== false) channel.nack(message, false, true);
+    await expect.poll(() => bed.broker.countDelayed({ queue: 'q' }), { interval: 5 }).toBe(1);
+  });
+});
+
 describe('retries', () => {
   test('are a matter of policies, too', async () => {
     await bed.broker.setPolicy({
@@ -172,6 +241,28 @@ describe('retries', () => {
     [{ 'x-retry-delay': 2 ** 32 }, '{value_too_large,4294967296}'],
     [{ 'x-retry-delay': 'soon' }, '"expected integer, got longstr"'],
     [{ 'x-retry-delay': 10, 'x-retry-limit': -1 }, '{value_negative,-1}'],
+    [
+      { 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 1 },
+      "invalid arg 'x-delayed-retry-type' for queue 'bad' in vhost '/' of queue type rabbit_classic_queue",
+    ],
+    [{ 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'all' }, '"x-delayed-retry-min is missing"'],
+    [
+      { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'some', 'x-delayed-retry-min': 1 },
+      "unsupported delayed retry type 'some'",
+    ],
+    [
+      { 'x-queue-type': 'quorum', 'x-delayed-retry-min': 2, 'x-delayed-retry-max': 1 },
+      '"smaller than x-delayed-retry-min"',
+    ],
+    [
+      {
+        'x-queue-type': 'quorum',
+        'x-delayed-retry-type': 'all',
+        'x-delayed-retry-min': 1,
+        'x-retry-delay': 1,
+      },
+      '"x-retry-delay is there, too"',
+    ],
   ])('refuse %j', async (all, text) => {
     const error = await errorOf((other) => other.assertQueue('bad', { arguments: all }));
     expect(error).toContain('PRECONDITION_FAILED');
@@ -179,10 +270,17 @@ describe('retries', () => {
   });
 
   test('refuse policies that make no sense', async () => {
-    const set = (definition: Record<string, number>) =>
+    const set = (definition: Record<string, number | string>) =>
       bed.broker.setPolicy({ name: 'p', pattern: '', definition });
     await expect(set({ 'retry-limit': 1 })).rejects.toThrow('retry-delay must be specified');
     await expect(set({ 'retry-delay': 5, 'retry-delay-max': 4 })).rejects.toThrow('must not be smaller');
+    await expect(set({ 'delayed-retry-type': 'all' })).rejects.toThrow('delayed-retry-min must be specified');
+    await expect(set({ 'delayed-retry-min': 5, 'delayed-retry-max': 4 })).rejects.toThrow(
+      'must not be smaller',
+    );
+    await expect(
+      set({ 'delayed-retry-type': 'all', 'delayed-retry-min': 5, 'retry-delay': 4 }),
+    ).rejects.toThrow('cannot be specified together');
     await expect(set({ 'retry-delay': 0 })).rejects.toThrow('0 is not a valid retry delay');
   });
 });

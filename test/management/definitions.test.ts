@@ -197,7 +197,9 @@ describe('definitions', () => {
         { users: [{ name: 'fresh' }], queues: [{ name: 'q', vhost: 'nope' }] },
         'Please create virtual host "nope"',
       ],
-      ['[]', 'JSON object'],
+      ['[]', 'failed_to_parse_json'],
+      ['{"users": [{"name": "fresh"}]} trailing', 'failed_to_parse_json'],
+      [`{"parameters": ${'['.repeat(200)}`, 'at most 128 deep'],
     ] as const) {
       const { status, body } = await http.post('/api/definitions', definitions);
       expect({ status, reason: body.reason }).toEqual({

@@ -18,7 +18,7 @@ const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 const cutsPerMode = Math.ceil(Number(wantedCuts ?? 2) / 2);
 
 /** A flush that fails, a disk that fails (EIO), and one that the kernel has made read-only (EROFS). */
-const ioFaults = ['sync:1-1000000:5', 'write:1-1000000:5', 'write:1-1000000:30'];
+const ioFaults = ['dsync:1-1000000:5', 'write:1-1000000:5', 'write:1-1000000:30'];
 
 const servers: ServerProcess[] = [];
 afterEach(async () => {
@@ -56,9 +56,9 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
   }
 
   it('says nothing before the flush', { timeout: 30_000 }, async () => {
-    const syncMs = 100;
+    const syncMs = 40;
     const machine = new PowerMachine(newDirectory());
-    const env = machine.environment({ syncMs, dsyncMs: 0 });
+    const env = machine.environment({ syncMs, dsyncMs: syncMs });
     const { url } = await start({ dataDir: newDirectory(), env });
     const connection = await amqplib.connect(url);
     const channel = await connection.createConfirmChannel();
@@ -86,7 +86,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await connection.close();
   });
 
-  it.each(wantedCuts === undefined ? ['sync:1-1000000:5'] : ioFaults)(
+  it.each(wantedCuts === undefined ? ['dsync:1-1000000:5'] : ioFaults)(
     'confirms nothing after an I/O error (%s) and exits',
     async (fault) => {
       const directory = newDirectory();

@@ -204,6 +204,28 @@ describe('filters', () => {
     expect(await (await Reader.open(args, { tag: 'me' })).offsets(1)).toEqual([7]);
   });
 
+  test('a long stream, over restarts, is told apart by what its parts hold', async () => {
+    await declare({ 'x-stream-filter-size-bytes': 32 });
+    const parts = ['red', 'green', 'red', 'blue', 'green', 'red'];
+    const expected: number[] = [];
+    for (const [part, colour] of parts.entries()) {
+      if (part === 3) await restart();
+      await publish(numbered(80, part * 80, 5000), value(colour));
+      if (colour === 'green') expected.push(...Array.from({ length: 80 }, (_, i) => part * 80 + i));
+    }
+    await restart();
+    const args = { 'x-stream-filter': 'green', 'x-stream-offset': 'first' };
+    const reader = await Reader.open(args, { prefetch: 10 });
+    await reader.offsets(160);
+    await publish(['last'], value('green'));
+    expect(await reader.offsets(161)).toEqual([...expected, 480]);
+  });
+
+  test.each([15, 256])('cannot be %i bytes long', async (size) => {
+    const text = `expected 16 to 255, got ${size}`;
+    await expect(declare({ 'x-stream-filter-size-bytes': size })).rejects.toThrow(text);
+  });
+
   test.each([
     ['x-stream-filter', 5, '{unacceptable_type,byte}'],
     ['x-stream-match-unfiltered', 'yes', '{unacceptable_type,longstr}'],

@@ -43,7 +43,8 @@ export class Authority {
   readonly #directory: CertificateDirectory;
   readonly #name: string;
 
-  constructor(directory: CertificateDirectory, name: string) {
+  /** Without an issuer it is a root. */
+  constructor(directory: CertificateDirectory, name: string, issuer?: Authority) {
     this.#directory = directory;
     this.#name = name;
     this.certFile = directory.file(`${name}.pem`);
@@ -57,8 +58,14 @@ export class Authority {
     writeFileSync(this.#file('cnf'), config);
     writeFileSync(this.#file('index'), '');
     writeFileSync(this.#file('serial'), '1000');
-    const subject = ['-subj', `/CN=${name}`, '-days', '30', '-addext', 'basicConstraints=critical,CA:TRUE'];
-    this.#openssl('req', '-x509', ...newKey, '-keyout', this.#file('key'), '-out', this.certFile, ...subject);
+    const key = [...newKey, '-keyout', this.#file('key')];
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE'];
+    if (issuer === undefined) {
+      this.#openssl('req', '-x509', ...key, '-out', this.certFile, '-days', '30', ...subject);
+    } else {
+      this.#openssl('req', ...key, '-out', this.#file('csr'), ...subject);
+      issuer.#sign(this.#file('csr'), this.certFile, 30);
+    }
     this.cert = readFileSync(this.certFile);
   }
 
@@ -69,11 +76,20 @@ export class Authority {
     const request = this.#file('csr');
     const extension = names === undefined ? [] : ['-addext', `subjectAltName=${names}`];
     this.#openssl('req', ...newKey, '-keyout', keyFile, '-out', request, '-subj', subject, ...extension);
+    this.#sign(request, certFile, days);
+    return { certFile, keyFile, cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  }
+
+  /** Another authority, whose certificate this one has signed. */
+  subordinate(name: string): Authority {
+    return new Authority(this.#directory, name, this);
+  }
+
+  #sign(request: string, certFile: string, days: number): void {
     const end = `${new Date(Date.now() + days * 86_400_000).toISOString().replace(/[-:T]|\.\d+/g, '')}`;
     const life = ['-startdate', '20250101000000Z', '-enddate', end];
     const order = ['-preserveDN', '-notext', '-batch'];
     this.#openssl('ca', '-in', request, '-out', certFile, ...life, ...order);
-    return { certFile, keyFile, cert: readFileSync(certFile), key: readFileSync(keyFile) };
   }
 
   /** Writes a revocation list of all that was taken back so far, and returns its name. */

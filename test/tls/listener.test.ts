@@ -198,6 +198,18 @@ describe('certificates of clients', () => {
     expect(await isGreeted(port, stranger)).toBe(true);
   });
 
+  it('may be no further from the root than depth says', async () => {
+    const between = authority.subordinate('between');
+    const far = between.issue('far', { subject: '/CN=far' });
+    const chain = { cert: Buffer.concat([far.cert, between.cert]), key: far.key };
+    const strict = await start({ ...asking(), depth: 0 });
+    expect(await isGreeted(strict, client)).toBe(true);
+    expect(await isGreeted(strict, chain)).toBe(false);
+    await logged(/refused: there are 1 between it and the root \(depth = 0\)/);
+    expect(await isGreeted(await start({ ...asking(), depth: 1 }), chain)).toBe(true);
+    expect(await isGreeted(await start(asking()), chain)).toBe(true);
+  });
+
   it('may be absent, but not bad', async () => {
     const port = await start(asking());
     expect(await isGreeted(port)).toBe(true);

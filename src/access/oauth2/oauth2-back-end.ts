@@ -19,6 +19,8 @@ export interface OAuth2Options extends SigningKeyOptions {
   readonly algorithms?: readonly string[] | undefined;
   /** A claim with more scopes: a list, a text with spaces, or an object with the resource server's under its id. */
   readonly additionalScopesKey?: string | undefined;
+  /** Scopes, with their prefix, that another scope stands for besides itself. */
+  readonly scopeAliases?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Claims that hold the user name, the best first. Behind them come `client_id` and `sub`. */
   readonly usernameClaims?: readonly string[] | undefined;
 }
@@ -106,13 +108,14 @@ export class OAuth2BackEnd implements BackEnd {
 
   /** Those with the prefix of the resource server, without it. */
   #scopes(payload: JWTPayload): readonly string[] {
-    const { resourceServerId, additionalScopesKey } = this.#options;
+    const { resourceServerId, additionalScopesKey, scopeAliases } = this.#options;
     const prefix = this.#options.scopePrefix ?? (resourceServerId === '' ? '' : `${resourceServerId}.`);
-    const all = [
+    const given = [
       ...words(payload['scope']),
       ...(additionalScopesKey === undefined ? [] : this.#additional(payload[additionalScopesKey])),
       ...keycloakScopes(payload['authorization']),
     ];
+    const all = given.flatMap((scope) => [scope, ...(scopeAliases?.get(scope) ?? [])]);
     if (all.length > scopesMax) {
       throw refusal(`it has ${all.length} scopes (at most ${scopesMax} are taken)`);
     }

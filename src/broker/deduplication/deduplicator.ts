@@ -1,8 +1,10 @@
+import { putUint32 } from '../../protocol/bytes.ts';
 import { decodeValue, findHeader } from '../../protocol/field-table.ts';
 import type { Clock } from '../clock.ts';
 import { newHash } from '../hash.ts';
 import type { Admission, Interceptor } from '../interceptor.ts';
 import { Message } from '../message.ts';
+import type { PolicyDefinition } from '../policies/definition.ts';
 import { PublishOutcome } from '../publish-outcome.ts';
 import type { MessageLog } from '../queues/message-log.ts';
 import { readTime } from '../queues/record-bytes.ts';
@@ -16,6 +18,8 @@ const ttlHeader = Buffer.from('x-cache-ttl');
 const hashBytes = 16;
 /** Ids that have expired and leave when one comes: a window that is used shrinks faster than it grows. */
 const expiredPerId = 2;
+/** The same for a window that a policy has made smaller. */
+const surplusPerId = 1000;
 const noProperties = Buffer.alloc(2);
 
 /**
@@ -31,12 +35,15 @@ export class Deduplicator implements Interceptor {
   /** Messages that were not let through. */
   duplicateCount = 0;
 
-  readonly #settings: DeduplicationSettings;
+  readonly #ofArguments: DeduplicationSettings;
+  #settings: DeduplicationSettings;
   readonly #header: Buffer;
   readonly #clock: Clock;
   readonly #log: MessageLog | undefined;
   readonly #window = new IdWindow();
   readonly #hash = newHash();
+  /** Whose id {@link #hash} is. */
+  #hashed: Message | undefined;
   /** What the log gets: the hash is its body. */
   readonly #record = Message.of('', '', noProperties, Buffer.alloc(hashBytes));
   readonly #first: Admission = {
@@ -47,6 +54,7 @@ export class Deduplicator implements Interceptor {
 
   /** @param log with the ids from before a restart; undefined: they are kept in memory only. */
   constructor(settings: DeduplicationSettings, clock: Clock, log: MessageLog | undefined) {
+    this.#ofArguments = settings;
     this.#settings = settings;
     this.#header = Buffer.from(settings.header);
     this.#clock = clock;
@@ -59,8 +67,18 @@ export class Deduplicator implements Interceptor {
     return this.#window.size;
   }
 
+  /** Size and time to live of the window are those of the policy, if it names any. Ids keep the time they came with. */
+  applyPolicy({ 'x-cache-size': size, 'x-cache-ttl': ttlMs }: PolicyDefinition): void {
+    this.#settings = {
+      ...this.#ofArguments,
+      ...(typeof size === 'number' && { size }),
+      ...(typeof ttlMs === 'number' && { ttlMs }),
+    };
+  }
+
   /** @throws AmqpError 501 when the headers of the message are malformed */
   admit(message: Message): Admission | undefined {
+    this.#hashed = message;
     if (!hashMessageId(message, this.#header, this.#hash)) return undefined;
     return this.#window.has(this.#hash, this.#clock.now()) ? this.#again : this.#first;
   }
@@ -75,7 +93,8 @@ export class Deduplicator implements Interceptor {
   #remember(message: Message, now: number, outcome: number): number {
     if ((outcome & PublishOutcome.Refused) !== 0) return outcome;
     // Dead letters may have been here since it was admitted.
-    hashMessageId(message, this.#header, this.#hash);
+    if (this.#hashed !== message) hashMessageId(message, this.#header, this.#hash);
+    this.#hashed = undefined;
     this.#makeRoom(now);
     const ttlMs = ttlOf(message) ?? this.#settings.ttlMs;
     const expiresAt = ttlMs === undefined ? 0 : now + Math.min(ttlMs, durationMsMax);
@@ -83,14 +102,15 @@ export class Deduplicator implements Interceptor {
     if (this.#log !== undefined) {
       this.#record.persistent = (outcome & PublishOutcome.NeedsCommit) !== 0;
       const { body } = this.#record;
-      for (let i = 0; i < this.#hash.length; i++) body.writeUInt32BE(this.#hash[i] ?? 0, i * 4);
+      for (let i = 0; i < this.#hash.length; i++) putUint32(body, i * 4, this.#hash[i] ?? 0);
       this.#log.append(this.#record, now, expiresAt);
     }
     return outcome;
   }
 
   #makeRoom(now: number): void {
-    while (this.#window.size >= this.#settings.size) this.#forgetOldest();
+    const surplus = Math.min(this.#window.size + 1 - this.#settings.size, surplusPerId);
+    for (let i = 0; i < surplus; i++) this.#forgetOldest();
     for (let i = 0; i < expiredPerId && this.#window.isOldestDue(now); i++) this.#forgetOldest();
   }
 

@@ -63,17 +63,21 @@ export class IdWindow {
   #find(hash: Hash): number {
     const words = this.#words;
     const mask = this.#index.length - 1;
-    const [first = 0, second = 0, third = 0, fourth = 0] = hash;
+    // As signed words. Destructuring would go through an iterator.
+    const first = (hash[0] ?? 0) | 0;
+    const second = (hash[1] ?? 0) | 0;
+    const third = (hash[2] ?? 0) | 0;
+    const fourth = (hash[3] ?? 0) | 0;
     let at = first & mask;
     for (;;) {
       const entry = this.#index[at] ?? 0;
       if (entry === 0) return at;
       const word = (entry - 1) * wordsPerId;
       const isSame =
-        words[word] === (first | 0) &&
-        words[word + 1] === (second | 0) &&
-        words[word + 2] === (third | 0) &&
-        words[word + 3] === (fourth | 0);
+        words[word] === first &&
+        words[word + 1] === second &&
+        words[word + 2] === third &&
+        words[word + 3] === fourth;
       if (isSame) return at;
       at = (at + 1) & mask;
     }

@@ -11,8 +11,7 @@ export const presentIdsMax = 1_000_000;
 
 /**
  * Lets no message into a queue while another one with the same id is there, ready or with a consumer: the queues of
- * RabbitMQ's plugin rabbitmq-message-deduplication. Needs nothing on disk but the queue itself, which is read through
- * when the broker starts.
+ * RabbitMQ's plugin rabbitmq-message-deduplication. Needs nothing on disk but the queue itself.
  */
 export class PresentIds {
   /** Messages that were not let in. */
@@ -35,7 +34,6 @@ export class PresentIds {
       return outcome;
     };
     this.#duplicate = { goesOn: false, carryOut };
-    for (const watch of this.#watches) this.#restore(watch);
   }
 
   get size(): number {
@@ -64,7 +62,17 @@ export class PresentIds {
     };
   }
 
-  #restore(watch: LogWatch): void {
+  /** Looks through the messages that are in the queue. */
+  readQueue(): void {
+    for (const watch of this.#watches) this.#read(watch);
+  }
+
+  /** The queue goes on without it. */
+  stop(): void {
+    for (const { log } of this.#watches) log.watcher = undefined;
+  }
+
+  #read(watch: LogWatch): void {
     for (const { buffer, start, end, sequence } of watch.log.readyRecords()) {
       if (this.#ids.size >= presentIdsMax) return;
       const message = Message.fromRecord(buffer, start, end);

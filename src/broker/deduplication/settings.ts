@@ -10,7 +10,7 @@ export const durationMsMax = 315_360_000_000;
 const sizeDefault = 100_000;
 
 /** The largest window: it takes half a gigabyte of memory once it is full. */
-const sizeMax = 16_777_216;
+export const sizeMax = 16_777_216;
 
 /** An argument of exchanges and queues, and the type of exchange that does nothing else. */
 export const deduplicationArgument = 'x-message-deduplication';

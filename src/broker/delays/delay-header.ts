@@ -1,3 +1,5 @@
+import { AmqpError } from '../../protocol/errors.ts';
+import { decodeValue, findHeader } from '../../protocol/field-table.ts';
 import { type FieldValue, int32, int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';
@@ -6,6 +8,7 @@ import type { Message } from '../message.ts';
 
 /** Header that says for how many milliseconds an x-delayed-message exchange keeps a message. */
 export const delayHeader = 'x-delay';
+const delayKey = Buffer.from(delayHeader);
 
 /** The longest delay there is, as in the plugin: 49 days and some hours. */
 export const delayMsMax = 2 ** 32 - 1;
@@ -17,9 +20,20 @@ const int32Min = -(2 ** 31);
  * a header that is missing, negative, too large or no number.
  */
 export function delayMsOf(message: Message): number {
-  if (message.scan.headersEnd === 0) return 0;
-  const delayMs = numberOf(decodedHeaders(message)?.get(delayHeader));
+  const delayMs = numberOf(delayValue(message));
   return delayMs > 0 && delayMs <= delayMsMax ? delayMs : 0;
+}
+
+function delayValue({ frames, scan: { headersStart, headersEnd } }: Message): FieldValue | undefined {
+  if (headersEnd === 0) return undefined;
+  try {
+    const at = findHeader(frames, headersStart, headersEnd, delayKey);
+    return at < 0 ? undefined : decodeValue(frames, at, headersEnd);
+  } catch (error) {
+    // Nonsense in the headers is for those to refuse who have to read all of them.
+    if (error instanceof AmqpError) return undefined;
+    throw error;
+  }
 }
 
 /** Integers of any width, and, as in the plugin, decimal strings and floats, whose fraction does not count. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
-import type { DurableRows } from '../rows/durable-rows.ts';
+import type { ChangingRow, DurableRows } from '../rows/durable-rows.ts';
+import { compareKeys } from '../rows/ordered-rows.ts';
 import { successor } from '../rows/row-overlay.ts';
 import { delayedKey, dueAtOf, idOf, keyOf, lineEnd, lineStart, readTotals, writeTotals } from './keys.ts';
 
@@ -46,6 +47,7 @@ export class DelayLine {
   readonly id: number;
   readonly #context: DelayContext;
   readonly #owner: DelayOwner;
+  readonly #totals: ChangingRow;
   #count = 0;
   #nextSequence = 0;
   /** No message that waits has a smaller key. Spares the scan what has been removed and is still on disk. */
@@ -63,7 +65,11 @@ export class DelayLine {
     this.id = id;
     this.#owner = owner;
     this.#from = successor(lineStart(id));
-    const totals = context.rows.get(lineStart(id));
+    this.#totals = {
+      key: lineStart(id),
+      value: () => writeTotals({ count: this.#count, nextSequence: this.#nextSequence }),
+    };
+    const totals = context.rows.get(this.#totals.key);
     if (totals === undefined) return;
     const { count, nextSequence } = readTotals(totals);
     this.#count = count;
@@ -81,7 +87,7 @@ export class DelayLine {
   add(record: Buffer, dueAt: number): void {
     const key = delayedKey(this.id, dueAt, this.#nextSequence++);
     this.#context.rows.put(key, record);
-    if (Buffer.compare(key, this.#from) < 0) this.#from = key;
+    if (compareKeys(key, this.#from) < 0) this.#from = key;
     this.#changeCount(1);
     if (dueAt < this.#nextDue) this.#expect(dueAt);
   }
@@ -121,8 +127,7 @@ export class DelayLine {
 
   #changeCount(change: number): void {
     this.#count += change;
-    const totals = { count: this.#count, nextSequence: this.#nextSequence };
-    this.#context.rows.put(lineStart(this.id), writeTotals(totals));
+    this.#context.rows.putLater(this.#totals);
   }
 
   /** Wakes up when the next message is due. */

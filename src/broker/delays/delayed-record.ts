@@ -1,10 +1,13 @@
 import { Message } from '../message.ts';
 import { recordBytes, writeRecord } from '../queues/record-bytes.ts';
 import { RecordFlag } from '../record.ts';
+import { RecordArena } from './record-arena.ts';
+
+const arena = new RecordArena();
 
 /** A message as a record of its own, which belongs to no log; for the times see `RecordOffset`. */
 export function recordOf(message: Message, enqueuedAt: number, expiresAt: number): Buffer {
-  const record = Buffer.allocUnsafe(recordBytes(message));
+  const record = arena.take(recordBytes(message));
   const flags = message.hasBlindCopies ? RecordFlag.BlindCopies : 0;
   writeRecord(record, 0, message, 0, enqueuedAt, expiresAt, flags);
   return record;

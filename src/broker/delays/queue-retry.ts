@@ -10,15 +10,20 @@ import { RecordOffset } from '../record.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
+import type { ReturnReason } from './return-reason.ts';
 
 /** Header that tells consumers, and readers of dead letters, how often a queue has given a message out again. */
 export const retryCountHeader = 'x-retry-count';
 
-/** x-retry-delay and its kin: what becomes of messages that consumers give back. */
+/** x-retry-delay, x-delayed-retry-type and their kin: what becomes of messages that come back from consumers. */
 export interface RetrySettings {
-  /** The first delay, in milliseconds; each one is twice the one before. */
+  /** The first delay, in milliseconds. */
   readonly delayMs: number;
   readonly delayMsMax: number;
+  /** Each delay is twice the one before, or the first one times the number of deliveries that came back. */
+  readonly growth: 'doubling' | 'linear';
+  /** What is delayed; the rest goes back to its place at once. */
+  readonly reasons: readonly ReturnReason[];
   /** A message comes back this often; then it is dead-lettered. */
   readonly limit: number | undefined;
 }
@@ -43,19 +48,23 @@ export class QueueRetry implements DelayOwner {
    * Keeps a delivered record of the queue, which is in memory, for its next attempt; the caller takes it out of its
    * log. False: it has come back as often as it may.
    */
-  keep(segment: Segment, index: number, { delayMs, delayMsMax, limit }: RetrySettings, now: number): boolean {
+  keep(segment: Segment, index: number, settings: RetrySettings, now: number): boolean {
+    const { delayMs, delayMsMax, growth, limit } = settings;
     const message = segment.message(index);
     const retryCount = 1 + (segment.wasReturned(index) ? writtenRetryCount(message) : 0);
     if (limit !== undefined && retryCount > limit) return false;
     let headers = (decodedHeaders(message) ?? FieldTable.empty).with(retryCountHeader, int64(retryCount));
+    let deliveryCount = retryCount;
     if (segment.log.countsDeliveries) {
-      headers = headers.with(deliveryCountHeader, int64(segment.log.deliveryCount(segment, index) + 1));
+      deliveryCount = segment.log.deliveryCount(segment, index) + 1;
+      headers = headers.with(deliveryCountHeader, int64(deliveryCount));
     }
     const { frames, propertiesStart, propertiesEnd } = message;
     const changes = { headers: sortedByName(headers) };
     message.replaceProperties(rewriteProperties(frames, propertiesStart, propertiesEnd, changes));
     const record = recordOf(message, segment.enqueuedAt(index), segment.expiresAt(index));
-    this.line.add(record, now + retryDelayMs(retryCount, delayMs, delayMsMax));
+    const factor = growth === 'linear' ? deliveryCount : 2 ** Math.min(retryCount - 1, 52);
+    this.line.add(record, now + Math.min(delayMs * factor, delayMsMax));
     return true;
   }
 
@@ -64,11 +73,6 @@ export class QueueRetry implements DelayOwner {
     const enqueuedAt = readTime(record, RecordOffset.EnqueuedAt);
     this.#queue.takeBack(message, enqueuedAt, readTime(record, RecordOffset.ExpiresAt));
   }
-}
-
-/** The delay before the given retry, counted from 1. */
-function retryDelayMs(retryCount: number, delayMs: number, delayMsMax: number): number {
-  return Math.min(delayMs * 2 ** Math.min(retryCount - 1, 52), delayMsMax);
 }
 
 function writtenRetryCount(message: Message): number {

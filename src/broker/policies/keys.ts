@@ -1,3 +1,4 @@
+import { durationMsMax, sizeMax } from '../deduplication/settings.ts';
 import { erlangJson } from '../erlang-term.ts';
 import type { QueueType } from '../queue-type.ts';
 import type { JsonValue } from '../store.ts';
@@ -43,6 +44,23 @@ const masterLocator: Check = (value) =>
     ? undefined
     : `${erlangJson(value)} invalid queue-master-locator value`;
 
+/** An integer about deduplication, in the words of RabbitMQ's plugin. */
+function cacheLimit(key: string, max: number): Check {
+  return (value) =>
+    Number.isInteger(value) && Number(value) > 0 && Number(value) <= max
+      ? undefined
+      : `'${key}' must be an integer greater than 0 and at most ${max}, got ${erlangJson(value)}`;
+}
+
+const deduplication: Check = (value) =>
+  typeof value === 'boolean'
+    ? undefined
+    : `'x-message-deduplication' must be a boolean, got ${erlangJson(value)}`;
+
+/** Where ids are kept is part of what an exchange or a queue is. */
+const cachePersistence: Check = () =>
+  "'x-cache-persistence' cannot come from a policy: declare exchanges and queues with it";
+
 const upstreamPattern: Check = (value) => {
   if (typeof value !== 'string') return isNot(value, 'federation upstream pattern name');
   const reason = patternFault(value);
@@ -61,8 +79,8 @@ const checks: ReadonlyMap<string, Check> = new Map([
   ['dead-letter-exchange', text('dead letter exchange name')],
   ['dead-letter-routing-key', text('dead letter routing key')],
   ['dead-letter-strategy', oneOf(['at-most-once', 'at-least-once'], 'dead letter strategy')],
-  ['delayed-retry-max', atLeast(1, 'delayed retry max')],
-  ['delayed-retry-min', atLeast(1, 'delayed retry min')],
+  ['delayed-retry-max', integer(1, retryDelayMsMax, 'delayed retry max')],
+  ['delayed-retry-min', integer(1, retryDelayMsMax, 'delayed retry min')],
   ['delayed-retry-type', oneOf(['disabled', 'all', 'failed', 'returned'], 'delayed retry type')],
   // Negative: without a limit, as in RabbitMQ 4.
   ['delivery-limit', atLeast(Number.NEGATIVE_INFINITY, 'delivery limit')],
@@ -88,6 +106,10 @@ const checks: ReadonlyMap<string, Check> = new Map([
   ['stream-filter-size-bytes', integer(16, 255, 'filter size')],
   ['stream-max-segment-size-bytes', integer(0, segmentBytesMax, 'segment size')],
   ['target-group-size', atLeast(0, 'target quorum queue group size')],
+  ['x-cache-persistence', cachePersistence],
+  ['x-cache-size', cacheLimit('x-cache-size', sizeMax)],
+  ['x-cache-ttl', cacheLimit('x-cache-ttl', durationMsMax)],
+  ['x-message-deduplication', deduplication],
   ['ha-mode', checkedTogether],
   ['ha-params', checkedTogether],
   ['ha-promote-on-failure', checkedTogether],
@@ -167,6 +189,7 @@ const unsupportedKeys: Readonly<Record<QueueType, ReadonlySet<string>>> = {
     'retry-delay',
     'retry-delay-max',
     'retry-limit',
+    'x-message-deduplication',
   ]),
 };
 
@@ -185,7 +208,11 @@ export function checkDefinition(kind: PolicyKind, definition: PolicyDefinition):
     const fault = value === undefined || !isKnown(key) ? undefined : check(value);
     if (fault !== undefined) return fault;
   }
-  const fault = checkMirroring(definition) ?? checkPlugins(definition) ?? checkRetries(definition);
+  const fault =
+    checkMirroring(definition) ??
+    checkPlugins(definition) ??
+    checkRetries(definition) ??
+    checkDelayedRetries(kind, definition);
   if (fault !== undefined) return fault;
   const unknown = keys.filter((key) => !isKnown(key));
   if (unknown.length === 0) return undefined;
@@ -274,6 +301,21 @@ function checkRetries(definition: PolicyDefinition): Fault {
   return Number(delayMax ?? delay) < Number(delay)
     ? 'retry-delay-max must not be smaller than retry-delay'
     : undefined;
+}
+
+/** Operators may set limits alone. */
+function checkDelayedRetries(kind: PolicyKind, definition: PolicyDefinition): Fault {
+  const type = definition['delayed-retry-type'] ?? 'disabled';
+  const { 'delayed-retry-min': delay, 'delayed-retry-max': delayMax } = definition;
+  if (Number(delayMax ?? delay) < Number(delay)) {
+    return 'delayed-retry-max must not be smaller than delayed-retry-min';
+  }
+  if (kind === 'operator_policy' || type === 'disabled') return undefined;
+  if (delay === undefined)
+    return `delayed-retry-min must be specified for delayed-retry-type ${erlangJson(type)}`;
+  return definition['retry-delay'] === undefined
+    ? undefined
+    : 'retry-delay and delayed-retry-type cannot be specified together';
 }
 
 function wrongShardCount(value: JsonValue): Fault {

@@ -87,11 +87,21 @@ export class OrderedRows<Value> {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const first = this.#chunks[middle]?.keys[0];
-      if (first !== undefined && Buffer.compare(first, key) <= 0) low = middle + 1;
+      if (first !== undefined && compareKeys(first, key) <= 0) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);
   }
+}
+
+/** Bytewise order. Keys are short: a call into native code would cost several times as much. */
+export function compareKeys(left: Buffer, right: Buffer): number {
+  const length = Math.min(left.length, right.length);
+  for (let i = 0; i < length; i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
 }
 
 /** Index of the first key at or above `key`. */
@@ -101,7 +111,7 @@ function lowerBound(keys: readonly Buffer[], key: Buffer): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     const candidate = keys[middle];
-    if (candidate !== undefined && Buffer.compare(candidate, key) < 0) low = middle + 1;
+    if (candidate !== undefined && compareKeys(candidate, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -1,5 +1,5 @@
 import type { Row, RowChange, RowRange } from '../store.ts';
-import { OrderedRows } from './ordered-rows.ts';
+import { compareKeys, OrderedRows } from './ordered-rows.ts';
 
 /** What a change takes in memory beside key and value, roughly. */
 const changeOverheadBytes = 100;
@@ -109,8 +109,8 @@ export class RowOverlay implements LowerRows {
     let at = 0;
     for (;;) {
       let key = lower[at]?.key ?? end;
-      if (!first.done && Buffer.compare(first.value[0], key) < 0) key = first.value[0];
-      if (!second.done && Buffer.compare(second.value[0], key) < 0) key = second.value[0];
+      if (!first.done && compareKeys(first.value[0], key) < 0) key = first.value[0];
+      if (!second.done && compareKeys(second.value[0], key) < 0) key = second.value[0];
       if (key === end) return;
       let value: Buffer | null | undefined;
       const below = lower[at];

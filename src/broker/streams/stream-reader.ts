@@ -10,6 +10,8 @@ export class StreamReader {
   position: number;
   /** Where {@link position} was found last. */
   segment: Segment | undefined;
+  /** With a filter: up to here there may be messages for it, as far as the stream's index knows. */
+  mayMatchUntil = 0;
   /** The store has been told that what lies below will be read. */
   announcedTo = 0;
 

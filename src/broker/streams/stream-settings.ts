@@ -6,6 +6,9 @@ import { durationMs } from './duration.ts';
 /** RabbitMQ's default for x-stream-max-segment-size-bytes. */
 const segmentBytesDefault = 500_000_000;
 
+/** RabbitMQ's default for x-stream-filter-size-bytes. */
+const filterBytesDefault = 16;
+
 /** How much a stream keeps (RabbitMQ page "Streams", "Data Retention"). */
 export interface StreamSettings {
   /** x-max-length-bytes */
@@ -14,6 +17,8 @@ export interface StreamSettings {
   readonly maxAgeMs: number | undefined;
   /** x-stream-max-segment-size-bytes: messages leave by so many bytes at a time. */
   readonly maxSegmentBytes: number;
+  /** x-stream-filter-size-bytes: the size of a Bloom filter. */
+  readonly filterBytes: number;
 }
 
 /** What arguments and policies ask for, all of which have been checked; unlike elsewhere the policy wins. */
@@ -28,5 +33,6 @@ export function streamSettings(all: FieldTable, policy: PolicyDefinition): Strea
     maxLengthBytes: number('max-length-bytes'),
     maxAgeMs: durationMs(maxAge ?? ''),
     maxSegmentBytes: number('stream-max-segment-size-bytes') ?? segmentBytesDefault,
+    filterBytes: number('stream-filter-size-bytes') ?? filterBytesDefault,
   };
 }

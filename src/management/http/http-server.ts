@@ -1,5 +1,6 @@
 import type { RequestListener, Server } from 'node:http';
 import type { Readable } from 'node:stream';
+import multipart from '@fastify/multipart';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -11,7 +12,6 @@ import { actAs } from '../../administration/acting-user.ts';
 import { AdministrationError } from '../../administration/administration-error.ts';
 import type { Audit, AuditTrail } from '../../administration/audit.ts';
 import { PolicyError } from '../../broker/policies/policy.ts';
-import type { JsonValue } from '../../broker/store.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError } from '../../protocol/errors.ts';
 import type { Certificates } from '../../tls/certificates.ts';
@@ -24,6 +24,8 @@ import { listenLocally } from './local-socket.ts';
 import { openApi } from './openapi.ts';
 import type { Principal } from './principal.ts';
 import { Answer, type Method, type Route } from './route.ts';
+import { notJson } from './schema.ts';
+import { readUpload } from './upload.ts';
 
 /** A TCP port; 0 takes any free one. */
 export interface PortAddress {
@@ -97,7 +99,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         });
   // Most clients send JSON, and not all of them say so.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  await app.register(multipart);
   app.setNotFoundHandler((_request, reply) => refused(reply, objectNotFound()));
   app.setErrorHandler((error, request, reply) => failed(error, request, reply, logger));
   app.addHook('onRequest', async (_request, reply) => {
@@ -153,19 +156,41 @@ async function handle(
   trail?: AuditTrail,
 ): Promise<FastifyReply> {
   const parameters = textsOf(request.params);
+  const query = queryOf(request.query);
   let principal: Principal | undefined;
   if (route.access !== 'public') {
-    const found = await authorization.login(request.headers.authorization, request.ip);
+    const login =
+      (route.takesQueryLogin ? queryLoginHeader(query) : undefined) ?? request.headers.authorization;
+    const found = await authorization.login(login, request.ip);
     if (found === undefined) return challenge(reply);
     principal = found;
     if (trail !== undefined) trail.user = found.username;
     authorization.check(route, principal, parameters['vhost']);
   }
-  const { headers, body } = request;
-  const query = queryOf(request.query);
-  const text = typeof body === 'string' ? body : '';
-  const run = () => route.run({ parameters, query, body: text, principal, headers });
-  return answer(reply, await (principal === undefined ? run() : actAs(principal.username, run)));
+  const { headers } = request;
+  const { bytes, redirect } = await bodyOf(route, request);
+  const run = () => route.run({ parameters, query, bytes, principal, headers });
+  const result = await (principal === undefined ? run() : actAs(principal.username, run));
+  return redirect === undefined ? answer(reply, result) : reply.code(303).header('location', redirect).send();
+}
+
+/** @throws ApiError 400 */
+async function bodyOf(
+  { file }: Route,
+  request: FastifyRequest,
+): Promise<{ readonly bytes: Buffer; readonly redirect?: string | undefined }> {
+  if (request.isMultipart()) {
+    if (file === undefined) throw notJson();
+    const upload = await readUpload(request, bodyBytesMax);
+    return { bytes: upload.file, redirect: upload.redirect };
+  }
+  return { bytes: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0) };
+}
+
+/** The login in a query as the header that it stands for. */
+function queryLoginHeader({ auth, token }: { readonly [name: string]: string }): string | undefined {
+  if (auth !== undefined) return `Basic ${auth}`;
+  return token === undefined ? undefined : `Bearer ${token}`;
 }
 
 /** Messages come and go in their thousands: no line of the audit for each, unless it is at debug. */
@@ -196,6 +221,9 @@ function answer(reply: FastifyReply, result: unknown): FastifyReply {
   return reply.type(json).send(body instanceof JsonStream ? body.stream : JSON.stringify(body));
 }
 
+/** RabbitMQ's, as there are clients that send their login to no other. */
+const realm = 'Basic realm="RabbitMQ Management"';
+
 /** Without an end of its own, so to HEAD there is none at all. */
 function sendLines(reply: FastifyReply, stream: Readable): FastifyReply {
   reply.type(LineStream.contentType);
@@ -206,11 +234,11 @@ function sendLines(reply: FastifyReply, stream: Readable): FastifyReply {
 
 /** Who is there? Without a body, so that browsers ask for a password. */
 function challenge(reply: FastifyReply): FastifyReply {
-  return reply.code(401).header('www-authenticate', 'Basic realm="Leveret Management"').send();
+  return reply.code(401).header('www-authenticate', realm).send();
 }
 
 function refused(reply: FastifyReply, error: ApiError): FastifyReply {
-  if (error.error === 'not_authorized') reply.header('www-authenticate', 'Basic realm="Leveret Management"');
+  if (error.error === 'not_authorized') reply.header('www-authenticate', realm);
   return reply.code(error.status).type(json).send(JSON.stringify(error.body));
 }
 
@@ -247,7 +275,7 @@ function textsOf(from: unknown): { readonly [name: string]: string } {
 }
 
 /** @throws ApiError 400 for a parameter that is given twice */
-function queryOf(from: unknown): { readonly [name: string]: JsonValue } {
+function queryOf(from: unknown): { readonly [name: string]: string } {
   const entries = Object.entries(typeof from === 'object' && from !== null ? from : {});
   for (const [name, value] of entries) {
     if (typeof value !== 'string') throw badRequest(`parameter ${name} is given more than once`);

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
 import { PatternError } from '../../broker/policies/pattern-syntax.ts';
+import { Slices } from '../../slices.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { compareTerms, dottedValue, type Json, selectColumns } from './columns.ts';
 import { bool, optional, text, type ValuesOf } from './schema.ts';
-import { Slices, sortedInSlices } from './slices.ts';
+import { sortedInSlices } from './sorting.ts';
 
 /** How objects of one kind are listed; `Context` is what their views depend on besides. */
 export interface Kind<Item, Context> {
@@ -170,14 +171,24 @@ export class Lister<Item, Context = undefined> {
 
   async #sortBy(items: readonly Item[], path: string, context: Context): Promise<readonly Item[]> {
     const slices = new Slices();
-    const pairs: { readonly item: Item; readonly key: unknown }[] = [];
+    // Numbers are moved about, not objects: these would be work for the garbage collector.
+    const keys: unknown[] = [];
+    const order: number[] = [];
     for (const item of items) {
-      pairs.push({ item, key: this.#key(item, path, context) });
+      order.push(keys.length);
+      keys.push(this.#key(item, path, context));
       const pause = slices.next();
       if (pause !== undefined) await pause;
     }
-    const sorted = await sortedInSlices(pairs, (left, right) => compareTerms(left.key, right.key));
-    return sorted.map(({ item }) => item);
+    const sorted = await sortedInSlices(order, (left, right) => compareTerms(keys[left], keys[right]));
+    const inOrder: Item[] = [];
+    for (const index of sorted) {
+      const item = items[index];
+      if (item !== undefined) inOrder.push(item);
+      const pause = slices.next();
+      if (pause !== undefined) await pause;
+    }
+    return inOrder;
   }
 
   /** What has no such field counts as 0. */

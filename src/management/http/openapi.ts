@@ -48,7 +48,7 @@ export function openApi(routes: readonly RouteDescription[]): Readonly<Record<st
 }
 
 function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
-  const { method, path, access, tag, summary, query, body, isExtension } = route;
+  const { method, path, access, tag, summary, query, isExtension } = route;
   const pathParameters = parameterNames(path).map((name) => ({
     name,
     in: 'path',
@@ -71,15 +71,25 @@ function operation(route: RouteDescription): Readonly<Record<string, unknown>> {
     summary,
     description: accessNotes[access],
     parameters: [...pathParameters, ...queryParameters],
-    ...(body !== undefined && {
-      requestBody: {
-        required: Array.isArray(body.schema['required']),
-        content: { [json]: { schema: body.schema } },
-      },
-    }),
+    ...requestBody(route),
     responses: responses(route),
     ...(access === 'public' && { security: [] }),
     ...(isExtension && { 'x-leveret-extension': true }),
+  };
+}
+
+function requestBody({ body, file }: RouteDescription): Readonly<Record<string, unknown>> {
+  const schema = body?.schema ?? file;
+  if (schema === undefined) return {};
+  const form = { type: 'object', properties: { file: { type: 'string', format: 'binary' } } };
+  return {
+    requestBody: {
+      required: Array.isArray(schema['required']),
+      content: {
+        [json]: { schema },
+        ...(file !== undefined && { 'multipart/form-data': { schema: form } }),
+      },
+    },
   };
 }
 
@@ -89,18 +99,20 @@ function responses({
   access,
   query,
   body,
+  file,
   answers,
   contentTypes,
 }: RouteDescription): Readonly<Record<string, unknown>> {
   const success: Readonly<Record<number, string>> = method === 'GET' ? { 200: 'OK' } : { 204: 'Done' };
-  const takesInput = body !== undefined || Object.keys(query).length > 0 || path.includes('{');
+  const takesBody = body !== undefined || file !== undefined;
+  const takesInput = takesBody || Object.keys(query).length > 0 || path.includes('{');
   const all: Readonly<Record<number, string>> = {
     ...(Object.keys(answers).some((status) => Number(status) < 300) ? {} : success),
     ...answers,
     ...(takesInput && { 400: 'The request cannot be carried out as it is' }),
     ...(access !== 'public' && { 401: 'No login, a wrong one, or one that may not do this' }),
     ...(path.includes('{') && { 404: 'There is no such object' }),
-    ...(body !== undefined && { 413: 'The body is too large' }),
+    ...(takesBody && { 413: 'The body is too large' }),
   };
   return Object.fromEntries(
     Object.entries(all).map(([status, description]) => [

@@ -1,6 +1,15 @@
 import type { JsonValue } from '../../broker/store.ts';
 import type { Principal } from './principal.ts';
-import { type Field, parseBody, readAll, type Shape, type ValuesOf } from './schema.ts';
+import {
+  type Field,
+  type JsonSchema,
+  optional,
+  parseBody,
+  readAll,
+  type Shape,
+  text,
+  type ValuesOf,
+} from './schema.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
@@ -27,6 +36,8 @@ export interface Call<Path extends string, Query extends Shape, Body> {
   readonly parameters: ParametersOf<Path>;
   readonly query: ValuesOf<Query>;
   readonly body: Body;
+  /** The body as it came. */
+  readonly bytes: Buffer;
   /** Whoever asks. @throws Error on a route that is public */
   readonly principal: Principal;
   /** Lower-case names. */
@@ -53,6 +64,12 @@ export function created(isNew: boolean): Answer {
   return isNew ? new Answer(201) : noContent;
 }
 
+/** A login in the query: it comes before that in the headers. */
+export const queryLogin = {
+  auth: optional(text('Name and password, as in a header `Authorization: Basic`.')),
+  token: optional(text('A token, as in a header `Authorization: Bearer`.')),
+};
+
 /** One line of the API: what is served, described and checked. */
 export interface RouteDescription {
   readonly method: Method;
@@ -64,6 +81,13 @@ export interface RouteDescription {
   readonly summary: string;
   readonly query: Shape;
   readonly body: Field<unknown> | undefined;
+  /**
+   * The body is a JSON file like this, of any size, which the handler reads itself. It may come as part of a form,
+   * as browsers send files.
+   */
+  readonly file: JsonSchema | undefined;
+  /** The login may be in the query ({@link queryLogin}), for links that browsers follow. */
+  readonly takesQueryLogin: boolean;
   /** Status and meaning of the answers, besides those that any request may get. */
   readonly answers: Readonly<Record<number, string>>;
   /** RabbitMQ has no such path. */
@@ -76,7 +100,7 @@ export interface RouteDescription {
 export interface RawCall {
   readonly parameters: { readonly [name: string]: string };
   readonly query: { readonly [name: string]: JsonValue };
-  readonly body: string;
+  readonly bytes: Buffer;
   /** Undefined where no login is needed. */
   readonly principal: Principal | undefined;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -94,6 +118,8 @@ interface RouteOptions<Path extends string, Query extends Shape, Body> {
   readonly summary: string;
   readonly query?: Query;
   readonly body?: Field<Body>;
+  readonly file?: JsonSchema;
+  readonly takesQueryLogin?: boolean;
   readonly answers?: Readonly<Record<number, string>>;
   readonly isExtension?: boolean;
   readonly contentTypes?: readonly string[];
@@ -105,8 +131,9 @@ export function route<Path extends string, Query extends Shape = Record<never, n
   method: Method,
   options: RouteOptions<Path, Query, Body>,
 ): Route {
-  const { path, access, tag, summary, answers = {}, isExtension = false, body, contentTypes } = options;
-  const query: Shape = options.query ?? {};
+  const { path, access, tag, summary, answers = {}, isExtension = false, body, file } = options;
+  const { contentTypes, takesQueryLogin = false } = options;
+  const query: Shape = { ...options.query, ...(takesQueryLogin && queryLogin) };
   return {
     method,
     path,
@@ -115,6 +142,8 @@ export function route<Path extends string, Query extends Shape = Record<never, n
     summary,
     query,
     body,
+    file,
+    takesQueryLogin,
     answers,
     isExtension,
     contentTypes,
@@ -122,7 +151,7 @@ export function route<Path extends string, Query extends Shape = Record<never, n
       const checked = {
         ...call,
         query: readAll(query, call.query),
-        body: bodyOf(body, call.body),
+        body: bodyOf(body, call.bytes),
         get principal() {
           if (call.principal === undefined) throw new Error(`nobody is logged in for ${path}`);
           return call.principal;
@@ -134,8 +163,8 @@ export function route<Path extends string, Query extends Shape = Record<never, n
   };
 }
 
-function bodyOf(of: Field<unknown> | undefined, body: string): unknown {
-  return of?.read(parseBody(body), 'body');
+function bodyOf(of: Field<unknown> | undefined, bytes: Buffer): unknown {
+  return of?.read(parseBody(bytes.toString('utf8')), 'body');
 }
 
 /** The router found the parameters by the path, and the rest was read by the fields of the route. */

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Queue, Taken } from '../../broker/queue.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
+import { Slices } from '../../slices.ts';
 import { type Api, act } from '../api.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Json } from '../http/columns.ts';
 import type { Principal } from '../http/principal.ts';
-import { Slices } from '../http/slices.ts';
 import { messageView, type PayloadOptions } from './message-view.ts';
 
 export const ackModes = [

@@ -41,7 +41,7 @@ export function connectionRoutes(api: Api): readonly Route[] {
   });
   const consumers = new Lister<Subscription>({
     nameOf: ({ consumer }) => consumer.tag,
-    view: ({ queue, consumer }) => consumerView(api.node, queue, consumer),
+    view: ({ queue, consumer }) => consumerView(api, queue, consumer),
   });
   const listConnections = (scope: string, items: Iterable<ClientConnection>, query: PagedQuery) =>
     connections.page(scope, items, query, rangesOf(query));
@@ -170,7 +170,7 @@ export function connectionRoutes(api: Api): readonly Route[] {
           const view = {
             ...channelView(api, open, rangesOf(query)),
             consumer_details: [...open.channel.consumers].map((consumer) =>
-              consumerView(api.node, consumer.queue, consumer),
+              consumerView(api, consumer.queue, consumer),
             ),
             // RabbitMQ fills these with rates_mode = detailed only.
             deliveries: [],

@@ -1,14 +1,13 @@
-import type { JsonValue } from '../../broker/store.ts';
 import { DefinitionError } from '../../definitions/definition-error.ts';
 import { exportAll, exportVhost, type Sections } from '../../definitions/export.ts';
 import { importDefinitions } from '../../definitions/import.ts';
+import { Slices } from '../../slices.ts';
 import { type Api, virtualHost } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';
 import { JsonStream, listQuery } from '../http/listing.ts';
 import { Answer, noContent, type Route, route } from '../http/route.ts';
-import { type Field, optional, text } from '../http/schema.ts';
-import { Slices } from '../http/slices.ts';
+import { type JsonSchema, optional, text } from '../http/schema.ts';
 
 const tag = 'Definitions';
 const query = { columns: listQuery.columns, download: optional(text('Name of the file to save it as.')) };
@@ -16,23 +15,29 @@ const query = { columns: listQuery.columns, download: optional(text('Name of the
 /** Everything but messages, as one JSON document (RabbitMQ page "Definitions"). */
 export function definitionRoutes(api: Api): readonly Route[] {
   const answers = {
-    200: 'Imported; `skipped` tells what has no equivalent here',
+    200: 'Imported; `skipped` and `without_effect` tell what has no equivalent here',
     204: 'Imported as a whole',
   };
-  const take = async (json: JsonValue, into?: string): Promise<Answer> => {
+  const take = async (file: Buffer, into?: string): Promise<Answer> => {
+    if (file.length === 0) return noContent;
     try {
-      const report = await importDefinitions(api, json, into);
+      const report = await importDefinitions(api, file, into);
       for (const { kind, name, vhost, reason } of report.skipped) {
         api.logger.warn({ kind, name, vhost }, `definitions: ${kind} '${name}' was left out: ${reason}`);
       }
-      if (report.skipped.length === 0) return noContent;
-      return new Answer(200, { imported: report.imported, skipped: report.skipped });
+      for (const { kind, name, vhost, reason } of report.withoutEffect) {
+        api.logger.warn({ kind, name, vhost }, `definitions: ${kind} '${name}': ${reason}`);
+      }
+      const { imported, skipped, withoutEffect } = report;
+      if (skipped.length + withoutEffect.length === 0) return noContent;
+      return new Answer(200, { imported, skipped, without_effect: withoutEffect });
     } catch (error) {
-      if (error instanceof DefinitionError) throw badRequest(error.message);
-      throw error;
+      if (!(error instanceof DefinitionError)) throw error;
+      const { kind, message } = error;
+      throw kind === 'syntax' ? badRequest('failed_to_parse_json', message) : badRequest(message);
     }
   };
-  const administrator = { access: 'administrator', tag } as const;
+  const administrator = { access: 'administrator', tag, takesQueryLogin: true } as const;
   return ['/definitions', '/all-configuration'].flatMap((base) => [
     route('GET', {
       ...administrator,
@@ -45,9 +50,9 @@ export function definitionRoutes(api: Api): readonly Route[] {
       ...administrator,
       path: base,
       summary: 'Adds definitions to what is there; nothing is deleted',
-      body: document(),
+      file: document,
       answers,
-      handle: ({ body }) => take(body),
+      handle: ({ bytes }) => take(bytes),
     }),
     route('GET', {
       ...administrator,
@@ -60,22 +65,23 @@ export function definitionRoutes(api: Api): readonly Route[] {
       ...administrator,
       path: `${base}/{vhost}` as const,
       summary: 'Adds definitions to a virtual host',
-      body: document(),
+      file: document,
       answers,
-      handle: ({ parameters, body }) => take(body, parameters.vhost),
+      handle: ({ parameters, bytes }) => take(bytes, parameters.vhost),
     }),
   ]);
 }
 
-/** A definition file. {@link importDefinitions} has better words for what is wrong with it. */
-function document(): Field<JsonValue> {
-  const sections = ['users', 'vhosts', 'permissions', 'topic_permissions', 'parameters', 'global_parameters'];
-  const topology = ['policies', 'queues', 'exchanges', 'bindings'];
-  const properties = Object.fromEntries(
+const sections = ['users', 'vhosts', 'permissions', 'topic_permissions', 'parameters', 'global_parameters'];
+const topology = ['policies', 'queues', 'exchanges', 'bindings'];
+
+/** A definition file. {@link importDefinitions} says what is wrong with one. */
+const document: JsonSchema = {
+  type: 'object',
+  properties: Object.fromEntries(
     [...sections, ...topology].map((name) => [name, { type: 'array', items: { type: 'object' } }]),
-  );
-  return { schema: { type: 'object', properties }, isOptional: false, read: (value) => value };
-}
+  ),
+};
 
 function written(
   sections: Sections,

@@ -1,5 +1,4 @@
-import { clusterNameParameter } from '../../administration/administration.ts';
-import { type Api, clusterName } from '../api.ts';
+import type { Api } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';
 import { Lister, listQuery } from '../http/listing.ts';
@@ -39,7 +38,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       access: 'management',
       tag,
       summary: 'The name of the cluster',
-      handle: () => ({ name: clusterName(api) }),
+      handle: () => ({ name: api.administration.clusterName }),
     }),
     route('PUT', {
       path: '/cluster-name',
@@ -48,7 +47,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       summary: 'Names the cluster',
       body: object({ name: text() }),
       handle: async ({ body }) => {
-        await api.administration.parameters.putGlobal({ name: clusterNameParameter, value: body.name });
+        await api.administration.setClusterName(body.name);
         return noContent;
       },
     }),
@@ -69,7 +68,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       summary: 'One node',
       query: { columns: listQuery.columns, memory: optional(bool('Also where memory goes')), ...rangeQuery },
       handle: ({ parameters, query }) => {
-        if (parameters.name !== api.node) throw objectNotFound();
+        expectNode(api, parameters.name);
         const view = nodeView(api, rangesOf(query));
         return selectColumns(
           query.memory === true ? { ...view, memory: memoryView(api) } : view,
@@ -83,7 +82,7 @@ export function overviewRoutes(api: Api): readonly Route[] {
       tag,
       summary: 'Where memory goes, in bytes',
       handle: ({ parameters }) => {
-        if (parameters.name !== api.node) throw objectNotFound();
+        expectNode(api, parameters.name);
         return { memory: memoryView(api) };
       },
     }),
@@ -119,16 +118,52 @@ export function overviewRoutes(api: Api): readonly Route[] {
   ];
 }
 
+/** Monitoring that was set up for RabbitMQ knows the node by `rabbit@host`. @throws ApiError 404 */
+function expectNode({ node }: Api, name: string): void {
+  const [, host] = node.split('@', 2);
+  if (name !== node && name !== `rabbit@${host}`) throw objectNotFound();
+}
+
 function memoryView({ broker, figures }: Api): Record<string, unknown> {
   const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
   return {
+    ...Object.fromEntries(erlangMemory.map((name) => [name, 0])),
     // Messages in memory lie in these.
     binary: arrayBuffers,
-    msg_index: 0,
     slabs: broker.slabs.bytesInUse,
     heap: heapUsed,
     external,
+    other_proc: heapUsed,
+    other_system: Math.max(0, rss - heapUsed - arrayBuffers),
     strategy: 'rss',
     total: { erlang: heapUsed + external, rss, allocated: figures.memoryUsed },
   };
 }
+
+/** Where memory goes in Erlang. Clients insist on each; what this broker has instead is in `heap`, `external` and `binary`. */
+const erlangMemory = [
+  'connection_readers',
+  'connection_writers',
+  'connection_channels',
+  'connection_other',
+  'queue_procs',
+  'queue_slave_procs',
+  'quorum_queue_procs',
+  'quorum_queue_dlx_procs',
+  'stream_queue_procs',
+  'stream_queue_replica_reader_procs',
+  'stream_queue_coordinator_procs',
+  'plugins',
+  'metadata_store',
+  'metrics',
+  'mgmt_db',
+  'mnesia',
+  'quorum_ets',
+  'metadata_store_ets',
+  'other_ets',
+  'msg_index',
+  'code',
+  'atom',
+  'allocated_unused',
+  'reserved_unallocated',
+];

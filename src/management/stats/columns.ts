@@ -38,7 +38,14 @@ export const churnColumns = [
   'queue_created',
   'queue_deleted',
 ] as const;
-export const nodeColumns = ['mem_used', 'fd_used', 'sockets_used', 'disk_free', ...churnColumns] as const;
+export const nodeColumns = [
+  'mem_used',
+  'fd_used',
+  'sockets_used',
+  'proc_used',
+  'disk_free',
+  ...churnColumns,
+] as const;
 
 export type QueueColumn = (typeof queueColumns)[number];
 export type ChannelColumn = (typeof channelColumns)[number];

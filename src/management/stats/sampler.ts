@@ -3,8 +3,8 @@ import type { Timer } from '../../broker/clock.ts';
 import type { Exchange } from '../../broker/exchange.ts';
 import type { Queue } from '../../broker/queue.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
+import { Slices } from '../../slices.ts';
 import { type ClientChannel, type ClientConnection, type Clients, openConnections } from '../clients.ts';
-import { Slices } from '../http/slices.ts';
 import type { NodeFigures } from '../node-figures.ts';
 import {
   type ChannelColumn,
@@ -26,7 +26,7 @@ import {
 } from './columns.ts';
 import type { Resolution } from './history.ts';
 import { SampleTable, type Ticks } from './sample-table.ts';
-import { clientTotals, Totals, type TotalsByVhost } from './totals.ts';
+import { clientTotals, processCount, Totals, type TotalsByVhost } from './totals.ts';
 
 /** As RabbitMQ's sample_retention_policies: of everything, 10 minutes closely and an hour by the minute. */
 const basic = [
@@ -112,7 +112,8 @@ export class Sampler implements Ticks {
       figures.memoryUsed,
       figures.filesUsed,
       options.clients.connections.size,
-      figures.disk?.freeBytes ?? 0,
+      processCount(options.broker, options.clients),
+      figures.disk.freeBytes,
       ...churnValues(churn),
     ]);
   }

@@ -44,3 +44,11 @@ export function clientTotals(broker: Broker, clients: Clients): TotalsByVhost {
   }
   return totals;
 }
+
+/** The broker itself, connections, channels and queues: what RabbitMQ has an Erlang process for. */
+export function processCount(broker: Broker, clients: Clients): number {
+  let count = 1;
+  for (const vhost of broker.vhosts.values()) count += vhost.queueCount;
+  for (const { channelCount } of openConnections(clients)) count += 1 + channelCount;
+  return count;
+}

@@ -1,10 +1,14 @@
+import { consumerTimeoutArgument } from '../../broker/arguments.ts';
 import type { Consumer } from '../../broker/consumer.ts';
 import type { Queue } from '../../broker/queue.ts';
+import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 
 /** A subscription, as in `GET /api/consumers`. */
-export function consumerView(node: string, queue: Queue, consumer: Consumer): Json {
+export function consumerView({ node, consumerTimeoutMs }: Api, queue: Queue, consumer: Consumer): Json {
   const { channel } = consumer;
+  const timeoutMs =
+    consumerTimeoutArgument(consumer.arguments) ?? queue.settings.consumerTimeoutMs ?? consumerTimeoutMs;
   const isActive = !queue.singleActiveConsumer || queue.activeConsumer === consumer;
   return {
     arguments: consumer.arguments.toJSON(),
@@ -21,6 +25,7 @@ export function consumerView(node: string, queue: Queue, consumer: Consumer): Js
       user: channel.username,
     },
     consumer_tag: consumer.tag,
+    ...(Number.isFinite(timeoutMs) && { consumer_timeout: timeoutMs }),
     exclusive: consumer.exclusive,
     prefetch_count: consumer.prefetch,
     queue: { name: queue.name, vhost: queue.vhost.name },

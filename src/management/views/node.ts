@@ -3,10 +3,17 @@ import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 import { churnColumns, churnValues, nodeColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
+import { processCount } from '../stats/totals.ts';
 import { counts } from './message-stats.ts';
 import { exchangeTypesView } from './overview.ts';
 
-/** This node, as in `GET /api/nodes`. What an Erlang machine would count (processes, reductions) is left out. */
+/** RabbitMQ's default. */
+const processesMax = 1_048_576;
+
+/**
+ * This node, as in `GET /api/nodes`. What only an Erlang machine counts (reductions, garbage collections) is left
+ * out, but for what clients and monitoring insist on: processes and the queue of those that are ready to run.
+ */
 export function nodeView(api: Api, ranges: Ranges): Json {
   const { node, broker, figures, sampler, clients, startedAt, dataDir } = api;
   const { disk } = figures;
@@ -15,7 +22,8 @@ export function nodeView(api: Api, ranges: Ranges): Json {
     figures.memoryUsed,
     figures.filesUsed,
     clients.connections.size,
-    disk?.freeBytes ?? 0,
+    processCount(broker, clients),
+    disk.freeBytes,
     ...churnValues(broker.churn),
   ];
   return {
@@ -28,11 +36,14 @@ export function nodeView(api: Api, ranges: Ranges): Json {
     processors: availableParallelism(),
     rates_mode: 'basic',
     ...counts(sampler.node, broker, nodeColumns, values, ranges.node_stats),
-    mem_limit: figures.memoryLimit,
+    mem_limit: Math.floor(figures.memoryLimit),
     mem_alarm: resources.includes('memory'),
     mem_calculation_strategy: 'rss',
-    ...(disk !== undefined && { disk_free_limit: disk.limitBytes }),
+    disk_free_limit: disk.limitBytes,
     disk_free_alarm: resources.includes('disk'),
+    proc_total: processesMax,
+    // One event loop, which is running this.
+    run_queue: 0,
     fd_total: figures.filesMax,
     sockets_total: figures.filesMax,
     partitions: [],

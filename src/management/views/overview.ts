@@ -1,7 +1,7 @@
 import { exchangeTypes } from '../../broker/exchanges/registry.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { version } from '../../version.ts';
-import { type Api, clusterName } from '../api.ts';
+import type { Api } from '../api.ts';
 import { openConnections } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import type { Principal } from '../http/principal.ts';
@@ -25,7 +25,7 @@ export function overviewView(api: Api, principal: Principal, ranges: Ranges): Js
     product_version: version,
     product_name: 'Leveret',
     rabbitmq_version: rabbitmqVersion,
-    cluster_name: clusterName(api),
+    cluster_name: api.administration.clusterName,
     // Clients insist on there being one, and show it.
     erlang_version: `none, but Node.js ${process.version}`,
     erlang_full_version: `none, but Node.js ${process.version}`,

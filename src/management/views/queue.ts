@@ -41,7 +41,7 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
 /** A queue that is asked for by name: with its consumers. */
 export function queueDetailsView(api: Api, queue: Queue, ranges: Ranges): Json {
   return {
-    consumer_details: [...queue.consumers].map((consumer) => consumerView(api.node, queue, consumer)),
+    consumer_details: [...queue.consumers].map((consumer) => consumerView(api, queue, consumer)),
     ...queueView(api, queue, ranges),
     // RabbitMQ fills these with rates_mode = detailed only.
     deliveries: [],

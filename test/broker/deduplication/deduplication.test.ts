@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { JsonValue } from '../../../src/broker/store.ts';
 import { FieldTable } from '../../../src/protocol/field-table.ts';
 import {
   bool,
@@ -96,6 +97,36 @@ describe('an exchange of type x-message-deduplication', () => {
       publishBoth();
       expect([host.broker.clock.now(), count('q')]).toEqual([host.broker.clock.now(), expected]);
     }
+  });
+
+  it('has the size and the time of a policy', () => {
+    deduplicating();
+    const define = (definition: Record<string, JsonValue>): void => {
+      host.vhost.policies.set('policy', { name: 'p', pattern: '^x$', definition });
+    };
+    define({ 'x-cache-size': 4 });
+    for (const id of ['a', 'b', 'c', 'd', 'a']) publish('x', id);
+    expect([count('q'), duplicatesOf('x')]).toEqual([4, 1]);
+    define({ 'x-cache-size': 2, 'x-cache-ttl': 10 });
+    publish('x', 'e');
+    expect(host.vhost.findExchange('x')?.deduplicator?.size).toBe(2);
+    host.broker.clock.advance(10);
+    for (const id of ['d', 'e']) publish('x', id);
+    expect([count('q'), duplicatesOf('x')]).toEqual([6, 2]);
+    host.vhost.policies.clear('policy', 'p');
+    for (const id of ['f', 'g', 'e']) publish('x', id);
+    expect(duplicatesOf('x')).toBe(3);
+  });
+
+  it.each<[Record<string, JsonValue>, string, string]>([
+    [{ [type]: 1 }, 'queues', "'x-message-deduplication' must be a boolean, got 1"],
+    [{ 'x-cache-size': 0 }, 'all', "'x-cache-size' must be an integer greater than 0"],
+    [{ 'x-cache-size': 2 ** 24 + 1 }, 'all', 'at most 16777216'],
+    [{ 'x-cache-persistence': 'disk' }, 'all', 'cannot come from a policy'],
+    [{ [type]: true }, 'exchanges', 'is for queues'],
+  ])('refuses a policy of %j for %s', (definition, applyTo, message) => {
+    const set = () => host.vhost.policies.set('policy', { name: 'p', pattern: '', applyTo, definition });
+    expect(set).toThrow(message);
   });
 
   it('remembers no message that a full queue has refused', () => {
@@ -252,6 +283,26 @@ describe('a queue with x-message-deduplication', () => {
     publish('', 'c', '', 'q');
     publish('', 'a', '', 'q');
     expect(queue.readyCount).toBe(2);
+  });
+
+  it('may have it from a policy, for what comes from then on', () => {
+    const queue = host.queue('q');
+    publish('', 'a', '', 'q');
+    const define = (definition: Record<string, JsonValue>): void => {
+      host.vhost.policies.set('policy', { name: 'p', pattern: '^q$', definition });
+    };
+    define({ 'x-message-deduplication': true });
+    for (const id of ['a', 'a', 'b', 'b']) publish('', id, '', 'q');
+    expect([queue.readyCount, queue.deduplicator?.duplicateCount]).toEqual([3, 2]);
+    while (take(queue) !== undefined);
+    expect(queue.deduplicator?.size).toBe(0);
+    define({ 'x-message-deduplication': false });
+    for (const id of ['a', 'a']) publish('', id, '', 'q');
+    expect([queue.readyCount, queue.deduplicator]).toEqual([2, undefined]);
+    define({ 'x-message-deduplication': true });
+    const other = host.queue('q2', of([type, bool(false)]));
+    host.vhost.policies.set('policy', { name: 'p', pattern: '', definition: { [type]: true } });
+    expect([other.deduplicator, host.queue('q3').deduplicator?.size]).toEqual([undefined, 0]);
   });
 
   it('holds the ids that are there, whatever happens', () => {

@@ -85,6 +85,17 @@ it('queues know the ids they had: those of the window, and those of messages tha
   expect(await contents(channel, 'present')).toEqual(['b', 'c', 'a', 'd']);
 });
 
+it('a queue that has it from a policy knows what was there before, once the broker has been restarted', async () => {
+  let channel = await restarted();
+  await channel.assertQueue('q');
+  await publish(channel, '', 'q', ['a']);
+  await broker?.setPolicy({ name: 'once', pattern: '', definition: { 'x-message-deduplication': true } });
+  await publish(channel, '', 'q', ['a', 'a', 'b']);
+  channel = await restarted();
+  await publish(channel, '', 'q', ['a', 'b', 'c']);
+  expect(await contents(channel, 'q')).toEqual(['a', 'a', 'b', 'c']);
+});
+
 it('a transaction enqueues an id once, and a rollback forgets it', async () => {
   const setUp = await restarted();
   const args = { 'x-cache-size': 100 };

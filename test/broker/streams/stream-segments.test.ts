@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StreamSegments, streamSegmentsMax } from '../../../src/broker/streams/stream-segments.ts';
 import { TrackedOffsets, trackedTagsMax } from '../../../src/broker/streams/tracked-offsets.ts';
 
-const unlimited = { maxLengthBytes: undefined, maxAgeMs: undefined, maxSegmentBytes: 0 };
+const unlimited = { maxLengthBytes: undefined, maxAgeMs: undefined, maxSegmentBytes: 0, filterBytes: 16 };
 
 /** Ten bytes a message, a segment for each; message i comes at i seconds. */
 function filled(count: number): StreamSegments {

@@ -1,30 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-
-/** How long a request may keep the event loop before others get their turn. */
-const sliceMs = 3;
-
-/** Items looked at between two looks at the clock. */
-const itemsPerLook = 64;
-
-/** Lets the broker go on with its work whenever a slice of time is used up. */
-export class Slices {
-  #until = performance.now() + sliceMs;
-  #count = 0;
-
-  /** To be called for each item; a promise when it is time to wait. */
-  next(): Promise<void> | undefined {
-    if (++this.#count % itemsPerLook !== 0 || performance.now() < this.#until) return undefined;
-    return this.#pause();
-  }
-
-  async #pause(): Promise<void> {
-    await setImmediate();
-    this.#until = performance.now() + sliceMs;
-  }
-}
+import { Slices } from '../../slices.ts';
 
 /** Longest stretch that is sorted in one go. */
-const runLength = 2048;
+const runLength = 512;
 
 /** A sorted copy: runs are sorted one by one and merged, with pauses. */
 export async function sortedInSlices<Item>(

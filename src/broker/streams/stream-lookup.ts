@@ -1,0 +1,44 @@
+import type { MessageLog } from '../queues/message-log.ts';
+import type { Segment } from '../queues/segment.ts';
+import type { SegmentCache } from './segment-cache.ts';
+
+/** Finds messages of a stream by offset and by time, in memory or on disk. `end` is behind the last one on disk. */
+export class StreamLookup {
+  readonly #log: MessageLog;
+  readonly #cache: SegmentCache;
+
+  constructor(log: MessageLog, cache: SegmentCache) {
+    this.#log = log;
+    this.#cache = cache;
+  }
+
+  /** The segment with a message, if it is in memory. */
+  inMemory(offset: number): Segment | undefined {
+    return this.#log.segmentAt(offset) ?? this.#cache.find(this.#log, offset);
+  }
+
+  /** The segment with the first message at or above an offset, in memory; undefined when there is none. */
+  locate(offset: number, end: number): Segment | undefined {
+    return this.inMemory(offset) ?? this.#cache.read(this.#log, offset, end);
+  }
+
+  /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */
+  timeAt(offset: number, end: number): number | undefined {
+    const segment = this.locate(offset, end);
+    if (segment === undefined) return undefined;
+    const index = segment.nextUnsettled(Math.max(0, offset - segment.firstSequence));
+    return index < segment.count ? segment.enqueuedAt(index) : undefined;
+  }
+
+  /** Offset of the first message that came at `time` or later. */
+  offsetAt(time: number, end: number): number {
+    let low = this.#log.readPosition;
+    let high = end;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.timeAt(middle, end) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

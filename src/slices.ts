@@ -1,0 +1,30 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** How long a long piece of work may keep the event loop before others get their turn. */
+const sliceMs = 3;
+
+/** Items looked at between two looks at the clock, where each is quick. */
+const quickItems = 64;
+
+/** Lets the broker go on with its work whenever a slice of time is used up. */
+export class Slices {
+  #until = performance.now() + sliceMs;
+  #count = 0;
+  readonly #itemsPerLook: number;
+
+  /** `itemsPerLook`: 1 where an item may take a while. */
+  constructor(itemsPerLook: number = quickItems) {
+    this.#itemsPerLook = itemsPerLook;
+  }
+
+  /** To be called for each item; a promise when it is time to wait. */
+  next(): Promise<void> | undefined {
+    if (++this.#count % this.#itemsPerLook !== 0 || performance.now() < this.#until) return undefined;
+    return this.#pause();
+  }
+
+  async #pause(): Promise<void> {
+    await setImmediate();
+    this.#until = performance.now() + sliceMs;
+  }
+}
