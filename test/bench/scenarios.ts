@@ -1,16 +1,19 @@
 /** What is measured, as data. */
 import {
   confirmed,
+  connections,
   cpuPerConfirm,
   cpuPerConnection,
   cpuPerDelivery,
   delivered,
   diskUse,
+  eachSecond,
   firstMessage,
   heldRate,
   latencies,
   ms,
   perSecond,
+  plainMs,
   rssGrowth,
   rssPeak,
   tenths,
@@ -19,7 +22,7 @@ import type { Metric, Scenario, Step } from './scenario.ts';
 
 const persistent = '--persistent --durable';
 const acked = '--ack-every 100 --prefetch 1000';
-const declaredQueues = 50_000;
+const manyQueues = '{queues:50000}';
 const idleConnections = 10_000;
 const delayed =
   '--exchange bench.later --exchange-type x-delayed-message --exchange-args x-delayed-type=direct';
@@ -27,6 +30,7 @@ const deduplicated =
   '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 const backlogQueue = 'bench.q-0';
+const steady = `--duration {seconds} --warmup 1 --rate 5000 ${persistent} --confirm 1000 --ack-every 1 --prefetch 1000`;
 const streamMessages = '--messages 300000';
 
 function load(options: string, metrics: readonly Metric[], label?: string): Step {
@@ -206,14 +210,16 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'churn',
-    measures: 'connect, open a channel, publish one message, close',
+    measures:
+      'connect, open a channel, publish one message, close: one client at a time, so that waiting for each other counts',
     ceiling: 'memory',
-    steps: [
-      load('--churn --duration {seconds}', [
-        { field: 'connections_per_s', label: 'connections /s', better: 'higher', divisor: 1 },
-        cpuPerConnection,
-      ]),
-    ],
+    steps: [load('--churn --duration {seconds}', [connections, cpuPerConnection])],
+  },
+  {
+    name: 'churn, 8 at a time',
+    measures: 'the same with 8 clients: what the broker can do',
+    ceiling: 'memory',
+    steps: [load('--churn --producers 8 --duration {seconds}', [connections, cpuPerConnection])],
   },
   {
     name: 'idle connections',
@@ -231,20 +237,36 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: '50,000 queues',
-    measures: 'durable queues, declared 1,000 requests at a time, deleted, and declared one by one',
+    measures: 'durable queues (--queues), declared and deleted 1,000 requests at a time',
     ceiling: false,
     fresh: true,
     repetitionsMax: 1,
     steps: [
-      load(`--declare-only --durable --queues ${declaredQueues} --pipeline 1000`, [
-        perSecond('declared /s, pipelined', 'seconds', declaredQueues),
+      load(`--declare-only --durable --queues ${manyQueues} --pipeline 1000`, [
+        eachSecond('queues_declared', 'declared /s, pipelined'),
         rssGrowth,
       ]),
-      load(`--delete-only --durable --queues ${declaredQueues} --pipeline 1000`, [
-        perSecond('deleted /s, pipelined', 'seconds', declaredQueues),
+      load(`--delete-only --durable --queues ${manyQueues} --pipeline 1000`, [
+        eachSecond('queues_deleted', 'deleted /s, pipelined'),
       ]),
-      load(`--declare-only --durable --queues ${declaredQueues}`, [
-        perSecond('declared /s, one by one', 'seconds', declaredQueues),
+    ],
+  },
+  {
+    name: 'declare one by one',
+    measures: 'the same queues, each request waits for its answer. Disk: one page written and flushed',
+    ceiling: false,
+    disk: 'latency',
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(`--declare-only --durable --queues ${manyQueues}`, [
+        {
+          field: 'seconds',
+          per: 'queues_declared',
+          label: 'ms per declaration',
+          better: 'lower',
+          divisor: 1e-3,
+        },
       ]),
     ],
   },
@@ -301,35 +323,101 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'stall over a backlog',
     measures:
-      '10,000 persistent messages a second in and out of a queue that holds a backlog: the longest pauses',
+      '10,000 persistent messages a second in and out of a queue that holds a backlog (--millions): the longest pauses',
     ceiling: false,
     fresh: true,
     repetitionsMax: 1,
     steps: [
       load(`--publish-only --messages {backlog} ${persistent} --confirm 1000`, []),
-      load(
-        `--duration {seconds} --no-purge --first-id 1 --rate 10000 --consume-rate 10000 ${persistent} --confirm 1000 ${acked}`,
-        [
+      {
+        kind: 'load',
+        options: `--duration {seconds} --no-purge --first-id 1 --rate 10000 --consume-rate 10000 ${persistent} --confirm 1000 ${acked}`,
+        beside: { kind: 'greet' },
+        metrics: [
           ms('confirm_p99_us', 'confirm p99 ms'),
           ms('confirm_gap_max_us', 'longest without a confirm, ms'),
           ms('deliver_gap_max_us', 'longest without a delivery, ms'),
+          plainMs('greeting_p99_ms', 'answer to a greeting, p99 ms'),
+          plainMs('greeting_max_ms', 'latest answer to a greeting, ms'),
         ],
+      },
+    ],
+  },
+  {
+    name: 'copying forward',
+    measures:
+      '5,000 persistent messages a second, alone and while 250 a second stay in another queue: generations of 16 MiB, of each a twentieth is copied forward',
+    ceiling: false,
+    fresh: true,
+    generationMib: 16,
+    repetitionsMax: 1,
+    steps: [
+      load(steady, latencies('e2e', 'end to end alone')),
+      {
+        kind: 'load',
+        options: steady,
+        beside: {
+          kind: 'load',
+          options: `--duration {seconds} --prefix stuck. --publish-only --rate 250 ${persistent} --confirm 1000`,
+        },
+        metrics: latencies('e2e', 'end to end, copying'),
+      },
+      load('--delete-only --durable --prefix stuck.', []),
+    ],
+  },
+  {
+    name: 'metrics of 10,000 queues',
+    measures:
+      '5,000 persistent messages a second in a broker with many queues (--queues), alone and while the metrics of each are read every second',
+    ceiling: false,
+    fresh: true,
+    metrics: true,
+    repetitionsMax: 1,
+    steps: [
+      load('--declare-only --durable --prefix many. --queues {queues:10000} --pipeline 1000', []),
+      load(steady, latencies('e2e', 'end to end alone')),
+      {
+        kind: 'load',
+        options: steady,
+        beside: { kind: 'scrape' },
+        metrics: [
+          ...latencies('e2e', 'end to end, metrics read'),
+          plainMs('scrape_p50_ms', 'reading them, p50 ms'),
+          plainMs('scrape_max_ms', 'reading them, at most, ms'),
+        ],
+      },
+    ],
+  },
+  {
+    name: 'delayed, a backlog',
+    measures:
+      'persistent messages (--millions) that are due at random within a day after an hour, confirms (window 1,000): memory and pace',
+    ceiling: false,
+    fresh: true,
+    needsPlugin: true,
+    repetitionsMax: 1,
+    steps: [
+      load(
+        `--publish-only --messages {backlog} --size {size} ${delayed} --delay 3600000 --delay-spread 86400000 ${persistent} --confirm 1000`,
+        [confirmed, ...tenths('confirmed'), heldRate, rssPeak],
+        'delayed',
       ),
+      { kind: 'disk-use', settleSeconds: 0, metrics: [diskUse] },
     ],
   },
   {
     name: 'backlog',
     measures:
-      'persistent 1 KiB messages published, left alone over two restarts, and drained; the same in and out first',
+      'persistent messages (--millions, of --size bytes) published, left alone over two restarts, and drained; the same in and out first',
     ceiling: 'lmdb',
     fresh: true,
     repetitionsMax: 1,
     steps: [
-      ...flow(`${persistent} --confirm 1000 ${acked}`, [
+      ...flow(`--size {size} ${persistent} --confirm 1000 ${acked}`, [
         { ...delivered, label: 'in and out without a backlog, k/s' },
       ]),
       load(
-        `--publish-only --messages {backlog} ${persistent} --confirm 1000`,
+        `--publish-only --messages {backlog} --size {size} ${persistent} --confirm 1000`,
         [confirmed, ...tenths('confirmed'), heldRate, { ...rssPeak, label: 'RssAnon filling at most, MiB' }],
         'published',
       ),
