@@ -5,8 +5,8 @@ import type { ByteStream, Transport } from './transport.ts';
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
 
-/** Who gets what arrives. */
-export interface InputHandler extends FrameHandler {
+/** Who is told of everything that is not a frame. */
+export interface InputHost {
   /** The client asked for AMQP 0-9-1; frames follow. */
   protocolAccepted(): void;
   /** It asked for something else, in these first eight octets. Nothing more is handed out. */
@@ -23,7 +23,7 @@ export class Input {
   readonly #socket: ByteStream;
   /** What the socket hands out at once, when it has that much. */
   readonly #wholeChunkBytes: number;
-  readonly #handler: InputHandler;
+  readonly #host: InputHost;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
   /** The protocol header, as far as it has arrived, if it comes in pieces. */
@@ -31,10 +31,11 @@ export class Input {
   #pauses = 0;
   #hasMore = false;
 
-  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
+  /** Frames go to `handler`. */
+  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: FrameHandler, host: InputHost) {
     this.#socket = socket;
     this.#wholeChunkBytes = wholeChunkBytes;
-    this.#handler = handler;
+    this.#host = host;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
@@ -74,11 +75,11 @@ export class Input {
     const header = bytes.subarray(0, protocolHeaderBytes);
     if (isProtocolHeader(header)) {
       this.#state = 'frames';
-      this.#handler.protocolAccepted();
+      this.#host.protocolAccepted();
       this.#push(bytes.subarray(protocolHeaderBytes));
     } else {
       this.#state = 'ended';
-      this.#handler.protocolRefused(header);
+      this.#host.protocolRefused(header);
     }
   }
 
@@ -94,7 +95,7 @@ export class Input {
   #failed(cause: unknown): void {
     let error = cause;
     for (;;) {
-      this.#handler.failed(error);
+      this.#host.failed(error);
       if (this.isBroken || this.isPaused || this.#state === 'ended') return;
       try {
         this.#reader.resume();

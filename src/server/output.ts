@@ -70,26 +70,30 @@ export class Output {
   method(channel: number, method: Method): void {
     methodWriter.clear();
     encodeMethod(methodWriter, method);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
+  }
+
+  /** A method as `encodeMethod` writes it. */
+  encodedMethod(channel: number, method: Buffer): void {
+    this.#methodFrame(channel, method, method.length);
   }
 
   ack(channel: number, deliveryTag: number, multiple: boolean): void {
     methodWriter.clear();
     encodeBasicAck(methodWriter, deliveryTag, multiple);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
   }
 
   nack(channel: number, deliveryTag: number, multiple: boolean): void {
     methodWriter.clear();
     encodeBasicNack(methodWriter, deliveryTag, multiple, false);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
   }
 
-  #methodFrame(channel: number): void {
-    const { buffer, length } = methodWriter;
+  #methodFrame(channel: number, method: Buffer, length: number): void {
     const out = this.#reserve(length + frameOverhead);
     let at = startFrame(out, this.#at, FrameType.Method, channel, length);
-    at = copyBytes(buffer, 0, length, out, at);
+    at = copyBytes(method, 0, length, out, at);
     out[at++] = frameEnd;
     this.#at = at;
   }

@@ -63,7 +63,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   constructor(channel: Channel, connection: Connection) {
     this.#channel = channel;
     this.#connection = connection;
-    this.#content = new ContentAssembler(connection.maxMessageBytes);
+    this.#content = new ContentAssembler(connection.settings.maxMessageBytes);
   }
 
   // ---- content
@@ -115,7 +115,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const message = content.message;
     if (content.immediate) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true');
     if (content.isTooLarge) {
-      const text = `message size ${content.bodySize} is larger than configured max size ${connection.maxMessageBytes}`;
+      const text = `message size ${content.bodySize} is larger than configured max size ${connection.settings.maxMessageBytes}`;
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
@@ -258,7 +258,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   }
 
   #gather(pending: PendingPublish[], publish: PendingPublish): void {
-    const { transactionBytesMax } = this.#connection;
+    const { transactionBytesMax } = this.#connection.settings;
     this.#pendingBytes += publish.message.framesEnd - publish.message.framesStart + pendingOverheadBytes;
     if (this.#pendingBytes > transactionBytesMax) {
       throw new AmqpError(
