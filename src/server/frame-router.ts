@@ -50,7 +50,8 @@ export class FrameRouter implements FrameHandler {
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
     if (this.#host.answers.areOwed && !isTopology(id)) {
-      this.afterAnswers(() => this.method(number, id, buffer, start, end));
+      const own = Buffer.from(buffer.subarray(start, end));
+      this.afterAnswers(() => this.method(number, id, own, 0, own.length));
       return;
     }
     try {

@@ -1,9 +1,13 @@
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import type { Reader } from './read-buffer.ts';
 import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
+
+/** From here on it pays to read more at once. */
+const largeBodyBytes = 16 * 1024;
 
 /** Who is told of everything that is not a frame. */
 export interface InputHost {
@@ -19,10 +23,8 @@ export interface InputHost {
  * What comes in from one client: the protocol header, then frames. It can be paused, and then nothing is
  * read from the socket either: the client waits, rather than a backlog growing here.
  */
-export class Input {
+export class Input implements Reader {
   readonly #socket: ByteStream;
-  /** What the socket hands out at once, when it has that much. */
-  readonly #wholeChunkBytes: number;
   readonly #host: InputHost;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
@@ -32,13 +34,12 @@ export class Input {
   #hasMore = false;
 
   /** Frames go to `handler`. */
-  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: FrameHandler, host: InputHost) {
-    this.#socket = socket;
-    this.#wholeChunkBytes = wholeChunkBytes;
+  constructor(transport: Transport, handler: FrameHandler, host: InputHost) {
+    this.#socket = transport.stream;
     this.#host = host;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    transport.read(this);
   }
 
   set frameMax(bytes: number) {
@@ -59,8 +60,13 @@ export class Input {
     return this.#reader.broken;
   }
 
-  #received(chunk: Buffer): void {
-    this.#hasMore = chunk.length >= this.#wholeChunkBytes;
+  /** The last chunk ended in the middle of a large body. */
+  get wantsMore(): boolean {
+    return this.#reader.bodyBytesAwaited > largeBodyBytes;
+  }
+
+  received(chunk: Buffer, isFull: boolean): void {
+    this.#hasMore = isFull;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
   }
@@ -68,7 +74,7 @@ export class Input {
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);
     if (bytes.length < protocolHeaderBytes) {
-      this.#header = bytes;
+      this.#header = Buffer.from(bytes);
       return;
     }
     this.#header = undefined;

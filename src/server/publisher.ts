@@ -100,6 +100,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#publishChecked();
     } catch (error) {
       if (error instanceof Undecided) {
+        this.#content.keep();
         this.#channel.tryAgain(error.decided, () => this.#publish());
         return;
       }
