@@ -1,5 +1,6 @@
 import { type QueueType, queueTypes } from '../broker/queue-type.ts';
-import type { VhostMetadata, VirtualHost } from '../broker/virtual-host.ts';
+import type { VhostMetadata } from '../broker/vhost-metadata.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AdministrationError } from './administration-error.ts';
 import { checkName, checkRoom, checkTags, checkText } from './checks.ts';
 import type { AdministrationContext } from './context.ts';

@@ -1,19 +1,32 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { FieldTable, writeTable } from '../protocol/field-table.ts';
-import type { Exchange } from './exchange.ts';
 import type { Queue } from './queue.ts';
 
+/** An exchange as its bindings know it. */
+export interface BoundExchange {
+  readonly kind: 'exchange';
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** Bindings it is the source of. */
+  readonly bindingCount: number;
+  addBinding(binding: Binding): void;
+  removeBinding(binding: Binding): void;
+  /** The bindings to this destination with this routing key, whatever their arguments. */
+  similarBindings(destination: Destination, routingKey: string): readonly Binding[];
+}
+
 /** Where a binding leads: queues take messages, exchanges route them on. */
-export type Destination = Queue | Exchange;
+export type Destination = Queue | BoundExchange;
 
 /** One way from an exchange to a queue or another exchange. */
 export class Binding {
-  readonly source: Exchange;
+  readonly source: BoundExchange;
   readonly destination: Destination;
   readonly routingKey: string;
   readonly arguments: FieldTable;
 
-  constructor(source: Exchange, destination: Destination, routingKey: string, all: FieldTable) {
+  constructor(source: BoundExchange, destination: Destination, routingKey: string, all: FieldTable) {
     this.source = source;
     this.destination = destination;
     this.routingKey = routingKey;

@@ -1,4 +1,5 @@
 import { Alarms } from './alarms.ts';
+import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { isOfModel, readVhostMetadata, vhostValue } from './definitions.ts';
@@ -8,16 +9,17 @@ import { publishEvent } from './events/event-exchanges.ts';
 import { EventHub } from './events/event-hub.ts';
 import { Churn } from './message-stats.ts';
 import { defaultVirtualHost } from './names.ts';
-import type { Queue } from './queue.ts';
 import type { QueueType } from './queue-type.ts';
-import { type LogContext, MessageLog } from './queues/message-log.ts';
+import type { LogContext } from './queues/log-context.ts';
+import { MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
 import { OffsetStamp } from './streams/offset-stamp.ts';
 import { SegmentCache } from './streams/segment-cache.ts';
 import { TurnBudget } from './streams/turn-budget.ts';
-import { type BrokerContext, VirtualHost } from './virtual-host.ts';
+import { type TouchedQueue, Turn } from './turn.ts';
+import { VirtualHost } from './virtual-host.ts';
 
 /** Messages in memory: above this, backlogs are left to the disk. */
 const slabBytesTarget = 64 * 1024 * 1024;
@@ -51,9 +53,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly churn: Churn = new Churn();
 
   readonly #events: BrokerEvents;
+  readonly #turn: Turn;
   readonly #vhosts = new Map<string, VirtualHost>();
-  #touched: Queue[] = [];
-  #isTurnEndScheduled = false;
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
@@ -64,6 +65,7 @@ export class Broker implements BrokerContext, LogContext {
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
+    this.#turn = new Turn(clock);
     this.events = new EventHub(clock);
     this.events.listen((event) => publishEvent(event, this.#vhosts));
     this.#events = events;
@@ -184,32 +186,12 @@ export class Broker implements BrokerContext, LogContext {
    * is the time its messages were published at, so that none of them expires before its consumer's turn.
    * Returns a queue that has more than its consumers can take, if there is one.
    */
-  endTurn(now: number): Queue | undefined {
-    const queues = this.#touched;
-    if (queues.length === 0) return undefined;
-    this.#touched = [];
-    for (const queue of queues) queue.isTouched = false;
-    let outrun: Queue | undefined;
-    for (const queue of queues) {
-      if (queue.isDeleted) continue;
-      queue.drain(now);
-      if (queue.outrunsConsumers) outrun = queue;
-    }
-    return outrun;
+  endTurn(now: number): TouchedQueue | undefined {
+    return this.#turn.end(now);
   }
 
-  /** The queue has messages to hand out, or an expiry to look at, when the turn ends. */
-  touch(queue: Queue): void {
-    if (queue.isTouched) return;
-    queue.isTouched = true;
-    queue.readyBefore = queue.readyCount;
-    this.#touched.push(queue);
-    if (this.#isTurnEndScheduled) return;
-    this.#isTurnEndScheduled = true;
-    setImmediate(() => {
-      this.#isTurnEndScheduled = false;
-      this.endTurn(this.clock.now());
-    });
+  touch(queue: TouchedQueue): void {
+    this.#turn.touch(queue);
   }
 
   define(key: readonly string[], value: JsonValue): void {

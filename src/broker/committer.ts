@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
-import type { MessageLog } from './queues/message-log.ts';
+import type { CommittedLog } from './queues/log-context.ts';
 import { DurableRows } from './rows/durable-rows.ts';
 import {
   type Commit,
@@ -54,10 +54,10 @@ export class Committer {
 
   readonly #store: Store;
   readonly #events: CommitterEvents;
-  #unwritten: MessageLog[] = [];
-  #used: MessageLog[] = [];
+  #unwritten: CommittedLog[] = [];
+  #used: CommittedLog[] = [];
   /** Logs whose states the commit under way carries. */
-  #stateLogs: readonly MessageLog[] = [];
+  #stateLogs: readonly CommittedLog[] = [];
   #definitions = new Map<string, Definition>();
   #droppedLogs: number[] = [];
   readonly #waiters = new Set<CommitWaiter>();
@@ -84,13 +84,13 @@ export class Committer {
     return this.#isFull;
   }
 
-  logUnwritten(log: MessageLog): void {
+  logUnwritten(log: CommittedLog): void {
     log.isUnwritten = true;
     this.#unwritten.push(log);
     this.#commitLazily();
   }
 
-  logUsed(log: MessageLog): void {
+  logUsed(log: CommittedLog): void {
     log.isUsed = true;
     this.#used.push(log);
     // After a quiet time what is delivered is written down at once: a crash would deliver it as new again.
@@ -241,7 +241,7 @@ export class Committer {
     return commit;
   }
 
-  async #refused(cause: unknown, commit: Commit, logs: readonly MessageLog[]): Promise<void> {
+  async #refused(cause: unknown, commit: Commit, logs: readonly CommittedLog[]): Promise<void> {
     if (!(cause instanceof StoreFullError)) {
       this.#failNow(cause);
       return;
@@ -294,7 +294,7 @@ export class Committer {
   #takeStates(): LogState[] {
     this.#statesTakenAt = performance.now();
     const states: LogState[] = [];
-    const stillUsed: MessageLog[] = [];
+    const stillUsed: CommittedLog[] = [];
     this.#stateLogs = this.#used;
     for (const log of this.#used) {
       const state = log.state();

@@ -1,6 +1,7 @@
 import type { FieldTable } from '../protocol/field-table.ts';
-import type { Queue } from './queue.ts';
+import type { QueueSettings } from './queue-settings.ts';
 import type { Segment } from './queues/segment.ts';
+import type { DeliveryTracer } from './trace.ts';
 
 /** The channel a consumer is on, for listings. */
 export interface ConsumerChannel {
@@ -11,6 +12,23 @@ export interface ConsumerChannel {
   readonly username: string;
   readonly peerHost: string;
   readonly peerPort: number;
+}
+
+/** A queue as those know it who have messages of it. */
+export interface DeliveringQueue {
+  readonly name: string;
+  readonly settings: QueueSettings;
+  readonly vhost: { readonly name: string; readonly firehose: DeliveryTracer };
+  /** A delivered message is done with. */
+  acknowledge(segment: Segment, index: number, consumer?: Consumer): void;
+  /** A consumer gives a message back: to its old place, marked redelivered, or for later with x-retry-delay. */
+  requeue(segment: Segment, index: number): void;
+  /** Its channel is gone, or its consumer took too long: a delivered message goes back to its old place. */
+  abandon(segment: Segment, index: number, consumer?: Consumer): void;
+  /** A delivered message is refused for good: dead-lettered if the queue says where to, else dropped. */
+  reject(segment: Segment, index: number): void;
+  /** A consumer can take messages (again). */
+  consumerHasCapacity(consumer: Consumer): void;
 }
 
 /** Who takes messages from a queue. The server's channels implement it. */
@@ -29,9 +47,9 @@ export interface Consumer {
   readonly hasCapacity: boolean;
   /** Stands in the queue's ring of consumers with capacity; kept by the ring. */
   isInRing: boolean;
-  deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void;
+  deliver(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void;
   /** A message that was given back `deliveryCount` times comes again, and says so in x-delivery-count. */
-  deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void;
+  deliverAgain(queue: DeliveringQueue, segment: Segment, index: number, deliveryCount: number): void;
   /** The queue is gone: no further delivery will come. */
   cancelledByServer(): void;
 }

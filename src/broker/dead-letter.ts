@@ -14,7 +14,9 @@ import { rewriteProperties } from '../protocol/properties.ts';
 import { decodeText, encodeText } from '../protocol/text.ts';
 import { blindCopyHeader, copyHeader, headerKeys } from './copy-headers.ts';
 import { Message } from './message.ts';
-import type { DeathReason } from './queue.ts';
+
+/** Why a message is dead-lettered: the `reason` in its x-death header. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
 /** How a message leaves a queue for the dead-letter exchange (RabbitMQ page "Dead Letter Exchanges"). */
 export interface DeadLetterOptions {

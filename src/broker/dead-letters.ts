@@ -1,9 +1,9 @@
-import { deadLetter, isAutomaticCycle } from './dead-letter.ts';
+import { type DeathReason, deadLetter, isAutomaticCycle } from './dead-letter.ts';
 import type { Message } from './message.ts';
 import { PublishOutcome } from './publish-outcome.ts';
-import type { DeathReason, Queue } from './queue.ts';
+import type { LetterBox, LetterSource } from './queue-host.ts';
 import { Route } from './route.ts';
-import type { VirtualHost } from './virtual-host.ts';
+import type { MessageRouter } from './routing.ts';
 
 /** Dead letters published in a row before other queues and sockets get their turn. */
 const lettersPerTurnMax = 1000;
@@ -14,13 +14,13 @@ interface DeadLetter {
 }
 
 /** The dead letters of a virtual host on their way from queue to exchange. */
-export class DeadLetters {
-  readonly #vhost: VirtualHost;
+export class DeadLetters implements LetterBox {
+  readonly #vhost: MessageRouter;
   /** On their way; somebody is at work on them whenever there are some. */
   readonly #letters: DeadLetter[] = [];
   #isStopped = false;
 
-  constructor(vhost: VirtualHost) {
+  constructor(vhost: MessageRouter) {
     this.#vhost = vhost;
   }
 
@@ -28,7 +28,7 @@ export class DeadLetters {
    * Publishes a message that leaves a queue to the queue's dead-letter exchange, if it has one that exists.
    * At most once: nobody waits for it to be on disk.
    */
-  publish(queue: Queue, message: Message, reason: DeathReason): void {
+  publish(queue: LetterSource, message: Message, reason: DeathReason): void {
     const letter = this.#letterOf(queue, message, reason);
     if (letter === undefined) return;
     this.#letters.push({ letter, reason });
@@ -41,7 +41,7 @@ export class DeadLetters {
    * with as much as it would have if a client had published it. False when the letter reached no queue, or
    * one that is full refused it.
    */
-  forward(queue: Queue, message: Message, reason: DeathReason): boolean {
+  forward(queue: LetterSource, message: Message, reason: DeathReason): boolean {
     const letter = this.#letterOf(queue, message, reason);
     if (letter === undefined) return false;
     const route = this.#route({ letter, reason });
@@ -55,7 +55,7 @@ export class DeadLetters {
   }
 
   /** The message as it goes to the queue's dead-letter exchange; undefined when there is none. */
-  #letterOf(queue: Queue, message: Message, reason: DeathReason): Message | undefined {
+  #letterOf(queue: LetterSource, message: Message, reason: DeathReason): Message | undefined {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
     if (deadLetterExchange === undefined) return undefined;
     if (this.#vhost.findExchange(deadLetterExchange) === undefined) return undefined;

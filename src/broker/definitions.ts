@@ -1,14 +1,14 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { decodeTable, type FieldTable, writeTable } from '../protocol/field-table.ts';
-import type { Destination } from './binding.ts';
-import { type Exchange, kindOf } from './exchange.ts';
+import type { BoundExchange, Destination } from './binding.ts';
+import type { Exchange } from './exchange.ts';
 import type { ResourceKind } from './names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from './policies/policy.ts';
 import type { Queue } from './queue.ts';
 import { queueTypes } from './queue-type.ts';
 import type { SideLogIds, SideLogs } from './side-logs.ts';
 import type { Definition, JsonValue } from './store.ts';
-import type { VhostMetadata } from './virtual-host.ts';
+import type { VhostMetadata } from './vhost-metadata.ts';
 
 /**
  * Durable exchanges, queues and bindings as rows of the store. Keys are the kind, the virtual host and the
@@ -52,6 +52,8 @@ export interface PolicyRow {
   /** As it was written: checked again when it is used. */
   readonly policy: PolicyRequest;
 }
+
+export type Row = ExchangeRow | QueueRow | BindingRow | PolicyRow;
 
 const kindsOfModel: ReadonlySet<string> = new Set([
   'vhost',
@@ -120,11 +122,11 @@ function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | unde
 
 export function bindingKey(
   vhost: string,
-  source: Exchange,
+  source: BoundExchange,
   destination: Destination,
   routingKey: string,
 ): readonly string[] {
-  return ['binding', vhost, source.name, kindOf(destination), destination.name, routingKey];
+  return ['binding', vhost, source.name, destination.kind, destination.name, routingKey];
 }
 
 /** `null`, which removes the row, when there is no binding left. */
@@ -137,10 +139,7 @@ export function bindingValue(all: readonly FieldTable[]): JsonValue {
  *
  * @throws Error when the row is damaged
  */
-export function readRow({
-  key,
-  value,
-}: Definition): ExchangeRow | QueueRow | BindingRow | PolicyRow | undefined {
+export function readRow({ key, value }: Definition): Row | undefined {
   const fields = new RowReader(key, value);
   switch (key[0]) {
     case 'exchange':

@@ -1,12 +1,11 @@
 import { FieldTable } from '../protocol/field-table.ts';
 import { textArgument } from './arguments.ts';
-import { type Binding, type Destination, sameBindingArguments } from './binding.ts';
+import { type Binding, type BoundExchange, type Destination, sameBindingArguments } from './binding.ts';
 import type { Deduplicator } from './deduplication/deduplicator.ts';
 import type { DelayLine } from './delays/delay-line.ts';
 import type { BindingMatcher, ExchangeType } from './exchanges/exchange-type.ts';
 import type { Interceptor } from './interceptor.ts';
 import { ExchangeStats } from './message-stats.ts';
-import type { ResourceKind } from './names.ts';
 import { AppliedPolicies } from './policies/policy.ts';
 import type { RecentHistory } from './recent-history.ts';
 import { RouteCache } from './route-cache.ts';
@@ -24,7 +23,8 @@ export interface ExchangeOptions {
 }
 
 /** An exchange and the bindings it is the source of. */
-export class Exchange {
+export class Exchange implements BoundExchange {
+  readonly kind = 'exchange';
   readonly name: string;
   readonly type: ExchangeType;
   readonly durable: boolean;
@@ -102,7 +102,6 @@ export class Exchange {
     );
   }
 
-  /** The bindings to this destination with this routing key, whatever their arguments. */
   similarBindings(destination: Destination, routingKey: string): readonly Binding[] {
     return this.#bindings.get(bindingAddress(destination, routingKey)) ?? [];
   }
@@ -128,11 +127,7 @@ export class Exchange {
   }
 }
 
-export function kindOf(destination: Destination): ResourceKind {
-  return destination instanceof Exchange ? 'exchange' : 'queue';
-}
-
 /** The length keeps a name and a key from running into each other. */
 function bindingAddress(destination: Destination, routingKey: string): string {
-  return `${kindOf(destination)} ${destination.name.length} ${destination.name} ${routingKey}`;
+  return `${destination.kind} ${destination.name.length} ${destination.name} ${routingKey}`;
 }

@@ -1,24 +1,33 @@
 import type { Message } from './message.ts';
-import type { Queue } from './queue.ts';
-import { deliveryTrace, publishTrace, type TraceOrigin, traceExchange } from './trace.ts';
-import type { VirtualHost } from './virtual-host.ts';
+import type { MessageRouter } from './routing.ts';
+import {
+  type DeliveryTracer,
+  deliveryTrace,
+  publishTrace,
+  type TraceOrigin,
+  traceExchange,
+} from './trace.ts';
 
 /** Copies what is published and delivered in a virtual host (RabbitMQ page "Firehose Tracer"). */
-export class Firehose {
-  /** For the caller to look at first. Not kept on disk. */
+export class Firehose implements DeliveryTracer {
+  /** Not kept on disk. */
   isOn = false;
-  readonly #vhost: VirtualHost;
+  readonly #vhost: MessageRouter;
 
-  constructor(vhost: VirtualHost) {
+  constructor(vhost: MessageRouter) {
     this.#vhost = vhost;
   }
 
-  published(message: Message, routed: readonly Queue[], origin: TraceOrigin): void {
+  published(message: Message, routed: readonly { readonly name: string }[], origin: TraceOrigin): void {
     if (message.exchange !== traceExchange) this.#publish(publishTrace(message, routed, origin));
   }
 
-  /** To a consumer or with basic.get. */
-  delivered(message: Message, queue: Queue, redelivered: boolean, origin: TraceOrigin): void {
+  delivered(
+    message: Message,
+    queue: { readonly name: string },
+    redelivered: boolean,
+    origin: TraceOrigin,
+  ): void {
     if (message.exchange === traceExchange) return;
     this.#publish(deliveryTrace(message, queue.name, redelivered, origin));
   }

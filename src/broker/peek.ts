@@ -2,7 +2,7 @@ import { type BasicProperties, decodeProperties } from '../protocol/basic-proper
 import { withoutBlindCopies } from './copy-headers.ts';
 import { Message } from './message.ts';
 import type { Queue } from './queue.ts';
-import { readTime } from './queues/segment.ts';
+import { readTime } from './queues/record-bytes.ts';
 import { RecordOffset } from './record.ts';
 
 /** Bytes of messages that one look may take into memory. */

@@ -1,6 +1,7 @@
+import { ClassicQueue } from './classic-queue.ts';
 import type { Timer } from './clock.ts';
+import type { DeathReason } from './dead-letter.ts';
 import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
-import { type DeathReason, Queue } from './queue.ts';
 import type { Segment } from './queues/segment.ts';
 
 /** How often dead letters that reached no queue are tried again. */
@@ -24,7 +25,7 @@ interface HeldMessage {
  * back earlier, if there is a delivery limit; else to the back, so that one that nobody can handle does not
  * keep others waiting. What a vanished consumer had goes to the front either way.
  */
-export class QuorumQueue extends Queue {
+export class QuorumQueue extends ClassicQueue {
   /** Oldest first. They are neither ready nor with a consumer, and a length limit counts them. */
   #held: HeldMessage[] = [];
   #retryTimer: Timer | undefined;

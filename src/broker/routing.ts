@@ -1,11 +1,20 @@
 import type { Destination } from './binding.ts';
+import type { Clock } from './clock.ts';
 import { hasCopyHeaders, routingKeysOf } from './copy-headers.ts';
-import { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { Admission, Interceptor } from './interceptor.ts';
 import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { Route } from './route.ts';
+
+/** A virtual host, for those inside the broker who publish to it. */
+export interface MessageRouter {
+  readonly broker: { readonly clock: Clock };
+  findExchange(name: string): Exchange | undefined;
+  /** @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route;
+}
 
 /**
  * Where a message goes.
@@ -69,8 +78,12 @@ function findRoute(
     const destinations = new Set<Destination>();
     matcher.match(routingKeys, message, destinations);
     for (const destination of destinations) {
-      if (destination instanceof Exchange) reached.add(destination);
-      else queues.add(destination);
+      if (destination.kind === 'queue') {
+        queues.add(destination);
+      } else {
+        const next = exchanges.get(destination.name);
+        if (next !== undefined) reached.add(next);
+      }
     }
     if (destinations.size > 0) continue;
     const alternate = alternateOf(exchange, exchanges);

@@ -4,8 +4,10 @@ import type { Consumer } from './consumer.ts';
 import type { Message } from './message.ts';
 import { describe } from './names.ts';
 import { PublishOutcome } from './publish-outcome.ts';
-import { Queue, type QueueOptions, type QueueSettings, type Taken } from './queue.ts';
-import type { LogOwner, MessageLog } from './queues/message-log.ts';
+import { Queue, type QueueOptions, type Taken } from './queue.ts';
+import type { QueueSettings } from './queue-settings.ts';
+import type { LogOwner } from './queues/log-context.ts';
+import type { MessageLog } from './queues/message-log.ts';
 import type { Segment } from './queues/segment.ts';
 import type { JsonValue } from './store.ts';
 import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
@@ -95,6 +97,12 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     return false;
   }
 
+  override hold(): boolean {
+    return false;
+  }
+
+  override forget(): void {}
+
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
     this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
@@ -161,13 +169,13 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       this.#idle.delete(reader);
       this.#ready.push(reader);
     }
-    if (this.#ready.length > 0) this.vhost.broker.touch(this);
+    if (this.#ready.length > 0) this.touch();
   }
 
   /** Lets go of the segments that are too much. */
   #retain(): void {
     const log = this.#log;
-    const now = this.vhost.broker.clock.now();
+    const now = this.now();
     const timeOf = (offset: number) => this.#timeAt(offset);
     const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
     if (dropped !== undefined) log.trim(dropped.offset, dropped.bodyBytes);
@@ -212,7 +220,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const { turnBudget } = this.vhost.broker;
     for (let reader = this.#ready[0]; reader !== undefined; reader = this.#ready[0]) {
       if (turnBudget.left <= 0) {
-        this.vhost.broker.touch(this);
+        this.touch();
         return;
       }
       turnBudget.spend(this.#feed(reader, Math.min(turnBudget.left, messagesPerReader)));
@@ -297,7 +305,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   #startOf(consumer: Consumer): number {
     const log = this.#log;
-    const now = this.vhost.broker.clock.now();
+    const now = this.now();
     const start = streamStart(consumer.arguments.get('x-stream-offset'), now) ?? { at: 'next' };
     switch (start.at) {
       case 'first':
@@ -321,7 +329,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       this.#idle.add(reader);
     } else {
       this.#ready.push(reader);
-      this.vhost.broker.touch(this);
+      this.touch();
     }
   }
 
@@ -333,9 +341,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     this.#ready = this.#ready.filter((other) => other !== reader);
   }
 
-  override removeConsumer(consumer: Consumer): void {
-    this.pauseConsumer(consumer);
-    super.removeConsumer(consumer);
+  protected override consumerLeft(consumer: Consumer): void {
     this.#forgetReader(consumer);
   }
 

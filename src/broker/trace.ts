@@ -4,7 +4,6 @@ import { type FieldEntry, FieldTable } from '../protocol/field-table.ts';
 import { array, type FieldValue, int32, int64, longString, table } from '../protocol/field-value.ts';
 import { blindCopyHeader, copyHeader, headerKeys, withoutBlindCopies } from './copy-headers.ts';
 import { Message } from './message.ts';
-import type { Queue } from './queue.ts';
 
 /** Where the copies of a traced virtual host go (RabbitMQ page "Firehose Tracer"). */
 export const traceExchange = 'amq.rabbitmq.trace';
@@ -19,8 +18,25 @@ export interface TraceOrigin {
   readonly username: string;
 }
 
+/** Copies what is delivered, if somebody wants to see it. */
+export interface DeliveryTracer {
+  /** For the caller to look at first. */
+  readonly isOn: boolean;
+  /** To a consumer or with basic.get. */
+  delivered(
+    message: Message,
+    queue: { readonly name: string },
+    redelivered: boolean,
+    origin: TraceOrigin,
+  ): void;
+}
+
 /** The copy of a message that was published: `publish.<exchange>`. */
-export function publishTrace(message: Message, routed: readonly Queue[], origin: TraceOrigin): Message {
+export function publishTrace(
+  message: Message,
+  routed: readonly { readonly name: string }[],
+  origin: TraceOrigin,
+): Message {
   const queues = array(routed.map(({ name }) => longString(name)));
   const headers = [...messageEntries(message, origin), ...originEntries(origin)];
   return copyOf(message, `publish.${message.exchange}`, [...headers, ['routed_queues', queues]]);

@@ -1,6 +1,5 @@
 import type { Administration } from '../administration/administration.ts';
 import type { Broker } from '../broker/broker.ts';
-import { kindOf } from '../broker/exchange.ts';
 import { isReserved } from '../broker/names.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { version } from '../version.ts';
@@ -149,7 +148,7 @@ function* bindingRows(vhost: VirtualHost, named: boolean): Iterable<Row> {
       source: source.name,
       ...(named && { vhost: vhost.name }),
       destination: destination.name,
-      destination_type: kindOf(destination),
+      destination_type: destination.kind,
       routing_key: routingKey,
       arguments: all.toJSON(),
     };

@@ -1,8 +1,7 @@
 import { Undecided } from '../broker/actor.ts';
-import type { ConsumerChannel } from '../broker/consumer.ts';
+import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
-import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import type { ReplyAddresses } from '../broker/reply-addresses.ts';
 import type { TraceOrigin } from '../broker/trace.ts';
@@ -205,7 +204,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   /** Copies a delivery to the firehose. */
-  traceDelivery(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+  traceDelivery(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void {
     queue.vhost.firehose.delivered(segment.message(index), queue, redelivered, this.traceOrigin);
   }
 

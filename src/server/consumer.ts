@@ -1,5 +1,5 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
-import type { Consumer, ConsumerChannel } from '../broker/consumer.ts';
+import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import type { Queue } from '../broker/queue.ts';
@@ -69,7 +69,7 @@ export class ChannelConsumer implements Consumer {
     return this.#deliveries.hasGlobalCapacity && !this.#output.isCongested;
   }
 
-  deliver(queue: Queue, segment: Segment, index: number, redelivered: boolean): void {
+  deliver(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
     if (redelivered) channel.stats.redeliver++;
@@ -77,7 +77,7 @@ export class ChannelConsumer implements Consumer {
     if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
   }
 
-  deliverAgain(queue: Queue, segment: Segment, index: number, deliveryCount: number): void {
+  deliverAgain(queue: DeliveringQueue, segment: Segment, index: number, deliveryCount: number): void {
     const channel = this.#channel;
     const tag = this.#take(queue, segment, index);
     channel.stats.redeliver++;
@@ -88,7 +88,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
-  #take(queue: Queue, segment: Segment, index: number): number {
+  #take(queue: DeliveringQueue, segment: Segment, index: number): number {
     const tag = this.#deliveries.nextTag();
     const { stats } = this.#channel;
     if (this.noAck) {

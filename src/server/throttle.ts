@@ -1,8 +1,8 @@
 import type { Alarms } from '../broker/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
-import type { Queue } from '../broker/queue.ts';
 import type { HeldPublisher } from '../broker/queues/queue-flow.ts';
+import type { TouchedQueue } from '../broker/turn.ts';
 
 export interface ThrottleHost {
   readonly broker: Broker;
@@ -29,7 +29,7 @@ export class Throttle implements CommitWaiter, HeldPublisher {
   #isWaitingForDisk = false;
   #isYielding = false;
   /** The queue that holds this connection. */
-  #heldBy: Queue | undefined;
+  #heldBy: TouchedQueue | undefined;
 
   constructor(host: ThrottleHost) {
     this.#host = host;
@@ -66,7 +66,7 @@ export class Throttle implements CommitWaiter, HeldPublisher {
    * A chunk is done with: a publisher waits for the disk, should that be behind. One that sends more than is read
    * at a time waits for `outrun`, a queue whose consumers cannot keep up.
    */
-  chunkEnd(outrun: Queue | undefined): void {
+  chunkEnd(outrun: TouchedQueue | undefined): void {
     const { broker, isRunning } = this.#host;
     if (!this.#hasPublished || !isRunning) return;
     if (outrun !== undefined && this.#publishesNow) this.#waitForConsumers(outrun);
@@ -74,7 +74,7 @@ export class Throttle implements CommitWaiter, HeldPublisher {
     if (!this.#isWaitingForDisk && broker.isDiskBehind) this.#waitForDisk();
   }
 
-  #waitForConsumers(queue: Queue): void {
+  #waitForConsumers(queue: TouchedQueue): void {
     if (this.#heldBy !== undefined || this.#isYielding) return;
     this.#host.pauseInput();
     if (queue.hold(this)) {

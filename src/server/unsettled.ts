@@ -1,11 +1,11 @@
-import type { Queue } from '../broker/queue.ts';
+import type { DeliveringQueue } from '../broker/consumer.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import type { ChannelConsumer } from './consumer.ts';
 
 /** A message that a channel has been given and has not settled yet. */
 export class Delivery {
   readonly tag: number;
-  readonly queue: Queue;
+  readonly queue: DeliveringQueue;
   /** Undefined: fetched by basic.get. */
   readonly consumer: ChannelConsumer | undefined;
   readonly segment: Segment;
@@ -14,7 +14,7 @@ export class Delivery {
 
   constructor(
     tag: number,
-    queue: Queue,
+    queue: DeliveringQueue,
     consumer: ChannelConsumer | undefined,
     segment: Segment,
     index: number,

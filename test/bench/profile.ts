@@ -30,9 +30,9 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ],
   [
     'publish: check and route',
-    /^(server\/(publisher|connection|channel|throttle|input)|broker\/(rout|exch|virt))/,
+    /^(server\/(publisher|connection|channel|frame-router|throttle|input|read-buffer)|broker\/(rout|exch|virt|topology))/,
   ],
-  ['queue: append, take, settle', /^broker\/(queue|broker|consumer)/],
+  ['queue: append, take, settle', /^broker\/(queue|classic|quorum|stream|turn|broker|consumer)/],
   ['deliver: write and remember', /^server\/(output|consumer|deliver|unsettled)/],
   ['confirm', /^server\/confirms/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],
@@ -113,7 +113,7 @@ async function startProfiled(directory: string, cleanUp: () => Promise<void>): P
   const shebang = (await readFile(program, 'utf8')).split('\n', 1)[0] ?? '';
   const interpreter = shebang.replace('#!/usr/bin/env -S ', '');
   const profiler = `--cpu-prof --cpu-prof-interval 500 --cpu-prof-dir ${directory}`;
-  const options = `--port ${port} --host 127.0.0.1 --management-port none --log-level error`;
+  const options = `--port ${port} --host 127.0.0.1 --management-port none --metrics-port none --log-level error`;
   const line = `${interpreter} ${profiler} ${program} server ${options} --data-dir ${join(directory, 'data')}`;
   const args = ['-S', line];
   const env = process.env;

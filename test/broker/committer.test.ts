@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Committer, type CommitterEvents, lazyCommitMs } from '../../src/broker/committer.ts';
 import { Message } from '../../src/broker/message.ts';
-import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
+import type { LogContext } from '../../src/broker/queues/log-context.ts';
+import { MessageLog } from '../../src/broker/queues/message-log.ts';
 import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { type Commit, MemoryStore, StoreFullError } from '../../src/broker/store.ts';
 

@@ -1,4 +1,5 @@
 import type { Actor } from '../../src/broker/actor.ts';
+import type { BrokerContext } from '../../src/broker/broker-context.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
 import { Delays } from '../../src/broker/delays/delays.ts';
@@ -7,14 +8,16 @@ import { Message } from '../../src/broker/message.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queue.ts';
 import type { QueueType } from '../../src/broker/queue-type.ts';
-import { type LogContext, MessageLog } from '../../src/broker/queues/message-log.ts';
+import type { LogContext } from '../../src/broker/queues/log-context.ts';
+import { MessageLog } from '../../src/broker/queues/message-log.ts';
 import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { ReplyAddresses } from '../../src/broker/reply-addresses.ts';
 import { type Definition, type JsonValue, MemoryStore } from '../../src/broker/store.ts';
 import { OffsetStamp } from '../../src/broker/streams/offset-stamp.ts';
 import { SegmentCache } from '../../src/broker/streams/segment-cache.ts';
 import { TurnBudget } from '../../src/broker/streams/turn-budget.ts';
-import { type BrokerContext, VirtualHost } from '../../src/broker/virtual-host.ts';
+import type { TouchedQueue } from '../../src/broker/turn.ts';
+import { VirtualHost } from '../../src/broker/virtual-host.ts';
 import {
   type BasicProperties,
   decodeProperties,
@@ -65,7 +68,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly isDiskBehind = false;
   readonly delays: Delays = new Delays(this);
   readonly #rows = new Map<string, Definition>();
-  #touched: Queue[] = [];
+  #touched: TouchedQueue[] = [];
   #nextLogId = 1;
 
   define(key: readonly string[], value: JsonValue): void {
@@ -97,7 +100,7 @@ export class TestBroker implements BrokerContext, LogContext {
     this.droppedLogs.push(log.id);
   }
 
-  touch(queue: Queue): void {
+  touch(queue: TouchedQueue): void {
     queue.isTouched = true;
     this.#touched.push(queue);
   }

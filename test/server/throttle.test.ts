@@ -2,8 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
 import type { Consumer } from '../../src/broker/consumer.ts';
-import type { Queue } from '../../src/broker/queue.ts';
 import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
+import type { TouchedQueue } from '../../src/broker/turn.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
 import { messageOf, TestActor } from '../broker/support.ts';
@@ -160,7 +160,7 @@ async function consuming() {
   if (queue === undefined) throw new Error('no queue');
   const consumer = new LimitedConsumer();
   queue.addConsumer(consumer);
-  const publish = (): Queue | undefined => {
+  const publish = (): TouchedQueue | undefined => {
     throttle.contentReceived();
     queue.publish(messageOf('', 'q'), 0);
     return broker.endTurn(0);

@@ -5,7 +5,7 @@ import type { Admission, Interceptor } from '../interceptor.ts';
 import { Message } from '../message.ts';
 import { PublishOutcome } from '../publish-outcome.ts';
 import type { MessageLog } from '../queues/message-log.ts';
-import { readTime } from '../queues/segment.ts';
+import { readTime } from '../queues/record-bytes.ts';
 import { RecordOffset } from '../record.ts';
 import { IdWindow } from './id-window.ts';
 import { hashMessageId } from './message-id.ts';

@@ -1,5 +1,5 @@
 import { Message } from '../message.ts';
-import { recordBytes, writeRecord } from '../queues/segment.ts';
+import { recordBytes, writeRecord } from '../queues/record-bytes.ts';
 import { RecordFlag } from '../record.ts';
 
 /** A message as a record of its own, which belongs to no log; for the times see `RecordOffset`. */

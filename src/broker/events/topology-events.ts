@@ -1,9 +1,13 @@
 import type { Binding } from '../binding.ts';
 import type { Consumer } from '../consumer.ts';
-import { type Exchange, kindOf } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { Queue } from '../queue.ts';
 import { flag, number, performedBy, terms, text } from './entries.ts';
 import type { EventHub } from './event-hub.ts';
+
+interface Named {
+  readonly name: string;
+}
 
 /** Tells of exchanges, queues, bindings and consumers of one virtual host, with RabbitMQ's details in its order. */
 export class TopologyEvents {
@@ -63,14 +67,14 @@ export class TopologyEvents {
       text('vhost', this.#vhost),
       terms('arguments', all),
       text('routing_key', routingKey),
-      text('destination_kind', kindOf(destination)),
+      text('destination_kind', destination.kind),
       text('destination_name', destination.name),
       text('source_kind', 'exchange'),
       text('source_name', source.name),
     ]);
   }
 
-  consumerCreated(queue: Queue, consumer: Consumer): void {
+  consumerCreated(queue: Named, consumer: Consumer): void {
     this.#hub.tell('consumer.created', this.#vhost, () => [
       performedBy(consumer.channel.username),
       terms('arguments', consumer.arguments),
@@ -82,7 +86,7 @@ export class TopologyEvents {
     ]);
   }
 
-  consumerDeleted(queue: Queue, consumer: Consumer): void {
+  consumerDeleted(queue: Named, consumer: Consumer): void {
     this.#hub.tell('consumer.deleted', this.#vhost, () => [
       performedBy(consumer.channel.username),
       ...this.#consumes(queue, consumer),
@@ -90,7 +94,7 @@ export class TopologyEvents {
     ]);
   }
 
-  #consumes(queue: Queue, { channel }: Consumer) {
+  #consumes(queue: Named, { channel }: Consumer) {
     return [text('queue', queue.name), text('vhost', this.#vhost), text('channel', this.#hub.pidOf(channel))];
   }
 

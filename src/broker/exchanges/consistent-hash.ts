@@ -2,7 +2,6 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { Binding, Destination } from '../binding.ts';
 import { erlangBinary } from '../erlang-term.ts';
-import { kindOf } from '../exchange.ts';
 import { hashBytes, newHash, scrambled } from '../hash.ts';
 import type { Message } from '../message.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
@@ -98,7 +97,7 @@ class ConsistentHashMatcher implements BindingMatcher {
 
 /** A hash of kind and name, so that the same keys come to a destination after a restart, and on every node. */
 function seedOf(destination: Destination): number {
-  const name = Buffer.from(`${kindOf(destination)} ${destination.name}`);
+  const name = Buffer.from(`${destination.kind} ${destination.name}`);
   const hash = newHash();
   hashBytes(name, 0, name.length, hash);
   return hash[0] ?? 0;

@@ -1,5 +1,4 @@
 import type { Destination } from '../binding.ts';
-import { kindOf } from '../exchange.ts';
 
 /** Destinations that several bindings may lead to: each is there until its last binding is gone. */
 export class Destinations {
@@ -21,7 +20,7 @@ export class Destinations {
 
   /** Always in the same order. */
   sorted(): readonly Destination[] {
-    const key = (destination: Destination): string => `${destination.name} ${kindOf(destination)}`;
+    const key = (destination: Destination): string => `${destination.name} ${destination.kind}`;
     return [...this.#bindingCounts.keys()].sort((left, right) => (key(left) < key(right) ? -1 : 1));
   }
 

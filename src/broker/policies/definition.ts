@@ -1,5 +1,7 @@
 import type { JsonValue } from '../store.ts';
-import type { PolicyDefinition } from './policy.ts';
+
+/** Settings under RabbitMQ's names: `{ "max-length": 1000, "overflow": "reject-publish" }`. */
+export type PolicyDefinition = Readonly<Record<string, JsonValue>>;
 
 /** Of a policy's value and the operator's, which come under the same key, the one that holds. */
 type Merge = (value: JsonValue, ofOperator: JsonValue) => JsonValue;

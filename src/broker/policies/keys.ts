@@ -1,9 +1,10 @@
 import { erlangJson } from '../erlang-term.ts';
 import type { QueueType } from '../queue-type.ts';
 import type { JsonValue } from '../store.ts';
+import type { PolicyDefinition } from './definition.ts';
 import { NamePattern } from './name-pattern.ts';
 import { PatternError } from './pattern-syntax.ts';
-import type { PolicyDefinition, PolicyKind } from './policy.ts';
+import type { PolicyKind } from './policy.ts';
 
 /** What is wrong, in RabbitMQ's words; `undefined`: nothing. */
 type Fault = string | undefined;

@@ -1,4 +1,6 @@
-import { PatternError, type PatternNode, type Place, parsePattern, wordBytes } from './pattern-syntax.ts';
+import { wordBytes } from './byte-set.ts';
+import type { PatternNode, Place } from './pattern-node.ts';
+import { PatternError, parsePattern } from './pattern-syntax.ts';
 
 /** Steps a pattern may be compiled to: `{n,m}` counts n to m times. */
 const stepsMax = 10_000;

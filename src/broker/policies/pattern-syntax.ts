@@ -1,25 +1,5 @@
-/**
- * The syntax of the patterns in policies: PCRE, as far as an automaton can follow it, over the bytes of a
- * name in UTF-8, as RabbitMQ matches them.
- *
- * Not supported, and refused by name: back references, recursion, conditions, atomic groups, possessive
- * quantifiers, Unicode properties, callouts and verbs. Lazy quantifiers count as greedy: a match is a match.
- */
-export type PatternNode =
-  | { readonly kind: 'bytes'; readonly set: Uint8Array }
-  | { readonly kind: 'sequence'; readonly nodes: readonly PatternNode[] }
-  | { readonly kind: 'choice'; readonly nodes: readonly PatternNode[] }
-  | { readonly kind: 'repeat'; readonly node: PatternNode; readonly min: number; readonly max: number }
-  | { readonly kind: 'place'; readonly place: Place }
-  | {
-      readonly kind: 'look';
-      readonly node: PatternNode;
-      readonly behind: boolean;
-      readonly negated: boolean;
-    };
-
-/** What can be asked of a position between two bytes. */
-export type Place = 'start' | 'end' | 'lastLineEnd' | 'lineStart' | 'lineEnd' | 'wordEdge' | 'noWordEdge';
+import { addOtherCase, bytes, classEscapes, inverse, noLineFeed, posixClasses, spaces } from './byte-set.ts';
+import { hasFixedLength, type PatternNode, type Place } from './pattern-node.ts';
 
 /** Largest number in a quantifier, as in PCRE. */
 const repeatMax = 65_535;
@@ -38,7 +18,15 @@ export class PatternError extends Error {
   }
 }
 
-/** @throws PatternError */
+/**
+ * The syntax of the patterns in policies: PCRE, as far as an automaton can follow it, over the bytes of a
+ * name in UTF-8, as RabbitMQ matches them.
+ *
+ * Not supported, and refused by name: back references, recursion, conditions, atomic groups, possessive
+ * quantifiers, Unicode properties, callouts and verbs. Lazy quantifiers count as greedy: a match is a match.
+ *
+ * @throws PatternError
+ */
 export function parsePattern(pattern: string): PatternNode {
   return new PatternParser(Buffer.from(pattern).toString('latin1')).parse();
 }
@@ -64,55 +52,6 @@ const flagLetters: ReadonlyMap<string, Partial<Record<keyof Flags, boolean>>> = 
   // Ungreedy and duplicate names make no difference here.
   ['U', {}],
   ['J', {}],
-]);
-
-function bytes(test: (byte: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => (test(byte) ? 1 : 0));
-}
-
-function matching(pattern: RegExp): Uint8Array {
-  return bytes((byte) => byte < 128 && pattern.test(String.fromCharCode(byte)));
-}
-
-function inverse(set: Uint8Array): Uint8Array {
-  return set.map((isIn) => 1 - isIn);
-}
-
-export const wordBytes = matching(/\w/);
-const digits = matching(/\d/);
-const spaces = matching(/[\t-\r ]/);
-const horizontal = bytes((byte) => byte === 9 || byte === 32 || byte === 0xa0);
-const vertical = bytes((byte) => (byte >= 10 && byte <= 13) || byte === 0x85);
-const noLineFeed = bytes((byte) => byte !== 10);
-
-const classEscapes: ReadonlyMap<string, Uint8Array> = new Map([
-  ['d', digits],
-  ['D', inverse(digits)],
-  ['w', wordBytes],
-  ['W', inverse(wordBytes)],
-  ['s', spaces],
-  ['S', inverse(spaces)],
-  ['h', horizontal],
-  ['H', inverse(horizontal)],
-  ['v', vertical],
-  ['V', inverse(vertical)],
-]);
-
-const posixClasses: ReadonlyMap<string, Uint8Array> = new Map([
-  ['alnum', matching(/[0-9A-Za-z]/)],
-  ['alpha', matching(/[A-Za-z]/)],
-  ['ascii', bytes((byte) => byte < 128)],
-  ['blank', matching(/[\t ]/)],
-  ['cntrl', bytes((byte) => byte < 32 || byte === 127)],
-  ['digit', digits],
-  ['graph', matching(/[!-~]/)],
-  ['lower', matching(/[a-z]/)],
-  ['print', matching(/[ -~]/)],
-  ['punct', matching(/[!-/:-@[-`{-~]/)],
-  ['space', spaces],
-  ['upper', matching(/[A-Z]/)],
-  ['word', wordBytes],
-  ['xdigit', matching(/[0-9A-Fa-f]/)],
 ]);
 
 const placeEscapes: ReadonlyMap<string, Place> = new Map([
@@ -481,42 +420,5 @@ class PatternParser {
 
   #error(message: string): PatternError {
     return new PatternError(message, this.#at);
-  }
-}
-
-/** ASCII only, as RabbitMQ's. */
-function addOtherCase(set: Uint8Array): void {
-  for (let upper = 65; upper <= 90; upper++) {
-    const lower = upper + 32;
-    if (set[upper] === 1 || set[lower] === 1) set.fill(1, upper, upper + 1).fill(1, lower, lower + 1);
-  }
-}
-
-/** The alternatives of a lookbehind may differ in length, nothing inside of them may. */
-function hasFixedLength(node: PatternNode): boolean {
-  if (node.kind === 'choice') return node.nodes.every((one) => lengthOf(one) !== undefined);
-  return lengthOf(node) !== undefined;
-}
-
-function lengthOf(node: PatternNode): number | undefined {
-  switch (node.kind) {
-    case 'bytes':
-      return 1;
-    case 'place':
-    case 'look':
-      return 0;
-    case 'repeat': {
-      const length = lengthOf(node.node);
-      return node.min === node.max && length !== undefined ? length * node.min : undefined;
-    }
-    case 'sequence':
-      return node.nodes.reduce<number | undefined>((sum, one) => {
-        const length = lengthOf(one);
-        return sum === undefined || length === undefined ? undefined : sum + length;
-      }, 0);
-    case 'choice': {
-      const [first, ...others] = node.nodes.map(lengthOf);
-      return others.every((length) => length === first) ? first : undefined;
-    }
   }
 }

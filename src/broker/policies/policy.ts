@@ -1,5 +1,5 @@
 import type { JsonValue } from '../store.ts';
-import { mergedDefinition } from './definition.ts';
+import { mergedDefinition, type PolicyDefinition } from './definition.ts';
 
 /** Whether users set it or those who run the broker; names as in RabbitMQ's parameters. */
 export type PolicyKind = 'policy' | 'operator_policy';
@@ -14,9 +14,6 @@ export const policyTargets = [
   'all',
 ] as const;
 export type PolicyTarget = (typeof policyTargets)[number];
-
-/** Settings under RabbitMQ's names: `{ "max-length": 1000, "overflow": "reject-publish" }`. */
-export type PolicyDefinition = Readonly<Record<string, JsonValue>>;
 
 /** Settings for all queues and exchanges of a virtual host whose names match (RabbitMQ page "Policies"). */
 export interface Policy {

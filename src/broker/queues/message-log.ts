@@ -2,51 +2,21 @@ import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import { RecordFlag } from '../record.ts';
-import type { JsonValue, LogEntry, LogState, RecoveredLog, Store, UnsettledRange } from '../store.ts';
+import type { JsonValue, LogEntry, LogState, RecoveredLog, UnsettledRange } from '../store.ts';
+import { Gap } from './gap.ts';
+import type { CommittedLog, LogContext, LogOwner, LogWatcher } from './log-context.ts';
+import { Reached } from './reached.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
-import { ReturnedRecords } from './returned-records.ts';
-import { RecordState, recordBytes, Segment } from './segment.ts';
-import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
-
-/** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
-const holeRecordsMax = 4096;
+import { recordBytes } from './record-bytes.ts';
+import { type RecordKeeper, RecordState, Segment } from './segment.ts';
+import { Tail } from './tail.ts';
+import { UnwrittenSegments } from './unwritten-segments.ts';
 
 /** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
 const tailSegmentsMin = 2;
 
 /** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
 const streamTailSegmentsMax = 16;
-
-/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
-const readAheadSegments = 4;
-
-/** Somebody who follows what becomes of the records of a log, by their sequences. */
-export interface LogWatcher {
-  settled(sequence: number): void;
-  /** A record that was given back has another sequence now. */
-  moved(from: number, to: number): void;
-  /** All ready records were settled. */
-  purged(): void;
-}
-
-/** What a log needs of the broker around it. */
-export interface LogContext {
-  readonly store: Store;
-  readonly slabs: SlabPool;
-  /** Above this many bytes in slabs, backlogs leave memory. */
-  readonly slabBytesTarget: number;
-  /** The log has records to write with the next commit. */
-  logUnwritten(log: MessageLog): void;
-  /** The log was read or settled: its state is to be written some time, and its memory looked at. */
-  logUsed(log: MessageLog): void;
-  /** Records that should have been in the store are not there. */
-  reportMissing(log: MessageLog, count: number): void;
-}
-
-/** Has something of its own kept with the state of its log. */
-export interface LogOwner {
-  stateAttachment(): JsonValue;
-}
 
 export interface LogOptions {
   readonly id: number;
@@ -71,7 +41,7 @@ export interface LogOptions {
  * Behind it lies what nobody has asked for yet; when memory is short its front moves into the gap,
  * which costs nothing but two numbers however long it is, and is read back in order.
  */
-export class MessageLog {
+export class MessageLog implements RecordKeeper, CommittedLog {
   readonly id: number;
   readonly durable: boolean;
   /** How often a record was given back is known: {@link deliveryCount}. */
@@ -82,7 +52,6 @@ export class MessageLog {
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
   watcher: LogWatcher | undefined;
-  /** Set by the broker while the log stands in its lists. */
   isUnwritten = false;
   isUsed = false;
   /** Asked whenever the log's state is written. */
@@ -91,30 +60,15 @@ export class MessageLog {
   recoveredAttachment: JsonValue | undefined;
 
   readonly #context: LogContext;
-  readonly #reached: Segment[] = [];
-  readonly #tail: Segment[] = [];
-  /** The segment that is appended to. */
-  #open: Segment | undefined;
-  /** Index of the next record to read in the last reached segment. */
-  #readIndex = 0;
-  #gapFrom = 0;
-  #gapTo = 0;
-  #gapCount = 0;
-  /** The store has been told that sequences of the gap below will be read. */
-  #announcedTo = 0;
-  #returnedCount = 0;
-  /** Only where deliveries are counted. */
-  readonly #returned: ReturnedRecords | undefined;
+  readonly #reached: Reached;
+  readonly #gap = new Gap();
+  readonly #tail = new Tail();
   /** Some record may have been appended by {@link appendReturned}: readers have to look. */
   #mayHoldReturned = false;
   /** Set for every record, whatever the message says. */
   readonly #flagsOfAll: number;
   #nextSequence: number;
-  /** Segments with records that are not written yet, in order. */
-  readonly #unwritten: Segment[] = [];
-  /** Segments whose slabs the commit under way holds. */
-  #writing: Segment[] = [];
-  #nextSegmentBytes = segmentBytesMin;
+  readonly #unwritten = new UnwrittenSegments();
   /** Full segments behind the readers that stay in memory without need. */
   readonly #tailSegmentsMax: number;
   /** Everything below was given up by {@link trim}. */
@@ -136,7 +90,7 @@ export class MessageLog {
     this.id = id;
     this.durable = durable;
     this.countsDeliveries = type === 'quorum';
-    this.#returned = this.countsDeliveries ? new ReturnedRecords() : undefined;
+    this.#reached = new Reached(this.countsDeliveries);
     this.#flagsOfAll = type === 'classic' ? 0 : RecordFlag.Persistent;
     this.#tailSegmentsMax = type === 'stream' ? streamTailSegmentsMax : Number.POSITIVE_INFINITY;
     this.#nextSequence = nextSequence;
@@ -162,9 +116,7 @@ export class MessageLog {
     log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
-      log.#gapFrom = recovered.state.readPosition;
-      log.#gapTo = recovered.nextSequence;
-      log.#gapCount = recovered.unreadCount;
+      log.#gap.restore(recovered.state.readPosition, recovered.nextSequence, recovered.unreadCount);
     }
     log.readyCount += recovered.unreadCount;
     log.readyBytes += recovered.unreadBodyBytes;
@@ -177,21 +129,13 @@ export class MessageLog {
     const entries = store.read(this.id, range.firstSequence, end, Number.MAX_SAFE_INTEGER);
     if (entries.length === 0) return;
     const segment = Segment.fromEntries(this, range.firstSequence, range.count, entries, slabs);
-    const deliveryCounts = new Map(range.deliveryCounts);
+    this.#reached.restore(segment, range);
     for (let i = 0; i < segment.count; i++) {
-      if (((range.settled?.[i >>> 3] ?? 0) & (1 << (i & 7))) !== 0) segment.markSettled(i);
       if (segment.state(i) === RecordState.Settled) continue;
-      segment.markReturned(i);
-      this.#returned?.restore(segment, i, deliveryCounts.get(i) ?? 1);
       this.readyCount++;
       this.readyBytes += segment.bodySize(i);
     }
-    this.#returnedCount += segment.returnedCount;
     segment.evict(slabs);
-    if (!segment.isSettled) {
-      this.#reached.push(segment);
-      this.#readIndex = segment.count;
-    }
   }
 
   /** What the next record will have. */
@@ -201,7 +145,7 @@ export class MessageLog {
 
   /** True when nothing is ready and nothing is owed. */
   get isEmpty(): boolean {
-    return this.readyCount === 0 && this.#reached.every((segment) => segment.isSettled);
+    return this.readyCount === 0 && this.#reached.isSettled;
   }
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
@@ -210,8 +154,8 @@ export class MessageLog {
   }
 
   /**
-   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its past stands in its headers: see
-   * {@link withDeliveryCount} and `delays/queue-retry.ts`.
+   * Appends a message that was given back, a delivered record of this log, behind all others. What is known of its
+   * past stands in its headers: see `delivery-count.ts` and `delays/queue-retry.ts`.
    */
   appendReturned(message: Message, segment: Segment, index: number): void {
     this.watcher?.moved(segment.firstSequence + index, this.#nextSequence);
@@ -235,7 +179,7 @@ export class MessageLog {
 
   #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
     const bytes = recordBytes(message);
-    let segment = this.#open;
+    let segment = this.#tail.open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
     segment.append(message, enqueuedAt, expiresAt, flags);
     this.#nextSequence++;
@@ -244,18 +188,15 @@ export class MessageLog {
     if (expiresAt !== 0) this.mayExpire = true;
     if ((flags & RecordFlag.Persistent) === 0 || !this.durable) return false;
     if (!this.isUnwritten) this.#context.logUnwritten(this);
-    if (this.#unwritten.at(-1) !== segment) this.#unwritten.push(segment);
+    this.#unwritten.add(segment);
     return true;
   }
 
   #openSegment(recordBytes: number): Segment {
-    const full = this.#open;
+    const full = this.#tail.open;
     if (full !== undefined) this.#seal(full);
-    const bytes = Math.max(this.#nextSegmentBytes, recordBytes);
-    if (full !== undefined) this.#nextSegmentBytes = Math.min(this.#nextSegmentBytes * 2, segmentBytes);
-    const segment = new Segment(this, this.#nextSequence, this.#context.slabs.take(bytes));
-    this.#open = segment;
-    this.#tail.push(segment);
+    const { slabs } = this.#context;
+    const segment = this.#tail.begin(this, this.#nextSequence, recordBytes, full !== undefined, slabs);
     if (!this.isUsed) this.#context.logUsed(this);
     this.#shrink();
     return segment;
@@ -263,7 +204,7 @@ export class MessageLog {
 
   #seal(segment: Segment): void {
     segment.sealed = true;
-    if (this.#open === segment) this.#open = undefined;
+    if (this.#tail.open === segment) this.#tail.open = undefined;
     this.#letGoIfSettled(segment);
   }
 
@@ -273,92 +214,50 @@ export class MessageLog {
    */
   seek(): boolean {
     if (this.readyCount === 0) return false;
-    if (this.#returnedCount > 0) {
-      if (this.#returned !== undefined) return this.#seekReturned(this.#returned);
-      const segment = this.#reached.find((candidate) => candidate.returnedCount > 0);
-      if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
-      this.load(segment);
-      // Reading it back may have shown that they are gone.
-      if (segment.returnedCount === 0) return this.seek();
-      this.segment = segment;
-      this.index = segment.firstReturned();
-      return true;
-    }
-    for (;;) {
-      const segment = this.#reached.at(-1);
-      if (segment !== undefined) {
-        const index = segment.nextUnsettled(this.#readIndex);
-        this.#readIndex = index;
-        if (index < segment.count) {
-          this.load(segment);
-          this.segment = segment;
-          this.index = index;
-          return true;
-        }
-      }
-      if (!this.#reachNext()) return false;
-    }
+    const reached = this.#reached;
+    if (reached.returnedCount > 0) return this.#seekReturned();
+    while (!reached.skipSettled()) if (!this.#reachNext()) return false;
+    const segment = reached.last;
+    if (segment === undefined) throw new Error(`log ${this.id}: the read position is nowhere`);
+    this.load(segment);
+    this.segment = segment;
+    this.index = reached.readIndex;
+    return true;
   }
 
-  #seekReturned(returned: ReturnedRecords): boolean {
-    const record = returned.first();
-    if (record === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
-    this.load(record.segment);
-    this.segment = record.segment;
-    this.index = record.index;
+  #seekReturned(): boolean {
+    const { returned, segments } = this.#reached;
+    const record = returned?.first();
+    const segment = record?.segment ?? segments.find((candidate) => candidate.returnedCount > 0);
+    if (segment === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
+    this.load(segment);
     // Reading it back may have shown that it is gone.
-    return record.segment.state(record.index) === RecordState.Returned || this.seek();
+    if (segment.returnedCount === 0) return this.seek();
+    this.segment = segment;
+    this.index = record?.index ?? segment.firstReturned();
+    return segment.state(this.index) === RecordState.Returned || this.seek();
   }
 
   /** Moves the read position to the next segment; false when there is none. */
   #reachNext(): boolean {
-    const next = this.#gapTo > this.#gapFrom ? this.#readGap() : this.#tail.shift();
+    const next = this.#gap.isEmpty ? this.#tail.segments.shift() : this.#readGap();
     if (next === undefined) {
-      if (this.#gapTo > this.#gapFrom || this.#tail.length > 0) return true;
+      if (!this.#gap.isEmpty || this.#tail.segments.length > 0) return true;
       this.#miss(this.readyCount);
       return false;
     }
-    const last = this.#reached.at(-1);
-    if (last !== undefined && last !== this.#open) this.#letGoIfSettled(last);
-    this.#reached.push(next);
-    this.#readIndex = 0;
+    const { last } = this.#reached;
+    if (last !== undefined && last !== this.#tail.open) this.#letGoIfSettled(last);
+    this.#reached.add(next);
     return true;
   }
 
   /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
   #readGap(): Segment | undefined {
     const { store, slabs } = this.#context;
-    const entries = store.read(this.id, this.#gapFrom, this.#gapTo, segmentBytes);
-    const first = entries[0];
-    if (first === undefined) {
-      this.#gapFrom = this.#gapTo;
-      this.#miss(this.#gapCount);
-      this.#gapCount = 0;
-      return undefined;
-    }
-    const start = Math.max(first.firstSequence, this.#gapFrom);
-    let end = start;
-    let taken = 0;
-    for (const entry of entries) {
-      if (entry.firstSequence - end > holeRecordsMax) break;
-      end = Math.min(entry.firstSequence + entry.count, this.#gapTo);
-      taken++;
-    }
-    const segment = Segment.fromEntries(this, start, end - start, entries.slice(0, taken), slabs);
-    this.#gapFrom = end;
-    this.#gapCount -= segment.count - segment.settledCount;
-    this.#readAhead(segment.count);
+    const segment = this.#gap.read(this, store, slabs);
+    if (segment === undefined) this.#miss(this.#gap.clear());
     return segment;
-  }
-
-  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
-  #readAhead(segmentRecords: number): void {
-    const from = Math.max(this.#announcedTo, this.#gapFrom);
-    const to = Math.min(this.#gapFrom + readAheadSegments * segmentRecords, this.#gapTo);
-    // In halves, so that not every segment costs a call.
-    if (from >= to || (to < this.#gapTo && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
-    this.#announcedTo = to;
-    this.#context.store.prefetch(this.id, from, to);
   }
 
   /**
@@ -383,7 +282,7 @@ export class MessageLog {
     const deliveredBefore = segment.countDelivered();
     segment.restore(entries, slabs);
     this.#evictReached(segment);
-    this.#returnedCount -= returnedBefore - segment.returnedCount;
+    this.#reached.returnedCount -= returnedBefore - segment.returnedCount;
     const gone = segment.settledCount - settledBefore;
     this.#miss(gone - (deliveredBefore - segment.countDelivered()), gone);
   }
@@ -394,10 +293,10 @@ export class MessageLog {
     if (segment === undefined) throw new Error('take without seek');
     let returned = segment.state(index) === RecordState.Returned;
     if (returned) {
-      this.#returnedCount--;
-      this.#returned?.shift();
+      this.#reached.returnedCount--;
+      this.#reached.returned?.shift();
     } else {
-      this.#readIndex = index + 1;
+      this.#reached.readIndex = index + 1;
       if (this.#mayHoldReturned) returned = segment.wasReturned(index);
     }
     segment.markDelivered(index);
@@ -411,9 +310,9 @@ export class MessageLog {
   settle(segment: Segment, index: number): void {
     if (!segment.markSettled(index)) return;
     if (this.watcher !== undefined) this.watcher.settled(segment.firstSequence + index);
-    if (this.#returned !== undefined) this.#returned.forget(segment, index);
+    this.#reached.returned?.forget(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
-    if (segment.settledCount === segment.count && segment !== this.#open) this.#letGoIfSettled(segment);
+    if (segment.settledCount === segment.count && segment !== this.#tail.open) this.#letGoIfSettled(segment);
   }
 
   /** A delivered record goes back to its place. */
@@ -423,39 +322,38 @@ export class MessageLog {
     // Reading it back may have shown that it is gone.
     if (segment.state(index) !== RecordState.Delivered) return;
     segment.markReturned(index);
-    this.#returnedCount++;
+    this.#reached.returnedCount++;
     this.readyCount++;
     this.readyBytes += segment.bodySize(index);
-    if (this.#returned === undefined) return;
-    this.#returned.add(segment, index);
+    const { returned } = this.#reached;
+    if (returned === undefined) return;
+    returned.add(segment, index);
     if (!this.isUsed) this.#context.logUsed(this);
   }
 
   /** How often a record was given back; it is in memory. Always 0 where that is not counted. */
   deliveryCount(segment: Segment, index: number): number {
-    if (this.#returned === undefined) return 0;
+    const { returned } = this.#reached;
+    if (returned === undefined) return 0;
     const before = segment.wasReturned(index) ? writtenDeliveryCount(segment.message(index)) : 0;
-    return before + this.#returned.count(segment, index);
+    return before + returned.count(segment, index);
   }
 
   /** Settles every ready record; delivered ones stay owed. Returns how many there were. */
   purge(): number {
     const purged = this.readyCount;
     this.watcher?.purged();
-    const segments = [...this.#reached, ...this.#tail];
+    const segments = [...this.#reached.segments, ...this.#tail.segments];
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
         if (segment.state(i) === RecordState.Delivered) continue;
         segment.markSettled(i);
-        this.#returned?.forget(segment, i);
+        this.#reached.returned?.forget(segment, i);
       }
     }
-    this.#readIndex = this.#reached.at(-1)?.count ?? 0;
-    if (this.#open !== undefined) this.#seal(this.#open);
-    this.#gapFrom = 0;
-    this.#gapTo = 0;
-    this.#gapCount = 0;
-    this.#returnedCount = 0;
+    this.#reached.purge();
+    if (this.#tail.open !== undefined) this.#seal(this.#tail.open);
+    this.#gap.clear();
     this.readyCount = 0;
     this.readyBytes = 0;
     for (const segment of segments) this.#letGoIfSettled(segment);
@@ -470,23 +368,14 @@ export class MessageLog {
 
   /** The segment in memory with a sequence that was not read yet; undefined when it is on disk only. */
   segmentAt(sequence: number): Segment | undefined {
-    const tail = this.#tail;
-    let low = 0;
-    let high = tail.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((tail[middle]?.firstSequence ?? 0) <= sequence) low = middle + 1;
-      else high = middle;
-    }
-    const segment = tail[low - 1];
-    return segment !== undefined && sequence < segment.endSequence ? segment : undefined;
+    return this.#tail.find(sequence);
   }
 
   /** Gives up everything below a sequence, none of which was taken: `bodyBytes` bytes of bodies. */
   trim(sequence: number, bodyBytes: number): void {
     this.#trimmedTo = sequence;
-    this.#gapFrom = Math.min(Math.max(this.#gapFrom, sequence), this.#gapTo);
-    for (const segment of [...this.#tail]) {
+    this.#gap.trim(sequence);
+    for (const segment of [...this.#tail.segments]) {
       const count = Math.min(segment.count, sequence - segment.firstSequence);
       if (count <= 0) break;
       for (let i = 0; i < count; i++) segment.markSettled(i);
@@ -507,90 +396,65 @@ export class MessageLog {
     this.#isDropped = true;
     this.readyCount = 0;
     this.readyBytes = 0;
-    for (const segment of [...this.#reached, ...this.#tail]) {
+    for (const segment of [...this.#reached.segments, ...this.#tail.segments]) {
       if (segment.writing === 0) segment.evict(this.#context.slabs);
     }
-    this.#reached.length = 0;
-    this.#tail.length = 0;
-    this.#unwritten.length = 0;
-    this.#open = undefined;
-    this.#returned?.clear();
+    this.#reached.clear();
+    this.#tail.segments.length = 0;
+    this.#tail.open = undefined;
+    this.#unwritten.clear();
   }
 
-  /** Adds what is not written yet to a commit. Its slabs are held until {@link flushed} is called. */
   collect(into: LogEntry[]): void {
-    for (const segment of this.#unwritten) {
-      if (segment.slab === undefined) continue;
-      const entry = segment.takeUnwritten(this.id);
-      if (entry === undefined) continue;
-      this.#isStored = true;
-      segment.writing++;
-      this.#writing.push(segment);
-      into.push(entry);
-    }
-    this.#unwritten.length = 0;
+    if (this.#unwritten.collect(this.id, into)) this.#isStored = true;
   }
 
-  /** The commit that {@link collect} added to is on disk. */
   flushed(): void {
-    const written = this.#writing;
-    this.#writing = [];
-    for (const segment of written) {
-      segment.writing--;
+    for (const segment of this.#unwritten.flushed()) {
       if (this.#isDropped) segment.evict(this.#context.slabs);
       else this.#letGoIfSettled(segment);
     }
     this.#shrink();
   }
 
-  /** The store refused the commit that {@link collect} added to: all of it goes along with the next one. */
   refused(): void {
-    const refused = this.#writing;
-    this.#writing = [];
-    const again: Segment[] = [];
-    for (const segment of refused) {
-      segment.writing--;
-      if (this.#isDropped) segment.evict(this.#context.slabs);
-      else if (segment.putBackUnwritten() && !this.#unwritten.includes(segment)) again.push(segment);
+    const refused = this.#unwritten.refused();
+    if (this.#isDropped) {
+      this.#unwritten.clear();
+      for (const segment of refused) segment.evict(this.#context.slabs);
+      return;
     }
-    this.#unwritten.unshift(...again);
     for (const segment of refused) this.#letGoIfSettled(segment);
-    if (this.#unwritten.length > 0 && !this.isUnwritten) this.#context.logUnwritten(this);
+    if (!this.#unwritten.isEmpty && !this.isUnwritten) this.#context.logUnwritten(this);
   }
 
   /** Forgets a segment that nobody needs any more. */
   #letGoIfSettled(segment: Segment): void {
     if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
-    const list = this.#reached.includes(segment) ? this.#reached : this.#tail;
-    const at = list.indexOf(segment);
-    if (at < 0) return;
-    list.splice(at, 1);
-    if (list === this.#reached && at === list.length) this.#readIndex = list.at(-1)?.count ?? 0;
+    if (!this.#reached.remove(segment) && !this.#tail.remove(segment)) return;
     segment.evict(this.#context.slabs);
-    const unwritten = this.#unwritten.indexOf(segment);
-    if (unwritten >= 0) this.#unwritten.splice(unwritten, 1);
+    this.#unwritten.remove(segment);
   }
 
   /** Moves what nobody is about to read out of memory while slabs are over their target. */
   #shrink(): void {
     const { slabs, slabBytesTarget, store } = this.#context;
     if (!store.durable) return;
+    const tail = this.#tail.segments;
     const isShort = slabs.bytesInUse > slabBytesTarget;
-    if (!isShort && this.#tail.length <= this.#tailSegmentsMax) return;
-    this.#evictReached(this.#reached.at(-1));
+    if (!isShort && tail.length <= this.#tailSegmentsMax) return;
+    this.#evictReached(this.#reached.last);
     const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
-    while (this.#tail.length > keptSegments) {
-      const segment = this.#tail[0];
+    while (tail.length > keptSegments) {
+      const segment = tail[0];
       if (segment === undefined || !segment.isEvictable) break;
-      this.#tail.shift();
-      if (this.#gapFrom === this.#gapTo) this.#gapFrom = segment.firstSequence;
-      this.#gapTo = segment.endSequence;
-      this.#gapCount += segment.count - segment.settledCount;
+      tail.shift();
+      this.#gap.add(segment);
       segment.evict(slabs);
     }
-    for (const segment of this.#tail) {
+    for (const segment of tail) {
       if (segment.sealed && segment.requestSpill()) {
-        this.#unwritten.push(segment);
+        this.#unwritten.add(segment);
         if (!this.isUnwritten) this.#context.logUnwritten(this);
       }
     }
@@ -599,22 +463,19 @@ export class MessageLog {
   #evictReached(except: Segment | undefined): void {
     const { slabs, slabBytesTarget } = this.#context;
     if (slabs.bytesInUse <= slabBytesTarget) return;
-    for (const segment of this.#reached) {
+    for (const segment of this.#reached.segments) {
       if (segment !== except && segment !== this.segment && segment.isEvictable) segment.evict(slabs);
     }
   }
 
-  /**
-   * Called now and then while the log is in use. A log that has become quiet and empty gives its memory
-   * back. True when it was used since the last call.
-   */
   rest(): boolean {
     if (this.#nextSequence !== this.#restedAt) {
       this.#restedAt = this.#nextSequence;
       return true;
     }
-    this.#nextSegmentBytes = segmentBytesMin;
-    if (this.#open?.isSettled) this.#seal(this.#open);
+    const { open } = this.#tail;
+    this.#tail.rest();
+    if (open?.isSettled) this.#seal(open);
     return false;
   }
 
@@ -623,36 +484,25 @@ export class MessageLog {
     const parts = {
       id: this.id,
       store: this.#context.store,
-      reached: this.#reached,
-      readIndex: this.#readIndex,
-      gapFrom: this.#gapFrom,
-      gapTo: this.#gapTo,
-      tail: this.#tail,
+      reached: this.#reached.segments,
+      readIndex: this.#reached.readIndex,
+      gap: this.#gap,
+      tail: this.#tail.segments,
     };
     return readyRecords(parts, first);
   }
 
-  /** How far the log has been consumed, for the store; undefined when nothing of it is there. */
   state(): LogState | undefined {
     if (!this.#isStored || this.#isDropped) return undefined;
-    const unsettled: UnsettledRange[] = [];
-    const reading = this.#reached.at(-1);
-    for (const segment of this.#reached) {
-      const count = segment === reading ? this.#readIndex : segment.count;
-      const range = segment.unsettledRange(count);
-      if (range === undefined) continue;
-      const deliveryCounts = this.#returned?.countsOf(segment, count) ?? [];
-      unsettled.push(deliveryCounts.length === 0 ? range : { ...range, deliveryCounts });
-    }
+    const unsettled = this.#reached.unsettledRanges();
     const state = { logId: this.id, readPosition: this.readPosition, unsettled };
     return this.owner === undefined ? state : { ...state, attachment: this.owner.stateAttachment() };
   }
 
   #readPosition(): number {
-    const reading = this.#reached.at(-1);
-    if (reading !== undefined && this.#readIndex < reading.count)
-      return reading.firstSequence + this.#readIndex;
-    if (this.#gapTo > this.#gapFrom) return this.#gapFrom;
-    return this.#tail[0]?.firstSequence ?? this.#nextSequence;
+    const { readPosition } = this.#reached;
+    if (readPosition !== undefined) return readPosition;
+    if (!this.#gap.isEmpty) return this.#gap.from;
+    return this.#tail.segments[0]?.firstSequence ?? this.#nextSequence;
   }
 }

@@ -23,8 +23,7 @@ export interface LogParts {
   readonly reached: readonly Segment[];
   /** Index of the next record to read in the last reached segment. */
   readonly readIndex: number;
-  readonly gapFrom: number;
-  readonly gapTo: number;
+  readonly gap: { readonly from: number; readonly to: number };
   readonly tail: readonly Segment[];
 }
 
@@ -37,17 +36,17 @@ export function* readyRecords(parts: LogParts, first: number): Iterable<ReadyRec
 }
 
 /** Begins with whatever lies together with record `first`. */
-function* recordsAround({ id, store, reached, readIndex, gapFrom, gapTo, tail }: LogParts, first: number) {
+function* recordsAround({ id, store, reached, readIndex, gap, tail }: LogParts, first: number) {
   for (const segment of reached) {
     if (segment.endSequence <= first) continue;
     const isReading = segment === reached.at(-1);
     yield* ofSegment(id, store, segment, isReading ? readIndex : segment.count);
   }
-  for (let from = Math.max(gapFrom, first); from < gapTo; ) {
-    const entries = store.read(id, from, gapTo, readBytes);
+  for (let from = Math.max(gap.from, first); from < gap.to; ) {
+    const entries = store.read(id, from, gap.to, readBytes);
     const last = entries.at(-1);
     if (last === undefined) break;
-    for (const entry of entries) yield* ofEntry(entry, from, gapTo);
+    for (const entry of entries) yield* ofEntry(entry, from, gap.to);
     from = last.firstSequence + last.count;
   }
   for (const segment of tail) {

@@ -1,10 +1,9 @@
-import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
-import { frameEnd } from '../../protocol/frame-reader.ts';
+import { uint32At } from '../../protocol/bytes.ts';
 import { Message } from '../message.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../record.ts';
+import { RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
-import type { MessageLog } from './message-log.ts';
-import type { Slab, SlabPool } from './slab.ts';
+import { readTime, writeRecord } from './record-bytes.ts';
+import { type Slab, type SlabPool, slabOf } from './slab.ts';
 
 /** What has become of a record. */
 export const RecordState = {
@@ -18,13 +17,25 @@ export const RecordState = {
   Settled: 3,
 } as const;
 
+/** The log a segment belongs to, for those who hold records of it. */
+export interface RecordKeeper {
+  readonly id: number;
+  readonly countsDeliveries: boolean;
+  load(segment: Segment): void;
+  settle(segment: Segment, index: number): void;
+  giveBack(segment: Segment, index: number): void;
+  deliveryCount(segment: Segment, index: number): number;
+  appendReturned(message: Message, segment: Segment, index: number): void;
+  appendRetried(message: Message, enqueuedAt: number, expiresAt: number): void;
+}
+
 /**
  * Consecutive records of one log: record i has sequence `firstSequence + i`. Its slab may be let go
  * while all of it is on disk (the records that are still owed are read back when they are needed);
  * the states stay.
  */
 export class Segment {
-  readonly log: MessageLog;
+  readonly log: RecordKeeper;
   readonly firstSequence: number;
   count = 0;
   settledCount = 0;
@@ -43,7 +54,7 @@ export class Segment {
   /** {@link stored} before the commit under way. */
   #storedBefore = 0;
 
-  constructor(log: MessageLog, firstSequence: number, slab: Slab) {
+  constructor(log: RecordKeeper, firstSequence: number, slab: Slab) {
     this.log = log;
     this.firstSequence = firstSequence;
     this.slab = slab;
@@ -247,7 +258,7 @@ export class Segment {
    * are not there (settled before they were written, or transient ones of an earlier run) are settled.
    */
   static fromEntries(
-    log: MessageLog,
+    log: RecordKeeper,
     firstSequence: number,
     count: number,
     entries: readonly StoredEntry[],
@@ -281,92 +292,4 @@ export class Segment {
     if (this.slab === undefined) throw new Error(`segment at ${this.firstSequence} is not in memory`);
     return this.slab;
   }
-}
-
-/** Lays the records of `entries` that fall into the range end to end; missing ones take no bytes. */
-function slabOf(firstSequence: number, count: number, entries: readonly StoredEntry[], pool: SlabPool): Slab {
-  const offsets = new Uint32Array(count + 1);
-  const endSequence = firstSequence + count;
-  const only = entries.length === 1 ? entries[0] : undefined;
-  if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
-    for (let i = 0, at = 0; i < count; i++) {
-      at += uint32At(only.bytes, at + RecordOffset.Size);
-      offsets[i + 1] = at;
-    }
-    return pool.adopt(only.bytes, offsets);
-  }
-  const buffer = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
-  let at = 0;
-  let next = 0;
-  for (const entry of entries) {
-    let position = 0;
-    for (let i = 0; i < entry.count; i++) {
-      const size = uint32At(entry.bytes, position + RecordOffset.Size);
-      const sequence = entry.firstSequence + i;
-      const index = sequence - firstSequence;
-      if (sequence < endSequence && index >= next) {
-        while (next < index) offsets[++next] = at;
-        entry.bytes.copy(buffer, at, position, position + size);
-        at += size;
-        offsets[++next] = at;
-      }
-      position += size;
-    }
-  }
-  while (next < count) offsets[++next] = at;
-  return pool.adopt(buffer, offsets);
-}
-
-/** Frame end behind the address. */
-const addressOverheadBytes = 1;
-
-/** Bytes of the record of a message. */
-export function recordBytes(message: Message): number {
-  return (
-    RECORD_HEADER_BYTES +
-    (message.addressEnd - message.addressStart) +
-    addressOverheadBytes +
-    (message.framesEnd - message.framesStart)
-  );
-}
-
-/** Writes a message as a record; for times and flags see {@link RecordOffset}. Returns the offset behind it. */
-export function writeRecord(
-  buffer: Buffer,
-  start: number,
-  message: Message,
-  sequence: number,
-  enqueuedAt: number,
-  expiresAt: number,
-  flags: number,
-): number {
-  let at = start + RECORD_HEADER_BYTES;
-  at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
-  buffer[at++] = frameEnd;
-  const addressSize = at - start - RECORD_HEADER_BYTES;
-  at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
-  putUint32(buffer, start + RecordOffset.Size, at - start);
-  putUint32(buffer, start + RecordOffset.SequenceLow, sequence >>> 0);
-  writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
-  buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
-  buffer[start + RecordOffset.AddressSize + 1] = addressSize;
-  writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
-  buffer[start + RecordOffset.Flags] = flags;
-  buffer[start + RecordOffset.Priority] = message.priority;
-  putUint32(buffer, start + RecordOffset.BodySize, message.bodySize);
-  return at;
-}
-
-const two32 = 2 ** 32;
-
-function writeTime(buffer: Buffer, at: number, time: number): void {
-  const high = Math.floor(time / two32);
-  buffer[at] = high >>> 8;
-  buffer[at + 1] = high;
-  putUint32(buffer, at + 2, time >>> 0);
-}
-
-/** A time in a record: milliseconds since the epoch. */
-export function readTime(buffer: Buffer, at: number): number {
-  return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
 }

@@ -3,6 +3,10 @@
  * message in flight costs no allocation, and counted, so the broker knows what its queues hold.
  */
 
+import { uint32At } from '../../protocol/bytes.ts';
+import { RecordOffset } from '../record.ts';
+import type { StoredEntry } from '../store.ts';
+
 /** Size of a segment under load. Larger ones gain nothing; smaller ones cost more keys on disk. */
 export const segmentBytes = 256 * 1024;
 /** The first segment of a quiet queue: fifty thousand of them must fit in memory. */
@@ -53,4 +57,43 @@ export class SlabPool {
       slab.buffer.length === segmentBytes && slab.offsets.length >= segmentBytes / recordBytesMin;
     if (reusable && this.#free.length < freeSlabsMax) this.#free.push(slab);
   }
+}
+
+/** Lays the records of `entries` that fall into the range end to end; missing ones take no bytes. */
+export function slabOf(
+  firstSequence: number,
+  count: number,
+  entries: readonly StoredEntry[],
+  pool: SlabPool,
+): Slab {
+  const offsets = new Uint32Array(count + 1);
+  const endSequence = firstSequence + count;
+  const only = entries.length === 1 ? entries[0] : undefined;
+  if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
+    for (let i = 0, at = 0; i < count; i++) {
+      at += uint32At(only.bytes, at + RecordOffset.Size);
+      offsets[i + 1] = at;
+    }
+    return pool.adopt(only.bytes, offsets);
+  }
+  const buffer = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+  let at = 0;
+  let next = 0;
+  for (const entry of entries) {
+    let position = 0;
+    for (let i = 0; i < entry.count; i++) {
+      const size = uint32At(entry.bytes, position + RecordOffset.Size);
+      const sequence = entry.firstSequence + i;
+      const index = sequence - firstSequence;
+      if (sequence < endSequence && index >= next) {
+        while (next < index) offsets[++next] = at;
+        entry.bytes.copy(buffer, at, position, position + size);
+        at += size;
+        offsets[++next] = at;
+      }
+      position += size;
+    }
+  }
+  while (next < count) offsets[++next] = at;
+  return pool.adopt(buffer, offsets);
 }

@@ -1,6 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.ts';
 import { numberArgument, textArgument } from '../arguments.ts';
-import type { PolicyDefinition } from '../policies/policy.ts';
+import type { PolicyDefinition } from '../policies/definition.ts';
 import { durationMs } from './duration.ts';
 
 /** RabbitMQ's default for x-stream-max-segment-size-bytes. */

@@ -1,5 +1,5 @@
+import { type VhostLimitName, vhostLimitNames } from '../../broker/vhost-metadata.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
-import { type VhostLimitName, vhostLimitNames } from '../../broker/virtual-host.ts';
 import { type Api, virtualHost, visibleVhosts } from '../api.ts';
 import { badRequest, objectNotFound } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';

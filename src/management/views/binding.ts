@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { type Binding, sortedArgumentBytes } from '../../broker/binding.ts';
-import { kindOf } from '../../broker/exchange.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { Json } from '../http/columns.ts';
 
@@ -11,7 +10,7 @@ export function bindingView(vhost: string, binding: Binding): Json {
     source: source.name,
     vhost,
     destination: destination.name,
-    destination_type: kindOf(destination),
+    destination_type: destination.kind,
     routing_key: routingKey,
     arguments: all.toJSON(),
     properties_key: propertiesKey(routingKey, all),

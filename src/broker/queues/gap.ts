@@ -1,0 +1,83 @@
+import type { Store } from '../store.ts';
+import { type RecordKeeper, Segment } from './segment.ts';
+import { type SlabPool, segmentBytes } from './slab.ts';
+
+/** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
+const holeRecordsMax = 4096;
+
+/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
+const readAheadSegments = 4;
+
+/**
+ * The part of a log that is on disk only, however long it is: two sequence numbers, and how many records between
+ * them are owed. It grows at its back when segments leave memory, and is read back from its front.
+ */
+export class Gap {
+  from = 0;
+  to = 0;
+  /** Records in it that are owed. */
+  #count = 0;
+  /** The store has been told that sequences below will be read. */
+  #announcedTo = 0;
+
+  get isEmpty(): boolean {
+    return this.from >= this.to;
+  }
+
+  /** What a restart has found. */
+  restore(from: number, to: number, count: number): void {
+    this.from = from;
+    this.to = to;
+    this.#count = count;
+  }
+
+  /** The segment behind it leaves memory. */
+  add(segment: Segment): void {
+    if (this.isEmpty) this.from = segment.firstSequence;
+    this.to = segment.endSequence;
+    this.#count += segment.count - segment.settledCount;
+  }
+
+  /** What lies below a sequence is given up. */
+  trim(sequence: number): void {
+    this.from = Math.min(Math.max(this.from, sequence), this.to);
+  }
+
+  /** Gives all of it up. Returns how many records were owed. */
+  clear(): number {
+    const count = this.#count;
+    this.from = this.to;
+    this.#count = 0;
+    return count;
+  }
+
+  /** Reads its front back; undefined when nothing of it is left in the store. */
+  read(log: RecordKeeper, store: Store, slabs: SlabPool): Segment | undefined {
+    const entries = store.read(log.id, this.from, this.to, segmentBytes);
+    const first = entries[0];
+    if (first === undefined) return undefined;
+    const start = Math.max(first.firstSequence, this.from);
+    let end = start;
+    let taken = 0;
+    for (const entry of entries) {
+      if (entry.firstSequence - end > holeRecordsMax) break;
+      end = Math.min(entry.firstSequence + entry.count, this.to);
+      taken++;
+    }
+    const segment = Segment.fromEntries(log, start, end - start, entries.slice(0, taken), slabs);
+    this.from = end;
+    this.#count -= segment.count - segment.settledCount;
+    this.#readAhead(log.id, store, segment.count);
+    return segment;
+  }
+
+  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
+  #readAhead(logId: number, store: Store, segmentRecords: number): void {
+    const from = Math.max(this.#announcedTo, this.from);
+    const to = Math.min(this.from + readAheadSegments * segmentRecords, this.to);
+    // In halves, so that not every segment costs a call.
+    if (from >= to || (to < this.to && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
+    this.#announcedTo = to;
+    store.prefetch(logId, from, to);
+  }
+}
