@@ -62,13 +62,15 @@ export class Input implements Reader {
 
   /** The last chunk ended in the middle of a large body. */
   get wantsMore(): boolean {
-    return this.#reader.bodyBytesAwaited > largeBodyBytes;
+    return !this.isPaused && this.#reader.bodyBytesAwaited > largeBodyBytes;
   }
 
   received(chunk: Buffer, isFull: boolean): void {
+    const wasPaused = this.isPaused;
     this.#hasMore = isFull;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
+    if (wasPaused && this.isPaused) this.#socket.pause();
   }
 
   #receivedHeader(chunk: Buffer): void {
@@ -112,11 +114,14 @@ export class Input implements Reader {
     }
   }
 
-  /** Stops after the current frame. Several may pause at a time; all of them have to {@link resume}. */
+  /**
+   * Stops after the current frame. The next chunk that comes all the same is kept, and only that stops the socket: so
+   * a short pause costs nothing, and a client that goes away is noticed. Several may pause at a time; all of them have
+   * to {@link resume}.
+   */
   pause(): void {
     if (this.#pauses++ > 0) return;
     this.#reader.pause();
-    this.#socket.pause();
   }
 
   /** Without a pause, or after {@link resumeForAll}, it does nothing. */
@@ -133,7 +138,7 @@ export class Input implements Reader {
   }
 
   #continue(): void {
-    this.#socket.resume();
+    if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#state === 'ended') return;
     try {
       this.#reader.resume();
