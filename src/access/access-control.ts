@@ -155,7 +155,7 @@ export class AccessControl implements AccessTables {
   }
 
   async #askAll(login: Login): Promise<Account> {
-    let failure = new AuthenticationFailure('there is no authentication back end');
+    let failure: AuthenticationFailure | undefined;
     for (const link of this.#chain) {
       try {
         const account = await this.#ask(link, login);
@@ -167,6 +167,7 @@ export class AccessControl implements AccessTables {
         failure = this.#failure(link, login, error);
       }
     }
+    failure ??= new AuthenticationFailure('there is no authentication back end');
     failure.username = login.username;
     throw failure;
   }

@@ -29,7 +29,7 @@ const heldBytesMax = 16 * 1024 * 1024;
 /** First size of the buffer for a frame that is split between chunks: a peer gets memory for bytes, not for promises. */
 const assemblyBytesMin = 4096;
 
-/** Where frames go. Buffers may be kept: a chunk is never written to again. */
+/** Where frames go. Buffers are good until the call returns: whoever keeps anything copies it. */
 export interface FrameHandler {
   /** Arguments of method `id` (class id << 16 | method id) are buffer[start,end). */
   method(channel: number, id: number, buffer: Buffer, start: number, end: number): void;
@@ -82,6 +82,11 @@ export class FrameReader {
     return this.#broken;
   }
 
+  /** Bytes that are still to come of the body frame that the last chunk ended in. */
+  get bodyBytesAwaited(): number {
+    return this.#insideBody ? this.#bodyBytesLeft : 0;
+  }
+
   /** Largest frame accepted, overhead included; 0 for no limit (but 128 MiB). */
   get frameMax(): number {
     return this.#frameMax;
@@ -92,11 +97,14 @@ export class FrameReader {
     this.#payloadMax = bytes === 0 ? unlimitedPayloadMax : bytes - frameOverhead + frameSizeSlack;
   }
 
-  /** Hands out the frames that are complete with this chunk; keeps it while paused. */
+  /**
+   * Hands out the frames that are complete with this chunk; what is to be handed out later is copied, so that the
+   * chunk may be written to again when this returns.
+   */
   push(chunk: Buffer): void {
     if (this.#broken) return;
     if (this.#held.length === 0 && !this.#paused && !this.#walking) {
-      this.#walk(chunk);
+      this.#walk(chunk, false);
       this.#handler.chunkEnd();
       return;
     }
@@ -121,7 +129,7 @@ export class FrameReader {
       const chunk = this.#held.shift();
       if (chunk === undefined) break;
       this.#heldBytes -= chunk.length;
-      this.#walk(chunk);
+      this.#walk(chunk, true);
     }
     this.#handler.chunkEnd();
   }
@@ -132,7 +140,7 @@ export class FrameReader {
       this.#break();
       throw new AmqpError(ReplyCode.ResourceError, `more than ${heldBytesMax} bytes received while paused`);
     }
-    this.#held.push(chunk);
+    this.#held.push(Buffer.from(chunk));
   }
 
   #break(): void {
@@ -142,7 +150,8 @@ export class FrameReader {
     this.#assembly = undefined;
   }
 
-  #walk(chunk: Buffer): void {
+  /** @param isOurs nobody else writes to the chunk */
+  #walk(chunk: Buffer, isOurs: boolean): void {
     this.#walking = true;
     this.#done = 0;
     try {
@@ -150,7 +159,8 @@ export class FrameReader {
     } finally {
       this.#walking = false;
       if (this.#done < chunk.length && !this.#broken) {
-        this.#held.unshift(chunk.subarray(this.#done));
+        const rest = chunk.subarray(this.#done);
+        this.#held.unshift(isOurs ? rest : Buffer.from(rest));
         this.#heldBytes += chunk.length - this.#done;
       }
     }

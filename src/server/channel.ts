@@ -1,33 +1,21 @@
 import { Undecided } from '../broker/actor.ts';
 import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
-import { withoutBlindCopies } from '../broker/copy-headers.ts';
-import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
-import { describe, generatedName } from '../broker/names.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
-import type { Queue } from '../broker/queue.ts';
-import { type ReplyAddresses, replyQueueName } from '../broker/reply-addresses.ts';
+import type { ReplyAddresses } from '../broker/reply-addresses.ts';
 import type { TracedDelivery, TraceOrigin } from '../broker/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import {
-  type BasicCancel,
-  type BasicConsume,
-  type BasicGet,
-  type BasicQos,
-  decodeMethod,
-  type Method,
-  MethodId,
-} from '../protocol/methods.ts';
+import { type BasicQos, decodeMethod, type Method, MethodId } from '../protocol/methods.ts';
+import { ChannelConsumers } from './channel-consumers.ts';
 import type { Connection } from './connection.ts';
-import { ChannelConsumer } from './consumer.ts';
+import type { ChannelConsumer } from './consumer.ts';
 import { Deliveries, type DeliveriesHost } from './deliveries.ts';
 import { DeliveryWatch } from './delivery-watch.ts';
+import { Getter } from './getter.ts';
 import type { Output } from './output.ts';
 import { Publisher } from './publisher.ts';
-import { ReplyConsumer } from './reply-consumer.ts';
 import { TopologyMethods } from './topology-methods.ts';
-import { Delivery } from './unsettled.ts';
 
 /** Arguments of basic.ack: delivery tag and one octet of bits. */
 const ackBytes = 9;
@@ -48,8 +36,8 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   readonly #publisher: Publisher;
   readonly #topology: TopologyMethods;
   readonly #deliveryWatch: DeliveryWatch;
-  readonly #consumers = new Map<string, ChannelConsumer>();
-  #replyConsumer: ReplyConsumer | undefined;
+  readonly #consumers: ChannelConsumers;
+  readonly #getter: Getter;
   /** basic.qos for the consumers to come; 0: no limit. */
   #prefetch = 0;
   /** tx.select was called: there is no way back. */
@@ -61,10 +49,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.output = connection.output;
     this.frameMax = connection.frameMax;
     this.#connection = connection;
-    this.deliveries = new Deliveries(this, connection.unackedMax);
+    this.deliveries = new Deliveries(this, connection.settings.unackedMax);
     this.#publisher = new Publisher(this, connection);
     this.#topology = new TopologyMethods(this, connection);
     this.#deliveryWatch = new DeliveryWatch(this, connection);
+    this.#consumers = new ChannelConsumers(this, connection);
+    this.#getter = new Getter(this, connection);
   }
 
   // ---- for listings
@@ -143,7 +133,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   // ----
 
   get consumerCount(): number {
-    return this.#consumers.size;
+    return this.#consumers.count;
   }
 
   get unackedCount(): number {
@@ -219,9 +209,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
 
   /** How the firehose names this channel. */
   get traceOrigin(): TraceOrigin {
-    const { nodeName, vhost, name, actor } = this.#connection;
+    const { settings, vhost, name, actor } = this.#connection;
     return {
-      node: nodeName,
+      node: settings.nodeName,
       vhost: vhost.name,
       connection: name,
       channel: this.id,
@@ -235,17 +225,45 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
 
   /** The socket has caught up, or a limit was lifted: consumers may take messages again. */
   resumeConsumers(): void {
-    for (const consumer of this.#consumers.values()) consumer.queue.consumerHasCapacity(consumer);
+    this.#consumers.resume();
   }
 
-  /** The consumer that was served last comes last, or the first one would be given every message. */
   resumeConsumersAfter(servedLast: ChannelConsumer): void {
-    const { tag } = servedLast;
-    if (this.#consumers.get(tag) === servedLast) {
-      this.#consumers.delete(tag);
-      this.#consumers.set(tag, servedLast);
-    }
-    this.resumeConsumers();
+    this.#consumers.resumeAfter(servedLast);
+  }
+
+  /** The connection's secret was renewed: who may no longer read from a queue is cancelled. */
+  accountChanged(): void {
+    this.#consumers.accountChanged();
+  }
+
+  /** A consumer does not do its part: it loses its place, and its client is told. */
+  cancelConsumer(consumer: ChannelConsumer): void {
+    this.#consumers.drop(consumer);
+  }
+
+  /** The queue of a consumer is gone. */
+  consumerCancelled(consumer: ChannelConsumer): void {
+    this.#consumers.cancelled(consumer);
+  }
+
+  /** Where replies to requests of this channel go (direct reply-to). */
+  set replyAddress(address: string | undefined) {
+    this.#publisher.replyAddress = address;
+  }
+
+  /** An empty name means the queue that this channel declared last. @throws AmqpError 404 when there is none */
+  queueName(name: string): string {
+    return this.#topology.queueName(name);
+  }
+
+  /** The channel is closed, and what it held let go. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  send(method: Method): void {
+    this.output.method(this.id, method);
   }
 
   #handle(method: Method): void {
@@ -264,13 +282,13 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
         this.deliveries.settle(method.deliveryTag, false, method.requeue ? 'requeue-rejected' : 'reject');
         break;
       case MethodId.BasicGet:
-        this.#get(method);
+        this.#getter.get(method);
         break;
       case MethodId.BasicConsume:
-        this.#consume(method);
+        this.#consumers.consume(method, this.#prefetch);
         break;
       case MethodId.BasicCancel:
-        this.#cancel(method);
+        this.#consumers.cancel(method);
         break;
       case MethodId.BasicQos:
         this.#qos(method);
@@ -293,10 +311,10 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
         break;
       case MethodId.ChannelFlow:
         if (!method.active) throw new AmqpError(ReplyCode.NotImplemented, 'active=false');
-        this.output.method(this.id, { id: MethodId.ChannelFlowOk, active: true });
+        this.send({ id: MethodId.ChannelFlowOk, active: true });
         break;
       case MethodId.AccessRequest:
-        this.output.method(this.id, { id: MethodId.AccessRequestOk, ticket: 1 });
+        this.send({ id: MethodId.AccessRequestOk, ticket: 1 });
         break;
       default:
         this.#topology.handle(method);
@@ -307,7 +325,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   /** Answers once what was changed is on disk: see `server/answers`. */
   answer(method: Method, noWait: boolean): void {
     this.#connection.answers.add(() => {
-      if (!noWait && !this.#isReleased) this.output.method(this.id, method);
+      if (!noWait && !this.#isReleased) this.send(method);
     });
   }
 
@@ -322,167 +340,19 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     });
   }
 
-  #get(method: BasicGet): void {
-    const { vhost, actor } = this.#connection;
-    const name = this.#topology.queueName(method.queue);
-    actor.require('read', 'queue', name);
-    const queue = vhost.queue(actor, name);
-    if (queue.type === 'quorum' && queue.singleActiveConsumer) throw getNotSupported(queue);
-    if (!method.noAck && this.deliveries.isFull) throw tooManyUnacked(this.unackedCount);
-    const taken = queue.get(method.noAck);
-    if (taken === undefined) {
-      if (queue.isExpiring) this.#getLater(method);
-      else {
-        this.stats.getEmpty++;
-        this.output.method(this.id, { id: MethodId.BasicGetEmpty });
-      }
-      return;
-    }
-    const { segment, index, redelivered, deliveryCount } = taken;
-    this.#connection.deliveryTimeouts.expect(queue.settings.consumerTimeoutMs);
-    const deliveryTag = this.deliveries.nextTag();
-    if (method.noAck) this.stats.getNoAck++;
-    else this.stats.get++;
-    if (redelivered) this.stats.redeliver++;
-    if (!method.noAck) this.deliveries.hold(new Delivery(deliveryTag, queue, undefined, segment, index));
-    const message = segment.message(index);
-    this.output.method(this.id, {
-      id: MethodId.BasicGetOk,
-      deliveryTag,
-      redelivered,
-      exchange: message.exchange,
-      routingKey: message.routingKey,
-      messageCount: queue.readyCount,
-    });
-    if (deliveryCount === undefined) {
-      this.output.message(this.id, this.frameMax, message);
-    } else {
-      const shown = withoutBlindCopies(message);
-      const properties = propertiesWithDeliveryCount(shown, deliveryCount);
-      this.output.contentWith(this.id, this.frameMax, shown, properties);
-    }
-    if (vhost.firehose.isWatching) {
-      const isSettledLater = !method.noAck;
-      const traced = { message, queue, redelivered, channel: this, tag: deliveryTag, isSettledLater };
-      this.traceDelivery(queue, traced);
-    }
-    if (method.noAck) segment.log.settle(segment, index);
-  }
-
-  /** Tries again in the next turn; meanwhile nothing more is read from the connection. */
-  #getLater(method: BasicGet): void {
-    const connection = this.#connection;
-    connection.pauseInput();
-    setImmediate(() => {
-      try {
-        if (!this.#isReleased) this.#get(method);
-      } catch (error) {
-        connection.methodFailed(this.id, error instanceof AmqpError ? error.during(method.id) : error);
-      }
-      connection.resumeInput();
-    });
-  }
-
-  #consume(method: BasicConsume): void {
-    const { vhost, actor } = this.#connection;
-    const tag = method.consumerTag === '' ? generatedName('amq.ctag-') : method.consumerTag;
-    if (this.#consumers.has(tag)) {
-      throw new AmqpError(ReplyCode.NotAllowed, `attempt to reuse consumer tag '${tag}'`);
-    }
-    const { consumerMax } = this.#connection;
-    if (this.#consumers.size >= consumerMax) {
-      const text = `reached maximum (${consumerMax}) of consumers per channel`;
-      throw new AmqpError(ReplyCode.NotAllowed, text);
-    }
-    const name = this.#topology.queueName(method.queue);
-    if (name === replyQueueName) {
-      this.#consumeReplies(tag, method);
-      return;
-    }
-    actor.require('read', 'queue', name);
-    const queue = vhost.queue(actor, name);
-    const consumer = new ChannelConsumer(this, { ...method, tag, queue, prefetch: this.#prefetch });
-    if (queue.type !== 'classic' && this.deliveries.globalPrefetch !== 0) {
-      queue.checkConsumer(consumer);
-      const text = `${describe('queue', queue.name, vhost.name)} does not support global qos`;
-      throw new AmqpError(ReplyCode.NotImplemented, text);
-    }
-    // What was published before goes to the consumers there were.
-    queue.drain(this.#connection.chunkTime);
-    queue.addConsumer(consumer);
-    this.#connection.deliveryTimeouts.expect(consumer.timeoutMs ?? queue.settings.consumerTimeoutMs);
-    this.#consumers.set(tag, consumer);
-    if (!method.noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
-  }
-
-  /** The pseudo-queue of direct reply-to: no permission is asked for, nothing can be acknowledged. */
-  #consumeReplies(tag: string, { noAck, noWait }: BasicConsume): void {
-    if (!noAck) throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer cannot acknowledge');
-    if (this.#replyConsumer !== undefined) {
-      throw new AmqpError(ReplyCode.PreconditionFailed, 'reply consumer already set');
-    }
-    this.#replyConsumer = new ReplyConsumer(this, tag);
-    this.#publisher.replyAddress = this.#replyConsumer.address;
-    if (!noWait) this.output.method(this.id, { id: MethodId.BasicConsumeOk, consumerTag: tag });
-  }
-
-  #cancel(method: BasicCancel): void {
-    const consumer = this.#consumers.get(method.consumerTag);
-    if (this.#replyConsumer?.tag === method.consumerTag) {
-      this.#replyConsumer.close();
-      this.#replyConsumer = undefined;
-      this.#publisher.replyAddress = undefined;
-    } else if (consumer !== undefined) {
-      // What was published before goes to the consumers there were.
-      consumer.queue.drain(this.#connection.chunkTime);
-      this.#consumers.delete(method.consumerTag);
-      consumer.queue.removeConsumer(consumer);
-    }
-    this.answer({ id: MethodId.BasicCancelOk, consumerTag: method.consumerTag }, method.noWait);
-  }
-
-  /** The connection's secret was renewed: who may no longer read from a queue is cancelled. */
-  accountChanged(): void {
-    for (const consumer of [...this.#consumers.values()]) this.#checkConsumer(consumer);
-  }
-
-  #checkConsumer(consumer: ChannelConsumer): void {
-    try {
-      this.#connection.actor.require('read', 'queue', consumer.queue.name);
-    } catch (error) {
-      if (error instanceof Undecided) this.tryAgain(error.decided, () => this.#checkConsumer(consumer));
-      else if (error instanceof AmqpError) this.cancelConsumer(consumer);
-      else throw error;
-    }
-  }
-
-  /** A consumer does not do its part: it loses its place, and its client is told. */
-  cancelConsumer(consumer: ChannelConsumer): void {
-    if (this.#consumers.get(consumer.tag) !== consumer) return;
-    consumer.queue.removeConsumer(consumer);
-    this.consumerCancelled(consumer);
-  }
-
-  /** The queue is gone. Clients that understand it are told with basic.cancel. */
-  consumerCancelled(consumer: ChannelConsumer): void {
-    if (!this.#consumers.delete(consumer.tag) || this.#isReleased) return;
-    if (!this.#connection.clientCapabilities.consumerCancelNotify) return;
-    this.output.method(this.id, { id: MethodId.BasicCancel, consumerTag: consumer.tag, noWait: true });
-  }
-
   #qos(method: BasicQos): void {
     if (method.prefetchSize !== 0) {
       throw new AmqpError(ReplyCode.NotImplemented, `prefetch_size!=0 (${method.prefetchSize})`);
     }
     if (method.global) this.deliveries.globalPrefetch = method.prefetchCount;
     else this.#prefetch = method.prefetchCount;
-    this.output.method(this.id, { id: MethodId.BasicQosOk });
+    this.send({ id: MethodId.BasicQosOk });
   }
 
   #recover(requeue: boolean, answer: boolean): void {
     if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false');
     this.deliveries.recover();
-    if (answer) this.output.method(this.id, { id: MethodId.BasicRecoverOk });
+    if (answer) this.send({ id: MethodId.BasicRecoverOk });
   }
 
   #confirmSelect(noWait: boolean): void {
@@ -490,7 +360,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
       throw new AmqpError(ReplyCode.PreconditionFailed, 'cannot switch from tx to confirm mode');
     }
     this.#publisher.selectConfirms();
-    if (!noWait) this.output.method(this.id, { id: MethodId.ConfirmSelectOk });
+    if (!noWait) this.send({ id: MethodId.ConfirmSelectOk });
   }
 
   #txSelect(): void {
@@ -500,7 +370,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#isTransactional = true;
     this.#publisher.selectTransactions();
     this.deliveries.selectTransactions();
-    this.output.method(this.id, { id: MethodId.TxSelectOk });
+    this.send({ id: MethodId.TxSelectOk });
   }
 
   #expectTransactional(): void {
@@ -518,8 +388,8 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
       throw new AmqpError(ReplyCode.PreconditionFailed, 'partial tx completion');
     }
     if (outcome === PublishOutcome.NeedsCommit)
-      this.#whenCommitted(() => this.output.method(this.id, { id: MethodId.TxCommitOk }));
-    else this.output.method(this.id, { id: MethodId.TxCommitOk });
+      this.#whenCommitted(() => this.send({ id: MethodId.TxCommitOk }));
+    else this.send({ id: MethodId.TxCommitOk });
   }
 
   /** Publishes are forgotten; what was settled is outstanding again. */
@@ -527,7 +397,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#expectTransactional();
     this.#publisher.rollback();
     this.deliveries.rollback();
-    this.output.method(this.id, { id: MethodId.TxRollbackOk });
+    this.send({ id: MethodId.TxRollbackOk });
   }
 
   /**
@@ -541,24 +411,9 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#connection.broker.churn.channelClosed++;
     this.#publisher.release();
     this.#deliveryWatch.stop();
-    this.#replyConsumer?.close();
-    const consumers = [...this.#consumers.values()];
-    this.#consumers.clear();
-    // Off the ring first, so that nothing comes back to a consumer that is about to go.
-    for (const consumer of consumers) consumer.queue.pauseConsumer(consumer);
+    const consumers = this.#consumers.pause();
     this.deliveries.release();
     for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
     this.#connection.channelReleased(this);
   }
-}
-
-function tooManyUnacked(count: number): AmqpError {
-  return new AmqpError(ReplyCode.PreconditionFailed, `channel has ${count} unacknowledged messages`);
-}
-
-function getNotSupported(queue: Queue): AmqpError {
-  const text =
-    `cannot obtain access to locked ${describe('queue', queue.name, queue.vhost.name)}. ` +
-    'basic.get operations are not supported by quorum queues with single active consumer';
-  return new AmqpError(ReplyCode.ResourceLocked, text);
 }

@@ -2,7 +2,6 @@ import type { Account } from '../access/back-end.ts';
 import { UserActor } from '../access/user-actor.ts';
 import type { Actor } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { Timer } from '../broker/clock.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
@@ -10,18 +9,21 @@ import { FrameType, protocolHeader } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.ts';
 import { payloadSnippet } from '../protocol/octets.ts';
 import { Answers, type AnswersHost } from './answers.ts';
-import { Channel } from './channel.ts';
-import { ChannelTable } from './channel-table.ts';
+import type { Channel } from './channel.ts';
+import { Channels } from './channels.ts';
 import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
 import { Credentials, type CredentialsHost } from './credentials.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
+import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
 import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
-import { Input, type InputHandler } from './input.ts';
+import { Input, type InputHost } from './input.ts';
+import { Lifetime } from './lifetime.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
+import type { ServerSettings } from './settings.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
 import { type ByteStream, connectionName, type TlsPeer, type Transport } from './transport.ts';
 import type { Tuning } from './tuning.ts';
@@ -39,28 +41,11 @@ export interface ConnectionContext extends HandshakeContext {
   connectionClosed(connection: Connection): void;
 }
 
-/** A client has its heartbeat interval to answer connection.close, but no longer than this. */
-const closeTimeoutSecondsMax = 30;
-
-/** After the last byte has been written the client has this long to close its side. */
-const lingerMs = 3_000;
-
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
-const exchangeClassId = 40;
-const queueClassId = 50;
-
 /** Class and method id at the start of a method frame's payload. */
 const methodIdBytes = 4;
-
-/**
- * - `handshake`: up to connection.open
- * - `running`
- * - `closing`: connection.close was sent; all but its answer (and a simultaneous close) is ignored
- * - `ended`: nothing is heard any more, the socket is about to go
- */
-type Phase = 'handshake' | 'running' | 'closing' | 'ended';
 
 /**
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
@@ -69,7 +54,8 @@ type Phase = 'handshake' | 'running' | 'closing' | 'ended';
 export class Connection
   implements
     AnswersHost,
-    InputHandler,
+    FrameRouterHost,
+    InputHost,
     HandshakeHost,
     HeartbeatPeer,
     UnreadLimitHost,
@@ -88,25 +74,20 @@ export class Connection
 
   readonly #socket: ByteStream;
   readonly #context: ConnectionContext;
+  readonly #frames: FrameRouter;
   readonly #input: Input;
+  readonly #lifetime: Lifetime;
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
   readonly #told: ClientEvents;
-  #phase: Phase = 'handshake';
+  readonly #channels: Channels;
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #actor: Actor | undefined;
-  #channels = new ChannelTable(0);
   #heartbeat: HeartbeatWatch | undefined;
   #credentials: Credentials | undefined;
-  /** For the handshake, then for the answer to connection.close, then for the end of the socket. */
-  #deadline: Timer | undefined;
-  /** 0: not read since the last chunk. */
-  #chunkTime = 0;
   #isReleased = false;
-  /** Why the connection ends, when it is not by the client's connection.close. */
-  #endReason: string | undefined;
 
   constructor(transport: Transport, context: ConnectionContext) {
     const { stream: socket, ends } = transport;
@@ -118,19 +99,30 @@ export class Connection
     this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
     this.#told = new ClientEvents(this);
-    this.#unread = new UnreadLimit(socket, context.broker.clock, this);
+    this.#channels = new Channels(this, {
+      checkChannelLimit: (user) => context.checkChannelLimit(user),
+      channelOpened: (channel) => this.#told.channelOpened(channel),
+      channelFailed: (number, error) => this.#events.channelFailed(number, error),
+    });
     this.output = new Output(socket, () => this.#drained());
-    this.#input = new Input(transport, this);
+    this.#unread = new UnreadLimit(this.output, context.broker.clock, this);
     this.#throttle = new Throttle(this);
+    this.#frames = new FrameRouter(this, {
+      channels: this.#channels,
+      throttle: this.#throttle,
+      unread: this.#unread,
+    });
+    this.#input = new Input(transport, this.#frames, this);
+    const { clock } = context.broker;
+    const { settings } = context;
+    const parts = { transport, input: this.#input, output: this.output, clock, settings };
+    this.#lifetime = new Lifetime(parts);
     this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
-    this.#setDeadline(context.settings.handshakeTimeoutMs, () => {
-      this.#endReason ??= 'handshake timeout';
-      socket.destroy();
-    });
     socket.on('error', (error) => {
-      this.#endReason ??= `client unexpectedly closed TCP connection (${error.message})`;
+      this.#lifetime.reason ??= `client unexpectedly closed TCP connection (${error.message})`;
     });
+    socket.on('end', () => this.#lifetime.clientEnded());
     socket.on('close', () => this.#socketClosed());
   }
 
@@ -159,25 +151,8 @@ export class Connection
     return this.#context.deliveryTimeouts;
   }
 
-  get maxMessageBytes(): number {
-    return this.#context.settings.maxMessageBytes;
-  }
-
-  get unackedMax(): number {
-    return this.#context.settings.unackedMax;
-  }
-
-  get transactionBytesMax(): number {
-    return this.#context.settings.transactionBytesMax;
-  }
-
-  /** Most consumers on a channel. */
-  get consumerMax(): number {
-    return this.#context.settings.consumerMax;
-  }
-
-  get nodeName(): string {
-    return this.#context.settings.nodeName;
+  get settings(): ServerSettings {
+    return this.#context.settings;
   }
 
   /** The client at work in its virtual host. */
@@ -206,11 +181,11 @@ export class Connection
   }
 
   get isRunning(): boolean {
-    return this.#phase === 'running';
+    return this.#lifetime.isRunning;
   }
 
   get channelCount(): number {
-    return this.#channels.size;
+    return this.#channels.count;
   }
 
   // ---- for listings
@@ -230,7 +205,6 @@ export class Connection
     return this.#throttle.isBlocked ? 'blocked' : 'running';
   }
 
-  /** Such as `PLAIN`. */
   /** The client's address, IPv4 written as such. */
   get peerHost(): string {
     return this.transport.ends.peerHost;
@@ -254,6 +228,7 @@ export class Connection
     return this.transport.ends.port;
   }
 
+  /** Such as `PLAIN`. */
   get mechanism(): string {
     return this.#opened.mechanism;
   }
@@ -273,8 +248,6 @@ export class Connection
     else this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
   }
 
-  // ----
-
   // ---- input
 
   protocolAccepted(): void {
@@ -283,9 +256,9 @@ export class Connection
   }
 
   protocolRefused(header: Buffer): void {
-    this.#endReason = `client speaks ${describeProtocol(header)}`;
+    this.#lifetime.reason = `client speaks ${describeProtocol(header)}`;
     this.output.raw(protocolHeader);
-    this.#endSocket();
+    this.#lifetime.endSocket();
   }
 
   /**
@@ -300,10 +273,8 @@ export class Connection
     this.#input.resume();
   }
 
-  /** Stops listening to a client that does not read what it asks for. */
-  #limitUnread(): void {
-    // Asking makes the output report when the socket has caught up.
-    if (this.#unread.isExceeded && this.output.isCongested && this.isRunning) this.#unread.pause();
+  get hasMoreInput(): boolean {
+    return this.#input.hasMore;
   }
 
   blocked(reason: string): void {
@@ -316,8 +287,7 @@ export class Connection
   }
 
   stalled(unreadBytes: number): void {
-    this.#endReason ??= `client does not read what it asks for (${unreadBytes} bytes)`;
-    this.#socket.destroy();
+    this.#lifetime.drop(`client does not read what it asks for (${unreadBytes} bytes)`);
   }
 
   #drained(): void {
@@ -327,98 +297,33 @@ export class Connection
 
   // ---- frames
 
-  method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.answers.areOwed && !isTopology(id)) {
-      this.#afterAnswers(() => this.method(number, id, buffer, start, end));
-      return;
-    }
-    try {
-      if (this.#phase !== 'running') this.#methodOutsideRunning(number, id, buffer, start, end);
-      else if (number === 0) this.#connectionMethod(id, buffer, start, end);
-      else {
-        const channel = this.#channels.get(number);
-        if (channel !== undefined && (!isLifecycle(id) || channel.isExpectingContent)) {
-          channel.method(id, buffer, start, end);
-        } else {
-          this.#lifecycleMethod(number, id, channel);
-        }
-        // Few bytes ask for many.
-        if (id === MethodId.BasicGet) this.#limitUnread();
-      }
-    } catch (error) {
-      // Channels name the failing method themselves, where RabbitMQ names one.
-      this.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
-    }
-  }
-
-  /** What the client sees of this comes behind the answers that it is owed. */
-  #afterAnswers(run: () => void): void {
-    this.answers.afterwards(() => {
-      run();
-      this.chunkEnd();
-    });
-  }
-
   answered(): void {
     this.output.flushSoon();
   }
 
-  header(number: number, buffer: Buffer, start: number, end: number): void {
-    try {
-      this.#contentChannel(number)?.header(buffer, start, end);
-    } catch (error) {
-      this.methodFailed(number, error);
-    }
-    this.#throttle.contentReceived();
-  }
-
-  body(number: number, buffer: Buffer, start: number, end: number): void {
-    try {
-      this.#contentChannel(number)?.body(buffer, start, end);
-    } catch (error) {
-      this.methodFailed(number, error);
-    }
-    this.#throttle.contentReceived();
-  }
-
-  /** Whom content is for. None: it is dropped, since the channel or the connection is closing. */
-  #contentChannel(number: number): Channel | undefined {
-    if (this.#phase === 'closing' || this.#phase === 'ended') return undefined;
-    const channel = this.#channels.get(number);
-    if (channel === undefined && !this.#channels.isClosing(number)) {
-      const text = 'expected method frame, got non method frame instead';
-      throw new AmqpError(ReplyCode.UnexpectedFrame, text);
-    }
-    return channel;
-  }
-
-  /** Any byte from the client shows that it is alive; see {@link bytesReceived}. */
-  heartbeat(): void {}
-
-  /**
-   * The time the chunk being handed out counts from, in milliseconds since the epoch: one reading of the clock
-   * for all its messages, and for delivering them. To be asked for while frames are handled only.
-   */
+  /** See {@link FrameRouter.chunkTime}. */
   get chunkTime(): number {
-    if (this.#chunkTime === 0) this.#chunkTime = this.broker.clock.now();
-    return this.#chunkTime;
+    return this.#frames.chunkTime;
   }
 
-  /** What the chunk has brought in is delivered before the next one is read. */
+  /** What was done outside of a chunk has its effects now. */
   chunkEnd(): void {
-    const outrun = this.broker.endTurn(this.chunkTime);
-    this.#chunkTime = 0;
-    this.#limitUnread();
-    this.#throttle.chunkEnd(this.#input.hasMore ? outrun : undefined);
+    this.#frames.chunkEnd();
+  }
+
+  connectionMethod(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.isRunning) this.#methodWhileRunning(id, buffer, start, end);
+    else this.#methodOutsideRunning(number, id, buffer, start, end);
   }
 
   #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#phase === 'ended') return;
+    const { phase } = this.#lifetime;
+    if (phase === 'ended') return;
     if (id === MethodId.ConnectionClose && number === 0) {
       this.send({ id: MethodId.ConnectionCloseOk });
-      if (this.#phase === 'handshake') this.#endSocket();
-    } else if (this.#phase === 'closing') {
-      if (id === MethodId.ConnectionCloseOk && number === 0) this.#endSocket();
+      if (phase === 'handshake') this.#lifetime.endSocket();
+    } else if (phase === 'closing') {
+      if (id === MethodId.ConnectionCloseOk && number === 0) this.#lifetime.endSocket();
     } else if (number === 0) {
       this.#handshake?.method(decodeMethod(id, buffer, start, end));
     } else {
@@ -427,7 +332,7 @@ export class Connection
     }
   }
 
-  #connectionMethod(id: number, buffer: Buffer, start: number, end: number): void {
+  #methodWhileRunning(id: number, buffer: Buffer, start: number, end: number): void {
     switch (id) {
       case MethodId.ConnectionClose:
         this.#release();
@@ -444,69 +349,18 @@ export class Connection
     }
   }
 
-  /** channel.open, channel.close and channel.close-ok; and any method on a channel that is not open. */
-  #lifecycleMethod(number: number, id: number, channel: Channel | undefined): void {
-    if (id === MethodId.ChannelOpen) {
-      this.#openChannel(number);
-    } else if (this.#channels.isClosing(number)) {
-      if (id === MethodId.ChannelCloseOk) this.#channels.free(number);
-      else if (id === MethodId.ChannelClose) this.output.method(number, { id: MethodId.ChannelCloseOk });
-    } else if (channel === undefined) {
-      throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'").during(id);
-    } else if (id === MethodId.ChannelClose) {
-      this.#channels.remove(number, false);
-      channel.release();
-      this.output.method(number, { id: MethodId.ChannelCloseOk });
-    } else {
-      throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method').during(id);
-    }
-  }
-
-  #openChannel(number: number): void {
-    const channels = this.#channels;
-    if (!channels.isFree(number)) {
-      const text = "second 'channel.open' seen";
-      throw new AmqpError(ReplyCode.ChannelError, text).during(MethodId.ChannelOpen);
-    }
-    if (channels.isFull) {
-      const limit = `has reached the negotiated channel_max (${channels.openMax})`;
-      const text = `number of channels opened (${channels.size}) ${limit}`;
-      // RabbitMQ names no method here.
-      this.closeWithError(new AmqpError(ReplyCode.NotAllowed, text));
-      return;
-    }
-    // Nor here.
-    this.#context.checkChannelLimit(this.user.name);
-    const channel = new Channel(this, number);
-    channels.add(number, channel);
-    this.broker.churn.channelCreated++;
-    this.#told.channelOpened(channel);
-    this.output.method(number, { id: MethodId.ChannelOpenOk });
-  }
-
   // ---- errors and the end
 
   /** Closes the channel or, if it is a matter of the connection, that. */
   methodFailed(number: number, error: unknown): void {
-    if (this.answers.areOwed) this.#afterAnswers(() => this.methodFailed(number, error));
+    if (this.answers.areOwed) this.#frames.afterAnswers(() => this.methodFailed(number, error));
     else if (error instanceof AmqpError && !error.hard && number !== 0)
-      this.closeChannelWithError(number, error);
+      this.#channels.closeWithError(number, error);
     else this.failed(error);
   }
 
-  /** Closes one channel: what it held is let go first, so that the effects are visible with channel.close. */
   closeChannelWithError(number: number, error: AmqpError): void {
-    const channel = this.#channels.remove(number, true);
-    if (channel === undefined) return;
-    this.#events.channelFailed(number, error);
-    channel.release();
-    this.output.method(number, {
-      id: MethodId.ChannelClose,
-      replyCode: error.code,
-      replyText: error.replyText,
-      classId: error.classId,
-      methodId: error.methodId,
-    });
+    this.#channels.closeWithError(number, error);
   }
 
   /** Messages were taken back from a consumer of a channel, and the consumer was cancelled. */
@@ -516,13 +370,12 @@ export class Connection
 
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
   failed(error: unknown): void {
-    // Broken off, the chunk may go on at any time.
-    this.#chunkTime = 0;
-    if (this.#phase === 'closing' || this.#phase === 'ended') return;
+    this.#frames.chunkBroken();
+    if (this.isClosed) return;
     const amqpError = error instanceof AmqpError ? error : undefined;
     if (amqpError === undefined) this.#events.internalError(error);
     if (this.#session === undefined && this.#handshake?.isAuthenticated !== true) {
-      this.#disconnectLater(amqpError?.replyText ?? 'internal error');
+      this.#lifetime.disconnectLater(amqpError?.replyText ?? 'internal error');
     } else if (amqpError !== undefined) {
       this.closeWithError(amqpError);
     } else {
@@ -532,53 +385,32 @@ export class Connection
 
   /** Sends connection.close after everything the connection held has been let go. */
   closeWithError(error: AmqpError): void {
-    if (this.#phase === 'closing' || this.#phase === 'ended') return;
+    if (this.isClosed) return;
     if (error.code !== ReplyCode.ConnectionForced) this.#events.connectionFailed(error);
     this.#close(error.code, error.replyText, error.classId, error.methodId);
   }
 
   #close(replyCode: ReplyCode, replyText: string, classId: number, methodId: number): void {
-    this.#endReason = replyText;
+    this.#lifetime.reason = replyText;
     this.#release();
     this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId });
     this.#awaitClient();
   }
 
-  /**
-   * The last word has been said, and the client closes the socket. Were it closed here, a client might see the end of
-   * the socket before it has acted on connection.close-ok, and report a connection lost that it closed itself.
-   */
   #awaitClient(): void {
-    this.#phase = 'closing';
-    const heartbeat = this.#session?.tuning.heartbeat ?? 0;
-    const seconds = heartbeat > 0 ? Math.min(heartbeat, closeTimeoutSecondsMax) : closeTimeoutSecondsMax;
-    // After broken framing no answer could be read.
-    const timeoutMs = this.#input.isBroken ? this.#context.settings.refusalDelayMs : seconds * 1000;
-    this.#resetAfter(timeoutMs);
-    this.#input.resumeForAll();
+    this.#lifetime.awaitClient(this.#session?.tuning.heartbeat ?? 0);
   }
 
   refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
     this.#told.loginFailed(user, mechanism, reason);
     if (notice === undefined) {
-      this.#disconnectLater('login refused');
+      this.#lifetime.disconnectLater('login refused');
       return;
     }
     const { code: replyCode, replyText } = notice;
     this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
-    this.#endReason = 'login refused';
-    this.#phase = 'closing';
-    this.#resetAfter(this.#context.settings.refusalDelayMs);
-    this.#input.resumeForAll();
-  }
-
-  /** Guessing costs time, and whoever has not logged in is told nothing: silence, then a reset. */
-  #disconnectLater(reason: string): void {
-    this.#endReason = reason;
-    this.#phase = 'ended';
-    this.#resetAfter(this.#context.settings.refusalDelayMs);
-    this.#input.end();
+    this.#lifetime.awaitRefused('login refused');
   }
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
@@ -588,30 +420,23 @@ export class Connection
 
   /** Drops the socket; what the connection held is let go. */
   destroy(): void {
-    this.#endReason ??= 'closed by the broker';
-    this.#socket.destroy();
-  }
-
-  #endSocket(): void {
-    this.#phase = 'ended';
-    this.#input.end();
-    this.output.flush();
-    this.#socket.end();
-    this.#setDeadline(lingerMs, () => this.#socket.destroy());
+    this.#lifetime.drop('closed by the broker');
   }
 
   #socketClosed(): void {
-    this.#deadline?.cancel();
+    this.#lifetime.socketClosed();
     this.#unread.stop();
     this.#throttle.stop();
-    if (!this.isClosed) this.#endReason ??= 'client unexpectedly closed TCP connection';
-    this.#phase = 'ended';
     this.#release();
     this.output.close();
     if (this.#session !== undefined) {
       this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
     }
-    this.#events.ended(this.#endReason, this.#socket.bytesRead, this.broker.clock.now() - this.connectedAt);
+    this.#events.ended(
+      this.#lifetime.reason,
+      this.#socket.bytesRead,
+      this.broker.clock.now() - this.connectedAt,
+    );
     this.#context.connectionClosed(this);
   }
 
@@ -623,30 +448,24 @@ export class Connection
     this.#heartbeat?.stop();
     this.#credentials?.stop();
     this.answers.stop();
-    for (const channel of this.#channels.values()) channel.release();
-    this.#channels.clear();
+    this.#channels.release();
     this.#session?.vhost.deleteExclusiveQueues(this);
-    if (this.#session !== undefined) this.#told.closed(this.#session, this.#context.settings.nodeName);
-  }
-
-  #resetAfter(delayMs: number): void {
-    this.#setDeadline(delayMs, () => this.transport.reset());
-  }
-
-  #setDeadline(delayMs: number, run: () => void): void {
-    this.#deadline?.cancel();
-    this.#deadline = this.broker.clock.setTimer(delayMs, run);
+    if (this.#session !== undefined) this.#told.closed(this.#session, this.settings.nodeName);
   }
 
   // ---- handshake and heartbeat
 
   get isClosed(): boolean {
-    return this.#phase === 'closing' || this.#phase === 'ended';
+    return this.#lifetime.isClosed;
   }
 
   /** Sends a method on channel 0. */
   send(method: ServerMethod): void {
     this.output.method(0, method);
+  }
+
+  sendEncoded(method: Buffer): void {
+    this.output.encodedMethod(0, method);
   }
 
   channelReleased(channel: Channel): void {
@@ -663,20 +482,19 @@ export class Connection
 
   opened(session: Session): void {
     const { user, vhost, tuning } = session;
-    this.#deadline?.cancel();
+    this.#lifetime.opened();
     this.#handshake = undefined;
     this.#session = session;
     this.#actor = new UserActor(this, user, vhost.name);
     this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
-    this.#channels = new ChannelTable(tuning.channelMax);
-    this.#phase = 'running';
+    this.#channels.max = tuning.channelMax;
     this.broker.churn.connectionCreated++;
     this.send({ id: MethodId.ConnectionOpenOk });
     // Written before the first half interval begins, which it would otherwise count for.
     this.output.flush();
     if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
     this.#events.opened(session);
-    this.#told.opened(session, this.#context.settings.nodeName);
+    this.#told.opened(session, this.settings.nodeName);
   }
 
   get bytesReceived(): number {
@@ -699,18 +517,8 @@ export class Connection
   }
 
   heartbeatsMissed(): void {
-    this.#endReason = `missed heartbeats from client, timeout: ${this.#opened.tuning.heartbeat}s`;
+    const { heartbeat } = this.#opened.tuning;
+    this.#lifetime.reason = `missed heartbeats from client, timeout: ${heartbeat}s`;
     this.#socket.destroy();
   }
-}
-
-/** exchange.* and queue.*: what {@link Answers} are for. */
-function isTopology(id: number): boolean {
-  const classId = id >>> 16;
-  return classId === exchangeClassId || classId === queueClassId;
-}
-
-/** Methods that open and close a channel: the connection's business, not the channel's. */
-function isLifecycle(id: number): boolean {
-  return id === MethodId.ChannelOpen || id === MethodId.ChannelClose || id === MethodId.ChannelCloseOk;
 }

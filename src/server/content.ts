@@ -1,5 +1,5 @@
 import { contentBytes, Message, startBodyFrame } from '../broker/message.ts';
-import { copyBytes } from '../protocol/bytes.ts';
+import { copyBytes, uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { FrameType, frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import { decodeMethod, MethodId } from '../protocol/methods.ts';
@@ -83,8 +83,8 @@ export class ContentAssembler {
         decodeAddress(buffer, start, end),
       );
     }
-    const { exchange, routingKey } = this.#address;
-    this.message.setAddress(buffer, addressStart, addressEnd, exchange, routingKey);
+    const { bytes, exchange, routingKey } = this.#address;
+    this.message.setAddress(bytes, 0, bytes.length, exchange, routingKey);
     const bits = buffer[addressEnd] ?? 0;
     this.mandatory = (bits & mandatoryBit) !== 0;
     this.immediate = (bits & immediateBit) !== 0;
@@ -104,15 +104,26 @@ export class ContentAssembler {
       throw new AmqpError(ReplyCode.FrameError, text).during(MethodId.BasicPublish);
     }
     this.bodySize = bodySize;
-    this.#header = buffer;
-    this.#headerStart = start;
-    this.#headerEnd = end;
+    this.#keepHeader(buffer, start, end, bodySize);
     this.#received = 0;
     this.#expecting = Expecting.Body;
     if (bodySize > 0) return false;
     if (start >= framePrefixBytes) this.#completed(buffer, start - framePrefixBytes, end + 1);
     else this.#completeAssembly();
     return true;
+  }
+
+  /** The header may stay where it is only if all of the body comes next in the same chunk. */
+  #keepHeader(buffer: Buffer, start: number, end: number, bodySize: number): void {
+    if (bodySize === 0 || isFollowedByBody(buffer, start, end, bodySize)) {
+      this.#header = buffer;
+      this.#headerStart = start;
+      this.#headerEnd = end;
+    } else {
+      this.#header = Buffer.from(buffer.subarray(start, end));
+      this.#headerStart = 0;
+      this.#headerEnd = end - start;
+    }
   }
 
   /** Body bytes in buffer[start,end), a whole frame or a piece of one. True when the message is complete. */
@@ -139,6 +150,14 @@ export class ContentAssembler {
     if (this.isTooLarge) this.#expecting = Expecting.Method;
     else this.#completeAssembly();
     return true;
+  }
+
+  /** The message is dealt with later: it needs memory of its own until then. */
+  keep(): void {
+    const { frames, framesStart, framesEnd, propertiesEnd, bodySize } = this.message;
+    const headerSize = propertiesEnd - framesStart - framePrefixBytes;
+    const own = Buffer.from(frames.subarray(framesStart, framesEnd));
+    this.message.setFrames(own, 0, own.length, headerSize, bodySize);
   }
 
   /** The message has been dealt with: its bytes are not needed any more, here at least. */
@@ -200,6 +219,19 @@ export class ContentAssembler {
     if (this.#expecting !== Expecting.Method) return this.unexpectedMethod();
     return new AmqpError(ReplyCode.UnexpectedFrame, 'expected method frame, got non method frame instead');
   }
+}
+
+/** Whether the frame behind the content header in buffer[start,end) is of the same channel and holds the whole body. */
+function isFollowedByBody(buffer: Buffer, start: number, end: number, bodySize: number): boolean {
+  const next = end + 1;
+  return (
+    start >= framePrefixBytes &&
+    next + framePrefixBytes + bodySize < buffer.length &&
+    buffer[next] === FrameType.Body &&
+    buffer[next + 1] === buffer[start - framePrefixBytes + 1] &&
+    buffer[next + 2] === buffer[start - framePrefixBytes + 2] &&
+    uint32At(buffer, next + 3) === bodySize
+  );
 }
 
 function unexpectedFrame(text: string): AmqpError {

@@ -12,7 +12,7 @@ import {
   type ServerMethod,
 } from '../protocol/methods.ts';
 import { ClientProperties } from './client-properties.ts';
-import { serverProperties } from './server-properties.ts';
+import type { Greeting } from './greeting.ts';
 import type { ServerSettings } from './settings.ts';
 import type { TlsPeer } from './transport.ts';
 import { checkTuning, type Tuning } from './tuning.ts';
@@ -34,6 +34,8 @@ export interface HandshakeHost {
   readonly tls: TlsPeer | undefined;
   readonly isClosed: boolean;
   send(method: ServerMethod): void;
+  /** Sends a method that is encoded already. */
+  sendEncoded(method: Buffer): void;
   pauseInput(): void;
   resumeInput(): void;
   /** The client may send frames of up to this size from here on. */
@@ -51,6 +53,7 @@ export interface HandshakeHost {
 export interface HandshakeContext {
   readonly access: AccessControl;
   readonly settings: ServerSettings;
+  readonly greeting: Greeting;
   virtualHost(name: string): VirtualHost | undefined;
   /** @throws AmqpError 530 when the node, the virtual host or the user has no room for one more connection */
   checkConnectionLimits(user: string, vhost: VirtualHost): void;
@@ -80,14 +83,8 @@ export class Handshake {
   }
 
   start(): void {
-    this.#host.send({
-      id: MethodId.ConnectionStart,
-      versionMajor: 0,
-      versionMinor: 9,
-      serverProperties: serverProperties(this.#context.settings),
-      mechanisms: Buffer.from(this.#context.access.mechanismNames(this.#host.tls)),
-      locales: Buffer.from('en_US'),
-    });
+    const { access, greeting } = this.#context;
+    this.#host.sendEncoded(greeting.encoded(access.mechanismNames(this.#host.tls)));
   }
 
   /** @throws AmqpError for a method out of order and for what the broker does not agree to */

@@ -1,12 +1,16 @@
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
+import type { Reader } from './read-buffer.ts';
 import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;
 
-/** Who gets what arrives. */
-export interface InputHandler extends FrameHandler {
+/** From here on it pays to read more at once. */
+const largeBodyBytes = 16 * 1024;
+
+/** Who is told of everything that is not a frame. */
+export interface InputHost {
   /** The client asked for AMQP 0-9-1; frames follow. */
   protocolAccepted(): void;
   /** It asked for something else, in these first eight octets. Nothing more is handed out. */
@@ -19,11 +23,9 @@ export interface InputHandler extends FrameHandler {
  * What comes in from one client: the protocol header, then frames. It can be paused, and then nothing is
  * read from the socket either: the client waits, rather than a backlog growing here.
  */
-export class Input {
+export class Input implements Reader {
   readonly #socket: ByteStream;
-  /** What the socket hands out at once, when it has that much. */
-  readonly #wholeChunkBytes: number;
-  readonly #handler: InputHandler;
+  readonly #host: InputHost;
   readonly #reader: FrameReader;
   #state: 'header' | 'frames' | 'ended' = 'header';
   /** The protocol header, as far as it has arrived, if it comes in pieces. */
@@ -31,13 +33,13 @@ export class Input {
   #pauses = 0;
   #hasMore = false;
 
-  constructor({ stream: socket, wholeChunkBytes }: Transport, handler: InputHandler) {
-    this.#socket = socket;
-    this.#wholeChunkBytes = wholeChunkBytes;
-    this.#handler = handler;
+  /** Frames go to `handler`. */
+  constructor(transport: Transport, handler: FrameHandler, host: InputHost) {
+    this.#socket = transport.stream;
+    this.#host = host;
     this.#reader = new FrameReader(handler);
     this.#reader.frameMax = initialFrameMaxBytes;
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    transport.read(this);
   }
 
   set frameMax(bytes: number) {
@@ -58,27 +60,34 @@ export class Input {
     return this.#reader.broken;
   }
 
-  #received(chunk: Buffer): void {
-    this.#hasMore = chunk.length >= this.#wholeChunkBytes;
+  /** The last chunk ended in the middle of a large body. */
+  get wantsMore(): boolean {
+    return !this.isPaused && this.#reader.bodyBytesAwaited > largeBodyBytes;
+  }
+
+  received(chunk: Buffer, isFull: boolean): void {
+    const wasPaused = this.isPaused;
+    this.#hasMore = isFull;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
+    if (wasPaused && this.isPaused) this.#socket.pause();
   }
 
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);
     if (bytes.length < protocolHeaderBytes) {
-      this.#header = bytes;
+      this.#header = Buffer.from(bytes);
       return;
     }
     this.#header = undefined;
     const header = bytes.subarray(0, protocolHeaderBytes);
     if (isProtocolHeader(header)) {
       this.#state = 'frames';
-      this.#handler.protocolAccepted();
+      this.#host.protocolAccepted();
       this.#push(bytes.subarray(protocolHeaderBytes));
     } else {
       this.#state = 'ended';
-      this.#handler.protocolRefused(header);
+      this.#host.protocolRefused(header);
     }
   }
 
@@ -94,7 +103,7 @@ export class Input {
   #failed(cause: unknown): void {
     let error = cause;
     for (;;) {
-      this.#handler.failed(error);
+      this.#host.failed(error);
       if (this.isBroken || this.isPaused || this.#state === 'ended') return;
       try {
         this.#reader.resume();
@@ -105,11 +114,14 @@ export class Input {
     }
   }
 
-  /** Stops after the current frame. Several may pause at a time; all of them have to {@link resume}. */
+  /**
+   * Stops after the current frame. The next chunk that comes all the same is kept, and only that stops the socket: so
+   * a short pause costs nothing, and a client that goes away is noticed. Several may pause at a time; all of them have
+   * to {@link resume}.
+   */
   pause(): void {
     if (this.#pauses++ > 0) return;
     this.#reader.pause();
-    this.#socket.pause();
   }
 
   /** Without a pause, or after {@link resumeForAll}, it does nothing. */
@@ -126,7 +138,7 @@ export class Input {
   }
 
   #continue(): void {
-    this.#socket.resume();
+    if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#state === 'ended') return;
     try {
       this.#reader.resume();

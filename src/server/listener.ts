@@ -8,6 +8,7 @@ import type { Certificates } from '../tls/certificates.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { DeliveryTimeouts } from './delivery-timeouts.ts';
 import { Doorway } from './doorway.ts';
+import { Greeting } from './greeting.ts';
 import type { Session } from './handshake.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { ServerSettings } from './settings.ts';
@@ -41,6 +42,7 @@ export class Listener implements ConnectionContext {
   readonly access: AccessControl;
   readonly settings: ServerSettings;
   readonly log: Logger;
+  readonly greeting: Greeting;
   readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
   readonly #servers: Server[] = [];
@@ -57,6 +59,7 @@ export class Listener implements ConnectionContext {
     this.access = access;
     this.settings = settings;
     this.log = log;
+    this.greeting = new Greeting(settings);
     this.heartbeats = new Heartbeats(broker.clock);
     this.deliveryTimeouts = new DeliveryTimeouts(broker.clock, settings.consumerTimeoutMs);
   }

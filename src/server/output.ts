@@ -13,8 +13,11 @@ import type { ByteStream } from './transport.ts';
 const bufferBytes = 256 * 1024;
 /** What a connection that says little writes to: thousands of them may have something to say in the same turn. */
 const smallBufferBytes = 16 * 1024;
+/** The same where a small buffer would not hold a single frame: bytes cost the less the more of them go at once. */
+const largeBufferBytes = 1024 * 1024;
 /** Free buffers kept for all connections together. */
 const freeBuffersMax = 32;
+const freeLargeBuffersMax = 8;
 const freeSmallBuffersMax = 512;
 /** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
 const congestedBytes = 1024 * 1024;
@@ -22,6 +25,7 @@ const congestedBytes = 1024 * 1024;
 /** Less than this is copied rather than kept in its buffer while the socket is full. */
 const smallWriteBytes = 64 * 1024;
 
+const freeLargeBuffers: Buffer[] = [];
 const freeBuffers: Buffer[] = [];
 const freeSmallBuffers: Buffer[] = [];
 const methodWriter = new ByteWriter(1024);
@@ -70,26 +74,30 @@ export class Output {
   method(channel: number, method: Method): void {
     methodWriter.clear();
     encodeMethod(methodWriter, method);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
+  }
+
+  /** A method as `encodeMethod` writes it. */
+  encodedMethod(channel: number, method: Buffer): void {
+    this.#methodFrame(channel, method, method.length);
   }
 
   ack(channel: number, deliveryTag: number, multiple: boolean): void {
     methodWriter.clear();
     encodeBasicAck(methodWriter, deliveryTag, multiple);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
   }
 
   nack(channel: number, deliveryTag: number, multiple: boolean): void {
     methodWriter.clear();
     encodeBasicNack(methodWriter, deliveryTag, multiple, false);
-    this.#methodFrame(channel);
+    this.#methodFrame(channel, methodWriter.buffer, methodWriter.length);
   }
 
-  #methodFrame(channel: number): void {
-    const { buffer, length } = methodWriter;
+  #methodFrame(channel: number, method: Buffer, length: number): void {
     const out = this.#reserve(length + frameOverhead);
     let at = startFrame(out, this.#at, FrameType.Method, channel, length);
-    at = copyBytes(buffer, 0, length, out, at);
+    at = copyBytes(method, 0, length, out, at);
     out[at++] = frameEnd;
     this.#at = at;
   }
@@ -272,7 +280,7 @@ export class Output {
     if (buffer !== undefined && this.#at + bytes <= buffer.length) return buffer;
     if (buffer?.length === smallBufferBytes && this.#at + bytes <= bufferBytes) return this.#outgrow(buffer);
     this.#write();
-    const fresh = takeBuffer(this.#isBusy ? Math.max(bytes, bufferBytes) : bytes);
+    const fresh = takeBuffer(this.#isBusy ? roomyBytes(bytes) : bytes);
     this.#buffer = fresh;
     this.#schedule();
     return fresh;
@@ -315,10 +323,16 @@ export class Output {
   }
 }
 
+/** More than these `bytes` are to be expected. */
+function roomyBytes(bytes: number): number {
+  return Math.max(bytes, bytes > smallBufferBytes ? largeBufferBytes : bufferBytes);
+}
+
 /** The smallest kind of buffer with room for `bytes`. */
 function takeBuffer(bytes: number): Buffer {
   if (bytes <= smallBufferBytes) return freeSmallBuffers.pop() ?? Buffer.allocUnsafeSlow(smallBufferBytes);
   if (bytes <= bufferBytes) return freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  if (bytes <= largeBufferBytes) return freeLargeBuffers.pop() ?? Buffer.allocUnsafeSlow(largeBufferBytes);
   return Buffer.allocUnsafeSlow(bytes);
 }
 
@@ -327,6 +341,8 @@ function recycle(buffer: Buffer): void {
     if (freeBuffers.length < freeBuffersMax) freeBuffers.push(buffer);
   } else if (buffer.length === smallBufferBytes) {
     if (freeSmallBuffers.length < freeSmallBuffersMax) freeSmallBuffers.push(buffer);
+  } else if (buffer.length === largeBufferBytes) {
+    if (freeLargeBuffers.length < freeLargeBuffersMax) freeLargeBuffers.push(buffer);
   }
 }
 

@@ -63,7 +63,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   constructor(channel: Channel, connection: Connection) {
     this.#channel = channel;
     this.#connection = connection;
-    this.#content = new ContentAssembler(connection.maxMessageBytes);
+    this.#content = new ContentAssembler(connection.settings.maxMessageBytes);
   }
 
   // ---- content
@@ -100,6 +100,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#publishChecked();
     } catch (error) {
       if (error instanceof Undecided) {
+        this.#content.keep();
         this.#channel.tryAgain(error.decided, () => this.#publish());
         return;
       }
@@ -115,7 +116,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const message = content.message;
     if (content.immediate) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true');
     if (content.isTooLarge) {
-      const text = `message size ${content.bodySize} is larger than configured max size ${connection.maxMessageBytes}`;
+      const text = `message size ${content.bodySize} is larger than configured max size ${connection.settings.maxMessageBytes}`;
       throw new AmqpError(ReplyCode.PreconditionFailed, text);
     }
     const exchange = this.#exchangeFor(message.exchange);
@@ -258,7 +259,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   }
 
   #gather(pending: PendingPublish[], publish: PendingPublish): void {
-    const { transactionBytesMax } = this.#connection;
+    const { transactionBytesMax } = this.#connection.settings;
     this.#pendingBytes += publish.message.framesEnd - publish.message.framesStart + pendingOverheadBytes;
     if (this.#pendingBytes > transactionBytesMax) {
       throw new AmqpError(

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { type Reader, readShared } from './read-buffer.ts';
 
 /** What a connection reads from and writes to. A socket is one, with TLS and without. */
 export type ByteStream = Duplex & { readonly bytesRead: number; readonly bytesWritten: number };
@@ -31,8 +32,8 @@ export interface Transport {
   readonly ends: Ends;
   /** `undefined`: no TLS. */
   readonly tls: TlsPeer | undefined;
-  /** What the stream hands out at once, in bytes, when it has that much. */
-  readonly wholeChunkBytes: number;
+  /** Hands what arrives to `reader` from now on. */
+  read(reader: Reader): void;
   /** Ends the connection without a word. Where there is TCP underneath the client sees a reset. */
   reset(): void;
 }
@@ -42,12 +43,21 @@ const tcpChunkBytes = 64 * 1024;
 /** A TLS record (RFC 8446, section 5.1). */
 const tlsChunkBytes = 16 * 1024;
 
+/** Reads a stream in chunks, full when they have `wholeChunkBytes`. */
+export function readChunks(stream: ByteStream, wholeChunkBytes: number, reader: Reader): void {
+  stream.on('data', (chunk: Buffer) => reader.received(chunk, chunk.length >= wholeChunkBytes));
+}
+
 export function tcpTransport(socket: Socket, ends: Ends): Transport {
   return {
     stream: socket,
     ends,
     tls: undefined,
-    wholeChunkBytes: tcpChunkBytes,
+    read: (reader) => {
+      // Behind a proxy's header, bytes may lie in the stream already.
+      const isShared = !socket.readableDidRead && readShared(socket, reader);
+      if (!isShared) readChunks(socket, tcpChunkBytes, reader);
+    },
     reset: () => socket.resetAndDestroy(),
   };
 }
@@ -58,7 +68,7 @@ export function tlsTransport(socket: TLSSocket, raw: Socket, ends: Ends): Transp
     stream: socket,
     ends,
     tls: tlsPeer(socket),
-    wholeChunkBytes: tlsChunkBytes,
+    read: (reader) => readChunks(socket, tlsChunkBytes, reader),
     reset: () => raw.resetAndDestroy(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../broker/clock.ts';
-import type { ByteStream } from './transport.ts';
+import type { Output } from './output.ts';
 
 /**
  * A client that asks for more than it reads (basic.get in a row, say) is not listened to while this much
@@ -11,6 +11,7 @@ export const unreadBytesMax = 16 * 1024 * 1024;
 const checkMs = 30_000;
 
 export interface UnreadLimitHost {
+  readonly isRunning: boolean;
   pauseInput(): void;
   resumeInput(): void;
   /** The client reads nothing at all any more. */
@@ -19,32 +20,31 @@ export interface UnreadLimitHost {
 
 /** Bounds what waits in memory for a client that does not read. */
 export class UnreadLimit {
-  readonly #socket: ByteStream;
+  readonly #output: Output;
   readonly #clock: Clock;
   readonly #host: UnreadLimitHost;
   #timer: Timer | undefined;
 
-  constructor(socket: ByteStream, clock: Clock, host: UnreadLimitHost) {
-    this.#socket = socket;
+  constructor(output: Output, clock: Clock, host: UnreadLimitHost) {
+    this.#output = output;
     this.#clock = clock;
     this.#host = host;
   }
 
-  get isExceeded(): boolean {
-    return this.#socket.writableLength > unreadBytesMax;
-  }
-
-  /** Stops listening to the client until {@link drained}. */
-  pause(): void {
+  /** Stops listening to a client that does not read what it asks for, until it is {@link drained}. */
+  check(): void {
+    const output = this.#output;
+    // Asking whether it is congested makes the output report when the socket has caught up.
+    if (output.unreadBytes <= unreadBytesMax || !output.isCongested || !this.#host.isRunning) return;
     if (this.#timer !== undefined) return;
     this.#host.pauseInput();
     this.#watch();
   }
 
   #watch(): void {
-    const unreadBytes = this.#socket.writableLength;
+    const unreadBytes = this.#output.unreadBytes;
     this.#timer = this.#clock.setTimer(checkMs, () => {
-      if (this.#socket.writableLength < unreadBytes) this.#watch();
+      if (this.#output.unreadBytes < unreadBytes) this.#watch();
       else this.#host.stalled(unreadBytes);
     });
   }

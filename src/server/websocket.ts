@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { endsOf, type Transport, tlsPeer } from './transport.ts';
+import { endsOf, readChunks, type Transport, tlsPeer } from './transport.ts';
 
 export interface WebSocketOptions {
   /**
@@ -65,11 +65,12 @@ function hostOf(origin: string): string | undefined {
 }
 
 function webSocketTransport(webSocket: WebSocket, socket: Socket): Transport {
+  const stream = new WebSocketStream(webSocket);
   return {
-    stream: new WebSocketStream(webSocket),
+    stream,
     ends: endsOf(socket),
     tls: socket instanceof TLSSocket ? tlsPeer(socket) : undefined,
-    wholeChunkBytes: busyMessageBytes,
+    read: (reader) => readChunks(stream, busyMessageBytes, reader),
     reset: () => webSocket.terminate(),
   };
 }

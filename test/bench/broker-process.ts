@@ -9,6 +9,8 @@ const startPollMs = 10;
 /** How a broker is started, and started again on the same data. */
 export interface BrokerCommand {
   readonly port: number;
+  /** Of its Prometheus page; `undefined`: there is none. */
+  readonly metricsPort?: number | undefined;
   /** Where its data lies; `undefined`: it does not outlive the process. */
   readonly directory: string | undefined;
   readonly program: string;
@@ -49,6 +51,10 @@ export class BrokerProcess {
 
   get port(): number {
     return this.#command.port;
+  }
+
+  get metricsPort(): number | undefined {
+    return this.#command.metricsPort;
   }
 
   get directory(): string | undefined {
@@ -110,7 +116,7 @@ export class BrokerProcess {
 }
 
 /** Whether an AMQP greeting on this port is answered with one. */
-function answers(port: number): Promise<boolean> {
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('AMQP\0\0\x09\x01'));
     socket.once('data', () => settle(true));

@@ -35,25 +35,21 @@ function leveret(): Broker {
     keep: false,
     missing: existsSync(program) ? undefined : `${program} is not built`,
     canRun: () => true,
-    start: async () => {
+    start: async ({ metrics, generationMib }) => {
       const port = await freePort();
+      const metricsPort = metrics && (await freePort());
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-'));
-      const args = [
-        'server',
-        '--port',
-        `${port}`,
-        '--host',
-        '127.0.0.1',
-        '--management-port',
-        'none',
-        '--metrics-port',
-        'none',
+      const options = [
+        `--port ${port} --host 127.0.0.1 --management-port none --metrics-port ${metricsPort ?? 'none'}`,
+        `--data-dir ${directory} --log-level error`,
+        ...(generationMib === undefined ? [] : [`--generation-size ${generationMib}MiB`]),
       ];
       return BrokerProcess.start({
         port,
+        metricsPort,
         directory,
         program,
-        args: [...args, '--data-dir', directory, '--log-level', 'error'],
+        args: ['server', ...options.join(' ').split(' ')],
         env: process.env,
         showsErrors: true,
         cleanUp: () => rm(directory, { recursive: true, force: true }),
@@ -90,14 +86,21 @@ function rabbitmq(): Broker {
     keep: true,
     missing: existsSync(rabbitmqServer) ? undefined : 'rabbitmq-server is not installed',
     canRun: (scenario) => scenario.needsPlugin !== true,
-    start: async () => {
+    start: async ({ metrics }) => {
       const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
+      const metricsPort = metrics && (await freePort());
       const directory = await mkdtemp(join(tmpdir(), 'leveret-bench-rabbitmq-'));
       const plugins = join(directory, 'enabled_plugins');
       await mkdir(join(directory, 'mnesia'));
-      await writeFile(plugins, '[rabbitmq_consistent_hash_exchange].\n');
+      // Statistics cost something, so they are gathered only where they are asked for.
+      const prometheus = metricsPort === undefined ? '' : ', rabbitmq_prometheus';
+      await writeFile(plugins, `[rabbitmq_consistent_hash_exchange${prometheus}].\n`);
+      if (metricsPort !== undefined) {
+        await writeFile(join(directory, 'rabbitmq.conf'), `prometheus.tcp.port = ${metricsPort}\n`);
+      }
       return BrokerProcess.start({
         port,
+        metricsPort,
         directory: join(directory, 'mnesia'),
         program: rabbitmqServer,
         args: [],

@@ -5,12 +5,16 @@ import type { BrokerProcess } from './broker-process.ts';
 import { diskUseMib } from './disk.ts';
 import { firstMessage } from './first-message.ts';
 import { type Figures, runLoad } from './load.ts';
-import type { DiskUseStep, LoadStep, RestartStep, Step } from './scenario.ts';
+import { greeting, type Meanwhile, scraping } from './meanwhile.ts';
+import type { Beside, DiskUseStep, LoadStep, RestartStep, Step } from './scenario.ts';
 
 /** The placeholders in the options of amqpload. */
 export interface Sizes {
   readonly seconds: number;
   readonly backlog: number;
+  readonly bodyBytes: number;
+  /** `undefined`: as many as the scenario says. */
+  readonly queues: number | undefined;
 }
 
 /** One moment of a run. */
@@ -53,13 +57,12 @@ export class Measurement {
   }
 
   async #load(step: LoadStep): Promise<Figures> {
-    const options = step.options
-      .replaceAll('{seconds}', `${this.#sizes.seconds}`)
-      .replaceAll('{backlog}', `${this.#sizes.backlog}`);
+    const options = this.#options(step.options);
+    const meanwhile = step.beside === undefined ? undefined : this.#begin(step.beside);
     const before = this.#broker.usage();
     let withFigures = before;
     let peakMib = before.rssAnonMib;
-    const figures = await runLoad(this.#program, this.#broker.port, options, {
+    const figures = await this.#run(options, {
       progress: ({ published, delivered }) => {
         const { rssAnonMib } = this.#broker.usage();
         peakMib = Math.max(peakMib, rssAnonMib);
@@ -75,12 +78,40 @@ export class Measurement {
     const after = this.#broker.usage();
     return new Map([
       ...figures,
+      ...((await meanwhile?.end()) ?? []),
       ['broker_cpu_us', after.cpuUs - before.cpuUs],
       ['rss_before_mib', before.rssAnonMib],
       ['rss_mib', withFigures.rssAnonMib],
       ['rss_peak_mib', Math.max(peakMib, withFigures.rssAnonMib)],
       ['rss_growth_mib', withFigures.rssAnonMib - before.rssAnonMib],
     ]);
+  }
+
+  #run(options: string, on: Parameters<typeof runLoad>[3]): Promise<Figures> {
+    return runLoad(this.#program, this.#broker.port, options, on);
+  }
+
+  /** Fills in the sizes. */
+  #options(options: string): string {
+    const { seconds, backlog, bodyBytes, queues } = this.#sizes;
+    return options
+      .replaceAll('{seconds}', `${seconds}`)
+      .replaceAll('{backlog}', `${backlog}`)
+      .replaceAll('{size}', `${bodyBytes}`)
+      .replaceAll(/\{queues:(\d+)\}/g, (_, usual: string) => `${queues ?? usual}`);
+  }
+
+  #begin(beside: Beside): Meanwhile {
+    switch (beside.kind) {
+      case 'load': {
+        const load = this.#run(this.#options(beside.options), { progress() {}, figures() {} });
+        return { end: () => load.then(() => new Map()) };
+      }
+      case 'greet':
+        return greeting(this.#broker.port);
+      case 'scrape':
+        return scraping(this.#broker.metricsPort);
+    }
   }
 
   async #restart(step: RestartStep): Promise<Figures> {

@@ -6,6 +6,13 @@ const thousand = 1000;
 export const delivered = rate('deliver_rate', 'delivered k/s');
 export const confirmed = rate('confirm_rate', 'confirmed k/s');
 
+export const connections: Metric = {
+  field: 'connections_per_s',
+  label: 'connections /s',
+  better: 'higher',
+  divisor: 1,
+};
+
 export const cpuPerDelivery = cpuPer('delivered', 'CPU us per delivery');
 export const cpuPerConfirm = cpuPer('confirmed', 'CPU us per confirm');
 export const cpuPerConnection = cpuPer('connections', 'CPU us per connection');
@@ -45,7 +52,17 @@ export function ms(field: string, label: string): Metric {
 }
 
 export function firstMessage(label: string): Metric {
-  return { field: 'first_message_ms', label, better: 'lower', divisor: 1 };
+  return plainMs('first_message_ms', label);
+}
+
+/** A figure that is in milliseconds already. */
+export function plainMs(field: string, label: string): Metric {
+  return { field, label, better: 'lower', divisor: 1 };
+}
+
+/** How many there are of `field`, for each second that it took. */
+export function eachSecond(field: string, label: string): Metric {
+  return { field, per: 'seconds', label, better: 'higher', divisor: 1 };
 }
 
 /** `count` divided by a figure in seconds. */

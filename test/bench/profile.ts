@@ -31,7 +31,7 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ],
   [
     'publish: check and route',
-    /^(server\/(publisher|connection|channel|throttle|input)|broker\/(rout|exch|virt|topology))/,
+    /^(server\/(publisher|connection|channel|frame-router|throttle|input|read-buffer)|broker\/(rout|exch|virt|topology))/,
   ],
   ['queue: append, take, settle', /^broker\/(queue|classic|quorum|stream|turn|broker|consumer)/],
   ['deliver: write and remember', /^server\/(output|consumer|deliver|unsettled)/],

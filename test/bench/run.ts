@@ -24,6 +24,8 @@ const help = `npm run bench -- [options]
   --seconds <n>       duration of a run (5)
   --quick             one repetition of 2 seconds: does it work?
   --millions <n>      messages of a backlog, in millions (1)
+  --size <bytes>      bodies of a backlog (1024)
+  --queues <n>        queues of the scenarios that are about many (50,000; 10,000 for metrics)
   --plot <file>       an SVG of rates and memory over time, for scenarios that have such (backlog)
   --ceiling <file>    the bare data path to compare with (../shared/ceiling/ceiling.mjs)
   --json              results as JSON on standard output
@@ -38,6 +40,8 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     millions: { type: 'string', default: '1' },
+    size: { type: 'string', default: '1024' },
+    queues: { type: 'string' },
     plot: { type: 'string' },
     ceiling: { type: 'string', default: '../shared/ceiling/ceiling.mjs' },
     json: { type: 'boolean', default: false },
@@ -59,6 +63,8 @@ async function main(): Promise<number> {
     repetitions: positive(flags.repetitions ?? (flags.quick ? '1' : '3')),
     seconds: positive(flags.seconds ?? (flags.quick ? '2' : '5')),
     backlog: positive(flags.millions) * 1_000_000,
+    bodyBytes: positive(flags.size),
+    queues: flags.queues === undefined ? undefined : positive(flags.queues),
     note,
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

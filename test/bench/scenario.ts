@@ -21,6 +21,10 @@ export interface Scenario {
   readonly fresh?: true;
   /** Open files that the broker and amqpload need each. */
   readonly openFiles?: number;
+  /** The broker serves its Prometheus page; needs `fresh`. */
+  readonly metrics?: true;
+  /** Leveret's store goes on in a new file after this many MiB rather than after 1 GiB; needs `fresh`. */
+  readonly generationMib?: number;
 }
 
 export type Step = LoadStep | BindStep | RestartStep | DiskUseStep;
@@ -30,13 +34,24 @@ export interface LoadStep {
   readonly kind: 'load';
   /**
    * Options of amqpload, see the head of amqpload.c. `{seconds}` stands for the duration of a run,
-   * `{backlog}` for the messages of a backlog.
+   * `{backlog}` for the messages of a backlog, `{size}` for the bytes of one, `{queues:500}` for the number of
+   * queues that was asked for, or else 500.
    */
   readonly options: string;
   readonly metrics: readonly Metric[];
   /** How the step is called in a plot over time. */
   readonly label?: string;
+  /** What goes on meanwhile. */
+  readonly beside?: Beside;
 }
+
+export type Beside =
+  /** Another amqpload with these options; it has to come to its end by itself. */
+  | { readonly kind: 'load'; readonly options: string }
+  /** Every 10 ms a new connection's greeting waits for its answer: `greeting_p99_ms`, `greeting_max_ms`. */
+  | { readonly kind: 'greet' }
+  /** Every second the metrics of every object are read: `scrape_p50_ms`, `scrape_max_ms`, `scrape_kib`. */
+  | { readonly kind: 'scrape' };
 
 /** What is known of the broker's process after a load step, beside what amqpload says. */
 export type BrokerFigure =

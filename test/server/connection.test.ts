@@ -187,6 +187,16 @@ describe('channel 0', () => {
     expect(await client.expectEnd()).toBeUndefined();
   });
 
+  it('answers connection.close, and what came before it, also when the client has said its last', async () => {
+    const client = await RawClient.open(broker.port);
+    await client.openChannel(1);
+    client.send(1, qos);
+    client.socket.end(methodFrame(0, connectionClose));
+    await client.expect(MethodId.BasicQosOk, 1);
+    await client.expect(MethodId.ConnectionCloseOk);
+    expect(await client.expectEnd()).toBeUndefined();
+  });
+
   it('hears nothing more once the broker closes', async () => {
     const client = await RawClient.open(broker.port);
     client.write(Buffer.concat([methodFrame(3, qos), methodFrame(1, { id: MethodId.ChannelOpen })]));

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Output } from '../../src/server/output.ts';
 import { UnreadLimit, type UnreadLimitHost } from '../../src/server/unread-limit.ts';
 import { ManualClock } from './manual-clock.ts';
 
 class Host implements UnreadLimitHost {
   readonly calls: string[] = [];
+  readonly isRunning = true;
   pauseInput(): void {
     this.calls.push('pause');
   }
@@ -43,13 +45,14 @@ describe('a client that does not read', () => {
   it('is not listened to until it has caught up', async () => {
     const host = new Host();
     const clock = new ManualClock();
-    const limit = new UnreadLimit(ours, clock, host);
+    const limit = new UnreadLimit(new Output(ours, () => {}), clock, host);
     ours.write(Buffer.alloc(15 * mebibyte));
-    expect(limit.isExceeded).toBe(false);
+    limit.check();
+    expect(host.calls).toEqual([]);
     ours.write(Buffer.alloc(15 * mebibyte));
-    expect(limit.isExceeded).toBe(true);
-    limit.pause();
-    limit.pause();
+    limit.check();
+    limit.check();
+    expect(host.calls).toEqual(['pause']);
     const drained = once(ours, 'drain');
     theirs.resume();
     await drained;
@@ -62,9 +65,9 @@ describe('a client that does not read', () => {
   it('is given up when it takes nothing for half a minute', () => {
     const host = new Host();
     const clock = new ManualClock();
-    const limit = new UnreadLimit(ours, clock, host);
+    const limit = new UnreadLimit(new Output(ours, () => {}), clock, host);
     ours.write(Buffer.alloc(30 * mebibyte));
-    limit.pause();
+    limit.check();
     clock.advance(29_999);
     expect(host.calls).toEqual(['pause']);
     clock.advance(1);

@@ -1,0 +1,64 @@
+/** What goes on while a load runs: somebody who asks the broker for something else, again and again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answers } from './broker-process.ts';
+import type { Figures } from './load.ts';
+
+export interface Meanwhile {
+  /** The load is over. */
+  end(): Promise<Figures>;
+}
+
+const greetingEveryMs = 10;
+const scrapeEveryMs = 1000;
+
+/** How long the broker takes to answer the greeting of a new connection: an event loop that is busy answers late. */
+export function greeting(port: number): Meanwhile {
+  return repeating(greetingEveryMs, 'greeting', async () => {
+    if (!(await answers(port))) throw new Error('a greeting was not answered');
+    return [];
+  });
+}
+
+/** How long the broker takes to hand out the metrics of every object. */
+export function scraping(port: number | undefined): Meanwhile {
+  return repeating(scrapeEveryMs, 'scrape', async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics/per-object`);
+    return [['scrape_kib', (await response.text()).length / 1024]];
+  });
+}
+
+/** Asks once an interval, never twice at a time: `<name>_p50_ms`, `_p99_ms` and `_max_ms`. */
+function repeating(
+  everyMs: number,
+  name: string,
+  ask: () => Promise<readonly (readonly [string, number])[]>,
+): Meanwhile {
+  const timesMs: number[] = [];
+  const figures = new Map<string, number>();
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      const startedAt = performance.now();
+      for (const [field, value] of await ask()) figures.set(field, value);
+      const takenMs = performance.now() - startedAt;
+      timesMs.push(takenMs);
+      await sleep(Math.max(0, everyMs - takenMs));
+    }
+  })();
+  // Whoever ends it learns what went wrong.
+  asking.catch(() => {});
+  return {
+    end: async () => {
+      isOver = true;
+      await asking;
+      timesMs.sort((left, right) => left - right);
+      for (const [quantile, share] of [
+        ['p50', 0.5],
+        ['p99', 0.99],
+      ] as const) {
+        figures.set(`${name}_${quantile}_ms`, timesMs[Math.floor(share * timesMs.length)] ?? Number.NaN);
+      }
+      return figures.set(`${name}_max_ms`, timesMs.at(-1) ?? Number.NaN);
+    },
+  };
+}

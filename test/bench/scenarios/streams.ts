@@ -1,0 +1,59 @@
+/** Streams, which are read by many. */
+import { confirmed, cpuPerConfirm, cpuPerDelivery, delivered, ms, rssPeak } from '../metrics.ts';
+import type { Scenario } from '../scenario.ts';
+import { acked, load } from './loads.ts';
+
+const streamMessages = '--messages 300000';
+
+export const streams: readonly Scenario[] = [
+  {
+    name: 'stream',
+    measures:
+      '1 KiB messages published to a stream with confirms (window 1,000), then read whole by 1, 5 and 20 consumers',
+    ceiling: false,
+    steps: [
+      load(`--stream --publish-only ${streamMessages} --persistent --confirm 1000 ${acked}`, [
+        confirmed,
+        cpuPerConfirm,
+      ]),
+      ...[1, 5, 20].map((readers) =>
+        load(`--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`, [
+          { ...delivered, label: `delivered to ${readers}, k/s` },
+          { ...cpuPerDelivery, label: `CPU us per delivery to ${readers}` },
+        ]),
+      ),
+      load('--delete-only', []),
+    ],
+  },
+  {
+    name: 'stream, 100 readers',
+    measures:
+      '100 consumers read on from different places of a long stream (--millions), while 5,000 messages a second are published',
+    ceiling: false,
+    fresh: true,
+    repetitionsMax: 1,
+    steps: [
+      load(`--stream --publish-only --messages {backlog} --persistent --confirm 1000 ${acked}`, [
+        confirmed,
+        { ...rssPeak, label: 'RssAnon filling at most, MiB' },
+      ]),
+      load(
+        `--stream --keep --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 1 ${acked}`,
+        [
+          ms('confirm_p50_us', 'confirm p50 ms, 1 reader at the end'),
+          ms('confirm_p99_us', 'confirm p99 ms, 1 reader at the end'),
+        ],
+      ),
+      load(
+        `--stream-places {backlog} --first-id 1 --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 100 --keep ${acked}`,
+        [
+          ms('confirm_p50_us', 'confirm p50 ms, 100 readers'),
+          ms('confirm_p99_us', 'confirm p99 ms, 100 readers'),
+          { ...delivered, label: 'delivered to 100, k/s' },
+          { ...rssPeak, label: 'RssAnon with 100 readers at most, MiB' },
+        ],
+      ),
+      load('--delete-only', []),
+    ],
+  },
+];
