@@ -43,7 +43,7 @@ export class Sandbox {
     for (const name of outOfReach)
       script(join(directory, 'bin', name), `echo "${name} is out of reach here" >&2; exit 1`);
     script(join(directory, 'bin', 'npx'), 'exec "$@"');
-    const broker = spawn(program('leveret'), ['server', '--data-dir', join(directory, 'broker')], {
+    const broker = spawn(program('leveret'), ['server', '--data-dir', join(directory, 'data')], {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -118,9 +118,14 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
+/** A broker in a program has ports and a directory of its own. */
+function embedded(code: string): string {
+  return code.replaceAll('startBroker({', 'startBroker({ port: 0,').replaceAll("'./data'", "'./embedded'");
+}
+
 /** A program, with what examples take for granted. A broker in it does not get in the way of the other one. */
 function example({ setup, text: shown, runsOn }: Block): string {
-  const code = `${setup}\n${shown.replaceAll('startBroker({', 'startBroker({ port: 0,')}`;
+  const code = `${setup}\n${embedded(shown)}`;
   const lacks = (name: string) =>
     new RegExp(`\\b${name}\\b`).test(code) &&
     !new RegExp(`(const|let) ${name}\\b|import.*\\b${name}\\b`).test(code);
