@@ -197,6 +197,11 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#publisher.header(buffer, start, end);
   }
 
+  /** The body is not read before the chunk that the header came in is gone. */
+  keepHeader(): void {
+    this.#publisher.keepHeader();
+  }
+
   /** @throws AmqpError */
   body(buffer: Buffer, start: number, end: number): void {
     this.#publisher.body(buffer, start, end);

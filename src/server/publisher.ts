@@ -88,6 +88,11 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if (this.#content.header(buffer, start, end)) this.#publish();
   }
 
+  /** See {@link ContentAssembler.keepHeader}. */
+  keepHeader(): void {
+    this.#content.keepHeader();
+  }
+
   /** @throws AmqpError */
   body(buffer: Buffer, start: number, end: number): void {
     if (this.#content.body(buffer, start, end)) this.#publish();
