@@ -80,6 +80,8 @@ export class Journal {
   /** Of all files, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
+  /** A commit found no room: growing by further steps would be too slow. */
+  #isOutgrown = false;
   #prepareFrom = 0;
   #preparing: Promise<void> | undefined;
   #releases: Promise<void> = Promise.resolve();
@@ -190,6 +192,7 @@ export class Journal {
     if (!this.#isUsed) return undefined;
     const fill = this.#fillFor(commitBlockBytes(entries));
     if (fill !== undefined) return this.#append(fill, entries);
+    this.#isOutgrown = true;
     this.#prepareNext();
     return undefined;
   }
@@ -283,8 +286,8 @@ export class Journal {
   get #nextFileBytes(): number | undefined {
     const { fileBytes, bytesMax } = this.#options;
     if (!this.#isUsed || performance.now() < this.#prepareFrom) return undefined;
-    const wanted = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
-    const size = Math.min(wanted, fileBytes);
+    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
     return this.#bytes + size > bytesMax ? undefined : size;
   }
 
