@@ -11,7 +11,7 @@ const FILE_NAME = /^journal-(\d{2,})\.wal$/;
 const FLAGS = constants.O_RDWR | constants.O_DSYNC;
 
 /** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
-const FILL_STEP_BYTES = 256 * 1024;
+const FILL_STEP_BYTES = 2 ** 20;
 
 /** A file of the journal on disk: its blocks are taken once and for all, then written over again and again. */
 export class JournalFile {

@@ -6,7 +6,7 @@ import type { JournalFile } from './journal-file.ts';
 import type { Span } from './log-index.ts';
 
 /** Each entry takes memory, however small it is. */
-const ENTRIES_MAX = 65_536;
+const ENTRIES_MAX = 16_384;
 
 /** An entry in a journal file. */
 interface Place {
@@ -27,6 +27,8 @@ export class JournalFill extends EntryFile {
   readonly isRecovered: boolean;
   /** Where the next block goes. */
   end = 0;
+  /** When it was found to take nothing any more, by the monotonic clock. */
+  fullSince = performance.now();
   /** Of each log in the order of sequences. */
   readonly #places = new Map<number, Place[]>();
 

@@ -28,8 +28,14 @@ const GROWTH = 4;
 /** Part of a file that is filled before another one is made, when none is free. */
 const PREPARE_AT = 0.5;
 
-/** Full files that are left alone: most of what is in them is settled while the next one fills. */
-const FULL_FILES_LEFT = 1;
+/**
+ * How long a full file is left alone. What consumers that keep up leave in it is settled by then: it is delivered,
+ * acknowledged, and the state that says so is on disk.
+ */
+const LEFT_ALONE_MS = 1000;
+
+/** Part of all space that full files may take before they are no longer left alone. */
+const FULL_PART_MAX = 0.5;
 
 /** How soon another file is tried after one could not be made. */
 const PREPARE_RETRY_MS = 1000;
@@ -82,9 +88,11 @@ export class Journal {
   /** Of all files, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
+  /** A commit found no room: growing by further steps would be too slow. */
+  #isOutgrown = false;
   #prepareFrom = 0;
-  #isPreparing = false;
-  #work: Promise<void> = Promise.resolve();
+  #preparing: Promise<void> | undefined;
+  #releases: Promise<void> = Promise.resolve();
 
   private constructor(options: JournalOptions) {
     this.#options = options;
@@ -158,16 +166,25 @@ export class Journal {
         this.#options.index.addEntry(fill, key, key.byteLength, false);
       }
     }
+    if (this.#full.length > 0) this.#tellOfFull();
   }
 
   /** The oldest file, when what is owed of it has to be moved. */
   get overdue(): JournalFill | undefined {
-    return this.#full.length > (this.#isUsed ? FULL_FILES_LEFT : 0) ? this.#full[0] : undefined;
+    const oldest = this.#full[0];
+    if (oldest === undefined) return undefined;
+    const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < LEFT_ALONE_MS;
+    return isLeftAlone && !this.#isCrowded && !this.isPressed ? undefined : oldest;
   }
 
-  /** Files become full faster than they are emptied. */
+  get #isCrowded(): boolean {
+    const fullBytes = this.#full.reduce((sum, { file }) => sum + file.size, 0);
+    return fullBytes > this.#options.bytesMax * FULL_PART_MAX;
+  }
+
+  /** The next commits will find no room: files become full faster than they are emptied. */
   get isPressed(): boolean {
-    return this.#free.length === 0 || this.#full.length > FULL_FILES_LEFT + 1;
+    return this.#free.length === 0 && this.#preparing === undefined && this.#nextFileBytes === undefined;
   }
 
   has(fill: JournalFill): boolean {
@@ -183,6 +200,7 @@ export class Journal {
     if (!this.#isUsed) return undefined;
     const fill = this.#fillFor(commitBlockBytes(entries));
     if (fill !== undefined) return this.#append(fill, entries);
+    this.#isOutgrown = true;
     this.#prepareNext();
     return undefined;
   }
@@ -196,6 +214,7 @@ export class Journal {
     const file = this.#takeFree(byteLength);
     if (file === undefined) return undefined;
     if (this.#active !== undefined) {
+      this.#active.fullSince = performance.now();
       this.#full.push(this.#active);
       this.#unended = this.#active;
     }
@@ -227,9 +246,16 @@ export class Journal {
     fill.add(block.head, block.byteLength);
     if (ended !== undefined) {
       this.retireDead();
-      this.#options.filled();
+      this.#tellOfFull();
     }
     if (this.#free.length === 0 && fill.filled >= PREPARE_AT) this.#prepareNext();
+  }
+
+  /** Now, because there may be too many of them, and again when this one has been left alone long enough. */
+  #tellOfFull(): void {
+    const { filled } = this.#options;
+    filled();
+    setTimeout(filled, LEFT_ALONE_MS).unref();
   }
 
   #end(fill: JournalFill): Promise<void> {
@@ -242,7 +268,7 @@ export class Journal {
       const fill = this.#full[i];
       if (fill === undefined || fill.liveSpans > 0) continue;
       this.#full.splice(i, 1);
-      if (this.#held === undefined) this.#enqueue(() => this.#release(fill));
+      if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
     }
   }
@@ -265,7 +291,11 @@ export class Journal {
   letGo(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const fill of held) this.#enqueue(() => this.#release(fill));
+    for (const fill of held) this.#releaseSoon(fill);
+  }
+
+  #releaseSoon(fill: JournalFill): void {
+    this.#releases = this.#releases.then(() => this.#carryOut(() => this.#release(fill)));
   }
 
   async #release(fill: JournalFill): Promise<void> {
@@ -279,13 +309,20 @@ export class Journal {
 
   /** Has another file made, if there may be one. */
   #prepareNext(): void {
+    const size = this.#nextFileBytes;
+    if (this.#preparing !== undefined || size === undefined) return;
+    this.#preparing = this.#carryOut(() => this.#prepare(size)).finally(() => {
+      this.#preparing = undefined;
+    });
+  }
+
+  /** Of the next file to be made; undefined when there may be none. */
+  get #nextFileBytes(): number | undefined {
     const { fileBytes, bytesMax } = this.#options;
-    if (this.#isPreparing || !this.#isUsed || performance.now() < this.#prepareFrom) return;
-    const wanted = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
-    const size = Math.min(wanted, fileBytes);
-    if (this.#bytes + size > bytesMax) return;
-    this.#isPreparing = true;
-    this.#enqueue(() => this.#prepare(size));
+    if (!this.#isUsed || performance.now() < this.#prepareFrom) return undefined;
+    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
+    return this.#bytes + size > bytesMax ? undefined : size;
   }
 
   async #prepare(size: number): Promise<void> {
@@ -301,8 +338,6 @@ export class Journal {
       this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`the journal stays as small as it is: ${reason}`);
-    } finally {
-      this.#isPreparing = false;
     }
   }
 
@@ -319,20 +354,18 @@ export class Journal {
     return encodeMark(kind, this.#stamp(fileBytes, fill));
   }
 
-  /** One piece of work at a time, off the way of commits. */
-  #enqueue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(async () => {
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error(error instanceof Error ? error.message : String(error));
-      }
-    });
+  /** Work off the way of commits: they do without it when it fails. */
+  async #carryOut(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.log.error(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** Waits until no file is being made or freed. */
   async settle(): Promise<void> {
-    await this.#work;
+    await Promise.all([this.#preparing, this.#releases]);
   }
 
   /** Writes down where the journal ends. Nothing is written any more. */

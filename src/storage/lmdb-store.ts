@@ -62,7 +62,7 @@ export interface LmdbStoreOptions {
   readonly generationBytes?: number;
   /** Size of a journal file. Default 16 MiB. */
   readonly journalFileBytes?: number;
-  /** Size of all journal files together; 0: no journal. Default 64 MiB. */
+  /** Size of all journal files together; 0: no journal. Default 256 MiB. */
   readonly journalBytes?: number;
   /** Free disk space below which the store does not open, and refuses entries. Default 200 MiB. */
   readonly freeBytesMin?: number;
@@ -73,7 +73,7 @@ export interface LmdbStoreOptions {
 
 const GENERATION_BYTES = 2 ** 30;
 const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
-const JOURNAL_BYTES = 64 * 2 ** 20;
+const JOURNAL_BYTES = 256 * 2 ** 20;
 const FREE_BYTES_MIN = 200 * 2 ** 20;
 
 const DEFAULTS = {

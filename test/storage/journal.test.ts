@@ -1,4 +1,14 @@
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEntry, Recovered, Store } from '../../src/broker/store.ts';
@@ -144,6 +154,27 @@ describe('the journal', () => {
     expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 0, nextSequence: 120 });
   });
 
+  it('leaves alone what is consumed a little later, and moves what lies for a while', async () => {
+    await restart({ journalBytes: 12 * FILE_BYTES });
+    for (let i = 0; i < 120; i++) {
+      await publish(1, i, 1);
+      await consume(1, Math.max(0, i - 14));
+    }
+    expect(range(0, 120).filter((sequence) => isMoved(1, sequence)).length).toBeLessThan(40);
+    expect(isMoved(1, 105)).toBe(false);
+    await expect.poll(() => isMoved(1, 105), { timeout: 5000 }).toBe(true);
+    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(105, 120)));
+  });
+
+  it('does without another file when none can be made', async () => {
+    mkdirSync(path('journal-02.wal'));
+    await publish(1, 0, 30);
+    expect(log.lines.join()).toMatch('the journal stays as small as it is: EEXIST');
+    rmdirSync(path('journal-02.wal'));
+    await crash();
+    expect(sequencesOf(1)).toEqual(range(0, 30));
+  });
+
   it('lets entries pass that are too large for it, in order with the others', async () => {
     await publish(1, 0, 2);
     await store.commit(commitOf({ entries: [messages(1, 2, 40, BODY_BYTES)] }));
@@ -174,6 +205,19 @@ describe('the journal', () => {
     expect([...recovered.logs.keys()]).toEqual([1]);
     await restart();
     expect(recovered.nextLogId).toBe(8);
+  });
+
+  it('tells its blocks from those of earlier runs', async () => {
+    await publish(7, 0, 5);
+    await store.commit(commitOf({ droppedLogs: [7] }));
+    for (let i = 0; i < 2; i++) {
+      await restart();
+      await publish(1, i, 1);
+      await consume(1, i + 1);
+    }
+    await crash();
+    expect([...recovered.logs.keys()]).toEqual([1]);
+    expect(store.damagedCount).toBe(0);
   });
 
   it('is left behind when it is switched off', async () => {
