@@ -178,12 +178,9 @@ export class Committer {
     if (this.#isScheduled || this.#underway !== undefined || this.#failed) return;
     if (this.#isFull || this.#isClosing) return;
     this.#isScheduled = true;
-    // Behind the deliveries of the chunk that asks for it: consumers need not wait until the disk has got its work.
-    queueMicrotask(() => {
-      setImmediate(() => {
-        this.#isScheduled = false;
-        void this.#commit();
-      });
+    setImmediate(() => {
+      this.#isScheduled = false;
+      void this.#commit();
     });
   }
 

@@ -30,7 +30,7 @@ export class DefinitionTable<Row> {
   }
 
   get(...names: readonly string[]): Row | undefined {
-    return this.#rows.get(keyOf(names));
+    return this.#rows.get(JSON.stringify(names));
   }
 
   /** By names. */
@@ -53,7 +53,7 @@ export class DefinitionTable<Row> {
 
   /** True if there was such a row. */
   delete(...names: readonly string[]): boolean {
-    if (!this.#rows.delete(keyOf(names))) return false;
+    if (!this.#rows.delete(JSON.stringify(names))) return false;
     this.version++;
     this.#define([this.#format.kind, ...names], null);
     return true;
@@ -74,16 +74,10 @@ export class DefinitionTable<Row> {
   }
 
   #keep(names: readonly string[], row: Row): boolean {
-    const key = keyOf(names);
+    const key = JSON.stringify(names);
     const isNew = !this.#rows.has(key);
     this.#rows.set(key, row);
     this.version++;
     return isNew;
   }
-}
-
-/** No two rows of a table have the same: all of them have as many names. */
-function keyOf(names: readonly string[]): string {
-  const [only] = names;
-  return only !== undefined && names.length === 1 ? only : JSON.stringify(names);
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Committer } from '../../src/broker/committer.ts';
 import { type Commit, MemoryStore } from '../../src/broker/store.ts';
@@ -9,7 +10,6 @@ import { FieldTable } from '../../src/protocol/field-table.ts';
 import { type Method, MethodId } from '../../src/protocol/methods.ts';
 import { Answers } from '../../src/server/answers.ts';
 import { methodFrame, RawClient } from './raw-client.ts';
-import { turn } from './turn.ts';
 
 /** Commits end when the test says so. */
 class SlowStore extends MemoryStore {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
 import type { Consumer } from '../../src/broker/consumer.ts';
@@ -7,7 +8,6 @@ import { FieldTable } from '../../src/protocol/field-table.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
 import { messageOf, TestActor } from '../broker/support.ts';
 import { ManualClock } from './manual-clock.ts';
-import { turn } from './turn.ts';
 
 const mebibyte = 2 ** 20;
 

@@ -1,4 +1,4 @@
-import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LoginNotChecked } from '../authentication-failure.ts';
 import { isSlow, type PasswordHash, verifyPassword } from './password-hash.ts';
 
@@ -13,18 +13,17 @@ const refusedMax = 10_000;
 
 /**
  * Checks passwords without making everybody pay for a slow hash: a password that was right once is recognised by
- * its digest for as long as the hash it belongs to stays, and so is one that was wrong: a misconfigured client tries
+ * its HMAC for as long as the hash it belongs to stays, and so is one that was wrong: a misconfigured client tries
  * it every few seconds. Logins that wait for the same check share it.
  *
  * Who tries a wrong password for the first time always waits for one slow hash, whether there is such a user or not
  * and however old their hash is, so that the time tells nothing.
  */
 export class PasswordChecker {
-  /** Hashed along, so that a digest is worth nothing outside of this process. */
-  readonly #secret = randomBytes(32).toString('base64');
-  /** Digests of the right passwords. A changed password comes with another object, so nothing is to be forgotten. */
+  readonly #macKey = randomBytes(32);
+  /** HMACs of the right passwords. A changed password comes with another object, so nothing is to be forgotten. */
   readonly #verified = new WeakMap<PasswordHash, Buffer>();
-  /** Digests of users and wrong passwords, with the hashes they are wrong for. */
+  /** HMACs of users and wrong passwords, with the hashes they are wrong for. */
   readonly #refused = new Set<string>();
   readonly #underway = new Map<string, Promise<boolean>>();
   #running = 0;
@@ -40,7 +39,9 @@ export class PasswordChecker {
    * @throws LoginNotChecked when too many others are waiting
    */
   async matches(username: string, password: string, hash: PasswordHash | undefined): Promise<boolean> {
-    const mac = digest('sha256', JSON.stringify([this.#secret, username, password]), 'buffer');
+    const mac = createHmac('sha256', this.#macKey)
+      .update(JSON.stringify([username, password]))
+      .digest();
     if (hash !== undefined) {
       const verified = this.#verified.get(hash);
       if (verified !== undefined && timingSafeEqual(verified, mac)) return true;
