@@ -78,11 +78,7 @@ export class ContentAssembler {
     const addressStart = start + reservedBytes;
     const addressEnd = end - 1;
     this.sameAddress = isSameBytes(this.#address.bytes, buffer, addressStart, addressEnd);
-    if (!this.sameAddress) {
-      this.#address = addresses.find(buffer, addressStart, addressEnd, () =>
-        decodeAddress(buffer, start, end),
-      );
-    }
+    if (!this.sameAddress) this.#address = addressOf(buffer, start, end);
     const { bytes, exchange, routingKey } = this.#address;
     this.message.setAddress(bytes, 0, bytes.length, exchange, routingKey);
     const bits = buffer[addressEnd] ?? 0;
@@ -238,6 +234,11 @@ function isFollowedByBody(buffer: Buffer, start: number, end: number, bodySize: 
 
 function unexpectedFrame(text: string): AmqpError {
   return new AmqpError(ReplyCode.UnexpectedFrame, text).during(MethodId.BasicPublish);
+}
+
+/** Apart from the hot path: a function that makes a closure allocates with every call. */
+function addressOf(buffer: Buffer, start: number, end: number): Address {
+  return addresses.find(buffer, start + reservedBytes, end - 1, () => decodeAddress(buffer, start, end));
 }
 
 /** Of the arguments of basic.publish in buffer[start,end). */

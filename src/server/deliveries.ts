@@ -121,13 +121,17 @@ export class Deliveries {
 
   /** `multiple`: all up to that tag; tag 0 stands for the last one. @throws AmqpError 406 unknown delivery tag */
   settle(deliveryTag: number, multiple: boolean, settlement: Settlement): void {
-    const unsettled = this.#unsettled;
-    if (!multiple) {
-      const delivery = unsettled.take(deliveryTag);
-      if (delivery !== undefined) this.#settleOne(delivery, settlement);
-      else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+    if (multiple) {
+      this.#settleUpTo(deliveryTag, settlement);
       return;
     }
+    const delivery = this.#unsettled.take(deliveryTag);
+    if (delivery !== undefined) this.#settleOne(delivery, settlement);
+    else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+  }
+
+  #settleUpTo(deliveryTag: number, settlement: Settlement): void {
+    const unsettled = this.#unsettled;
     const isKnown = deliveryTag === 0 || unsettled.has(deliveryTag) || this.#lateTags.has(deliveryTag);
     if (!isKnown) throw unknownDeliveryTag(deliveryTag);
     const upTo = deliveryTag === 0 ? Number.MAX_SAFE_INTEGER : deliveryTag;

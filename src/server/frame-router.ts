@@ -50,8 +50,7 @@ export class FrameRouter implements FrameHandler {
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
     if (this.#host.answers.areOwed && !isTopology(id)) {
-      const own = Buffer.from(buffer.subarray(start, end));
-      this.afterAnswers(() => this.method(number, id, own, 0, own.length));
+      this.#methodAfterAnswers(number, id, Buffer.from(buffer.subarray(start, end)));
       return;
     }
     try {
@@ -70,6 +69,11 @@ export class FrameRouter implements FrameHandler {
       // Channels name the failing method themselves, where RabbitMQ names one.
       this.#host.methodFailed(number, number === 0 && error instanceof AmqpError ? error.during(id) : error);
     }
+  }
+
+  /** Apart from the hot path: a function that makes a closure allocates with every call. */
+  #methodAfterAnswers(number: number, id: number, own: Buffer): void {
+    this.afterAnswers(() => this.method(number, id, own, 0, own.length));
   }
 
   /** What the client sees of this comes behind the answers that it is owed. */

@@ -105,14 +105,19 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#publishChecked();
     } catch (error) {
       if (error instanceof Undecided) {
-        this.#content.keep();
-        this.#channel.tryAgain(error.decided, () => this.#publish());
+        this.#publishWhen(error.decided);
         return;
       }
       this.#content.letGo();
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
     this.#content.letGo();
+  }
+
+  /** Apart from the hot path: a function that makes a closure allocates with every call. */
+  #publishWhen(decided: Promise<void>): void {
+    this.#content.keep();
+    this.#channel.tryAgain(decided, () => this.#publish());
   }
 
   #publishChecked(): void {
