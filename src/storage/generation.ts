@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Space } from '../broker/store.ts';
 import { EntryFile } from './entry-file.ts';
 import { decodeEntryKey, entryPosition } from './entry-key.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
@@ -93,8 +94,13 @@ export class Generation extends EntryFile {
     return Array.from(this.environment.getKeys({ start: key, end, exclusiveStart: true, limit }));
   }
 
-  override value(key: Uint8Array): Buffer | undefined {
-    return this.environment.getBinary(key);
+  override value(key: Uint8Array, space: Space = Buffer.allocUnsafeSlow): Buffer | undefined {
+    // LMDB's own memory, good until the next read. Its length is a property of its own, which makes it slow to use.
+    const found = this.environment.getBinaryFast(key);
+    if (found === undefined) return undefined;
+    const bytes = space(found.length);
+    bytes.set(new Uint8Array(found.buffer, found.byteOffset, found.length));
+    return bytes;
   }
 
   /** Copies are made in order of age. */
@@ -127,21 +133,27 @@ export class Generation extends EntryFile {
     return read;
   }
 
-  /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */
+  /**
+   * First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values.
+   * Keys of large values lie close together: pages with those of the range behind are brought in along with this one's.
+   */
   override async prefetchSpan(span: Span, from: number, to: number, bytesMax: number): Promise<void> {
     const { logId } = span;
     const recordBytes = span.bytes / span.records;
     const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes), Math.floor(span.entryRecords));
     const end = Math.min(to, from + Math.ceil(bytesMax / recordBytes));
-    const positions: Buffer[] = [];
-    for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
-    await this.prefetch(positions);
-    if (this.#isClosing) return;
+    const isLarge = span.entryRecords * recordBytes > 4 * PAGE_BYTES;
+    if (!isLarge) {
+      const positions: Buffer[] = [];
+      for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
+      await this.prefetch(positions);
+      if (this.#isClosing) return;
+    }
     const range = { start: entryPosition(logId, from), end: entryPosition(logId, end) };
     const keys = [...this.environment.getKeys(range)];
     // Entries that are larger than a page have fewer keys to look for, the next time.
     if (keys.length > 0) span.entryRecords = (end - from) / keys.length;
-    await this.prefetch(keys);
+    await this.prefetch(isLarge ? [...keys, entryPosition(logId, end + (end - from))] : keys);
   }
 
   async close(): Promise<void> {
