@@ -133,27 +133,21 @@ export class Generation extends EntryFile {
     return read;
   }
 
-  /**
-   * First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values.
-   * Keys of large values lie close together: pages with those of the range behind are brought in along with this one's.
-   */
+  /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */
   override async prefetchSpan(span: Span, from: number, to: number, bytesMax: number): Promise<void> {
     const { logId } = span;
     const recordBytes = span.bytes / span.records;
     const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes), Math.floor(span.entryRecords));
     const end = Math.min(to, from + Math.ceil(bytesMax / recordBytes));
-    const isLarge = span.entryRecords * recordBytes > 4 * PAGE_BYTES;
-    if (!isLarge) {
-      const positions: Buffer[] = [];
-      for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
-      await this.prefetch(positions);
-      if (this.#isClosing) return;
-    }
+    const positions: Buffer[] = [];
+    for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
+    await this.prefetch(positions);
+    if (this.#isClosing) return;
     const range = { start: entryPosition(logId, from), end: entryPosition(logId, end) };
     const keys = [...this.environment.getKeys(range)];
     // Entries that are larger than a page have fewer keys to look for, the next time.
     if (keys.length > 0) span.entryRecords = (end - from) / keys.length;
-    await this.prefetch(isLarge ? [...keys, entryPosition(logId, end + (end - from))] : keys);
+    await this.prefetch(keys);
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ const cachedSegmentsMax = 512;
 const holeRecordsMax = 4096;
 
 /** How far ahead of a reader the disk is read, in lengths of the segment just read. */
-const readAheadSegments = 8;
+const readAheadSegments = 4;
 
 /**
  * Segments of streams that were read back from the store, shared by all readers of all streams: readers that
@@ -71,7 +71,7 @@ export class SegmentCache {
   readAhead(reader: { announcedTo: number }, { log, count, endSequence }: Segment, to: number): void {
     const from = Math.max(reader.announcedTo, endSequence);
     const until = Math.min(endSequence + readAheadSegments * count, to);
-    // In halves, so that not every segment costs a call: it wakes a thread, which costs as much as reading a segment.
+    // In halves, so that not every segment costs a call.
     if (from >= until || (until < to && (until - from) * 2 < readAheadSegments * count)) return;
     reader.announcedTo = until;
     this.#store.prefetch(log.id, from, until);
