@@ -131,6 +131,9 @@ export interface Recovered {
   readonly nextLogId: number;
 }
 
+/** Gives out memory of that many bytes, with anything in it. */
+export type Space = (bytes: number) => Buffer;
+
 /** An entry read back. Its bytes are the reader's own copy. */
 export interface StoredEntry {
   readonly firstSequence: number;
@@ -154,10 +157,16 @@ export interface Store {
    */
   commit(commit: Commit): Promise<void>;
   /**
-   * Entries of a log that overlap `[fromSequence, toSequence)`, in order, until `bytesMax` is reached
-   * (at least one, if there is one). Synchronous: the pages are mapped.
+   * Entries of a log that overlap `[fromSequence, toSequence)`, in order, as many as are no more than `bytesMax`
+   * (at least one, if there is one), in memory of `space` where they are copied. Synchronous: the pages are mapped.
    */
-  read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[];
+  read(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[];
   /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
    * anybody waiting. Only a hint.

@@ -10,6 +10,7 @@ import {
   type Row,
   type RowChange,
   type RowRange,
+  type Space,
   type Store,
   StoreBrokenError,
   type StoredEntry,
@@ -289,10 +290,17 @@ class LmdbStore implements Store {
     }
   }
 
-  read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[] {
-    const log = this.#parts.index.get(logId);
+  read(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[] {
+    const { index, damage } = this.#parts;
+    const log = index.get(logId);
     if (log === undefined || this.#phase !== 'running') return [];
-    return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => this.#parts.damage.report(entry));
+    return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
   }
 
   prefetch(logId: number, fromSequence: number, toSequence: number): void {
