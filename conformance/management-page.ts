@@ -78,7 +78,7 @@ function portOf(server: Server): number {
 
 /** Something of every kind for the tabs to show. Returns the client, which stays connected. */
 async function fill(broker: Awaited<ReturnType<typeof startBroker>>) {
-  const client = await amqp.connect(broker.url);
+  const client = await amqp.connect(broker.url, { clientProperties: { connection_name: 'page' } });
   const channel = await client.createConfirmChannel();
   await channel.assertQueue('page', { durable: true, arguments: { 'x-max-length': 1000 } });
   await channel.assertQueue('quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } });

@@ -42,11 +42,6 @@ function inMemory(queue: Queue, what: 'count' | 'bytes'): number {
   return readyInMemory[what] + deliveredInMemory[what];
 }
 
-function pagedOut(queue: Queue, what: 'count' | 'bytes'): number {
-  const { ready, delivered } = figuresOf(queue);
-  return ready[what] + delivered[what] - inMemory(queue, what);
-}
-
 /** Metrics of queues under RabbitMQ's names (families `queue_coarse_metrics` and `queue_metrics`). */
 export const queueMetrics: readonly ObjectMetric<Queue>[] = [
   queueGauge('messages_ready', 'Messages ready to be delivered to consumers', (queue) => queue.readyCount),
@@ -93,9 +88,11 @@ export const queueMetrics: readonly ObjectMetric<Queue>[] = [
     'Unacknowledged messages stored in memory',
     (queue) => figuresOf(queue).deliveredInMemory.count,
   ),
-  queueGauge('messages_paged_out', 'Messages paged out to disk', (queue) => pagedOut(queue, 'count')),
-  queueGauge('messages_paged_out_bytes', 'Size in bytes of messages paged out to disk', (queue) =>
-    pagedOut(queue, 'bytes'),
+  queueGauge('messages_paged_out', 'Messages paged out to disk', (queue) => figuresOf(queue).pagedOut.count),
+  queueGauge(
+    'messages_paged_out_bytes',
+    'Size in bytes of messages paged out to disk',
+    (queue) => figuresOf(queue).pagedOut.bytes,
   ),
   queueGauge('consumers', 'Consumers on a queue', (queue) => queue.consumerCount),
   queueGauge('consumer_capacity', 'Consumer capacity', (queue) => queue.consumerCapacity ?? 0),

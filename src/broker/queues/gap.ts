@@ -19,6 +19,9 @@ export class Gap {
   #count = 0;
   /** Bytes of their bodies. */
   #bodyBytes = 0;
+  /** Those of them that are not persistent. */
+  #transientCount = 0;
+  #transientBytes = 0;
   /** The store has been told that sequences below will be read. */
   #announcedTo = 0;
 
@@ -36,7 +39,14 @@ export class Gap {
     return this.isEmpty ? 0 : this.#bodyBytes;
   }
 
-  /** What a restart has found. */
+  /** Those of them that are not persistent. */
+  get transient(): { readonly count: number; readonly bytes: number } {
+    return this.isEmpty
+      ? { count: 0, bytes: 0 }
+      : { count: this.#transientCount, bytes: this.#transientBytes };
+  }
+
+  /** What a restart has found; it has no transient records. */
   restore(from: number, to: number, count: number, bodyBytes: number): void {
     this.from = from;
     this.to = to;
@@ -50,6 +60,8 @@ export class Gap {
     this.to = segment.endSequence;
     this.#count += segment.count - segment.settledCount;
     this.#bodyBytes += segment.bodyBytes;
+    this.#transientCount += segment.transientCount;
+    this.#transientBytes += segment.transientBytes;
   }
 
   /** What lies below a sequence is given up. */
@@ -63,6 +75,8 @@ export class Gap {
     this.from = this.to;
     this.#count = 0;
     this.#bodyBytes = 0;
+    this.#transientCount = 0;
+    this.#transientBytes = 0;
     return count;
   }
 
@@ -83,7 +97,12 @@ export class Gap {
     this.from = end;
     this.#count -= segment.count - segment.settledCount;
     for (let i = 0; i < segment.count; i++) {
-      if (segment.state(i) === RecordState.Ready) this.#bodyBytes -= segment.bodySize(i);
+      if (segment.state(i) !== RecordState.Ready) continue;
+      const bodySize = segment.bodySize(i);
+      this.#bodyBytes -= bodySize;
+      if (segment.isPersistent(i)) continue;
+      this.#transientCount--;
+      this.#transientBytes -= bodySize;
     }
     this.#readAhead(log.id, store, segment.count);
     return segment;

@@ -27,6 +27,8 @@ export class LogFigures {
   readonly readyInMemory = new Volume();
   /** With consumers and in memory. */
   readonly deliveredInMemory = new Volume();
+  /** On disk only, although they do not survive a restart: memory was short. */
+  readonly pagedOut = new Volume();
   /** Bytes of memory that records take. */
   memory = 0;
 
@@ -36,6 +38,7 @@ export class LogFigures {
     this.persistent.add(other.persistent);
     this.readyInMemory.add(other.readyInMemory);
     this.deliveredInMemory.add(other.deliveredInMemory);
+    this.pagedOut.add(other.pagedOut);
     this.memory += other.memory;
   }
 
@@ -55,7 +58,11 @@ export interface CountedParts {
   /** Of the ready ones, those that are not persistent. */
   readonly transient: { readonly count: number; readonly bytes: number };
   readonly reached: readonly Segment[];
-  readonly gap: { readonly count: number; readonly bodyBytes: number };
+  readonly gap: {
+    readonly count: number;
+    readonly bodyBytes: number;
+    readonly transient: { readonly count: number; readonly bytes: number };
+  };
   readonly tail: readonly Segment[];
 }
 
@@ -68,6 +75,7 @@ export function logFigures({ isDurable, ready, transient, reached, gap, tail }: 
   figures.ready.add(ready);
   figures.readyInMemory.add(ready);
   figures.readyInMemory.add({ count: -gap.count, bytes: -gap.bodyBytes });
+  figures.pagedOut.add(isDurable ? gap.transient : { count: gap.count, bytes: gap.bodyBytes });
   if (isDurable) {
     figures.persistent.add(ready);
     figures.persistent.add({ count: -transient.count, bytes: -transient.bytes });
@@ -75,7 +83,7 @@ export function logFigures({ isDurable, ready, transient, reached, gap, tail }: 
   for (const segment of reached) {
     figures.memory += segment.slab?.buffer.length ?? 0;
     addDelivered(segment, isDurable, figures);
-    if (segment.slab === undefined) leaveOutReady(segment, figures.readyInMemory);
+    if (segment.slab === undefined) leaveOutReady(segment, isDurable, figures);
   }
   for (const { slab } of tail) figures.memory += slab?.buffer.length ?? 0;
   return figures;
@@ -90,17 +98,21 @@ function addDelivered(segment: Segment, isDurable: boolean, to: LogFigures): voi
     const bytes = sizes.bodySize(at);
     to.delivered.addOne(bytes);
     if (isDurable && sizes.isPersistent(at)) to.persistent.addOne(bytes);
+    else if (segment.slab === undefined) to.pagedOut.addOne(bytes);
   }
   if (segment.slab === undefined) return;
   to.deliveredInMemory.count += to.delivered.count - before.count;
   to.deliveredInMemory.bytes += to.delivered.bytes - before.bytes;
 }
 
-function leaveOutReady(segment: Segment, from: Volume): void {
+/** Of a segment that is on disk only. */
+function leaveOutReady(segment: Segment, isDurable: boolean, from: LogFigures): void {
   const { sizes, count } = segment;
   for (const state of [RecordState.Ready, RecordState.Returned]) {
     for (let at = segment.next(state, 0); at < count; at = segment.next(state, at + 1)) {
-      from.add({ count: -1, bytes: -sizes.bodySize(at) });
+      const bytes = sizes.bodySize(at);
+      from.readyInMemory.add({ count: -1, bytes: -bytes });
+      if (!isDurable || !sizes.isPersistent(at)) from.pagedOut.addOne(bytes);
     }
   }
 }

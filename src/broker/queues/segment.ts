@@ -47,6 +47,9 @@ export class Segment {
   stored = 0;
   /** Bytes of the bodies of all records that were appended here. */
   bodyBytes = 0;
+  /** Of these, the ones that are not persistent. */
+  transientCount = 0;
+  transientBytes = 0;
   /** Nothing is appended any more. */
   sealed = false;
   /** Commits under way that hold the slab. */
@@ -98,6 +101,9 @@ export class Segment {
     const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags);
     offsets[++this.count] = at;
     this.bodyBytes += message.bodySize;
+    if ((flags & RecordFlag.Persistent) !== 0) return;
+    this.transientCount++;
+    this.transientBytes += message.bodySize;
   }
 
   bodySize(index: number): number {

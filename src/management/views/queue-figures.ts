@@ -6,36 +6,32 @@ import type { Json } from '../http/columns.ts';
 
 /**
  * What a queue holds, in messages, bytes of their bodies and memory: the figures that RabbitMQ gives for its type.
- * Paged out is what is on disk only.
+ * What is paged out is transient and on disk only.
  */
 export function queueFigures(node: string, queue: Queue): Json {
-  const { readyCount, unackedCount, readyBytes } = queue;
-  const { delivered, persistent, readyInMemory, deliveredInMemory, memory } = queue.figures();
+  const { readyBytes } = queue;
+  const { delivered, persistent, readyInMemory, deliveredInMemory, pagedOut, memory } = queue.figures();
   if (queue.type === 'stream')
     return { memory, message_bytes_ready: readyBytes, readers: { [node]: queue.consumerCount } };
-  const messages = readyCount + unackedCount;
-  const messageBytes = readyBytes + delivered.bytes;
-  const messagesInMemory = readyInMemory.count + deliveredInMemory.count;
-  const bytesInMemory = readyInMemory.bytes + deliveredInMemory.bytes;
   return {
     memory,
     consumer_capacity: queue.consumerCapacity,
     consumer_utilisation: queue.consumerCapacity,
     head_message_timestamp: timestampOf(queue.backlog.head.headInMemory()),
     messages_persistent: persistent.count,
-    messages_ram: messagesInMemory,
-    message_bytes: messageBytes,
+    messages_ram: readyInMemory.count + deliveredInMemory.count,
+    message_bytes: readyBytes + delivered.bytes,
     message_bytes_ready: readyBytes,
     message_bytes_unacknowledged: delivered.bytes,
     message_bytes_persistent: persistent.bytes,
-    message_bytes_ram: bytesInMemory,
+    message_bytes_ram: readyInMemory.bytes + deliveredInMemory.bytes,
     ...(queue.type === 'quorum'
       ? { messages_dlx: queue.heldCount, message_bytes_dlx: queue.heldBytes }
       : {
           messages_ready_ram: readyInMemory.count,
           messages_unacknowledged_ram: deliveredInMemory.count,
-          messages_paged_out: messages - messagesInMemory,
-          message_bytes_paged_out: messageBytes - bytesInMemory,
+          messages_paged_out: pagedOut.count,
+          message_bytes_paged_out: pagedOut.bytes,
         }),
   };
 }
