@@ -19,15 +19,21 @@ export function queueFigures(node: string, queue: Queue): Json {
     consumer_utilisation: queue.consumerCapacity,
     head_message_timestamp: timestampOf(queue.backlog.head.headInMemory()),
     messages_persistent: persistent.count,
-    messages_ram: readyInMemory.count + deliveredInMemory.count,
     message_bytes: readyBytes + delivered.bytes,
     message_bytes_ready: readyBytes,
     message_bytes_unacknowledged: delivered.bytes,
     message_bytes_persistent: persistent.bytes,
-    message_bytes_ram: readyInMemory.bytes + deliveredInMemory.bytes,
     ...(queue.type === 'quorum'
-      ? { messages_dlx: queue.heldCount, message_bytes_dlx: queue.heldBytes }
+      ? {
+          // Ready ones only.
+          messages_ram: readyInMemory.count,
+          message_bytes_ram: readyInMemory.bytes,
+          messages_dlx: queue.heldCount,
+          message_bytes_dlx: queue.heldBytes,
+        }
       : {
+          messages_ram: readyInMemory.count + deliveredInMemory.count,
+          message_bytes_ram: readyInMemory.bytes + deliveredInMemory.bytes,
           messages_ready_ram: readyInMemory.count,
           messages_unacknowledged_ram: deliveredInMemory.count,
           messages_paged_out: pagedOut.count,
