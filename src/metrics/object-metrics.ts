@@ -1,5 +1,5 @@
-import type { Queue } from '../broker/queue.ts';
-import type { LogFigures } from '../broker/queues/log-figures.ts';
+import type { Exchange } from '../broker/exchange.ts';
+import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import type { Metric, MetricType } from './exposition.ts';
@@ -18,86 +18,97 @@ function metric<T>(
   return { name, type, help, value };
 }
 
-/** How long figures are good for: all metrics of a scrape go by the same. */
-const figuresTtlMs = 1000;
-const counted = new WeakMap<Queue, { readonly figures: LogFigures; readonly at: number }>();
-
-/** What a queue holds. Counting looks at every message that is with a consumer, so it is done once for all metrics. */
-function figuresOf(queue: Queue): LogFigures {
-  const now = performance.now();
-  const known = counted.get(queue);
-  if (known !== undefined && now - known.at < figuresTtlMs) return known.figures;
-  const figures = queue.figures();
-  counted.set(queue, { figures, at: now });
-  return figures;
-}
-
-function queueGauge(name: string, help: string, value: (queue: Queue) => number): ObjectMetric<Queue> {
-  return metric('gauge', `queue_${name}`, help, value);
-}
-
-/** Messages, or bytes of them, that are in memory. */
-function inMemory(queue: Queue, what: 'count' | 'bytes'): number {
-  const { readyInMemory, deliveredInMemory } = figuresOf(queue);
-  return readyInMemory[what] + deliveredInMemory[what];
-}
-
-/** Metrics of queues under RabbitMQ's names (families `queue_coarse_metrics` and `queue_metrics`). */
-export const queueMetrics: readonly ObjectMetric<Queue>[] = [
-  queueGauge('messages_ready', 'Messages ready to be delivered to consumers', (queue) => queue.readyCount),
-  queueGauge(
-    'messages_unacked',
-    'Messages delivered to consumers but not yet acknowledged',
-    (queue) => queue.unackedCount,
+/** What has come into a queue since it was declared or the broker started (family `queue_exchange_metrics`). */
+export const queuePublishMetrics: readonly ObjectMetric<QueueStats>[] = [
+  metric(
+    'counter',
+    'queue_messages_published_total',
+    'Total number of messages published to queues',
+    (stats) => stats.publish,
   ),
-  queueGauge(
-    'messages',
-    'Sum of ready and unacknowledged messages - total queue depth',
-    (queue) => queue.readyCount + queue.unackedCount,
-  ),
-  queueGauge('messages_ready_bytes', 'Size in bytes of ready messages', (queue) => queue.readyBytes),
-  queueGauge(
-    'messages_unacked_bytes',
-    'Size in bytes of all unacknowledged messages',
-    (queue) => figuresOf(queue).delivered.bytes,
-  ),
-  queueGauge(
-    'messages_bytes',
-    'Size in bytes of ready and unacknowledged messages',
-    (queue) => queue.readyBytes + figuresOf(queue).delivered.bytes,
-  ),
-  queueGauge('messages_persistent', 'Persistent messages', (queue) => figuresOf(queue).persistent.count),
-  queueGauge(
-    'messages_persistent_bytes',
-    'Size in bytes of persistent messages',
-    (queue) => figuresOf(queue).persistent.bytes,
-  ),
-  queueGauge('messages_ram', 'Ready and unacknowledged messages stored in memory', (queue) =>
-    inMemory(queue, 'count'),
-  ),
-  queueGauge('messages_ram_bytes', 'Size of ready and unacknowledged messages stored in memory', (queue) =>
-    inMemory(queue, 'bytes'),
-  ),
-  queueGauge(
-    'messages_ready_ram',
-    'Ready messages stored in memory',
-    (queue) => figuresOf(queue).readyInMemory.count,
-  ),
-  queueGauge(
-    'messages_unacked_ram',
-    'Unacknowledged messages stored in memory',
-    (queue) => figuresOf(queue).deliveredInMemory.count,
-  ),
-  queueGauge('messages_paged_out', 'Messages paged out to disk', (queue) => figuresOf(queue).pagedOut.count),
-  queueGauge(
-    'messages_paged_out_bytes',
-    'Size in bytes of messages paged out to disk',
-    (queue) => figuresOf(queue).pagedOut.bytes,
-  ),
-  queueGauge('consumers', 'Consumers on a queue', (queue) => queue.consumerCount),
-  queueGauge('consumer_capacity', 'Consumer capacity', (queue) => queue.consumerCapacity ?? 0),
-  queueGauge('consumer_utilisation', 'Same as consumer capacity', (queue) => queue.consumerCapacity ?? 0),
 ];
+
+/** What has gone out of a queue (family `queue_delivery_metrics`). */
+export const queueDeliveryMetrics: readonly ObjectMetric<QueueStats>[] = deliveryMetrics('queue');
+
+/** What has come in through an exchange (family `exchange_metrics`). */
+export const exchangeMetrics: readonly ObjectMetric<Exchange>[] = [
+  metric(
+    'counter',
+    'exchange_messages_published_total',
+    'Total number of messages published into an exchange',
+    ({ stats }) => stats.publishIn,
+  ),
+];
+
+/** What publishers did on a channel (family `channel_exchange_metrics`). */
+export const channelPublishMetrics: readonly ObjectMetric<ChannelStats>[] = [
+  metric(
+    'counter',
+    'channel_messages_published_total',
+    'Total number of messages published into an exchange on a channel',
+    (stats) => stats.publish,
+  ),
+  metric(
+    'counter',
+    'channel_messages_confirmed_total',
+    'Total number of messages published into an exchange and confirmed on the channel',
+    (stats) => stats.confirm,
+  ),
+  metric(
+    'counter',
+    'channel_messages_unroutable_returned_total',
+    'Total number of messages published as mandatory into an exchange and returned to the publisher as unroutable',
+    (stats) => stats.returnUnroutable,
+  ),
+  metric(
+    'counter',
+    'channel_messages_unroutable_dropped_total',
+    'Total number of messages published as non-mandatory into an exchange and dropped as unroutable',
+    (stats) => stats.dropUnroutable,
+  ),
+];
+
+/** What consumers did on a channel (family `channel_queue_metrics`). */
+export const channelDeliveryMetrics: readonly ObjectMetric<ChannelStats>[] = deliveryMetrics('channel');
+
+function deliveryMetrics(of: 'channel' | 'queue'): readonly ObjectMetric<DeliveryStats>[] {
+  const counter = (name: string, help: string, value: (stats: DeliveryStats) => number) =>
+    metric('counter', `${of}_${name}_total`, help, value);
+  return [
+    counter(
+      'get_ack',
+      'Total number of messages fetched with basic.get in manual acknowledgement mode',
+      (stats) => stats.get,
+    ),
+    counter(
+      'get',
+      'Total number of messages fetched with basic.get in automatic acknowledgement mode',
+      (stats) => stats.getNoAck,
+    ),
+    counter(
+      'messages_delivered_ack',
+      'Total number of messages delivered to consumers in manual acknowledgement mode',
+      (stats) => stats.deliver,
+    ),
+    counter(
+      'messages_delivered',
+      'Total number of messages delivered to consumers in automatic acknowledgement mode',
+      (stats) => stats.deliverNoAck,
+    ),
+    counter(
+      'messages_redelivered',
+      'Total number of messages redelivered to consumers',
+      (stats) => stats.redeliver,
+    ),
+    counter('messages_acked', 'Total number of messages acknowledged by consumers', (stats) => stats.ack),
+    counter(
+      'get_empty',
+      'Total number of times basic.get operations fetched no message',
+      (stats) => stats.getEmpty,
+    ),
+  ];
+}
 
 /** Metrics of channels under RabbitMQ's names. */
 export const channelMetrics: readonly ObjectMetric<Channel>[] = [

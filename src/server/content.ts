@@ -104,7 +104,11 @@ export class ContentAssembler {
       throw new AmqpError(ReplyCode.FrameError, text).during(MethodId.BasicPublish);
     }
     this.bodySize = bodySize;
-    this.#keepHeader(buffer, start, end, bodySize);
+    this.#header = buffer;
+    this.#headerStart = start;
+    this.#headerEnd = end;
+    // It may stay where it is only if all of the body comes next in the same chunk.
+    if (bodySize > 0 && !isFollowedByBody(buffer, start, end, bodySize)) this.#copyHeader();
     this.#received = 0;
     this.#expecting = Expecting.Body;
     if (bodySize > 0) return false;
@@ -113,17 +117,15 @@ export class ContentAssembler {
     return true;
   }
 
-  /** The header may stay where it is only if all of the body comes next in the same chunk. */
-  #keepHeader(buffer: Buffer, start: number, end: number, bodySize: number): void {
-    if (bodySize === 0 || isFollowedByBody(buffer, start, end, bodySize)) {
-      this.#header = buffer;
-      this.#headerStart = start;
-      this.#headerEnd = end;
-    } else {
-      this.#header = Buffer.from(buffer.subarray(start, end));
-      this.#headerStart = 0;
-      this.#headerEnd = end - start;
-    }
+  /** Input stops behind the header: the rest of its chunk is handed out later, from other memory. */
+  keepHeader(): void {
+    if (this.#expecting === Expecting.Body) this.#copyHeader();
+  }
+
+  #copyHeader(): void {
+    this.#header = Buffer.from(this.#header.subarray(this.#headerStart, this.#headerEnd));
+    this.#headerEnd -= this.#headerStart;
+    this.#headerStart = 0;
   }
 
   /** Body bytes in buffer[start,end), a whole frame or a piece of one. True when the message is complete. */

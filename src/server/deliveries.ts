@@ -143,6 +143,7 @@ export class Deliveries {
   #apply(delivery: Delivery, settlement: Settlement): void {
     const { queue, segment, index, consumer } = delivery;
     this.#freeCapacity(delivery);
+    if (queue.vhost.firehose.isWatching) queue.vhost.firehose.settled(this.#host, delivery.tag, settlement);
     if (settlement === 'acknowledge') {
       this.#host.stats.ack++;
       queue.acknowledge(segment, index, consumer);
@@ -161,6 +162,7 @@ export class Deliveries {
     this.#unsettled.take(delivery.tag);
     this.#rememberLate(delivery.tag);
     this.#freeCapacity(delivery);
+    delivery.queue.vhost.firehose.settled(this.#host, delivery.tag, 'abandon');
     delivery.queue.abandon(delivery.segment, delivery.index, delivery.consumer, 'timed-out');
   }
 
@@ -208,8 +210,10 @@ export class Deliveries {
   /** The channel is gone: what is unsettled goes back to its place, what a transaction gathered is forgotten. */
   release(): void {
     if (this.hasPending) this.rollback();
-    for (const { queue, segment, index, consumer } of this.#unsettled)
+    for (const { tag, queue, segment, index, consumer } of this.#unsettled) {
+      queue.vhost.firehose.settled(this.#host, tag, 'abandon');
       queue.abandon(segment, index, consumer, 'abandoned');
+    }
   }
 }
 

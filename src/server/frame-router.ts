@@ -87,6 +87,7 @@ export class FrameRouter implements FrameHandler {
       this.#host.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
+    if (this.#throttle.isBlocked) this.#contentChannel(number)?.keepHeader();
   }
 
   body(number: number, buffer: Buffer, start: number, end: number): void {

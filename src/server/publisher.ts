@@ -88,6 +88,11 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if (this.#content.header(buffer, start, end)) this.#publish();
   }
 
+  /** See {@link ContentAssembler.keepHeader}. */
+  keepHeader(): void {
+    this.#content.keepHeader();
+  }
+
   /** @throws AmqpError */
   body(buffer: Buffer, start: number, end: number): void {
     if (this.#content.body(buffer, start, end)) this.#publish();
@@ -125,7 +130,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
     this.#count(exchange, route, content.mandatory);
-    if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
+    if (vhost.firehose.isWatching) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
       this.#gather(this.#pending, { message: message.copy(), route, mandatory: content.mandatory });
       return;
