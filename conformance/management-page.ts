@@ -78,7 +78,7 @@ function portOf(server: Server): number {
 
 /** Something of every kind for the tabs to show. Returns the client, which stays connected. */
 async function fill(broker: Awaited<ReturnType<typeof startBroker>>) {
-  const client = await amqp.connect(broker.url);
+  const client = await amqp.connect(broker.url, { clientProperties: { connection_name: 'page' } });
   const channel = await client.createConfirmChannel();
   await channel.assertQueue('page', { durable: true, arguments: { 'x-max-length': 1000 } });
   await channel.assertQueue('quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
@@ -185,9 +185,10 @@ try {
     const before = faults.length;
     try {
       await openTab(tab, hash, text);
-      // What a field that is missing looks like. Where figures are missing the page shows NaN, which is true enough.
+      // What a field that is missing looks like.
       const shown = await tab.textContent('#main');
-      for (const [word] of shown?.matchAll(/\b(undefined)\b/g) ?? []) faults.push(`${hash}: shows '${word}'`);
+      for (const [word] of shown?.matchAll(/\b(undefined|NaN)\b|(?<=^|\s)\?(?=\s|$)/g) ?? [])
+        faults.push(`${hash}: shows '${word}'`);
     } catch (error) {
       faults.push(`${hash}: ${error instanceof Error ? error.message.split('\n', 1)[0] : error}`);
     }

@@ -27,6 +27,8 @@ const delivered = rate(
   'ack',
 );
 const inside = (object: string, fields: readonly string[]) => fields.map((field) => `${object}.${field}`);
+const ofMessages = (...which: string[]) => which.map((each) => `messages${each}:number`);
+const bytesOf = (...which: string[]) => which.map((each) => `message_bytes${each}:number`);
 const lengths = rate('messages', 'messages_ready', 'messages_unacknowledged');
 
 /** `field:type` by path; of a list the first element counts. */
@@ -109,6 +111,8 @@ const fields: Readonly<Record<string, readonly string[]>> = {
     'client_properties:object',
     'connected_at:number',
     'send_pend:number',
+    'recv_cnt:number',
+    'send_cnt:number',
     'recv_oct:number',
     'send_oct:number',
   ],
@@ -170,7 +174,12 @@ const fields: Readonly<Record<string, readonly string[]>> = {
     'consumer_details:array',
     'deliveries:array',
     'incoming:array',
-    'message_bytes_ready:number',
+    'memory:number',
+    'consumer_capacity:number',
+    'consumer_utilisation:number',
+    'head_message_timestamp:null',
+    ...ofMessages('_persistent', '_ram', '_ready_ram', '_unacknowledged_ram', '_paged_out'),
+    ...bytesOf('', '_ready', '_unacknowledged', '_persistent', '_ram', '_paged_out'),
     ...lengths,
     ...inside('message_stats', ['publish:number', 'publish_details.rate:number', ...delivered]),
   ],

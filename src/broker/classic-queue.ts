@@ -7,6 +7,7 @@ import type { Message } from './message.ts';
 import { PublishOutcome } from './publish-outcome.ts';
 import { Queue, type QueueOptions, type Taken } from './queue.ts';
 import type { QueueSettings } from './queue-settings.ts';
+import { ConsumerCapacity } from './queues/consumer-capacity.ts';
 import { ConsumerRing } from './queues/consumer-ring.ts';
 import { HeadTimer, type HeadWatcher } from './queues/head-timer.ts';
 import type { MessageLog } from './queues/message-log.ts';
@@ -25,6 +26,8 @@ const dropsPerTurnMax = 10_000;
 /** A classic queue: messages in order, consumers in turn, time limits at the head. */
 export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
   readonly #ring = new ConsumerRing();
+  /** Made when consumers are too slow for the first time. */
+  #capacity: ConsumerCapacity | undefined;
   /** With x-single-active-consumer: the one that is fed. Nobody else enters the ring. */
   #activeConsumer: Consumer | undefined;
   #unackedCount = 0;
@@ -145,11 +148,22 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     }
     if (this.#hasLengthLimit) this.#dropHead();
     if (backlog.head.mayExpire) this.#expireDue(now, left);
+    this.#noteCapacity(now);
     this.#flow?.fell(this.readyCount);
   }
 
   override get outrunsConsumers(): boolean {
     return this.readyCount > 0 && this.consumerCount > 0 && this.#ring.isEmpty;
+  }
+
+  override get consumerCapacity(): number {
+    return this.consumerCount === 0 ? 0 : (this.#capacity?.at(this.now()) ?? 1);
+  }
+
+  #noteCapacity(now: number): void {
+    const isHeldUp = this.outrunsConsumers;
+    if (isHeldUp) this.#capacity ??= new ConsumerCapacity();
+    this.#capacity?.note(isHeldUp, now);
   }
 
   override hold(publisher: HeldPublisher): boolean {

@@ -16,6 +16,7 @@ import { type QueueSettings, queueSettings } from './queue-settings.ts';
 import type { QueueType } from './queue-type.ts';
 import type { Backlog } from './queues/backlog.ts';
 import { type IdleQueue, IdleTimer } from './queues/idle-timer.ts';
+import { LogFigures } from './queues/log-figures.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { HeldPublisher } from './queues/queue-flow.ts';
 import type { Segment } from './queues/segment.ts';
@@ -131,6 +132,18 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
     return 0;
   }
 
+  /** Bytes of their bodies. */
+  get heldBytes(): number {
+    return 0;
+  }
+
+  /** What it holds, counted; looks at every message that is with a consumer. */
+  figures(): LogFigures {
+    const figures = new LogFigures();
+    for (const log of this.backlog.logs) figures.add(log.figures());
+    return figures;
+  }
+
   /** Messages that wait to be given out again, if there ever were any. */
   get delayed(): DelayLine | undefined {
     return undefined;
@@ -200,6 +213,11 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
 
   /** Hands ready messages to consumers as long as both are there: `now`, in milliseconds since the epoch. */
   abstract drain(now: number): void;
+
+  /** For which part of the time consumers could take messages at once, 0 to 1; undefined where that says nothing. */
+  get consumerCapacity(): number | undefined {
+    return undefined;
+  }
 
   abstract get outrunsConsumers(): boolean;
 

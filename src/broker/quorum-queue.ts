@@ -4,6 +4,7 @@ import type { Consumer } from './consumer.ts';
 import type { DeathReason } from './dead-letter.ts';
 import type { ReturnReason } from './delays/return-reason.ts';
 import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
+import type { LogFigures } from './queues/log-figures.ts';
 import type { Segment } from './queues/segment.ts';
 
 /** How often dead letters that reached no queue are tried again. */
@@ -34,6 +35,17 @@ export class QuorumQueue extends ClassicQueue {
 
   override get heldCount(): number {
     return this.#held.length;
+  }
+
+  /** Held messages are no consumer's; they are counted apart. */
+  override figures(): LogFigures {
+    const figures = super.figures();
+    for (const { segment, index } of this.#held) figures.leaveOut(segment, index, true);
+    return figures;
+  }
+
+  override get heldBytes(): number {
+    return this.#held.reduce((bytes, { segment, index }) => bytes + segment.sizes.bodySize(index), 0);
   }
 
   override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {

@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/error.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
+import { printable } from './printable.ts';
 
 /**
  * Runs a command and ends the process with its exit code. What goes wrong becomes one line on
@@ -15,12 +16,16 @@ export async function runCommand(
       exitCode = code;
     });
   } catch (error) {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${name}: ${printable(messageOf(error))}\n`);
     exitCode = exitCodeOf(error);
   }
   // What is still on its way into a pipe would be cut off.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
   process.exit(exitCode);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -63,6 +63,9 @@ export interface ClientConnection {
   readonly tuning: { readonly channelMax: number; readonly frameMax: number; readonly heartbeat: number };
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** Chunks that came from the socket, and writes to it. */
+  readonly reads: number;
+  readonly writes: number;
   readonly unsentBytes: number;
   readonly isClosed: boolean;
   readonly channelCount: number;

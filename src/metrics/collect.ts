@@ -13,9 +13,9 @@ import {
   exchangeMetrics,
   type ObjectMetric,
   queueDeliveryMetrics,
-  queueMetrics,
   queuePublishMetrics,
 } from './object-metrics.ts';
+import { queueMetrics } from './queue-metrics.ts';
 import { slices } from './slices.ts';
 import type { MetricsSource } from './source.ts';
 

@@ -1,6 +1,5 @@
 import type { Exchange } from '../broker/exchange.ts';
 import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
-import type { Queue } from '../broker/queue.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import type { Metric, MetricType } from './exposition.ts';
@@ -18,35 +17,6 @@ function metric<T>(
 ): ObjectMetric<T> {
   return { name, type, help, value };
 }
-
-/** What a queue holds (families `queue_coarse_metrics` and `queue_metrics`). */
-export const queueMetrics: readonly ObjectMetric<Queue>[] = [
-  metric(
-    'gauge',
-    'queue_messages_ready',
-    'Messages ready to be delivered to consumers',
-    (queue) => queue.readyCount,
-  ),
-  metric(
-    'gauge',
-    'queue_messages_unacked',
-    'Messages delivered to consumers but not yet acknowledged',
-    (queue) => queue.unackedCount,
-  ),
-  metric(
-    'gauge',
-    'queue_messages',
-    'Sum of ready and unacknowledged messages - total queue depth',
-    (queue) => queue.readyCount + queue.unackedCount,
-  ),
-  metric(
-    'gauge',
-    'queue_messages_ready_bytes',
-    'Size in bytes of ready messages',
-    (queue) => queue.readyBytes,
-  ),
-  metric('gauge', 'queue_consumers', 'Consumers on a queue', (queue) => queue.consumerCount),
-];
 
 /** What has come into a queue since it was declared or the broker started (family `queue_exchange_metrics`). */
 export const queuePublishMetrics: readonly ObjectMetric<QueueStats>[] = [

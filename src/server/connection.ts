@@ -505,6 +505,14 @@ export class Connection
     return this.#socket.bytesWritten;
   }
 
+  get reads(): number {
+    return this.#input.reads;
+  }
+
+  get writes(): number {
+    return this.output.writes;
+  }
+
   get isInputPaused(): boolean {
     return this.#input.isPaused;
   }
@@ -514,6 +522,7 @@ export class Connection
     if (this.#socket.writableLength > 0) return;
     this.output.flush();
     this.#socket.write(heartbeatFrame);
+    this.output.writes++;
   }
 
   heartbeatsMissed(): void {

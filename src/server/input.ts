@@ -32,6 +32,8 @@ export class Input implements Reader {
   #header: Buffer | undefined;
   #pauses = 0;
   #hasMore = false;
+  /** Chunks that have come. */
+  reads = 0;
 
   /** Frames go to `handler`. */
   constructor(transport: Transport, handler: FrameHandler, host: InputHost) {
@@ -68,6 +70,7 @@ export class Input implements Reader {
   received(chunk: Buffer, isFull: boolean): void {
     const wasPaused = this.isPaused;
     this.#hasMore = isFull;
+    this.reads++;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
     if (wasPaused && this.isPaused) this.#socket.pause();

@@ -51,6 +51,8 @@ export class Output {
   #beforeFlush: BeforeFlush[] = [];
   readonly #onDrain: () => void;
   #wasCongested = false;
+  /** Writes to the socket. */
+  writes = 0;
 
   /** `onDrain` is called when the socket has caught up after {@link isCongested} was true. */
   constructor(socket: ByteStream, onDrain: () => void) {
@@ -306,6 +308,7 @@ export class Output {
       recycle(buffer);
       return;
     }
+    this.writes++;
     const written = buffer.subarray(0, length);
     // Behind a full socket a small write would pin a whole buffer for as long as the client does not read.
     if (length < smallWriteBytes && this.#socket.writableLength > 0) {

@@ -69,6 +69,47 @@ describe('lists', () => {
     );
   });
 
+  it('write characters that steer a terminal as escapes, but not in JSON', async () => {
+    const channel = await connection.channel();
+    const queue = 'evil\x1b[31m\tname\u202e';
+    await channel.call('queue.declare', { queue, exclusive: true });
+    expect(await ctl('-s', 'list_queues', 'name', 'messages')).toContain('evil\\x1b[31m\\tname\\u202e\t0\n');
+    expect(await ctl('-s', 'list_queues', 'name', '--formatter', 'pretty_table')).toContain(
+      ' evil\\x1b[31m\\tname\\u202e ',
+    );
+    const json = JSON.parse(await ctl('-s', 'list_queues', 'name', '--formatter', 'json'));
+    expect(json).toContainEqual({ name: queue });
+    await channel.call('queue.delete', { queue });
+  });
+
+  it('have what queues hold, in messages and bytes', async () => {
+    const channel = await connection.channel();
+    await channel.call('queue.declare', { queue: 'full', durable: true, arguments: { 'x-max-priority': 2 } });
+    await channel.call('confirm.select', {});
+    for (const [body, deliveryMode] of [
+      ['one', 1],
+      ['three', 2],
+      ['seventeen', 1],
+    ] as const)
+      channel.publish({ routingKey: 'full', body, properties: { 'delivery-mode': deliveryMode } });
+    await channel.call('basic.get', { queue: 'full', 'no-ack': false });
+    const columns = [
+      'messages_ram',
+      'messages_persistent',
+      'messages_unacknowledged_ram',
+      'message_bytes',
+      'message_bytes_ready',
+      'message_bytes_unacknowledged',
+      'message_bytes_persistent',
+      'message_bytes_ram',
+    ];
+    const [listed] = (await ctl('-s', 'list_queues', 'name', ...columns))
+      .split('\n')
+      .filter((line) => line.startsWith('full\t'));
+    expect(listed).toBe('full\t3\t1\t1\t17\t14\t3\t5\t17');
+    await channel.call('queue.delete', { queue: 'full' });
+  });
+
   it('are of a virtual host that exists', async () => {
     for (const list of ['list_exchanges', 'list_bindings', 'list_consumers']) {
       expect(await program.exitCode(list, '-p', 'nope')).toBe(ExitCode.Data);

@@ -1,5 +1,5 @@
 import type { Store } from '../store.ts';
-import { type RecordKeeper, Segment } from './segment.ts';
+import { type RecordKeeper, RecordState, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes } from './slab.ts';
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
@@ -9,14 +9,19 @@ const holeRecordsMax = 4096;
 const readAheadSegments = 4;
 
 /**
- * The part of a log that is on disk only, however long it is: two sequence numbers, and how many records between
- * them are owed. It grows at its back when segments leave memory, and is read back from its front.
+ * The part of a log that is on disk only, however long it is: two sequence numbers, how many records between them are
+ * owed, and their size. It grows at its back when segments leave memory, and is read back from its front.
  */
 export class Gap {
   from = 0;
   to = 0;
   /** Records in it that are owed. */
   #count = 0;
+  /** Bytes of their bodies. */
+  #bodyBytes = 0;
+  /** Those of them that are not persistent. */
+  #transientCount = 0;
+  #transientBytes = 0;
   /** The store has been told that sequences below will be read. */
   #announcedTo = 0;
 
@@ -24,11 +29,29 @@ export class Gap {
     return this.from >= this.to;
   }
 
-  /** What a restart has found. */
-  restore(from: number, to: number, count: number): void {
+  /** Records in it that are owed. */
+  get count(): number {
+    return this.isEmpty ? 0 : this.#count;
+  }
+
+  /** Bytes of their bodies; of a stream, which is {@link trim}med, those of everything that has come here. */
+  get bodyBytes(): number {
+    return this.isEmpty ? 0 : this.#bodyBytes;
+  }
+
+  /** Those of them that are not persistent. */
+  get transient(): { readonly count: number; readonly bytes: number } {
+    return this.isEmpty
+      ? { count: 0, bytes: 0 }
+      : { count: this.#transientCount, bytes: this.#transientBytes };
+  }
+
+  /** What a restart has found; it has no transient records. */
+  restore(from: number, to: number, count: number, bodyBytes: number): void {
     this.from = from;
     this.to = to;
     this.#count = count;
+    this.#bodyBytes = bodyBytes;
   }
 
   /** The segment behind it leaves memory. */
@@ -36,6 +59,9 @@ export class Gap {
     if (this.isEmpty) this.from = segment.firstSequence;
     this.to = segment.endSequence;
     this.#count += segment.count - segment.settledCount;
+    this.#bodyBytes += segment.bodyBytes;
+    this.#transientCount += segment.transientCount;
+    this.#transientBytes += segment.transientBytes;
   }
 
   /** What lies below a sequence is given up. */
@@ -48,6 +74,9 @@ export class Gap {
     const count = this.#count;
     this.from = this.to;
     this.#count = 0;
+    this.#bodyBytes = 0;
+    this.#transientCount = 0;
+    this.#transientBytes = 0;
     return count;
   }
 
@@ -67,6 +96,14 @@ export class Gap {
     const segment = Segment.fromEntries(log, start, end - start, entries.slice(0, taken), slabs);
     this.from = end;
     this.#count -= segment.count - segment.settledCount;
+    for (let i = 0; i < segment.count; i++) {
+      if (segment.state(i) !== RecordState.Ready) continue;
+      const bodySize = segment.bodySize(i);
+      this.#bodyBytes -= bodySize;
+      if (segment.isPersistent(i)) continue;
+      this.#transientCount--;
+      this.#transientBytes -= bodySize;
+    }
     this.#readAhead(log.id, store, segment.count);
     return segment;
   }

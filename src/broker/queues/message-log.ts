@@ -5,6 +5,7 @@ import { RecordFlag } from '../record.ts';
 import type { JsonValue, LogEntry, LogState, RecoveredLog, UnsettledRange } from '../store.ts';
 import { Gap } from './gap.ts';
 import type { CommittedLog, LogContext, LogOwner, LogWatcher } from './log-context.ts';
+import { type LogFigures, logFigures } from './log-figures.ts';
 import { Reached } from './reached.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { recordBytes } from './record-bytes.ts';
@@ -49,6 +50,9 @@ export class MessageLog implements RecordKeeper, CommittedLog {
   /** Ready records, returned ones included, and the bytes of their bodies. */
   readyCount = 0;
   readyBytes = 0;
+  /** Those of them that are not persistent. */
+  transientCount = 0;
+  transientBytes = 0;
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
   watcher: LogWatcher | undefined;
@@ -116,7 +120,12 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     log.recoveredAttachment = recovered.state.attachment;
     for (const range of recovered.state.unsettled) log.#recoverRange(range);
     if (recovered.unreadCount > 0) {
-      log.#gap.restore(recovered.state.readPosition, recovered.nextSequence, recovered.unreadCount);
+      log.#gap.restore(
+        recovered.state.readPosition,
+        recovered.nextSequence,
+        recovered.unreadCount,
+        recovered.unreadBodyBytes,
+      );
     }
     log.readyCount += recovered.unreadCount;
     log.readyBytes += recovered.unreadBodyBytes;
@@ -135,7 +144,7 @@ export class MessageLog implements RecordKeeper, CommittedLog {
       this.readyCount++;
       this.readyBytes += segment.bodySize(i);
     }
-    segment.evict(slabs);
+    segment.putAside(slabs);
   }
 
   /** What the next record will have. */
@@ -186,7 +195,12 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     this.readyCount++;
     this.readyBytes += message.bodySize;
     if (expiresAt !== 0) this.mayExpire = true;
-    if ((flags & RecordFlag.Persistent) === 0 || !this.durable) return false;
+    if ((flags & RecordFlag.Persistent) === 0) {
+      this.transientCount++;
+      this.transientBytes += message.bodySize;
+      return false;
+    }
+    if (!this.durable) return false;
     if (!this.isUnwritten) this.#context.logUnwritten(this);
     this.#unwritten.add(segment);
     return true;
@@ -268,8 +282,15 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     if (count <= 0) return;
     this.readyCount -= readyCount;
     // Their sizes are lost with them; without this an empty log would count as too long for ever.
-    if (this.readyCount === 0) this.readyBytes = 0;
+    if (this.readyCount === 0) this.#forgetReady();
     this.#context.reportMissing(this, count);
+  }
+
+  #forgetReady(): void {
+    this.readyCount = 0;
+    this.readyBytes = 0;
+    this.transientCount = 0;
+    this.transientBytes = 0;
   }
 
   /** Makes sure that a segment's records are in memory. */
@@ -307,7 +328,12 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     }
     segment.markDelivered(index);
     this.readyCount--;
-    this.readyBytes -= segment.bodySize(index);
+    const bodySize = segment.bodySize(index);
+    this.readyBytes -= bodySize;
+    if (!segment.isPersistent(index)) {
+      this.transientCount--;
+      this.transientBytes -= bodySize;
+    }
     if (!this.isUsed) this.#context.logUsed(this);
     return returned || segment.firstSequence + index < this.#deliveredBelow;
   }
@@ -330,7 +356,12 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     segment.markReturned(index);
     this.#reached.returnedCount++;
     this.readyCount++;
-    this.readyBytes += segment.bodySize(index);
+    const bodySize = segment.bodySize(index);
+    this.readyBytes += bodySize;
+    if (!segment.isPersistent(index)) {
+      this.transientCount++;
+      this.transientBytes += bodySize;
+    }
     const { returned } = this.#reached;
     if (returned === undefined) return;
     returned.add(segment, index);
@@ -360,8 +391,7 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     this.#reached.purge();
     if (this.#tail.open !== undefined) this.#seal(this.#tail.open);
     this.#gap.clear();
-    this.readyCount = 0;
-    this.readyBytes = 0;
+    this.#forgetReady();
     for (const segment of segments) this.#letGoIfSettled(segment);
     if (!this.isUsed) this.#context.logUsed(this);
     return purged;
@@ -400,8 +430,7 @@ export class MessageLog implements RecordKeeper, CommittedLog {
   /** Lets go of all memory; the log is not used again. */
   drop(): void {
     this.#isDropped = true;
-    this.readyCount = 0;
-    this.readyBytes = 0;
+    this.#forgetReady();
     for (const segment of [...this.#reached.segments, ...this.#tail.segments]) {
       if (segment.writing === 0) segment.evict(this.#context.slabs);
     }
@@ -470,7 +499,7 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     const { slabs, slabBytesTarget } = this.#context;
     if (slabs.bytesInUse <= slabBytesTarget) return;
     for (const segment of this.#reached.segments) {
-      if (segment !== except && segment !== this.segment && segment.isEvictable) segment.evict(slabs);
+      if (segment !== except && segment !== this.segment && segment.isEvictable) segment.putAside(slabs);
     }
   }
 
@@ -483,6 +512,27 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     this.#tail.rest();
     if (open?.isSettled) this.#seal(open);
     return false;
+  }
+
+  /** What it holds, counted: see {@link logFigures}. */
+  figures(): LogFigures {
+    return logFigures({
+      isDurable: this.durable,
+      ready: { count: this.readyCount, bytes: this.readyBytes },
+      transient: { count: this.transientCount, bytes: this.transientBytes },
+      reached: this.#reached.segments,
+      gap: this.#gap,
+      tail: this.#tail.segments,
+    });
+  }
+
+  /** The message that {@link seek} would find, if it is in memory; nothing is read or moved. */
+  headInMemory(): Message | undefined {
+    if (this.readyCount === 0) return undefined;
+    const at = this.#reached.next();
+    if (at !== undefined) return inMemory(at.segment, at.index);
+    const [first] = this.#tail.segments;
+    return this.#gap.isEmpty && first !== undefined ? inMemory(first, first.nextUnsettled(0)) : undefined;
   }
 
   /** Its ready records in order, for somebody who only looks; they must not change meanwhile. */
@@ -511,4 +561,8 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     if (!this.#gap.isEmpty) return this.#gap.from;
     return this.#tail.segments[0]?.firstSequence ?? this.#nextSequence;
   }
+}
+
+function inMemory(segment: Segment, index: number): Message | undefined {
+  return segment.slab === undefined || index >= segment.count ? undefined : segment.message(index);
 }

@@ -52,6 +52,17 @@ export class Reached {
     return true;
   }
 
+  /** The record to deliver next: the first returned one, or that at the read position. Undefined: it lies behind. */
+  next(): { readonly segment: Segment; readonly index: number } | undefined {
+    if (this.returnedCount > 0) {
+      const segment = this.segments.find((candidate) => candidate.returnedCount > 0);
+      return this.returned?.first() ?? (segment && { segment, index: segment.firstReturned() });
+    }
+    const { last } = this;
+    const index = last?.nextUnsettled(this.readIndex) ?? 0;
+    return last !== undefined && index < last.count ? { segment: last, index } : undefined;
+  }
+
   /** Moves the read position over settled records; false when it is behind the last segment then. */
   skipSettled(): boolean {
     const { last } = this;

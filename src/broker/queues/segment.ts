@@ -3,6 +3,7 @@ import { Message } from '../message.ts';
 import { RecordFlag, RecordOffset } from '../record.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
 import { readTime, writeRecord } from './record-bytes.ts';
+import { RecordSizes } from './record-sizes.ts';
 import { type Slab, type SlabPool, slabOf } from './slab.ts';
 
 /** What has become of a record. */
@@ -44,12 +45,19 @@ export class Segment {
   returnedFrom = 0;
   /** Records below are on disk, or were settled before they had to be. */
   stored = 0;
+  /** Bytes of the bodies of all records that were appended here. */
+  bodyBytes = 0;
+  /** Of these, the ones that are not persistent. */
+  transientCount = 0;
+  transientBytes = 0;
   /** Nothing is appended any more. */
   sealed = false;
   /** Commits under way that hold the slab. */
   writing = 0;
   slab: Slab | undefined;
   readonly #states: Uint8Array;
+  /** While {@link putAside} holds. */
+  #sizes: RecordSizes | undefined;
   #spill = false;
   /** {@link stored} before the commit under way. */
   #storedBefore = 0;
@@ -92,6 +100,10 @@ export class Segment {
     const sequence = this.firstSequence + this.count;
     const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags);
     offsets[++this.count] = at;
+    this.bodyBytes += message.bodySize;
+    if ((flags & RecordFlag.Persistent) !== 0) return;
+    this.transientCount++;
+    this.transientBytes += message.bodySize;
   }
 
   bodySize(index: number): number {
@@ -140,6 +152,12 @@ export class Segment {
     this.#states[index] = RecordState.Returned;
     this.returnedCount++;
     if (index < this.returnedFrom) this.returnedFrom = index;
+  }
+
+  /** First record at or above `index` in that state, or `count`. */
+  next(state: number, index: number): number {
+    const at = this.#states.indexOf(state, index);
+    return at < 0 ? this.count : Math.min(at, this.count);
   }
 
   /** Records that are with consumers. */
@@ -247,8 +265,20 @@ export class Segment {
     this.slab = undefined;
   }
 
-  /** Brings an evicted segment's records back from the entries that hold them. */
+  /** Lets go of the slab of a segment that is still owed: the sizes of its records stay known. */
+  putAside(pool: SlabPool): void {
+    if (this.slab !== undefined) this.#sizes = new RecordSizes(this);
+    this.evict(pool);
+  }
+
+  /** What is known of its records whether they are in memory or not. */
+  get sizes(): Pick<Segment, 'bodySize' | 'isPersistent'> {
+    return this.#sizes ?? this;
+  }
+
+  /** Brings back the records of a segment that was put aside from the entries that hold them. */
   restore(entries: readonly StoredEntry[], pool: SlabPool): void {
+    this.#sizes = undefined;
     this.slab = slabOf(this.firstSequence, this.count, entries, pool);
     this.#settleMissing(entries);
   }

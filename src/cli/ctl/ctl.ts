@@ -3,6 +3,7 @@ import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
 import { ExitCode } from '../exit-code.ts';
 import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { printable } from '../printable.ts';
 import { Api } from './api.ts';
 import { type Command, Invocation, nameOf } from './command.ts';
 import { findCommand, topics } from './commands.ts';
@@ -93,7 +94,7 @@ async function runCommand(
   }
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
-  write(hasBanner ? `${banner}\n${text}` : text);
+  write(hasBanner ? `${printable(banner)}\n${text}` : text);
 }
 
 function timeoutOf(given: GivenFlags): number {

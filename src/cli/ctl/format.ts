@@ -1,3 +1,4 @@
+import { oneLine } from '../printable.ts';
 import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
@@ -8,7 +9,10 @@ export function isJson(formatter: Formatter): boolean {
   return formatter === 'json' || formatter === 'json_stream';
 }
 
-/** Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. */
+/**
+ * Rows as rabbitmqctl prints them; each row is an object of which `columns` are shown. In tables, which people look at,
+ * a character in a name that would steer the terminal, or break the line or the table, is written as `\x1b` and its like.
+ */
 export async function formatRows(
   rows: readonly JsonObject[],
   columns: readonly string[],
@@ -30,11 +34,13 @@ export async function formatRows(
       // Seldom wanted, and not free to load.
       const { default: Table } = await import('cli-table3');
       const table = new Table({ head: [...columns], style: { head: [], border: [] } });
-      table.push(...texts);
+      table.push(...texts.map((row) => row.map(oneLine)));
       return lines([table.toString()]);
     }
     case 'table':
-      return lines([...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.join('\t')));
+      return lines(
+        [...(areColumnsNamed ? [columns] : []), ...texts].map((row) => row.map(oneLine).join('\t')),
+      );
   }
 }
 

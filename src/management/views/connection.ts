@@ -34,6 +34,8 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
     timeout: tuning.heartbeat,
     client_properties: properties,
     connected_at: connection.connectedAt,
+    recv_cnt: connection.reads,
+    send_cnt: connection.writes,
     send_pend: connection.unsentBytes,
     ...counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
   };

@@ -8,6 +8,7 @@ import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
 import { deduplicationView } from './deduplication.ts';
 import { deliverGet, lengthCounts, queueMessageStats } from './message-stats.ts';
+import { queueFigures } from './queue-figures.ts';
 
 /** A queue as lists show it. */
 export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges: Ranges): Json {
@@ -32,7 +33,7 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
     ...(queue.deduplicator !== undefined && {
       message_deduplication_cache_info: deduplicationView(queue.deduplicator),
     }),
-    message_bytes_ready: queue.readyBytes,
+    ...queueFigures(node, queue),
     ...lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),
     ...queueMessageStats(sampler.queues, queue, queue.stats, ranges.msg_rates),
   };
@@ -83,8 +84,13 @@ export function queueKey(api: Api, queue: Queue, path: string): string | number 
     case 'message_bytes_ready':
       return queue.readyBytes;
     default:
-      return statsKey(api, queue, path);
+      return path.startsWith('message_stats.') ? statsKey(api, queue, path) : figureKey(api, queue, path);
   }
+}
+
+function figureKey({ node }: Api, queue: Queue, path: string): number | undefined {
+  const figure = queueFigures(node, queue)[path];
+  return typeof figure === 'number' ? figure : undefined;
 }
 
 /** `message_stats.publish` and `message_stats.publish_details.rate`, and their like. */

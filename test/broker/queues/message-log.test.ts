@@ -176,6 +176,36 @@ function takeOne(bench: Bench, naive: NaiveLog): void {
   naive.held.push({ ...expected, segment, index });
 }
 
+function volumeOf(messages: readonly Expected[]) {
+  return { count: messages.length, bytes: messages.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0) };
+}
+
+function expectFigures({ log, slabs, store }: Bench, { ready, held, type }: NaiveLog): void {
+  const { memory, readyInMemory, deliveredInMemory, pagedOut, ...figures } = log.figures();
+  expect(log.readyBytes).toBe(figures.ready.bytes);
+  const persistent = [...ready, ...held].filter((message) => message.persistent || type === 'quorum');
+  expect(figures).toEqual({
+    ready: volumeOf(ready),
+    delivered: volumeOf(held),
+    persistent: volumeOf(persistent),
+  });
+  expect(memory).toBeLessThanOrEqual(slabs.bytesInUse);
+  const onDisk = volumeOf([...ready, ...held]);
+  for (const { count, bytes } of [readyInMemory, deliveredInMemory, pagedOut]) {
+    expect(count).toBeGreaterThanOrEqual(0);
+    onDisk.count -= count;
+    onDisk.bytes -= bytes;
+  }
+  // What is left is persistent and on disk only.
+  expect(onDisk.count).toBeGreaterThanOrEqual(0);
+  expect(onDisk.count).toBeLessThanOrEqual(persistent.length);
+  expect(onDisk.bytes > 0).toBe(onDisk.count > 0);
+  if (!store.durable) expect(readyInMemory).toEqual(volumeOf(ready));
+  const head = log.headInMemory();
+  if (head !== undefined) expect(Number.parseInt(head.body.toString(), 10)).toBe(ready[0]?.id);
+  else if (!store.durable) expect(ready).toEqual([]);
+}
+
 async function run(
   commands: readonly Command[],
   type: QueueType,
@@ -232,7 +262,7 @@ async function run(
         break;
     }
     expect(bench.log.readyCount).toBe(naive.ready.length);
-    expect(bench.log.readyBytes).toBe(naive.ready.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0));
+    expectFigures(bench, naive);
   }
   while (naive.ready.length > 0) takeOne(bench, naive);
   expect(bench.log.seek()).toBe(false);

@@ -1,7 +1,8 @@
+import { oneLine, printable } from '../../printable.ts';
 import { isObject, type JsonObject } from '../api.ts';
 import { bytes, dateAndTime, timeOfDay } from './figures.ts';
 import { indentedJson } from './json-text.ts';
-import { clipped, oneLine, printable } from './text.ts';
+import { clipped } from './text.ts';
 
 /** A message as the HTTP API shows it. */
 export class ShownMessage {

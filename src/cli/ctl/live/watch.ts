@@ -1,10 +1,11 @@
 import { usageError } from '../../flags.ts';
+import { oneLine } from '../../printable.ts';
 import { type Command, type Invocation, nameOf } from '../command.ts';
 import { timeOfDay } from './figures.ts';
 import { intervalOf } from './options.ts';
 import { Screen } from './screen.ts';
 import type { Terminal } from './terminal.ts';
-import { clipped, oneLine, padded, widthOf } from './text.ts';
+import { clipped, padded, widthOf } from './text.ts';
 
 /** Lines that are no rows: the title, the names of the columns. */
 const headLines = 2;

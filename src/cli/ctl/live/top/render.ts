@@ -1,6 +1,7 @@
+import { oneLine } from '../../../printable.ts';
 import type { JsonObject } from '../../api.ts';
 import { count, perSecond } from '../figures.ts';
-import { clipped, oneLine, padded } from '../text.ts';
+import { clipped, padded } from '../text.ts';
 import { sortColumn, type TopState } from './state.ts';
 import { type Column, valueAt, viewNames, views } from './views.ts';
 

@@ -1,6 +1,6 @@
+import { oneLine } from '../../../printable.ts';
 import { isObject, type JsonObject } from '../../api.ts';
 import { bytes, count, perSecond } from '../figures.ts';
-import { oneLine } from '../text.ts';
 
 /** A column of `top`. */
 export interface Column {
