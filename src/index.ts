@@ -4,6 +4,7 @@ import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
+import { backupControl } from './backup-control.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
@@ -17,7 +18,7 @@ import {
   openManagement,
   openMetrics,
 } from './listeners.ts';
-import { silentLogger } from './logger.ts';
+import { ofCategory, silentLogger } from './logger.ts';
 import { messageControl } from './message-control.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
@@ -25,13 +26,19 @@ import { ResourceMonitor } from './resources/resource-monitor.ts';
 import { Listener } from './server/listener.ts';
 import { defaultServerSettings, type ServerSettings } from './server/settings.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
+import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
+export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
 export type { MoveProgress, MoveResult } from './broker/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export { BackupError } from './broker/store.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
+export type { LogCategory } from './logs/category.ts';
+export type { LogLevel } from './logs/level.ts';
+export type { LogLevelControl, LogLevels } from './logs/logs.ts';
 export type {
   ChangeRequest,
   MessageControl,
@@ -39,7 +46,7 @@ export type {
   PeekRequest,
   ReplayRequest,
 } from './message-control.ts';
-export type { BrokerOptions, RunningBroker, TlsListenerOptions } from './options.ts';
+export type { BrokerOptions, RunningBroker, TlsListenerOptions, TracingOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
 export { TlsError } from './tls/tls-error.ts';
@@ -72,11 +79,14 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
   };
   let closing: Promise<void> | undefined;
   try {
+    const tracing = options.tracing && openTracing(options.tracing, nodeName, log);
+    if (tracing !== undefined) closers.push(() => tracing.exporter.close());
     const store = await openStore(options);
     closers.push(() => store.close());
+    const storeLog = ofCategory(log, 'store');
     const events: BrokerEvents = {
       storeFailed: (cause) => {
-        log.error(
+        storeLog.error(
           { err: cause },
           'the store failed: nothing is confirmed any more, dropping all connections',
         );
@@ -84,14 +94,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         options.onFailure?.(cause);
       },
       storeFull: (cause) => {
-        if (cause === undefined) log.info({}, 'the store has room again: messages are written and confirmed');
-        else log.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
+        if (cause === undefined)
+          storeLog.info({}, 'the store has room again: messages are written and confirmed');
+        else storeLog.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
       },
       messagesMissing: (logId, count) => {
-        log.error({ logId, count }, `${count} messages could not be read from the store`);
+        ofCategory(log, 'queue').error(
+          { logId, count },
+          `${count} messages could not be read from the store`,
+        );
       },
     };
-    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost);
+    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost, tracing?.spans);
     closers.pop();
     closers.push(() => broker.close());
     const resources = await ResourceMonitor.start({
@@ -138,6 +152,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     if (options.definitionsFile !== undefined) {
       await loadDefinitions({ broker, administration }, options.definitionsFile, log);
     }
+    administration.audit.listen(broker.events);
+    const backups = backupControl(broker, log, (what) => administration.audit.done(what));
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
@@ -160,6 +176,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       consumerTimeoutMs: settings.consumerTimeoutMs,
       statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
       logger: log,
+      logLevels: options.logLevels,
+      backups,
       onServer: (server) => acceptWebSockets(server, options, listener),
     });
     // Its ports stay open for as long as somebody is connected by WebSocket.
@@ -170,6 +188,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       resources,
       nodeName,
       clusterName,
+      clusterId: () => administration.clusterId,
+      loginCounts: access.loginCounts,
+      spanExporter: tracing?.exporter,
     });
     if (metrics !== undefined) closers.push(() => metrics.close());
     const address = amqp.plain ?? amqp.tls;
@@ -180,6 +201,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       ...delayControl(broker),
       ...messageControl(broker),
       administration,
+      backUp: backups.backUp,
+      get lastBackup() {
+        return backups.lastBackup;
+      },
       host: address.host,
       port: address.port,
       tlsPort: amqp.tls?.port,
@@ -197,7 +222,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         const vhost = broker.vhost(vhostName);
         if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
         vhost.firehose.isOn = isTracing;
-        log.info({ vhost: vhostName }, `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`);
+        const what = `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`;
+        log.info({ vhost: vhostName }, what);
+        administration.audit.done(what);
       },
       close: () => {
         closing ??= closeAll();
@@ -212,7 +239,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 
 async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): Promise<Store> {
   if (dataDir === undefined) return new MemoryStore();
-  const log = logger ?? silentLogger;
+  const log = ofCategory(logger ?? silentLogger, 'store');
   return openLmdbStore({
     dataDir,
     ...(generationBytes !== undefined && { generationBytes }),

@@ -118,11 +118,12 @@ export function acceptWebSockets(server: Server, options: BrokerOptions, listene
 /** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */
 export async function openMetrics(
   options: BrokerOptions,
-  source: Omit<MetricsOptions, 'port' | 'host' | 'dataDir'>,
+  source: Omit<MetricsOptions, 'port' | 'host' | 'dataDir' | 'isPerObject'>,
 ): Promise<MetricsServer | undefined> {
   if (options.metricsPort === undefined) return undefined;
   const host = listenableHost(options.metricsHost ?? options.host ?? defaultHost);
-  return startMetrics({ ...source, port: options.metricsPort, host, dataDir: options.dataDir });
+  const { metricsPort: port, dataDir, metricsPerObject: isPerObject = false } = options;
+  return startMetrics({ ...source, port, host, dataDir, isPerObject });
 }
 
 /** `amqp://` or `amqps://` for clients on this machine: an unspecified address cannot be connected to everywhere. */

@@ -4,9 +4,11 @@ import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
+import type { BackupControl } from './backup-control.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
 import type { Logger } from './logger.ts';
+import type { LogLevelControl } from './logs/logs.ts';
 import type { Program } from './management/program.ts';
 import type { MessageControl } from './message-control.ts';
 import type { PolicyControl } from './policy-control.ts';
@@ -19,6 +21,16 @@ export interface TlsListenerOptions extends TlsOptions {
   readonly port?: number | undefined;
   /** Address to listen on. Default: that of the listener without TLS. */
   readonly host?: string | undefined;
+}
+
+/** Distributed tracing with OpenTelemetry. */
+export interface TracingOptions {
+  /** A collector that takes OTLP over HTTP: `http://collector:4318`; without a path `/v1/traces` is added. */
+  readonly endpoint: string;
+  /** Share of messages that are followed although they have no `traceparent`, from 0 to 1. Default 0.01. */
+  readonly samplingRatio?: number;
+  /** Longest time a span waits to be sent together with others, in milliseconds. Default 5000. */
+  readonly delayMs?: number;
 }
 
 /** What a broker can be told when it is started from a program. Everything has a default. */
@@ -52,6 +64,8 @@ export interface BrokerOptions {
   readonly metricsPort?: number;
   /** Address the metrics are served on. Default: {@link BrokerOptions.host}. */
   readonly metricsHost?: string;
+  /** `/metrics` has a line for every queue, channel and connection, in place of sums. Default false. */
+  readonly metricsPerObject?: boolean;
   /** The HTTP API over TLS. Default: none. */
   readonly managementTls?: TlsListenerOptions | undefined;
   /** AMQP over WebSocket, at `/ws/amqp` of the HTTP API's ports. Default true. */
@@ -125,14 +139,18 @@ export interface BrokerOptions {
    * connections have been dropped and nobody is accepted. The process should end; the next start recovers.
    */
   readonly onFailure?: (cause: unknown) => void;
+  /** Default: no tracing, which then costs nothing. */
+  readonly tracing?: TracingOptions | undefined;
   /** The program around the broker, for `leveretctl environment`, `rotate_logs` and `stop`. Default: none of them. */
   readonly program?: Program | undefined;
   /** Where to log. Default: nowhere. */
   readonly logger?: Logger;
+  /** What the HTTP API changes the levels of the log with. Default: it cannot. */
+  readonly logLevels?: LogLevelControl;
 }
 
 /** A broker that accepts connections. */
-export interface RunningBroker extends PolicyControl, DelayControl, MessageControl {
+export interface RunningBroker extends PolicyControl, DelayControl, MessageControl, BackupControl {
   /** Users, permissions, virtual hosts, limits, parameters. */
   readonly administration: Administration;
   readonly host: string;

@@ -28,6 +28,15 @@ export interface AccessOptions {
   readonly log?: Logger;
 }
 
+/** What somebody logs in with: RabbitMQ's names, for its metrics. */
+export type LoginProtocol = 'amqp091' | 'http';
+
+/** Logins since the broker started. */
+export interface LoginCounts {
+  succeeded: number;
+  failed: number;
+}
+
 /** Regular expressions, as `default_permissions.*` of rabbitmq.conf. */
 export interface DefaultPermissions {
   readonly configure: string;
@@ -55,6 +64,10 @@ export class AccessControl implements AccessTables {
   readonly users: Users;
   readonly permissions: Permissions;
   readonly topicPermissions: TopicPermissions;
+  readonly loginCounts: Readonly<Record<LoginProtocol, LoginCounts>> = {
+    amqp091: { succeeded: 0, failed: 0 },
+    http: { succeeded: 0, failed: 0 },
+  };
   readonly #loopbackUsers: ReadonlySet<string>;
   readonly #chain: readonly ChainLink[];
   readonly #mechanisms: ReadonlyMap<string, Mechanism>;
@@ -109,7 +122,7 @@ export class AccessControl implements AccessTables {
     if (mechanism === undefined) {
       throw new AuthenticationFailure(`unknown/invalid authentication mechanism '${mechanismName}'`);
     }
-    return this.login({ ...mechanism.credentials(response, tls), address });
+    return this.login({ ...mechanism.credentials(response, tls), address }, 'amqp091');
   }
 
   /**
@@ -117,7 +130,19 @@ export class AccessControl implements AccessTables {
    *
    * @throws AuthenticationFailure with the reason, for the log only
    */
-  async login(login: Login): Promise<Account> {
+  async login(login: Login, protocol: LoginProtocol): Promise<Account> {
+    const counts = this.loginCounts[protocol];
+    try {
+      const account = await this.#login(login);
+      counts.succeeded++;
+      return account;
+    } catch (error) {
+      counts.failed++;
+      throw error;
+    }
+  }
+
+  async #login(login: Login): Promise<Account> {
     this.#throttle.check(login);
     try {
       const account = await this.#askAll(login);

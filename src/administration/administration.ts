@@ -3,6 +3,7 @@ import type { DefaultPermissions } from '../access/access-control.ts';
 import { hashPassword } from '../access/passwords/password-hash.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
 import { type PolicyControl, policyControl } from '../policy-control.ts';
+import { Audit } from './audit.ts';
 import type { AdministrationContext } from './context.ts';
 import { AdministrationEvents } from './events.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
@@ -41,6 +42,7 @@ export class Administration {
   readonly vhostLimits: VhostLimitAdministration;
   readonly parameters: ParameterAdministration;
   readonly policies: PolicyControl;
+  readonly audit: Audit;
   /** Whoever has been made up at this start, which is the first of all. */
   #firstUser: string | undefined;
   readonly #nodeName: string;
@@ -53,6 +55,7 @@ export class Administration {
     this.parameters = new ParameterAdministration(context);
     this.vhosts = new VirtualHostAdministration(context, this.parameters);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
+    this.audit = new Audit(context.log);
     this.policies = policyControl(context.broker, context.events);
     this.parameters.register('vhost-limits', vhostLimitsComponent(context));
   }
@@ -83,6 +86,12 @@ export class Administration {
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }
     return administration;
+  }
+
+  /** What was made up at the first start and stays. */
+  get clusterId(): string {
+    const value = this.parameters.getGlobal(clusterIdParameter)?.value;
+    return typeof value === 'string' ? value : '';
   }
 
   /** What AMQP clients, the HTTP API and metrics call this broker: a global parameter, or else the node's name. */

@@ -4,6 +4,7 @@ import type { QueueBroker } from './queue-host.ts';
 import type { QueueType } from './queue-type.ts';
 import type { MessageLog } from './queues/message-log.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
+import type { MessageSpans } from './spans.ts';
 import type { JsonValue } from './store.ts';
 
 /** What a virtual host needs from the broker around it. */
@@ -12,6 +13,8 @@ export interface BrokerContext extends QueueBroker {
   readonly replies: ReplyAddresses;
   readonly events: EventHub;
   readonly churn: Churn;
+  /** Who follows messages, if anybody does. */
+  readonly spans?: MessageSpans | undefined;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */
   define(key: readonly string[], value: JsonValue): void;
   /** For a log or a line of delayed messages: it was never used before. */

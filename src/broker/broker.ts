@@ -14,6 +14,7 @@ import type { LogContext } from './queues/log-context.ts';
 import { MessageLog } from './queues/message-log.ts';
 import { SlabPool } from './queues/slab.ts';
 import { ReplyAddresses } from './reply-addresses.ts';
+import type { MessageSpans } from './spans.ts';
 import type { Definition, JsonValue, RecoveredLog, Store } from './store.ts';
 import { OffsetStamp } from './streams/offset-stamp.ts';
 import { SegmentCache } from './streams/segment-cache.ts';
@@ -58,10 +59,12 @@ export class Broker implements BrokerContext, LogContext {
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
+  readonly spans: MessageSpans | undefined;
   /** What the store has kept beside the model: users, permissions, parameters. */
   settings: readonly Definition[] = [];
 
-  private constructor(store: Store, clock: Clock, events: BrokerEvents) {
+  private constructor(store: Store, clock: Clock, events: BrokerEvents, spans: MessageSpans | undefined) {
+    this.spans = spans;
     this.store = store;
     this.segmentCache = new SegmentCache(store, this.slabs);
     this.clock = clock;
@@ -80,9 +83,15 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   /** Builds the model from what the store has kept; a new store gets a first virtual host. */
-  static open(store: Store, clock: Clock, events: BrokerEvents, firstVhost = defaultVirtualHost): Broker {
+  static open(
+    store: Store,
+    clock: Clock,
+    events: BrokerEvents,
+    firstVhost = defaultVirtualHost,
+    spans?: MessageSpans,
+  ): Broker {
     const recovered = store.recover();
-    const broker = new Broker(store, clock, events);
+    const broker = new Broker(store, clock, events, spans);
     broker.#recovered = recovered.logs;
     const doubtful = new DoubtfulDeliveries(recovered);
     broker.#doubtful = doubtful;

@@ -7,10 +7,12 @@ import type { Message } from './message.ts';
 import type { Queue } from './queue.ts';
 import type { ReplyAddresses } from './reply-addresses.ts';
 import { Route } from './route.ts';
+import type { MessageSpans } from './spans.ts';
 
 /** A virtual host, for those inside the broker who publish to it. */
 export interface MessageRouter {
-  readonly broker: { readonly clock: Clock };
+  /** `spans`: who follows messages, if anybody does. */
+  readonly broker: { readonly clock: Clock; readonly spans?: MessageSpans | undefined };
   findExchange(name: string): Exchange | undefined;
   /** @throws AmqpError 406 when CC or BCC is no array */
   route(exchange: Exchange, message: Message): Route;

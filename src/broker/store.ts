@@ -131,6 +131,9 @@ export interface Recovered {
   readonly nextLogId: number;
 }
 
+/** Gives out memory of that many bytes, with anything in it. */
+export type Space = (bytes: number) => Buffer;
+
 /** An entry read back. Its bytes are the reader's own copy. */
 export interface StoredEntry {
   readonly firstSequence: number;
@@ -154,10 +157,16 @@ export interface Store {
    */
   commit(commit: Commit): Promise<void>;
   /**
-   * Entries of a log that overlap `[fromSequence, toSequence)`, in order, until `bytesMax` is reached
-   * (at least one, if there is one). Synchronous: the pages are mapped.
+   * Entries of a log that overlap `[fromSequence, toSequence)`, in order, as many as are no more than `bytesMax`
+   * (at least one, if there is one), in memory of `space` where they are copied. Synchronous: the pages are mapped.
    */
-  read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[];
+  read(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[];
   /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
    * anybody waiting. Only a hint.
@@ -167,8 +176,36 @@ export interface Store {
   row(key: Buffer): Buffer | undefined;
   /** Rows in a range in order, at least one, if there is one; as of the last commit that has resolved. Synchronous. */
   scanRows(range: RowRange): Row[];
+  /**
+   * Copies everything to another directory while it is in use: whatever commits have resolved is in the copy.
+   * One at a time.
+   *
+   * @throws BackupError
+   */
+  backup(options: BackupOptions, progress: BackupProgress): Promise<void>;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
+}
+
+/** Where a backup goes. */
+export interface BackupOptions {
+  /** An absolute path. It must not exist, the directory around it must. */
+  readonly directory: string;
+  /** How fast files are copied. Default 64 MiB a second. */
+  readonly bytesPerSecond?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How far a backup has got; kept by whoever makes it. */
+export interface BackupProgress {
+  bytesDone: number;
+  /** Undefined until it is known. */
+  bytesTotal: number | undefined;
+}
+
+/** There cannot be a backup; the message says why. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError';
 }
 
 /** Keeps nothing but rows: commits are done at once. For test suites and brokers without a data directory. */
@@ -208,6 +245,10 @@ export class MemoryStore implements Store {
   }
 
   prefetch(): void {}
+
+  async backup(): Promise<void> {
+    throw new BackupError('there is no data directory: this broker keeps everything in memory');
+  }
 
   async close(): Promise<void> {}
 }

@@ -18,17 +18,29 @@ export interface TraceOrigin {
   readonly username: string;
 }
 
-/** Copies what is delivered, if somebody wants to see it. */
+/** A message that is handed to a consumer or fetched. */
+export interface TracedDelivery {
+  readonly message: Message;
+  readonly queue: { readonly name: string };
+  readonly redelivered: boolean;
+  /** Together with the tag it names the delivery. */
+  readonly channel: object;
+  readonly tag: number;
+  /** It has to be acknowledged. */
+  readonly isSettledLater: boolean;
+}
+
+/** How a delivery ended. */
+export type DeliveryEnd = 'acknowledge' | 'requeue-nacked' | 'requeue-rejected' | 'reject' | 'abandon';
+
+/** Shows what is delivered to whoever wants to see it. */
 export interface DeliveryTracer {
   /** For the caller to look at first. */
-  readonly isOn: boolean;
+  readonly isWatching: boolean;
   /** To a consumer or with basic.get. */
-  delivered(
-    message: Message,
-    queue: { readonly name: string },
-    redelivered: boolean,
-    origin: TraceOrigin,
-  ): void;
+  delivered(delivery: TracedDelivery, origin: TraceOrigin): void;
+  /** A delivery with `isSettledLater` has ended. */
+  settled(channel: object, tag: number, end: DeliveryEnd): void;
 }
 
 /** The copy of a message that was published: `publish.<exchange>`. */

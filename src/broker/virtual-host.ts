@@ -35,7 +35,7 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   readonly policies: Policies = new Policies(this);
   readonly deadLetters: DeadLetters = new DeadLetters(this);
   readonly events: TopologyEvents;
-  readonly firehose: Firehose = new Firehose(this);
+  readonly firehose: Firehose;
   metadata: VhostMetadata = { description: '', tags: [], defaultQueueType: undefined };
   limits: VhostLimits = {};
   /** Of the channels that are closed. */
@@ -51,6 +51,7 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
     this.broker = broker;
+    this.firehose = new Firehose(this);
     this.events = new TopologyEvents(broker.events, name);
     this.#topology = new Topology(this);
     this.#exchanges = new ExchangeRequests(name, this.#topology);

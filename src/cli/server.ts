@@ -1,18 +1,18 @@
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Logger } from 'pino';
 import { controlSocketPath } from '../config/control-socket.ts';
-import { loadConfig } from '../config/load.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { hasEnvironmentPrefix } from '../config/setting.ts';
 import { type Config, settings } from '../config/settings.ts';
-import { createLogger } from '../logging.ts';
+import type { Logs } from '../logs/logs.ts';
 import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
+import { openLogs } from './open-logs.ts';
 import { memoryWatermark, Reload } from './reload.ts';
 import { ServiceManager } from './service-manager.ts';
 
@@ -42,14 +42,27 @@ export async function runServer(
 ): Promise<ExitCode> {
   const load = () => loadConfig({ flags, environment: process.env, workingDirectory: process.cwd() });
   const loaded = load();
-  const { config } = loaded;
-  const logger = createLogger(config.logLevel);
-  for (const warning of loaded.warnings) logger.warn(warning);
+  const logs = await openLogs(loaded.config.log);
+  try {
+    return await run(loaded, load, logs, start);
+  } finally {
+    await logs.close();
+  }
+}
 
-  const signal = firstSignal(logger);
+async function run(
+  loaded: LoadedConfig,
+  load: () => LoadedConfig,
+  logs: Logs,
+  start: StartBroker,
+): Promise<ExitCode> {
+  const { config } = loaded;
+  for (const warning of loaded.warnings) logs.warn({}, warning);
+
+  const signal = firstSignal(logs);
   // Before the broker runs there is nothing to reload, and the signal must not end the process.
   let reload: Reload | undefined;
-  process.on('SIGHUP', () => void reload?.run());
+  process.on('SIGHUP', () => void (reload === undefined ? logs.reopen() : reload.run()));
   const dataDir = resolve(config.dataDir);
   await prepareDataDir(dataDir);
   let onFailure: (cause: unknown) => void = () => {};
@@ -67,13 +80,21 @@ export async function runServer(
       reload: async () => reload?.run(),
       stop: () => process.kill(process.pid, 'SIGTERM'),
     };
-    broker = await start({ ...brokerOptions(config), dataDir, controlSocket, logger, onFailure, program });
+    broker = await start({
+      ...brokerOptions(config),
+      dataDir,
+      controlSocket,
+      logger: logs,
+      logLevels: logs,
+      onFailure,
+      program,
+    });
   } catch (error) {
-    logger.debug({ err: error }, 'start failed');
+    logs.debug({ err: error }, 'start failed');
     throw startError(error);
   }
-  reload = new Reload(loaded, load, logger, broker);
-  logger.info(
+  reload = new Reload(loaded, load, logs, broker);
+  logs.info(
     {
       version,
       url: broker.url,
@@ -83,19 +104,19 @@ export async function runServer(
     },
     readyLine(broker, dataDir),
   );
-  const serviceManager = new ServiceManager(process.env, logger);
+  const serviceManager = new ServiceManager(process.env, logs);
   serviceManager.ready(`Serving AMQP at ${address(broker.host, broker.port)}`);
 
   const end = await Promise.race([signal, failure]);
   if (typeof end !== 'string') {
     // Closing would wait for the store, which is what failed.
-    logger.fatal({ err: end.cause }, 'the store failed; the next start recovers what is on disk');
+    logs.error({ err: end.cause }, 'the store failed; the next start recovers what is on disk');
     return ExitCode.Failure;
   }
-  logger.info(`${end}: closing connections and writing what is left`);
+  logs.info({}, `${end}: closing connections and writing what is left`);
   serviceManager.stopping();
   await broker.close();
-  logger.info('stopped');
+  logs.info({}, 'stopped');
   return ExitCode.Ok;
 }
 
@@ -108,7 +129,7 @@ function shownEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<strin
 }
 
 function brokerOptions(config: Config) {
-  const { configFile: _configFile, logLevel: _logLevel, controlSocket: _socket, ...given } = config;
+  const { configFile: _configFile, log: _log, controlSocket: _socket, ...given } = config;
   const {
     managementPort,
     metricsPort,
@@ -140,14 +161,15 @@ function readyLine(broker: RunningBroker, dataDir: string): string {
 }
 
 /** Resolves with the name of the first signal that asks the process to stop. */
-function firstSignal(logger: Logger): Promise<NodeJS.Signals> {
+function firstSignal(logs: Logs): Promise<NodeJS.Signals> {
   return new Promise((resolveSignal) => {
     let stopping = false;
     for (const name of ['SIGTERM', 'SIGINT'] as const) {
       process.on(name, () => {
         if (stopping) {
-          logger.warn(`${name} again: stopping at once`);
-          process.exit(ExitCode.Failure);
+          logs.warn({}, `${name} again: stopping at once`);
+          void logs.close().then(() => process.exit(ExitCode.Failure));
+          return;
         }
         stopping = true;
         resolveSignal(name);

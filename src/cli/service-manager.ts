@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import type { Logger } from 'pino';
+import type { Logger } from '../logger.ts';
 
 /** How often the watchdog is answered within its time: one answer may get lost. */
 const answersPerTimeout = 3;
@@ -39,7 +39,7 @@ export class ServiceManager {
   #notify(...states: string[]): void {
     if (!this.#isPresent) return;
     execFile('systemd-notify', [`--pid=${process.pid}`, ...states], (error) => {
-      if (error !== null) this.#logger.warn(`systemd was not told ${states[0]}: ${error.message}`);
+      if (error !== null) this.#logger.warn({}, `systemd was not told ${states[0]}: ${error.message}`);
     });
   }
 }

@@ -9,7 +9,7 @@ import {
 import { NamePattern } from '../broker/policies/name-pattern.ts';
 import { ConfigError } from './error.ts';
 import type { Chapter, Setting, SettingReader } from './setting.ts';
-import { flag, integer, list, oneOf, path, text, type ValueType } from './value.ts';
+import { flag, integer, list, oneOf, path, text, url, type ValueType } from './value.ts';
 
 const chapter: Chapter = 'Access';
 const milliseconds = integer(1, 3_600_000, 'ms', 'a number of milliseconds');
@@ -47,12 +47,6 @@ const backEndChoice: ValueType<BackEndChoice> = {
     if (authentication === undefined || authorization === undefined) return undefined;
     return { value: { authentication: authentication.value, authorization: authorization.value } };
   },
-};
-
-const url: ValueType<string> = {
-  placeholder: '<url>',
-  expected: 'a URL that begins with http:// or https://',
-  parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? { value: given } : undefined),
 };
 
 /** `id=path`, which is what the line `auth_oauth2.signing_keys.id` becomes. */

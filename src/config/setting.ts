@@ -34,6 +34,7 @@ export const chapters = [
   'Log',
   'Management',
   'Metrics',
+  'Tracing',
 ] as const;
 export type Chapter = (typeof chapters)[number];
 

@@ -1,12 +1,13 @@
 import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
-import { logLevels } from '../logging.ts';
 import {
   readAuthenticationSettings,
   readDefaultPermissions,
   tagSwitches,
 } from './authentication-settings.ts';
+import { readLogSettings } from './log-settings.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
+import { readTracingSettings } from './tracing-settings.ts';
 import {
   countOrNone,
   flag,
@@ -135,16 +136,7 @@ export function readSettings(read: SettingReader) {
       doc: 'Directory for queues and definitions. One broker owns it at a time.',
       chapter: 'General',
     }),
-    logLevel: read({
-      flag: 'log-level',
-      fileKeys: ['log.console.level', 'log.level'],
-      type: oneOf(logLevels),
-      defaultValue: 'info',
-      defaultText: 'info',
-      doc: 'The least severe messages that are logged.',
-      chapter: 'Log',
-      live: true,
-    }),
+    log: readLogSettings(read),
     heartbeatSeconds: read({
       flag: 'heartbeat',
       fileKeys: ['heartbeat'],
@@ -349,6 +341,16 @@ export function readSettings(read: SettingReader) {
       doc: 'Address the metrics are served on.',
       chapter: 'Metrics',
     }),
+    metricsPerObject: read({
+      flag: 'metrics-per-object',
+      fileKeys: ['prometheus.return_per_object_metrics'],
+      type: flag,
+      defaultValue: false,
+      defaultText: 'false',
+      doc: 'Whether /metrics has a line for every queue, channel and connection, in place of sums.',
+      chapter: 'Metrics',
+    }),
+    tracing: readTracingSettings(read),
   };
 }
 

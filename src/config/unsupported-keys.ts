@@ -47,6 +47,14 @@ const reasons: readonly (readonly [prefix: string, reason: string])[] = [
     [`${prefix}.honor_ecc_order`, 'OpenSSL chooses the curve'],
     [`${prefix}.backlog`, 'the operating system has a limit of its own'],
   ]),
+  ['log.file.rotation.', 'rotation is left to the system: move the file and send SIGHUP'],
+  ['log.rotation.', 'rotation is left to the system: move the file and send SIGHUP'],
+  ['log.exchange', 'there is no exchange of log lines: see log.file and log.console'],
+  ['log.syslog', 'the console is what the service manager collects: see log.console'],
+  ['log.journald', 'the console is what the service manager collects: see log.console'],
+  ...['federation', 'mirroring', 'upgrade', 'prelaunch', 'ra', 'shovel', 'ldap'].map(
+    (name): [string, string] => [`log.${name}.level`, 'there are no lines of that category'],
+  ),
   ['mqtt.', otherProtocol],
   ['stomp.', otherProtocol],
   ['stream.', otherProtocol],
@@ -62,5 +70,5 @@ export function reasonNotSupported(key: string): string | undefined {
 
 /** Whether names may follow. */
 function isOpen(prefix: string): boolean {
-  return prefix.endsWith('.') || prefix.endsWith('_') || prefix === 'collect_statistics';
+  return /[._]$|^collect_statistics$|^log\.(exchange|syslog|journald)$/.test(prefix);
 }

@@ -23,6 +23,13 @@ export const text: ValueType<string> = {
 /** A file or directory; relative ones start at the working directory. */
 export const path: ValueType<string> = { ...text, placeholder: '<path>', expected: 'a path' };
 
+/** An address of the web. */
+export const url: ValueType<string> = {
+  placeholder: '<url>',
+  expected: 'a URL that begins with http:// or https://',
+  parse: (given) => (/^https?:\/\//.test(given) && URL.canParse(given) ? { value: given } : undefined),
+};
+
 /** A file or directory, or `none`, a word that no path is. */
 export const pathOrNone: ValueType<string> = {
   ...path,
@@ -127,6 +134,13 @@ export const share: ValueType<number> = {
     const value = /^\d*\.?\d+$/.test(given) ? Number(given) : 0;
     return value > 0 && value <= 1 ? { value } : undefined;
   },
+};
+
+/** A share of a whole, none of it included. */
+export const shareOrNothing: ValueType<number> = {
+  placeholder: '<share>',
+  expected: 'a share from 0 to 1, such as 0.01',
+  parse: (given) => bounded(/^\d*\.?\d+$/.test(given) ? Number(given) : Number.NaN, 0, 1),
 };
 
 /** One of a few words. */

@@ -1,9 +1,11 @@
 import { UserActor } from '../access/user-actor.ts';
 import type { Administration } from '../administration/administration.ts';
+import type { BackupControl } from '../backup-control.ts';
 import { type Actor, Undecided } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
+import type { LogLevelControl } from '../logs/logs.ts';
 import type { Clients, ListenerInfo } from './clients.ts';
 import { notAuthorised, objectNotFound } from './http/api-error.ts';
 import type { Principal } from './http/principal.ts';
@@ -21,6 +23,9 @@ export interface Api {
   readonly sampler: Sampler;
   readonly figures: NodeFigures;
   readonly logger: Logger;
+  readonly backups: BackupControl;
+  /** Undefined: the log belongs to the program that the broker is a part of. */
+  readonly logLevels: LogLevelControl | undefined;
   readonly controls: Controls;
   /** Undefined: the broker is a part of another program. */
   readonly program: Program | undefined;

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AccessControl } from '../access/access-control.ts';
+import { ofCategory } from '../logger.ts';
 import type { Api } from './api.ts';
 import type { ListenerInfo } from './clients.ts';
 import { Authorization } from './http/authorization.ts';
@@ -12,12 +13,14 @@ import {
 import { LocalAuthorization } from './http/local-authorization.ts';
 import type { Route } from './http/route.ts';
 import { type Limits, NodeFigures } from './node-figures.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { definitionRoutes } from './routes/definitions.ts';
 import { delayedRoutes } from './routes/delayed.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes, readiness } from './routes/health.ts';
+import { logLevelRoutes } from './routes/log-levels.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { nodeControlRoutes } from './routes/node-control.ts';
 import { overviewRoutes } from './routes/overview.ts';
@@ -41,6 +44,8 @@ export interface ManagementOptions
     | 'controls'
     | 'program'
     | 'logger'
+    | 'logLevels'
+    | 'backups'
     | 'dataDir'
     | 'maxMessageBytes'
     | 'consumerTimeoutMs'
@@ -67,6 +72,7 @@ export class Management {
     const onError = (error: unknown) => logger.error({ err: error }, 'no statistics could be taken');
     this.#api = {
       ...options,
+      logger: ofCategory(logger, 'http'),
       figures,
       sampler: new Sampler({ broker, clients, figures, intervalMs, onError }),
       startedAt: broker.clock.now(),
@@ -107,6 +113,7 @@ export class Management {
       routes: apiRoutes(api),
       probe: () => readiness(api),
       logger: api.logger,
+      audit: api.administration.audit,
     });
     this.#servers.push(server);
     return server;
@@ -139,5 +146,7 @@ function apiRoutes(api: Api): readonly Route[] {
     ...policyRoutes(api),
     ...parameterRoutes(api),
     ...definitionRoutes(api),
+    ...logLevelRoutes(api),
+    ...backupRoutes(api),
   ];
 }

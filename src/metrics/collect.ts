@@ -1,82 +1,120 @@
-import { setImmediate } from 'node:timers/promises';
+import type { Exchange } from '../broker/exchange.ts';
+import { ChannelStats, type QueueStats } from '../broker/message-stats.ts';
+import type { Queue } from '../broker/queue.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import { header, labelText, sample } from './exposition.ts';
-import { nodeMetrics } from './node-metrics.ts';
-import { channelMetrics, connectionMetrics, type ObjectMetric, queueMetrics } from './object-metrics.ts';
+import { churnMetrics, identityMetrics, nodeMetrics } from './node-metrics.ts';
+import {
+  channelDeliveryMetrics,
+  channelMetrics,
+  channelPublishMetrics,
+  connectionMetrics,
+  exchangeMetrics,
+  type ObjectMetric,
+  queueDeliveryMetrics,
+  queueMetrics,
+  queuePublishMetrics,
+} from './object-metrics.ts';
+import { slices } from './slices.ts';
 import type { MetricsSource } from './source.ts';
-
-/** How long a scrape may keep the event loop to itself; messages wait for no longer. */
-const sliceMs = 2;
-/** Objects between two looks at the clock. */
-const sliceObjects = 100;
 
 /** Families of `/metrics/detailed`, with RabbitMQ's names. */
 export const families = [
   'queue_coarse_metrics',
   'queue_metrics',
   'queue_consumer_count',
+  'queue_delivery_metrics',
+  'queue_exchange_metrics',
+  'exchange_metrics',
   'channel_metrics',
+  'channel_exchange_metrics',
+  'channel_queue_metrics',
   'connection_metrics',
   'connection_coarse_metrics',
+  'connection_churn_metrics',
   'vhost_status',
   'exchange_names',
+  'exchange_bindings',
 ] as const;
 export type Family = (typeof families)[number];
 
+/** Which objects are meant; an empty set means all. */
+export interface ObjectFilter {
+  readonly vhosts: ReadonlySet<string>;
+  readonly queues: ReadonlySet<string>;
+}
+
+/** An exchange does not know where it is. */
+interface PlacedExchange {
+  readonly exchange: Exchange;
+  readonly vhost: string;
+}
+
 /** Sums over all queues, channels and connections (`/metrics`). */
 export async function* aggregated(source: MetricsSource): AsyncGenerator<string> {
-  yield await nodeMetrics(source);
+  yield identityMetrics(source, 'aggregated') + (await nodeMetrics(source));
   yield* sums(queueMetrics, queues(source));
   yield* sums(channelMetrics, channels(source));
   yield* sums(connectionMetrics, source.listener.connections);
+  // What has been closed or deleted since goes on counting: a sum of counters that falls looks like a restart.
+  yield* sums(queuePublishMetrics, queueStats(source));
+  const channelStats = new ChannelStats();
+  for await (const slice of slices(allChannelStats(source)))
+    for (const stats of slice) channelStats.add(stats);
+  yield* sums(channelPublishMetrics, [channelStats]);
+  yield* sums(channelDeliveryMetrics, [channelStats]);
 }
 
 /** A line for every queue, channel and connection (`/metrics/per-object`). */
 export async function* perObject(source: MetricsSource): AsyncGenerator<string> {
-  yield await nodeMetrics(source);
-  yield* each('rabbitmq_', queueMetrics, queues(source), queueLabels);
-  yield* each('rabbitmq_', channelMetrics, channels(source), channelLabels);
-  yield* each('rabbitmq_', connectionMetrics, source.listener.connections, connectionLabels);
+  const prefix = 'rabbitmq_';
+  yield identityMetrics(source, 'per-object') + (await nodeMetrics(source));
+  yield* each(prefix, queueMetrics, queues(source), queueLabels);
+  yield* each(prefix, queuePublishMetrics.map(ofQueue), queues(source), queueLabels);
+  yield* each(prefix, channelMetrics, channels(source), channelLabels);
+  yield* each(prefix, channelPublishMetrics.map(ofChannel), channels(source), channelLabels);
+  yield* each(prefix, channelDeliveryMetrics.map(ofChannel), channels(source), channelLabels);
+  yield* each(prefix, connectionMetrics, source.listener.connections, connectionLabels);
 }
 
-/** Chosen families, of all or of some virtual hosts (`/metrics/detailed`). */
+/** Chosen families, of all or of some virtual hosts and queues (`/metrics/detailed`). */
 export async function* detailed(
   source: MetricsSource,
   chosen: ReadonlySet<Family>,
-  vhosts: ReadonlySet<string>,
+  filter: ObjectFilter,
 ): AsyncGenerator<string> {
   const prefix = 'rabbitmq_detailed_';
-  const isWanted = (vhost: string) => vhosts.size === 0 || vhosts.has(vhost);
+  const isVhostWanted = (vhost: string) => filter.vhosts.size === 0 || filter.vhosts.has(vhost);
+  const isQueueWanted = ({ name, vhost }: Queue) =>
+    isVhostWanted(vhost.name) && (filter.queues.size === 0 || filter.queues.has(name));
+  const someQueues = () => wanted(queues(source), isQueueWanted);
+  const someChannels = () => wanted(channels(source), ({ vhostName }) => isVhostWanted(vhostName));
+  yield identityMetrics(source, 'detailed');
   if (chosen.has('queue_coarse_metrics') || chosen.has('queue_metrics')) {
-    yield* each(
-      prefix,
-      queueMetrics,
-      wanted(queues(source), (queue) => isWanted(queue.vhost.name)),
-      queueLabels,
-    );
+    yield* each(prefix, queueMetrics, someQueues(), queueLabels);
   } else if (chosen.has('queue_consumer_count')) {
     const consumers = queueMetrics.filter(({ name }) => name === 'queue_consumers');
-    yield* each(
-      prefix,
-      consumers,
-      wanted(queues(source), (queue) => isWanted(queue.vhost.name)),
-      queueLabels,
-    );
+    yield* each(prefix, consumers, someQueues(), queueLabels);
   }
-  if (chosen.has('channel_metrics')) {
-    yield* each(
-      prefix,
-      channelMetrics,
-      wanted(channels(source), (channel) => isWanted(channel.vhostName)),
-      channelLabels,
-    );
-  }
+  if (chosen.has('queue_delivery_metrics'))
+    yield* each(prefix, queueDeliveryMetrics.map(ofQueue), someQueues(), queueLabels);
+  if (chosen.has('queue_exchange_metrics'))
+    yield* each(prefix, queuePublishMetrics.map(ofQueue), someQueues(), queueLabels);
+  if (chosen.has('exchange_metrics'))
+    yield* each(prefix, exchangeMetrics.map(ofExchange), exchanges(source, isVhostWanted), exchangeLabels);
+  if (chosen.has('channel_metrics')) yield* each(prefix, channelMetrics, someChannels(), channelLabels);
+  if (chosen.has('channel_exchange_metrics'))
+    yield* each(prefix, channelPublishMetrics.map(ofChannel), someChannels(), channelLabels);
+  if (chosen.has('channel_queue_metrics'))
+    yield* each(prefix, channelDeliveryMetrics.map(ofChannel), someChannels(), channelLabels);
   if (chosen.has('connection_metrics') || chosen.has('connection_coarse_metrics')) {
     yield* each(prefix, connectionMetrics, source.listener.connections, connectionLabels);
   }
-  if (chosen.has('vhost_status')) yield vhostStatus(source, isWanted);
-  if (chosen.has('exchange_names')) yield exchangeNames(source, isWanted);
+  if (chosen.has('connection_churn_metrics')) yield churnMetrics(source, prefix);
+  if (chosen.has('vhost_status')) yield vhostStatus(source, isVhostWanted);
+  if (chosen.has('exchange_names')) yield* exchangeNames(source, isVhostWanted);
+  if (chosen.has('exchange_bindings')) yield* exchangeBindings(source, isVhostWanted);
 }
 
 function vhostStatus({ broker }: MetricsSource, isWanted: (vhost: string) => boolean): string {
@@ -87,21 +125,27 @@ function vhostStatus({ broker }: MetricsSource, isWanted: (vhost: string) => boo
   return header({ name, type: 'gauge', help: 'Whether a virtual host is running' }) + lines.join('');
 }
 
-function exchangeNames({ broker }: MetricsSource, isWanted: (vhost: string) => boolean): string {
-  const name = 'rabbitmq_cluster_exchange_name';
-  let text = header({ name, type: 'gauge', help: 'Enumerates exchanges without any additional info' });
-  for (const vhost of broker.vhosts.values()) {
-    if (!isWanted(vhost.name)) continue;
-    for (const exchange of vhost.exchanges()) {
-      if (exchange.isDefault) continue;
-      text += sample(
-        name,
-        labelText({ vhost: vhost.name, exchange: exchange.name, type: exchange.type.name }),
-        1,
-      );
-    }
-  }
-  return text;
+function exchangeNames(source: MetricsSource, isWanted: (vhost: string) => boolean): AsyncGenerator<string> {
+  const metric: ObjectMetric<PlacedExchange> = {
+    name: 'exchange_name',
+    type: 'gauge',
+    help: 'Enumerates exchanges without any additional info',
+    value: () => 1,
+  };
+  return each('rabbitmq_cluster_', [metric], exchanges(source, isWanted), typedExchangeLabels);
+}
+
+function exchangeBindings(
+  source: MetricsSource,
+  isWanted: (vhost: string) => boolean,
+): AsyncGenerator<string> {
+  const metric: ObjectMetric<PlacedExchange> = {
+    name: 'exchange_bindings',
+    type: 'gauge',
+    help: 'Number of bindings for an exchange',
+    value: ({ exchange }) => exchange.bindingCount,
+  };
+  return each('rabbitmq_cluster_', [metric], exchanges(source, isWanted), typedExchangeLabels);
 }
 
 async function* sums<T>(metrics: readonly ObjectMetric<T>[], objects: Iterable<T>): AsyncGenerator<string> {
@@ -141,28 +185,45 @@ async function* each<T>(
   }
 }
 
-/** Hands out objects by the hundred and lets others have their turn when time is up. */
-async function* slices<T>(objects: Iterable<T>): AsyncGenerator<readonly T[]> {
-  let turnStartedAt = performance.now();
-  let slice: T[] = [];
-  for (const object of objects) {
-    slice.push(object);
-    if (slice.length < sliceObjects) continue;
-    yield slice;
-    slice = [];
-    if (performance.now() - turnStartedAt > sliceMs) {
-      await setImmediate();
-      turnStartedAt = performance.now();
-    }
-  }
-  if (slice.length > 0) yield slice;
+function ofQueue(metric: ObjectMetric<QueueStats>): ObjectMetric<Queue> {
+  return { ...metric, value: (queue) => metric.value(queue.stats) };
 }
 
-function* queues({ broker }: MetricsSource) {
+function ofChannel(metric: ObjectMetric<ChannelStats>): ObjectMetric<Channel> {
+  return { ...metric, value: (channel) => metric.value(channel.currentStats()) };
+}
+
+function ofExchange(metric: ObjectMetric<Exchange>): ObjectMetric<PlacedExchange> {
+  return { ...metric, value: ({ exchange }) => metric.value(exchange) };
+}
+
+function* queues({ broker }: MetricsSource): Iterable<Queue> {
   for (const vhost of broker.vhosts.values()) yield* vhost.queues();
 }
 
-function* channels({ listener }: MetricsSource) {
+/** Deleted queues and those there are. */
+function* queueStats(source: MetricsSource): Iterable<QueueStats> {
+  for (const vhost of source.broker.vhosts.values()) yield* vhost.deletedQueues.values();
+  for (const queue of queues(source)) yield queue.stats;
+}
+
+/** Closed channels and those that are open. */
+function* allChannelStats(source: MetricsSource): Iterable<ChannelStats> {
+  for (const vhost of source.broker.vhosts.values()) yield vhost.closedChannels;
+  for (const channel of channels(source)) yield channel.currentStats();
+}
+
+function* exchanges(
+  { broker }: MetricsSource,
+  isWanted: (vhost: string) => boolean,
+): Iterable<PlacedExchange> {
+  for (const vhost of broker.vhosts.values()) {
+    if (!isWanted(vhost.name)) continue;
+    for (const exchange of vhost.exchanges()) if (!exchange.isDefault) yield { exchange, vhost: vhost.name };
+  }
+}
+
+function* channels({ listener }: MetricsSource): Iterable<Channel> {
   for (const connection of listener.connections) yield* connection.channels;
 }
 
@@ -170,7 +231,7 @@ function* wanted<T>(objects: Iterable<T>, isWanted: (object: T) => boolean): Ite
   for (const object of objects) if (isWanted(object)) yield object;
 }
 
-function queueLabels(queue: { readonly name: string; readonly vhost: { readonly name: string } }): string {
+function queueLabels(queue: Queue): string {
   return labelText({ vhost: queue.vhost.name, queue: queue.name });
 }
 
@@ -180,4 +241,12 @@ function channelLabels(channel: Channel): string {
 
 function connectionLabels(connection: Connection): string {
   return labelText({ connection: connection.name });
+}
+
+function exchangeLabels({ exchange, vhost }: PlacedExchange): string {
+  return labelText({ vhost, exchange: exchange.name });
+}
+
+function typedExchangeLabels({ exchange, vhost }: PlacedExchange): string {
+  return labelText({ vhost, exchange: exchange.name, type: exchange.type.name });
 }

@@ -1,8 +1,9 @@
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import type { LoginCounts } from '../access/access-control.ts';
 import { usedBytes } from '../resources/memory-monitor.ts';
 import type { Listener } from '../server/listener.ts';
 import { version } from '../version.ts';
-import { labelled, one } from './exposition.ts';
+import { header, labelled, labelText, one, sample } from './exposition.ts';
 import { globalMetrics } from './global-metrics.ts';
 import { ownMetrics } from './own-metrics.ts';
 import type { MetricsSource } from './source.ts';
@@ -10,7 +11,7 @@ import type { MetricsSource } from './source.ts';
 /** Metrics of the node as a whole, under RabbitMQ's names. */
 export async function nodeMetrics(source: MetricsSource): Promise<string> {
   const { broker, listener, resources } = source;
-  const { churn, alarms } = broker;
+  const { alarms } = broker;
   const isSet = (resource: string) => (alarms.resources.some((each) => each === resource) ? 1 : 0);
   return [
     one(
@@ -31,23 +32,7 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
       'is 1 if VM memory watermark alarm is in effect',
       isSet('memory'),
     ),
-    one(
-      'counter',
-      'rabbitmq_connections_opened_total',
-      'Total number of connections opened',
-      churn.connectionCreated,
-    ),
-    one(
-      'counter',
-      'rabbitmq_connections_closed_total',
-      'Total number of connections closed or terminated',
-      churn.connectionClosed,
-    ),
-    one('counter', 'rabbitmq_channels_opened_total', 'Total number of channels opened', churn.channelCreated),
-    one('counter', 'rabbitmq_channels_closed_total', 'Total number of channels closed', churn.channelClosed),
-    one('counter', 'rabbitmq_queues_declared_total', 'Total number of queues declared', churn.queueDeclared),
-    one('counter', 'rabbitmq_queues_created_total', 'Total number of queues created', churn.queueCreated),
-    one('counter', 'rabbitmq_queues_deleted_total', 'Total number of queues deleted', churn.queueDeleted),
+    churnMetrics(source),
     one('gauge', 'rabbitmq_process_resident_memory_bytes', 'Memory used in bytes', usedBytes()),
     one(
       'gauge',
@@ -60,26 +45,68 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
     await diskMetrics(source),
     one('gauge', 'rabbitmq_erlang_uptime_seconds', 'Node uptime', process.uptime()),
     ...objectCounts(source),
+    authAttempts(source),
     labelled(
       'untyped',
       'rabbitmq_build_info',
       'Version of the broker',
-      { rabbitmq_version: version, product: 'Leveret', node_version: process.versions.node },
-      1,
-    ),
-    labelled(
-      'untyped',
-      'rabbitmq_identity_info',
-      'RabbitMQ node & cluster identity info',
       {
-        rabbitmq_node: source.nodeName,
-        rabbitmq_cluster: source.clusterName(),
-        rabbitmq_cluster_permanent_id: source.clusterName(),
+        rabbitmq_version: version,
+        product_name: 'Leveret',
+        product_version: version,
+        node_version: process.versions.node,
       },
       1,
     ),
     globalMetrics(source),
     ownMetrics(source),
+  ].join('');
+}
+
+/** What dashboards join every panel on. */
+export function identityMetrics(source: MetricsSource, endpoint: string): string {
+  return labelled(
+    'untyped',
+    'rabbitmq_identity_info',
+    'RabbitMQ node & cluster identity info',
+    {
+      rabbitmq_node: source.nodeName,
+      rabbitmq_cluster: source.clusterName(),
+      rabbitmq_cluster_permanent_id: source.clusterId(),
+      rabbitmq_endpoint: endpoint,
+    },
+    1,
+  );
+}
+
+/** What came and went since the broker started (family `connection_churn_metrics`). */
+export function churnMetrics({ broker: { churn } }: MetricsSource, prefix = 'rabbitmq_'): string {
+  const total = (name: string, help: string, value: number) =>
+    one('counter', `${prefix}${name}_total`, `Total number of ${help}`, value);
+  return [
+    total('connections_opened', 'connections opened', churn.connectionCreated),
+    total('connections_closed', 'connections closed or terminated', churn.connectionClosed),
+    total('channels_opened', 'channels opened', churn.channelCreated),
+    total('channels_closed', 'channels closed', churn.channelClosed),
+    total('queues_declared', 'queues declared', churn.queueDeclared),
+    total('queues_created', 'queues created', churn.queueCreated),
+    total('queues_deleted', 'queues deleted', churn.queueDeleted),
+  ].join('');
+}
+
+/** Logins by protocol. */
+function authAttempts({ loginCounts }: MetricsSource): string {
+  const metric = (name: string, help: string, value: (counts: LoginCounts) => number) => {
+    const announced = { name: `rabbitmq_auth_attempts_${name}total`, type: 'counter' as const, help };
+    const samples = Object.entries(loginCounts).map(([protocol, counts]) =>
+      sample(announced.name, labelText({ protocol }), value(counts)),
+    );
+    return header(announced) + samples.join('');
+  };
+  return [
+    metric('', 'Total number of authorization attempts', (counts) => counts.succeeded + counts.failed),
+    metric('succeeded_', 'Total number of successful authentication attempts', (counts) => counts.succeeded),
+    metric('failed_', 'Total number of failed authentication attempts', (counts) => counts.failed),
   ].join('');
 }
 

@@ -1,3 +1,5 @@
+import type { Exchange } from '../broker/exchange.ts';
+import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
@@ -17,7 +19,7 @@ function metric<T>(
   return { name, type, help, value };
 }
 
-/** Metrics of queues under RabbitMQ's names (family `queue_coarse_metrics` and some of `queue_metrics`). */
+/** What a queue holds (families `queue_coarse_metrics` and `queue_metrics`). */
 export const queueMetrics: readonly ObjectMetric<Queue>[] = [
   metric(
     'gauge',
@@ -45,6 +47,98 @@ export const queueMetrics: readonly ObjectMetric<Queue>[] = [
   ),
   metric('gauge', 'queue_consumers', 'Consumers on a queue', (queue) => queue.consumerCount),
 ];
+
+/** What has come into a queue since it was declared or the broker started (family `queue_exchange_metrics`). */
+export const queuePublishMetrics: readonly ObjectMetric<QueueStats>[] = [
+  metric(
+    'counter',
+    'queue_messages_published_total',
+    'Total number of messages published to queues',
+    (stats) => stats.publish,
+  ),
+];
+
+/** What has gone out of a queue (family `queue_delivery_metrics`). */
+export const queueDeliveryMetrics: readonly ObjectMetric<QueueStats>[] = deliveryMetrics('queue');
+
+/** What has come in through an exchange (family `exchange_metrics`). */
+export const exchangeMetrics: readonly ObjectMetric<Exchange>[] = [
+  metric(
+    'counter',
+    'exchange_messages_published_total',
+    'Total number of messages published into an exchange',
+    ({ stats }) => stats.publishIn,
+  ),
+];
+
+/** What publishers did on a channel (family `channel_exchange_metrics`). */
+export const channelPublishMetrics: readonly ObjectMetric<ChannelStats>[] = [
+  metric(
+    'counter',
+    'channel_messages_published_total',
+    'Total number of messages published into an exchange on a channel',
+    (stats) => stats.publish,
+  ),
+  metric(
+    'counter',
+    'channel_messages_confirmed_total',
+    'Total number of messages published into an exchange and confirmed on the channel',
+    (stats) => stats.confirm,
+  ),
+  metric(
+    'counter',
+    'channel_messages_unroutable_returned_total',
+    'Total number of messages published as mandatory into an exchange and returned to the publisher as unroutable',
+    (stats) => stats.returnUnroutable,
+  ),
+  metric(
+    'counter',
+    'channel_messages_unroutable_dropped_total',
+    'Total number of messages published as non-mandatory into an exchange and dropped as unroutable',
+    (stats) => stats.dropUnroutable,
+  ),
+];
+
+/** What consumers did on a channel (family `channel_queue_metrics`). */
+export const channelDeliveryMetrics: readonly ObjectMetric<ChannelStats>[] = deliveryMetrics('channel');
+
+function deliveryMetrics(of: 'channel' | 'queue'): readonly ObjectMetric<DeliveryStats>[] {
+  const counter = (name: string, help: string, value: (stats: DeliveryStats) => number) =>
+    metric('counter', `${of}_${name}_total`, help, value);
+  return [
+    counter(
+      'get_ack',
+      'Total number of messages fetched with basic.get in manual acknowledgement mode',
+      (stats) => stats.get,
+    ),
+    counter(
+      'get',
+      'Total number of messages fetched with basic.get in automatic acknowledgement mode',
+      (stats) => stats.getNoAck,
+    ),
+    counter(
+      'messages_delivered_ack',
+      'Total number of messages delivered to consumers in manual acknowledgement mode',
+      (stats) => stats.deliver,
+    ),
+    counter(
+      'messages_delivered',
+      'Total number of messages delivered to consumers in automatic acknowledgement mode',
+      (stats) => stats.deliverNoAck,
+    ),
+    counter(
+      'messages_redelivered',
+      'Total number of messages redelivered to consumers',
+      (stats) => stats.redeliver,
+    ),
+    counter('messages_acked', 'Total number of messages acknowledged by consumers', (stats) => stats.ack),
+    counter(
+      'get_empty',
+      'Total number of times basic.get operations fetched no message',
+      (stats) => stats.getEmpty,
+    ),
+  ];
+}
 
 /** Metrics of channels under RabbitMQ's names. */
 export const channelMetrics: readonly ObjectMetric<Channel>[] = [

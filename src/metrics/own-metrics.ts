@@ -8,7 +8,7 @@ export const eventLoopResolutionMs = 10;
 const quantiles = [0.5, 0.9, 0.99, 0.999];
 
 /** What RabbitMQ has no name for. Summaries cover the time since the start of the broker. */
-export function ownMetrics({ broker, eventLoopDelay }: MetricsSource): string {
+export function ownMetrics({ broker, eventLoopDelay, spanExporter }: MetricsSource): string {
   return [
     summary(
       'leveret_commit_seconds',
@@ -31,6 +31,16 @@ export function ownMetrics({ broker, eventLoopDelay }: MetricsSource): string {
       'Processor time used',
       (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
     ),
+    spanMetrics(spanExporter),
+  ].join('');
+}
+
+function spanMetrics(exporter: MetricsSource['spanExporter']): string {
+  if (exporter === undefined) return '';
+  const { exportedCount, droppedCount } = exporter;
+  return [
+    one('counter', 'leveret_spans_exported_total', 'Spans the collector has taken', exportedCount),
+    one('counter', 'leveret_spans_dropped_total', 'Spans the collector has not taken', droppedCount),
   ].join('');
 }
 

@@ -10,6 +10,8 @@ export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay'> {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
+  /** `/metrics` has a line for every object, too. */
+  readonly isPerObject: boolean;
 }
 
 /** Prometheus' endpoint (RabbitMQ page "Monitoring with Prometheus"), listening. */
@@ -24,9 +26,10 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   eventLoopDelay.enable();
   const source: MetricsSource = { ...options, eventLoopDelay };
   const app = fastify({ forceCloseConnections: true });
+  const aggregatedPage = options.isPerObject ? perObject : aggregated;
   const send = (reply: FastifyReply, text: AsyncIterable<string>) =>
     reply.type(contentType).send(Readable.from(text, { objectMode: false }));
-  app.get('/metrics', (_request, reply) => send(reply, aggregated(source)));
+  app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source)));
   app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));
   app.get('/metrics/detailed', (request, reply) => {
     const query = new URL(request.url, 'http://localhost').searchParams;
@@ -35,7 +38,13 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
       const family = families.find((each) => each === name);
       if (family !== undefined) chosen.add(family);
     }
-    return send(reply, detailed(source, chosen, new Set(query.getAll('vhost'))));
+    return send(
+      reply,
+      detailed(source, chosen, {
+        vhosts: new Set(query.getAll('vhost')),
+        queues: new Set(query.getAll('queue')),
+      }),
+    );
   });
   await app.listen({ port: options.port, host: options.host });
   const address = app.server.address();

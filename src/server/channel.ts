@@ -2,9 +2,8 @@ import { Undecided } from '../broker/actor.ts';
 import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
 import { PublishOutcome } from '../broker/publish-outcome.ts';
-import type { Segment } from '../broker/queues/segment.ts';
 import type { ReplyAddresses } from '../broker/reply-addresses.ts';
-import type { TraceOrigin } from '../broker/trace.ts';
+import type { TracedDelivery, TraceOrigin } from '../broker/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicQos, decodeMethod, type Method, MethodId } from '../protocol/methods.ts';
@@ -198,14 +197,19 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#publisher.header(buffer, start, end);
   }
 
+  /** The body is not read before the chunk that the header came in is gone. */
+  keepHeader(): void {
+    this.#publisher.keepHeader();
+  }
+
   /** @throws AmqpError */
   body(buffer: Buffer, start: number, end: number): void {
     this.#publisher.body(buffer, start, end);
   }
 
-  /** Copies a delivery to the firehose. */
-  traceDelivery(queue: DeliveringQueue, segment: Segment, index: number, redelivered: boolean): void {
-    queue.vhost.firehose.delivered(segment.message(index), queue, redelivered, this.traceOrigin);
+  /** Shows a delivery to the firehose. */
+  traceDelivery(queue: DeliveringQueue, delivery: TracedDelivery): void {
+    queue.vhost.firehose.delivered(delivery, this.traceOrigin);
   }
 
   /** How the firehose names this channel. */

@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import { type Logger, ofCategory } from '../logger.ts';
 import type { AmqpError } from '../protocol/errors.ts';
 import { methodName } from '../protocol/methods.ts';
 import type { Session } from './handshake.ts';
@@ -20,12 +20,14 @@ export interface LateDeliveries {
  */
 export class ConnectionLog {
   readonly #log: Logger;
+  readonly #channelLog: Logger;
   /** `client address -> broker address` */
   readonly #name: string;
   #session: Session | undefined;
 
   constructor(log: Logger, name: string) {
-    this.#log = log;
+    this.#log = ofCategory(log, 'connection');
+    this.#channelLog = ofCategory(log, 'channel');
     this.#name = name;
   }
 
@@ -44,7 +46,10 @@ export class ConnectionLog {
   channelFailed(channel: number, error: AmqpError): void {
     const cause = `operation ${operation(error)} caused a channel exception ${explanation(error)}`;
     const fields = { ...this.#fields, channel };
-    this.#log.error(fields, `Channel error on connection ${this.#client}, channel ${channel}: ${cause}`);
+    this.#channelLog.error(
+      fields,
+      `Channel error on connection ${this.#client}, channel ${channel}: ${cause}`,
+    );
   }
 
   deliveriesLate(channel: number, { consumerTag, queue, count, timeoutMs }: LateDeliveries): void {
@@ -52,7 +57,7 @@ export class ConnectionLog {
     const who = `Consumer ${printable(consumerTag)} of queue '${printable(queue)}' on channel ${channel}`;
     const cause = `has timed out waiting for delivery acknowledgement. Timeout used: ${timeoutMs} ms`;
     const effect = `it was cancelled and ${count} messages were requeued`;
-    this.#log.warn(fields, `${who} of connection ${this.#client} ${cause}: ${effect}`);
+    this.#channelLog.warn(fields, `${who} of connection ${this.#client} ${cause}: ${effect}`);
   }
 
   connectionFailed(error: AmqpError): void {

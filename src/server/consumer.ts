@@ -2,6 +2,7 @@ import { consumerTimeoutArgument } from '../broker/arguments.ts';
 import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { withoutBlindCopies } from '../broker/copy-headers.ts';
 import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
+import type { Message } from '../broker/message.ts';
 import type { Queue } from '../broker/queue.ts';
 import type { Segment } from '../broker/queues/segment.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
@@ -74,7 +75,7 @@ export class ChannelConsumer implements Consumer {
     const tag = this.#take(queue, segment, index);
     if (redelivered) channel.stats.redeliver++;
     this.#output.deliver(this.#prefix, channel.id, tag, redelivered, segment, index, channel.frameMax);
-    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, redelivered);
+    if (queue.vhost.firehose.isWatching) this.#trace(queue, segment.message(index), redelivered, tag);
   }
 
   deliverAgain(queue: DeliveringQueue, segment: Segment, index: number, deliveryCount: number): void {
@@ -84,7 +85,7 @@ export class ChannelConsumer implements Consumer {
     const message = withoutBlindCopies(segment.message(index));
     const properties = propertiesWithDeliveryCount(message, deliveryCount);
     this.#output.deliverAgain(this.#prefix, channel.id, tag, message, properties, channel.frameMax);
-    if (queue.vhost.firehose.isOn) channel.traceDelivery(queue, segment, index, true);
+    if (queue.vhost.firehose.isWatching) this.#trace(queue, segment.message(index), true, tag);
   }
 
   /** Numbers a delivery and, if it has to be acknowledged, keeps it. Returns its tag. */
@@ -99,6 +100,11 @@ export class ChannelConsumer implements Consumer {
       this.#deliveries.hold(new Delivery(tag, queue, this, segment, index));
     }
     return tag;
+  }
+
+  #trace(queue: DeliveringQueue, message: Message, redelivered: boolean, tag: number): void {
+    const channel = this.#channel;
+    channel.traceDelivery(queue, { message, queue, redelivered, channel, tag, isSettledLater: !this.noAck });
   }
 
   cancelledByServer(): void {

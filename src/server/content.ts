@@ -78,11 +78,7 @@ export class ContentAssembler {
     const addressStart = start + reservedBytes;
     const addressEnd = end - 1;
     this.sameAddress = isSameBytes(this.#address.bytes, buffer, addressStart, addressEnd);
-    if (!this.sameAddress) {
-      this.#address = addresses.find(buffer, addressStart, addressEnd, () =>
-        decodeAddress(buffer, start, end),
-      );
-    }
+    if (!this.sameAddress) this.#address = addressOf(buffer, start, end);
     const { bytes, exchange, routingKey } = this.#address;
     this.message.setAddress(bytes, 0, bytes.length, exchange, routingKey);
     const bits = buffer[addressEnd] ?? 0;
@@ -104,7 +100,11 @@ export class ContentAssembler {
       throw new AmqpError(ReplyCode.FrameError, text).during(MethodId.BasicPublish);
     }
     this.bodySize = bodySize;
-    this.#keepHeader(buffer, start, end, bodySize);
+    this.#header = buffer;
+    this.#headerStart = start;
+    this.#headerEnd = end;
+    // It may stay where it is only if all of the body comes next in the same chunk.
+    if (bodySize > 0 && !isFollowedByBody(buffer, start, end, bodySize)) this.#copyHeader();
     this.#received = 0;
     this.#expecting = Expecting.Body;
     if (bodySize > 0) return false;
@@ -113,17 +113,15 @@ export class ContentAssembler {
     return true;
   }
 
-  /** The header may stay where it is only if all of the body comes next in the same chunk. */
-  #keepHeader(buffer: Buffer, start: number, end: number, bodySize: number): void {
-    if (bodySize === 0 || isFollowedByBody(buffer, start, end, bodySize)) {
-      this.#header = buffer;
-      this.#headerStart = start;
-      this.#headerEnd = end;
-    } else {
-      this.#header = Buffer.from(buffer.subarray(start, end));
-      this.#headerStart = 0;
-      this.#headerEnd = end - start;
-    }
+  /** Input stops behind the header: the rest of its chunk is handed out later, from other memory. */
+  keepHeader(): void {
+    if (this.#expecting === Expecting.Body) this.#copyHeader();
+  }
+
+  #copyHeader(): void {
+    this.#header = Buffer.from(this.#header.subarray(this.#headerStart, this.#headerEnd));
+    this.#headerEnd -= this.#headerStart;
+    this.#headerStart = 0;
   }
 
   /** Body bytes in buffer[start,end), a whole frame or a piece of one. True when the message is complete. */
@@ -236,6 +234,11 @@ function isFollowedByBody(buffer: Buffer, start: number, end: number, bodySize: 
 
 function unexpectedFrame(text: string): AmqpError {
   return new AmqpError(ReplyCode.UnexpectedFrame, text).during(MethodId.BasicPublish);
+}
+
+/** Apart from the hot path: a function that makes a closure allocates with every call. */
+function addressOf(buffer: Buffer, start: number, end: number): Address {
+  return addresses.find(buffer, start + reservedBytes, end - 1, () => decodeAddress(buffer, start, end));
 }
 
 /** Of the arguments of basic.publish in buffer[start,end). */

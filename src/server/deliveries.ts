@@ -121,13 +121,17 @@ export class Deliveries {
 
   /** `multiple`: all up to that tag; tag 0 stands for the last one. @throws AmqpError 406 unknown delivery tag */
   settle(deliveryTag: number, multiple: boolean, settlement: Settlement): void {
-    const unsettled = this.#unsettled;
-    if (!multiple) {
-      const delivery = unsettled.take(deliveryTag);
-      if (delivery !== undefined) this.#settleOne(delivery, settlement);
-      else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+    if (multiple) {
+      this.#settleUpTo(deliveryTag, settlement);
       return;
     }
+    const delivery = this.#unsettled.take(deliveryTag);
+    if (delivery !== undefined) this.#settleOne(delivery, settlement);
+    else if (!this.#lateTags.delete(deliveryTag)) throw unknownDeliveryTag(deliveryTag);
+  }
+
+  #settleUpTo(deliveryTag: number, settlement: Settlement): void {
+    const unsettled = this.#unsettled;
     const isKnown = deliveryTag === 0 || unsettled.has(deliveryTag) || this.#lateTags.has(deliveryTag);
     if (!isKnown) throw unknownDeliveryTag(deliveryTag);
     const upTo = deliveryTag === 0 ? Number.MAX_SAFE_INTEGER : deliveryTag;
@@ -143,6 +147,7 @@ export class Deliveries {
   #apply(delivery: Delivery, settlement: Settlement): void {
     const { queue, segment, index, consumer } = delivery;
     this.#freeCapacity(delivery);
+    if (queue.vhost.firehose.isWatching) queue.vhost.firehose.settled(this.#host, delivery.tag, settlement);
     if (settlement === 'acknowledge') {
       this.#host.stats.ack++;
       queue.acknowledge(segment, index, consumer);
@@ -161,6 +166,7 @@ export class Deliveries {
     this.#unsettled.take(delivery.tag);
     this.#rememberLate(delivery.tag);
     this.#freeCapacity(delivery);
+    delivery.queue.vhost.firehose.settled(this.#host, delivery.tag, 'abandon');
     delivery.queue.abandon(delivery.segment, delivery.index, delivery.consumer, 'timed-out');
   }
 
@@ -208,8 +214,10 @@ export class Deliveries {
   /** The channel is gone: what is unsettled goes back to its place, what a transaction gathered is forgotten. */
   release(): void {
     if (this.hasPending) this.rollback();
-    for (const { queue, segment, index, consumer } of this.#unsettled)
+    for (const { tag, queue, segment, index, consumer } of this.#unsettled) {
+      queue.vhost.firehose.settled(this.#host, tag, 'abandon');
       queue.abandon(segment, index, consumer, 'abandoned');
+    }
   }
 }
 

@@ -50,8 +50,7 @@ export class FrameRouter implements FrameHandler {
 
   method(number: number, id: number, buffer: Buffer, start: number, end: number): void {
     if (this.#host.answers.areOwed && !isTopology(id)) {
-      const own = Buffer.from(buffer.subarray(start, end));
-      this.afterAnswers(() => this.method(number, id, own, 0, own.length));
+      this.#methodAfterAnswers(number, id, Buffer.from(buffer.subarray(start, end)));
       return;
     }
     try {
@@ -72,6 +71,11 @@ export class FrameRouter implements FrameHandler {
     }
   }
 
+  /** Apart from the hot path: a function that makes a closure allocates with every call. */
+  #methodAfterAnswers(number: number, id: number, own: Buffer): void {
+    this.afterAnswers(() => this.method(number, id, own, 0, own.length));
+  }
+
   /** What the client sees of this comes behind the answers that it is owed. */
   afterAnswers(run: () => void): void {
     this.#host.answers.afterwards(() => {
@@ -87,6 +91,7 @@ export class FrameRouter implements FrameHandler {
       this.#host.methodFailed(number, error);
     }
     this.#throttle.contentReceived();
+    if (this.#throttle.isBlocked) this.#contentChannel(number)?.keepHeader();
   }
 
   body(number: number, buffer: Buffer, start: number, end: number): void {

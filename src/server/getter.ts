@@ -60,7 +60,11 @@ export class Getter {
       const properties = propertiesWithDeliveryCount(shown, deliveryCount);
       channel.output.contentWith(channel.id, channel.frameMax, shown, properties);
     }
-    if (vhost.firehose.isOn) vhost.firehose.delivered(message, queue, redelivered, channel.traceOrigin);
+    if (vhost.firehose.isWatching) {
+      const isSettledLater = !method.noAck;
+      const traced = { message, queue, redelivered, channel, tag: deliveryTag, isSettledLater };
+      channel.traceDelivery(queue, traced);
+    }
     if (method.noAck) segment.log.settle(segment, index);
   }
 

@@ -88,6 +88,11 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if (this.#content.header(buffer, start, end)) this.#publish();
   }
 
+  /** See {@link ContentAssembler.keepHeader}. */
+  keepHeader(): void {
+    this.#content.keepHeader();
+  }
+
   /** @throws AmqpError */
   body(buffer: Buffer, start: number, end: number): void {
     if (this.#content.body(buffer, start, end)) this.#publish();
@@ -100,14 +105,19 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       this.#publishChecked();
     } catch (error) {
       if (error instanceof Undecided) {
-        this.#content.keep();
-        this.#channel.tryAgain(error.decided, () => this.#publish());
+        this.#publishWhen(error.decided);
         return;
       }
       this.#content.letGo();
       throw error instanceof AmqpError ? error.during(MethodId.BasicPublish) : error;
     }
     this.#content.letGo();
+  }
+
+  /** Apart from the hot path: a function that makes a closure allocates with every call. */
+  #publishWhen(decided: Promise<void>): void {
+    this.#content.keep();
+    this.#channel.tryAgain(decided, () => this.#publish());
   }
 
   #publishChecked(): void {
@@ -125,7 +135,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
     this.#count(exchange, route, content.mandatory);
-    if (vhost.firehose.isOn) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
+    if (vhost.firehose.isWatching) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
       this.#gather(this.#pending, { message: message.copy(), route, mandatory: content.mandatory });
       return;

@@ -1,3 +1,4 @@
+import type { Space } from '../broker/store.ts';
 import type { Span } from './log-index.ts';
 
 /**
@@ -43,8 +44,8 @@ export abstract class EntryFile {
   /** Keys of entries of the same log that follow `key`, likewise. */
   abstract keysBehind(key: Uint8Array, below: number, limit: number): Uint8Array[];
 
-  /** The bytes of an entry, a copy; undefined when it is not there. Synchronous. */
-  abstract value(key: Uint8Array): Buffer | undefined;
+  /** The bytes of an entry, a copy, in memory of `space` if that helps; undefined when it is not there. Synchronous. */
+  abstract value(key: Uint8Array, space?: Space): Buffer | undefined;
 
   /** Has entries brought into memory, off the event loop. */
   abstract prefetch(keys: Uint8Array[]): Promise<void>;

@@ -1,4 +1,4 @@
-import type { LogEntry, StoredEntry } from '../broker/store.ts';
+import type { LogEntry, Space, StoredEntry } from '../broker/store.ts';
 import type { EntryFile } from './entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryIsIntact } from './entry-key.ts';
 import type { Log, Span } from './log-index.ts';
@@ -8,12 +8,13 @@ export interface DamagedEntry extends LogEntry {
   readonly path: string;
 }
 
-/** Keys fetched at once. No snapshot stays open between pages. */
+/** Keys fetched at once. No snapshot stays open between pages. Most readers take an entry or two and go. */
 const KEYS_PER_PAGE = 64;
+const KEYS_AT_FIRST = 4;
 
 /**
- * Entries of a log that overlap `[from, to)`, in order, over all files, until `bytesMax` is reached.
- * Where files hold the same sequences, the newest wins.
+ * Entries of a log that overlap `[from, to)`, in order, over all files, as many as are no more than `bytesMax`, but
+ * one at least. Where files hold the same sequences, the newest wins.
  */
 export function readEntries(
   log: Log,
@@ -21,6 +22,7 @@ export function readEntries(
   to: number,
   bytesMax: number,
   onDamage: (damage: DamagedEntry) => void,
+  space?: Space,
 ): StoredEntry[] {
   const entries: StoredEntry[] = [];
   const walk = new EntryWalk(log.spans, from, to);
@@ -28,7 +30,8 @@ export function readEntries(
   while (bytes < bytesMax || entries.length === 0) {
     const found = walk.next();
     if (found === undefined) break;
-    const value = found.intactValue(onDamage);
+    if (entries.length > 0 && bytes + found.key.byteLength > bytesMax) break;
+    const value = found.intactValue(onDamage, space);
     if (value === undefined) continue;
     const { firstSequence, count } = found.key;
     walk.position = firstSequence + count;
@@ -87,8 +90,8 @@ export class FoundEntry {
   }
 
   /** The records, or undefined when they are damaged. */
-  intactValue(onDamage: (damage: DamagedEntry) => void): Buffer | undefined {
-    const bytes = this.file.value(this.rawKey);
+  intactValue(onDamage: (damage: DamagedEntry) => void, space?: Space): Buffer | undefined {
+    const bytes = this.file.value(this.rawKey, space);
     if (bytes === undefined) return undefined;
     if (entryIsIntact(this.rawKey, bytes)) return bytes;
     onDamage({ ...this.key, path: this.file.path, bytes });
@@ -101,6 +104,7 @@ class EntryCursor {
   readonly #span: Span;
   readonly #below: number;
   #page: Uint8Array[];
+  #pageKeysMax = KEYS_AT_FIRST;
   #at = 0;
   #found: FoundEntry | undefined;
 
@@ -108,7 +112,7 @@ class EntryCursor {
     this.#span = span;
     const start = Math.max(from, span.firstSequence);
     this.#below = Math.min(to, span.lastSequence + 1);
-    this.#page = span.file.keysFrom(span.logId, start, this.#below, KEYS_PER_PAGE);
+    this.#page = span.file.keysFrom(span.logId, start, this.#below, KEYS_AT_FIRST);
     this.#load();
     // What lies before the span is another one's: the file may hold copies of the same log, too.
     this.skipTo(start);
@@ -124,9 +128,10 @@ class EntryCursor {
 
   advance(): void {
     this.#at++;
-    if (this.#at === KEYS_PER_PAGE) {
+    if (this.#at === this.#pageKeysMax) {
       const last = this.#page[this.#at - 1];
       this.#page = last === undefined ? [] : this.#span.file.keysBehind(last, this.#below, KEYS_PER_PAGE);
+      this.#pageKeysMax = KEYS_PER_PAGE;
       this.#at = 0;
     }
     this.#load();

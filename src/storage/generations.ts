@@ -55,6 +55,10 @@ export class Generations {
   /** Transactions under way that add entries. */
   #writes = 0;
   #closing = false;
+  /** Dead ones that a backup still reads; undefined: there is no backup. */
+  #held: Generation[] | undefined;
+  /** Waits for the moment in which the next generation takes over. */
+  #sealed: (() => void) | undefined;
 
   constructor(options: GenerationsOptions, row: readonly [Generation, ...Generation[]]) {
     this.#options = options;
@@ -93,6 +97,14 @@ export class Generations {
    * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
    */
   async write(entries: readonly LogEntry[], copied: boolean): Promise<void> {
+    try {
+      await this.#write(entries, copied);
+    } finally {
+      this.#sealIfWanted();
+    }
+  }
+
+  async #write(entries: readonly LogEntry[], copied: boolean): Promise<void> {
     this.roll();
     const generation = this.#newest;
     const { environment } = generation;
@@ -122,6 +134,8 @@ export class Generations {
   }
 
   #takeOver(next: Generation): void {
+    this.#sealed?.();
+    this.#sealed = undefined;
     this.#newest = next;
     this.#row.push(next);
     this.#spare = undefined;
@@ -163,8 +177,50 @@ export class Generations {
       const generation = this.#row[i];
       if (generation === undefined || generation.liveSpans > 0) continue;
       this.#row.splice(i, 1);
-      this.#enqueue(() => this.#remove(generation));
+      if (this.#held === undefined) this.#enqueue(() => this.#remove(generation));
+      else this.#held.push(generation);
     }
+  }
+
+  /** From now on no generation is removed. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Ends {@link hold}. */
+  letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const generation of held) this.#enqueue(() => this.#remove(generation));
+  }
+
+  /**
+   * Lets the next generation take over, so that nothing changes any more in those that are there, and calls `sealed`
+   * in that moment.
+   *
+   * @returns their paths, held ones included: what stands in them stays until {@link letGo}.
+   * @throws Error when there is no next generation
+   */
+  async seal(sealed: () => void): Promise<readonly string[]> {
+    if (this.#spare === undefined) this.#prepareNext();
+    await this.settle();
+    if (this.#spare === undefined) throw new Error('the next generation could not be made: see the log');
+    const sealing = new Promise<readonly string[]>((resolve) => {
+      this.#sealed = () => {
+        sealed();
+        resolve([...this.#row, ...(this.#held ?? [])].map(({ path }) => path));
+      };
+    });
+    this.#sealIfWanted();
+    const paths = await sealing;
+    // Their summaries are written.
+    await this.settle();
+    return paths;
+  }
+
+  #sealIfWanted(): void {
+    if (this.#sealed !== undefined && this.#spare !== undefined && this.#writes === 0)
+      this.#takeOver(this.#spare);
   }
 
   /** Waits for work under way and closes all environments. */

@@ -58,6 +58,12 @@ export interface JournalOptions {
   readonly orphaned: (logIds: readonly number[]) => void;
 }
 
+/** Part of a journal file that holds commits. */
+export interface JournalExtent {
+  readonly file: JournalFile;
+  readonly byteLength: number;
+}
+
 /**
  * The way of entries to the disk: one write and one flush for each commit, into files whose blocks are there
  * already. What is owed still when a file has been full for a while is moved to the newest generation (see
@@ -74,6 +80,8 @@ export class Journal {
   /** The one that has just become full: it does not say so yet. */
   #unended: JournalFill | undefined;
   readonly #free: JournalFile[] = [];
+  /** Dead ones that a backup still reads; undefined: there is no backup. */
+  #held: JournalFill[] | undefined;
   /** Of the next commit. */
   #nextNumber = 1;
   #nextFile = 1;
@@ -260,8 +268,34 @@ export class Journal {
       const fill = this.#full[i];
       if (fill === undefined || fill.liveSpans > 0) continue;
       this.#full.splice(i, 1);
-      this.#releases = this.#releases.then(() => this.#carryOut(() => this.#release(fill)));
+      if (this.#held === undefined) this.#releaseSoon(fill);
+      else this.#held.push(fill);
     }
+  }
+
+  /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** What is in the files at this moment: of each one so many bytes from its beginning. */
+  get extents(): JournalExtent[] {
+    const active = this.#active === undefined ? [] : [this.#active];
+    return [...this.#full, ...(this.#held ?? []), ...active].map(({ file, end }) => ({
+      file,
+      byteLength: end,
+    }));
+  }
+
+  /** Ends {@link hold}. */
+  letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const fill of held) this.#releaseSoon(fill);
+  }
+
+  #releaseSoon(fill: JournalFill): void {
+    this.#releases = this.#releases.then(() => this.#carryOut(() => this.#release(fill)));
   }
 
   async #release(fill: JournalFill): Promise<void> {

@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
 import {
+  BackupError,
+  type BackupOptions,
+  type BackupProgress,
   type Commit,
   type Definition,
   type LogEntry,
@@ -7,12 +10,14 @@ import {
   type Row,
   type RowChange,
   type RowRange,
+  type Space,
   type Store,
   StoreBrokenError,
   type StoredEntry,
   StoreFullError,
 } from '../broker/store.ts';
 import { allDone } from './all-done.ts';
+import { backUp, type SealedEntries } from './backup.ts';
 import type { Clearing } from './clearing.ts';
 import { checkCommit } from './commit-check.ts';
 import { copyForward } from './copy-forward.ts';
@@ -166,6 +171,7 @@ async function assemble(
   });
   const moving = journalMover(mover, journal);
   return new LmdbStore({
+    directory,
     files,
     index,
     logStates,
@@ -182,6 +188,7 @@ async function assemble(
 }
 
 interface Parts {
+  readonly directory: string;
   readonly files: DataFiles;
   readonly index: LogIndex;
   readonly logStates: LogStateTable;
@@ -229,6 +236,8 @@ class LmdbStore implements Store {
   #failure: StoreBrokenError | undefined;
   #stateTimer: NodeJS.Timeout | undefined;
   #statesFlushedAt = 0;
+  #backup: Promise<void> | undefined;
+  readonly #closing = new AbortController();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -281,10 +290,17 @@ class LmdbStore implements Store {
     }
   }
 
-  read(logId: number, fromSequence: number, toSequence: number, bytesMax: number): StoredEntry[] {
-    const log = this.#parts.index.get(logId);
+  read(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[] {
+    const { index, damage } = this.#parts;
+    const log = index.get(logId);
     if (log === undefined || this.#phase !== 'running') return [];
-    return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => this.#parts.damage.report(entry));
+    return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
   }
 
   prefetch(logId: number, fromSequence: number, toSequence: number): void {
@@ -300,13 +316,58 @@ class LmdbStore implements Store {
     return this.#rows.scanRows(range);
   }
 
+  async backup(options: BackupOptions, progress: BackupProgress): Promise<void> {
+    if (this.#phase !== 'running' || this.#failure !== undefined) {
+      throw new BackupError('the store is not in use');
+    }
+    if (this.#backup !== undefined) throw new BackupError('another backup is under way');
+    const signals = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    this.#backup = this.#backUp({ ...options, signal: AbortSignal.any(signals) }, progress);
+    try {
+      await this.#backup;
+    } finally {
+      this.#backup = undefined;
+    }
+  }
+
+  async #backUp(options: BackupOptions, progress: BackupProgress): Promise<void> {
+    const { directory, files, logStates, generations, journal } = this.#parts;
+    // Of what the states in the copy do not settle yet, nothing may go.
+    journal.hold();
+    generations.hold();
+    try {
+      // What has been acknowledged so far need not come back.
+      await logStates.flush();
+      await backUp({ ...files, directory, seal: () => this.#seal() }, options, progress);
+    } finally {
+      journal.letGo();
+      generations.letGo();
+    }
+  }
+
+  async #seal(): Promise<SealedEntries> {
+    const { journal, generations } = this.#parts;
+    // Its definitions may have been copied, so its entries have to be there, too.
+    await Promise.allSettled([this.#underway]);
+    let extents = journal.extents;
+    const paths = await generations.seal(() => {
+      extents = journal.extents;
+    });
+    return { generations: paths, journal: extents };
+  }
+
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
     const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
+    this.#closing.abort();
     const { files, generations, journal, mover, clearings, damage, lock, log } = this.#parts;
     mover.stop();
-    await Promise.allSettled([this.#underway, ...clearings.map((clearing) => clearing.settle())]);
+    await Promise.allSettled([
+      this.#underway,
+      this.#backup,
+      ...clearings.map((clearing) => clearing.settle()),
+    ]);
     await damage.settle();
     clearTimeout(this.#stateTimer);
     // After a failure LMDB may never answer; the files and the lock are let go of when the process ends.

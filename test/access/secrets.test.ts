@@ -1,7 +1,8 @@
 import amqplib from 'amqplib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { createLogger } from '../../src/logging.ts';
+import { Logs } from '../../src/logs/logs.ts';
+import { LogOutput } from '../../src/logs/output.ts';
 import { HttpClient } from '../management/http-client.ts';
 
 /** Each is recognised wherever it turns up, as it is or in Base64. */
@@ -29,7 +30,7 @@ beforeAll(async () => {
     port: 0,
     managementPort: 0,
     refusalDelayMs: 20,
-    logger: createLogger('debug', destination),
+    logger: new Logs({ console: LogOutput.to(destination, { level: 'debug', formatter: 'json' }) }),
     authentication: {
       backEnds: ['internal', 'http', 'oauth2'],
       http: {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -115,10 +115,12 @@ it('says that the data directory is none', async () => {
 
 it('reads its configuration again on SIGHUP: what can change does, a mistake changes nothing', async () => {
   const file = join(directory, 'leveret.conf');
-  writeFileSync(file, 'log.console.level = info');
-  const { child, logged } = await startServer('--data-dir', join(directory, 'data'), '--config', file);
+  const logFile = join(directory, 'leveret.log');
+  writeFileSync(file, `log.file = ${logFile}`);
+  const { child, exit, logged } = await startServer('--data-dir', join(directory, 'data'), '--config', file);
 
-  writeFileSync(file, 'vm_memory_high_watermark.absolute = 0\nheartbeat = 7');
+  renameSync(logFile, `${logFile}.1`);
+  writeFileSync(file, `log.file = ${logFile}\nvm_memory_high_watermark.absolute = 0\nheartbeat = 7`);
   child.kill('SIGHUP');
   await logged('heartbeat has changed to 7: that needs a restart');
   await logged('vm_memory_high_watermark.absolute is 0 now');
@@ -127,4 +129,10 @@ it('reads its configuration again on SIGHUP: what can change does, a mistake cha
   writeFileSync(file, 'hartbeat = 7');
   child.kill('SIGHUP');
   await logged('configuration not read again: leveret.conf:1: unknown key hartbeat');
+  child.kill('SIGTERM');
+  await exit;
+  expect(readFileSync(`${logFile}.1`, 'utf8')).toContain(' ready at ');
+  expect(readFileSync(logFile, 'utf8')).toMatch(
+    /vm_memory_high_watermark.absolute is 0 now.*"msg":"stopped"\}\n$/s,
+  );
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
+import { olderOverview, overview } from './dashboards.ts';
 
 let directory: string;
 let broker: RunningBroker;
@@ -38,50 +39,7 @@ async function scrape(path: string): Promise<ReadonlyMap<string, number>> {
   return samples;
 }
 
-/** What the panels of RabbitMQ's published overview dashboard ask for. */
-const overviewDashboard = [
-  'rabbitmq_build_info',
-  'rabbitmq_channels',
-  'rabbitmq_channels_closed_total',
-  'rabbitmq_channels_opened_total',
-  'rabbitmq_connections',
-  'rabbitmq_connections_closed_total',
-  'rabbitmq_connections_opened_total',
-  'rabbitmq_consumers',
-  'rabbitmq_disk_space_available_bytes',
-  'rabbitmq_disk_space_available_limit_bytes',
-  'rabbitmq_global_consumers',
-  'rabbitmq_global_messages_acknowledged_total',
-  'rabbitmq_global_messages_confirmed_total',
-  'rabbitmq_global_messages_delivered_consume_auto_ack_total',
-  'rabbitmq_global_messages_delivered_consume_manual_ack_total',
-  'rabbitmq_global_messages_delivered_get_auto_ack_total',
-  'rabbitmq_global_messages_delivered_get_manual_ack_total',
-  'rabbitmq_global_messages_delivered_total',
-  'rabbitmq_global_messages_get_empty_total',
-  'rabbitmq_global_messages_received_confirm_total',
-  'rabbitmq_global_messages_received_total',
-  'rabbitmq_global_messages_redelivered_total',
-  'rabbitmq_global_messages_routed_total',
-  'rabbitmq_global_messages_unroutable_dropped_total',
-  'rabbitmq_global_messages_unroutable_returned_total',
-  'rabbitmq_global_publishers',
-  'rabbitmq_identity_info',
-  'rabbitmq_process_max_fds',
-  'rabbitmq_process_max_tcp_sockets',
-  'rabbitmq_process_open_fds',
-  'rabbitmq_process_open_tcp_sockets',
-  'rabbitmq_process_resident_memory_bytes',
-  'rabbitmq_queue_messages_ready',
-  'rabbitmq_queue_messages_unacked',
-  'rabbitmq_queues',
-  'rabbitmq_queues_created_total',
-  'rabbitmq_queues_declared_total',
-  'rabbitmq_queues_deleted_total',
-  'rabbitmq_resident_memory_limit_bytes',
-];
-
-it('has every metric of the overview dashboard, and figures that fit what happened', async () => {
+it('has every metric of the overview dashboards, and figures that fit what happened', async () => {
   const connection = await connect(broker.url);
   const channel = await connection.createConfirmChannel();
   await channel.assertQueue('orders', { durable: true });
@@ -100,7 +58,7 @@ it('has every metric of the overview dashboard, and figures that fit what happen
 
   const samples = await scrape('/metrics');
   const names = new Set([...samples.keys()].map((key) => key.replace(/\{.*/, '')));
-  expect(overviewDashboard.filter((name) => !names.has(name))).toEqual([]);
+  expect([...overview, ...olderOverview].filter((name) => !names.has(name))).toEqual([]);
   const classic = '{protocol="amqp091",queue_type="rabbit_classic_queue"}';
   expect(Object.fromEntries(samples)).toMatchObject({
     rabbitmq_connections: 1,
@@ -123,7 +81,26 @@ it('has every metric of the overview dashboard, and figures that fit what happen
     [`rabbitmq_global_messages_get_empty_total${classic}`]: 1,
     [`rabbitmq_global_messages_redelivered_total${classic}`]: 1,
     'rabbitmq_global_publishers{protocol="amqp091"}': 1,
+    rabbitmq_channel_messages_published_total: 8,
+    rabbitmq_channel_messages_confirmed_total: 8,
+    rabbitmq_channel_messages_unroutable_dropped_total: 1,
+    rabbitmq_channel_messages_redelivered_total: 1,
+    rabbitmq_channel_get_total: 1,
+    rabbitmq_channel_get_ack_total: 2,
+    rabbitmq_channel_get_empty_total: 1,
+    rabbitmq_queue_messages_published_total: 6,
+    'rabbitmq_auth_attempts_succeeded_total{protocol="amqp091"}': 1,
+    'rabbitmq_auth_attempts_failed_total{protocol="amqp091"}': 0,
   });
+  const identity = [...samples.keys()].find((key) => key.startsWith('rabbitmq_identity_info'));
+  expect(identity).toMatch(
+    /rabbitmq_cluster_permanent_id="rabbitmq-cluster-id-.{22}",rabbitmq_endpoint="aggregated"\}$/,
+  );
+  expect(samples.get('rabbitmq_process_open_tcp_sockets')).toBe(1);
+  expect(samples.get('rabbitmq_process_open_fds')).toBeGreaterThan(5);
+  expect(samples.get('rabbitmq_process_max_fds')).toBeGreaterThan(
+    samples.get('rabbitmq_process_open_fds') ?? 0,
+  );
   expect(samples.get('leveret_commit_seconds_count')).toBeGreaterThan(0);
   expect(samples.get('leveret_commit_seconds{quantile="0.5"}')).toBeLessThan(10);
   // An idle loop is late by less than the time between two looks at it.
@@ -158,8 +135,44 @@ it('gives the families that are asked for, of the virtual hosts that are asked f
   expect(samples.get('rabbitmq_detailed_queue_consumers{vhost="/",queue="q"}')).toBe(0);
   expect(samples.get('rabbitmq_cluster_exchange_name{vhost="/",exchange="amq.topic",type="topic"}')).toBe(1);
   expect([...samples.keys()].filter((key) => key.includes('queue_messages'))).toEqual([]);
-  expect((await scrape('/metrics/detailed?family=queue_consumer_count&vhost=other')).size).toBe(0);
-  expect((await scrape('/metrics/detailed')).size).toBe(0);
+  // What is left is the line that dashboards join on.
+  expect((await scrape('/metrics/detailed?family=queue_consumer_count&vhost=other')).size).toBe(1);
+  expect((await scrape('/metrics/detailed')).size).toBe(1);
+  await connection.close();
+});
+
+it('gives what came and went by queue, exchange and channel', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createChannel();
+  for (const queue of ['a', 'b']) await channel.assertQueue(queue);
+  channel.publish('amq.direct', 'nowhere', Buffer.from('x'));
+  channel.sendToQueue('a', Buffer.from('x'));
+  await channel.get('a', { noAck: true });
+  const families = [
+    'queue_delivery_metrics',
+    'queue_exchange_metrics',
+    'exchange_metrics',
+    'exchange_bindings',
+    'channel_exchange_metrics',
+    'channel_queue_metrics',
+    'connection_churn_metrics',
+    'vhost_status',
+  ];
+  const query = families.map((family) => `family=${family}`).join('&');
+  const samples = await scrape(`/metrics/detailed?${query}&queue=a`);
+  expect(Object.fromEntries(samples)).toMatchObject({
+    'rabbitmq_detailed_queue_get_total{vhost="/",queue="a"}': 1,
+    'rabbitmq_detailed_queue_messages_published_total{vhost="/",queue="a"}': 1,
+    'rabbitmq_detailed_exchange_messages_published_total{vhost="/",exchange="amq.direct"}': 1,
+    'rabbitmq_cluster_exchange_bindings{vhost="/",exchange="amq.direct",type="direct"}': 0,
+    'rabbitmq_cluster_vhost_status{vhost="/"}': 1,
+    rabbitmq_detailed_connections_opened_total: 1,
+  });
+  const keys = [...samples.keys()];
+  expect(keys.filter((key) => key.includes('queue="b"'))).toEqual([]);
+  expect(
+    keys.filter((key) => /^rabbitmq_detailed_channel_(messages_published|get)_total\{/.test(key)),
+  ).toHaveLength(2);
   await connection.close();
 });
 

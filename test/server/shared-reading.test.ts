@@ -93,6 +93,30 @@ describe('what a client has sent so far', () => {
     await connection.close();
   });
 
+  it('is not touched while an alarm keeps the rest of it from being read', async () => {
+    const [client, other] = [await open(), await open()];
+    client.send(1, { id: MethodId.ConfirmSelect, noWait: false });
+    await client.expect(MethodId.ConfirmSelectOk, 1);
+    const connection = await amqp.connect(broker.url);
+    const channel = await connection.createChannel();
+    await channel.assertQueue('blocked');
+    broker.setMemoryWatermark({ absolute: 1 });
+    client.write(
+      Buffer.concat([publish(1, 'blocked'), header(1, 5, 'behind it'), frame(3, 1, Buffer.from('hello'))]),
+    );
+    await settle(other);
+    other.write(Buffer.concat(Array<Buffer>(8_000).fill(frame(8, 0, Buffer.alloc(0)))));
+    await settle(other);
+    expect(await channel.get('blocked')).toBe(false);
+    broker.setMemoryWatermark({ relative: 1 });
+    await client.expect(MethodId.BasicAck, 1);
+    const message = await channel.get('blocked', { noAck: true });
+    if (message === false) throw new Error('no message');
+    expect(message.properties.headers).toEqual({ note: 'behind it' });
+    expect(message.content.toString()).toBe('hello');
+    await connection.close();
+  });
+
   it('stays what it is where the broker keeps it: arguments of queues', async () => {
     const [client, other] = [await open(), await open()];
     const declare = {

@@ -43,6 +43,8 @@ class SlowStore implements Store {
     return [];
   }
 
+  async backup(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 

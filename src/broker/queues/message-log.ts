@@ -276,7 +276,13 @@ export class MessageLog implements RecordKeeper, CommittedLog {
   load(segment: Segment): void {
     if (segment.slab !== undefined) return;
     const { store, slabs } = this.#context;
-    const entries = store.read(this.id, segment.firstSequence, segment.endSequence, Number.MAX_SAFE_INTEGER);
+    const entries = store.read(
+      this.id,
+      segment.firstSequence,
+      segment.endSequence,
+      Number.MAX_SAFE_INTEGER,
+      slabs.space,
+    );
     const settledBefore = segment.settledCount;
     const returnedBefore = segment.returnedCount;
     const deliveredBefore = segment.countDelivered();

@@ -23,7 +23,8 @@ export interface Slab {
 }
 
 export class SlabPool {
-  readonly #free: Slab[] = [];
+  readonly #freeBuffers: Buffer[] = [];
+  readonly #freeOffsets: Uint32Array[] = [];
   #bytesInUse = 0;
 
   /** Bytes of all slabs that hold records now. */
@@ -35,28 +36,56 @@ export class SlabPool {
   take(bytes: number): Slab {
     this.#bytesInUse += bytes;
     if (bytes === segmentBytes) {
-      const reused = this.#free.pop();
-      if (reused !== undefined) return reused;
+      return {
+        buffer: this.#takeBuffer(),
+        offsets: this.#freeOffsets.pop() ?? new Uint32Array(offsetsMax(segmentBytes)),
+      };
     }
-    return {
-      buffer: Buffer.allocUnsafeSlow(bytes),
-      offsets: new Uint32Array(Math.floor(bytes / recordBytesMin) + 2),
-    };
+    return { buffer: Buffer.allocUnsafeSlow(bytes), offsets: new Uint32Array(offsetsMax(bytes)) };
+  }
+
+  /** Memory to read `bytes` into. New memory costs the kernel several times what the copy costs. */
+  readonly space = (bytes: number): Buffer => {
+    const isLarge = bytes * 2 > segmentBytes && bytes <= segmentBytes;
+    return isLarge ? this.#takeBuffer().subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
+  };
+
+  #takeBuffer(): Buffer {
+    return this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(segmentBytes);
+  }
+
+  /** What {@link space} gave out, or a slab had, is free. The caller must have dropped every view of it. */
+  recycle(buffer: Buffer): void {
+    const whole = wholeOf(buffer);
+    if (whole.length === segmentBytes && this.#freeBuffers.length < freeSlabsMax)
+      this.#freeBuffers.push(whole);
   }
 
   /** Counts a buffer that was filled elsewhere (read back from the store). */
   adopt(buffer: Buffer, offsets: Uint32Array): Slab {
-    this.#bytesInUse += buffer.length;
-    return { buffer, offsets };
+    const whole = wholeOf(buffer);
+    this.#bytesInUse += whole.length;
+    return { buffer: whole, offsets };
   }
 
   /** The caller must have dropped every view of the slab's buffer. */
-  release(slab: Slab): void {
-    this.#bytesInUse -= slab.buffer.length;
-    const reusable =
-      slab.buffer.length === segmentBytes && slab.offsets.length >= segmentBytes / recordBytesMin;
-    if (reusable && this.#free.length < freeSlabsMax) this.#free.push(slab);
+  release({ buffer, offsets }: Slab): void {
+    this.#bytesInUse -= buffer.length;
+    this.recycle(buffer);
+    const isFullSize = offsets.length === offsetsMax(segmentBytes);
+    if (isFullSize && this.#freeOffsets.length < freeSlabsMax) this.#freeOffsets.push(offsets);
   }
+}
+
+/** Records that fit into so many bytes, and the end of the last one. */
+function offsetsMax(bytes: number): number {
+  return Math.floor(bytes / recordBytesMin) + 2;
+}
+
+/** The slab's buffer that `buffer` is the front of, or else itself. */
+function wholeOf(buffer: Buffer): Buffer {
+  const isFront = buffer.byteOffset === 0 && buffer.buffer.byteLength === segmentBytes;
+  return isFront && buffer.length < segmentBytes ? Buffer.from(buffer.buffer) : buffer;
 }
 
 /** Lays the records of `entries` that fall into the range end to end; missing ones take no bytes. */
@@ -76,7 +105,7 @@ export function slabOf(
     }
     return pool.adopt(only.bytes, offsets);
   }
-  const buffer = Buffer.allocUnsafeSlow(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+  const buffer = pool.space(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
   let at = 0;
   let next = 0;
   for (const entry of entries) {
@@ -93,6 +122,7 @@ export function slabOf(
       }
       position += size;
     }
+    pool.recycle(entry.bytes);
   }
   while (next < count) offsets[++next] = at;
   return pool.adopt(buffer, offsets);

@@ -1,13 +1,10 @@
 import type { MessageLog } from '../queues/message-log.ts';
 import { Segment } from '../queues/segment.ts';
-import type { SlabPool } from '../queues/slab.ts';
+import { type SlabPool, segmentBytes } from '../queues/slab.ts';
 import type { Store } from '../store.ts';
 
 /** A segment for each of a hundred readers at different places: most have up to 256 KiB. */
 export const cacheBytesMax = 32 * 1024 * 1024;
-
-/** Entries are read until there is so much: one, as a rule, of a stream that was written fast. */
-const readBytes = 128 * 1024;
 
 /** Segments of streams that were written in small pieces are small: so many are looked through at most. */
 const cachedSegmentsMax = 512;
@@ -48,7 +45,7 @@ export class SegmentCache {
 
   /** Reads the segment that has the first record in `[from, to)`; undefined when the store has none there. */
   read(log: MessageLog, from: number, to: number): Segment | undefined {
-    const entries = this.#store.read(log.id, from, to, readBytes);
+    const entries = this.#store.read(log.id, from, to, segmentBytes, this.#slabs.space);
     const first = entries[0];
     if (first === undefined) return undefined;
     let end = first.firstSequence;

@@ -1,3 +1,4 @@
+import { backupCommands } from './backup.ts';
 import { checkCommands } from './checks.ts';
 import { type Command, nameOf, type Topic } from './command.ts';
 import { definitionCommands } from './definitions.ts';
@@ -27,7 +28,7 @@ export const topics: readonly Topic[] = [
   { title: 'Virtual hosts', commands: vhostCommands },
   { title: 'Policies', commands: policyCommands },
   { title: 'Parameters', commands: parameterCommands },
-  { title: 'Definitions', commands: definitionCommands },
+  { title: 'Definitions and backup', commands: [...definitionCommands, ...backupCommands] },
   { title: 'Settings of a running broker', commands: settingCommands },
   { title: 'Diagnostics', commands: diagnosticCommands },
   { title: 'Replicated queues', commands: replicationCommands },

@@ -21,7 +21,7 @@ export class Authorization {
     const login = basicLogin(header) ?? bearerLogin(header);
     if (login === undefined) return undefined;
     try {
-      const account = await this.#access.login({ ...login, address });
+      const account = await this.#access.login({ ...login, address }, 'http');
       return new Principal(account, await this.#visibleTo(account));
     } catch (error) {
       if (error instanceof AuthenticationFailure) throw new ApiError(401, 'not_authorized', 'Login failed');

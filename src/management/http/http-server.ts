@@ -10,6 +10,7 @@ import {
 } from 'fastify';
 import { actAs } from '../../administration/acting-user.ts';
 import { AdministrationError } from '../../administration/administration-error.ts';
+import type { Audit, AuditTrail } from '../../administration/audit.ts';
 import { PolicyError } from '../../broker/policies/policy.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError } from '../../protocol/errors.ts';
@@ -46,6 +47,7 @@ export interface HttpServerOptions {
   /** Answers to GET /health, for probes without a login. */
   readonly probe: () => Answer;
   readonly logger: Logger;
+  readonly audit: Audit;
   /** Other things are served on the same port. */
   readonly onServer: (server: Server) => void;
 }
@@ -118,7 +120,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-function register(app: FastifyInstance, { routes, authorization, probe }: HttpServerOptions): void {
+function register(app: FastifyInstance, { routes, authorization, probe, audit }: HttpServerOptions): void {
   const description = openApi(routes);
   const methods = new Map<string, Set<Method>>();
   app.get('/health', (_request, reply) => answer(reply, probe()));
@@ -126,10 +128,21 @@ function register(app: FastifyInstance, { routes, authorization, probe }: HttpSe
   for (const route of routes) {
     const url = `/api${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     methods.set(url, (methods.get(url) ?? new Set()).add(route.method));
+    const trails = new WeakMap<FastifyRequest, AuditTrail>();
     app.route({
       method: route.method,
       url,
-      handler: (request, reply) => handle(route, authorization, request, reply),
+      handler: (request, reply) => {
+        if (route.method === 'GET') return handle(route, authorization, request, reply);
+        const [path] = request.url.split('?');
+        const trail = audit.begin(request.ip, `${request.method} ${path}`);
+        trails.set(request, trail);
+        return audit.follow(trail, () => handle(route, authorization, request, reply, trail));
+      },
+      onResponse: async (request, { statusCode }) => {
+        const trail = trails.get(request);
+        if (trail !== undefined) audit.end(trail, statusCode, isRoutine(route));
+      },
     });
   }
   for (const [url, known] of methods) refuseOtherMethods(app, url, known);
@@ -140,6 +153,7 @@ async function handle(
   authorization: Authorization,
   request: FastifyRequest,
   reply: FastifyReply,
+  trail?: AuditTrail,
 ): Promise<FastifyReply> {
   const parameters = textsOf(request.params);
   const query = queryOf(request.query);
@@ -150,6 +164,7 @@ async function handle(
     const found = await authorization.login(login, request.ip);
     if (found === undefined) return challenge(reply);
     principal = found;
+    if (trail !== undefined) trail.user = found.username;
     authorization.check(route, principal, parameters['vhost']);
   }
   const { headers } = request;
@@ -176,6 +191,11 @@ async function bodyOf(
 function queryLoginHeader({ auth, token }: { readonly [name: string]: string }): string | undefined {
   if (auth !== undefined) return `Basic ${auth}`;
   return token === undefined ? undefined : `Bearer ${token}`;
+}
+
+/** Messages come and go in their thousands: no line of the audit for each, unless it is at debug. */
+function isRoutine({ path }: Route): boolean {
+  return /\/(publish|get)$/.test(path);
 }
 
 /** 405 before anything else is looked at, the login included. */

@@ -98,7 +98,7 @@ function publishNow(
   const message = Message.of(name, routingKey, writer.bytes(), body);
   if (properties.expiration !== undefined) message.expirationMs = expirationOf(message);
   const route = vhost.route(exchange, message);
-  if (vhost.firehose.isOn) {
+  if (vhost.firehose.isWatching) {
     const origin = {
       node: api.node,
       vhost: vhost.name,
