@@ -47,7 +47,7 @@ export interface JournalOptions {
   /** Size of a file, and of all files together; 0: entries go to the generations at once. */
   readonly fileBytes: number;
   readonly bytesMax: number;
-  /** No file is made that would leave less free disk space. */
+  /** Beyond this, a file is made only when as much stays free as all files take then. */
   readonly freeBytesMin: number;
   readonly index: LogIndex;
   readonly damage: DamageReport;
@@ -328,7 +328,9 @@ export class Journal {
   async #prepare(size: number): Promise<void> {
     const { directory, freeBytesMin } = this.#options;
     try {
-      if (freeBytes(directory) - size < freeBytesMin) throw new Error('too little free disk space');
+      // It never gives space back: messages must be able to take as much.
+      const left = freeBytes(directory) - size - freeBytesMin;
+      if (left < this.#bytes + size) throw new Error('too little free disk space');
       const number = this.#nextFile++;
       const mark = this.#mark(BlockKind.Free, size, this.#nextNumber);
       const file = await JournalFile.create(directory, number, size, mark);
