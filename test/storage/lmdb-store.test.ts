@@ -244,12 +244,13 @@ describe('generations', () => {
   });
 
   it('stay as long as any log is owed something', async () => {
-    await store.commit(commitOf({ entries: [messages(2, 0, 1)] }));
+    // So much of the first generation that it is not worth copying forward.
+    await fill(2, 0, 6);
     await fill(1, 0, 60);
     await store.commit(commitOf({ logStates: [consumed(1, 60)] }));
     await waitForRemoval(2);
     expect(existsSync(join(dataDir, 'messages-00000001.mdb'))).toBe(true);
-    expect(recordsOf(store.read(2, 0, 1, 1e6))).toHaveLength(1);
+    expect(recordsOf(store.read(2, 0, 6, 1e6))).toHaveLength(6);
     await store.commit(commitOf({ droppedLogs: [2] }));
     await waitForRemoval(1);
   });
