@@ -30,9 +30,9 @@ import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
 export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
-export type { MoveProgress, MoveResult } from './broker/move.ts';
-export type { QueuedMessage, QueuePage } from './broker/peek.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
+export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
+export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
 export { BackupError } from './broker/store.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';

@@ -1,12 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Broker } from './broker/broker.ts';
-import type { Exchange } from './broker/exchange.ts';
 import type { Message } from './broker/message.ts';
-import { type Departure, type MoveOptions, type MoveResult, move, rehearse, wayBack } from './broker/move.ts';
 import { defaultVirtualHost } from './broker/names.ts';
-import { peek, type QueuedMessage, type QueuePage } from './broker/peek.ts';
-import type { Queue } from './broker/queue.ts';
-import { Route } from './broker/route.ts';
+import {
+  type Departure,
+  type MoveOptions,
+  type MoveResult,
+  move,
+  rehearse,
+  wayBack,
+} from './broker/queues/move.ts';
+import { peek, type QueuedMessage, type QueuePage } from './broker/queues/peek.ts';
+import type { Queue } from './broker/queues/queue.ts';
+import type { Exchange } from './broker/routing/exchange.ts';
+import { Route } from './broker/routing/route.ts';
 import type { VirtualHost } from './broker/virtual-host.ts';
 import { tableFrom } from './protocol/field-table.ts';
 

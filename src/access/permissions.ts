@@ -1,7 +1,7 @@
 import type { Permission } from '../broker/actor.ts';
-import { DefinitionTable } from '../broker/definition-table.ts';
 import { NamePattern } from '../broker/policies/name-pattern.ts';
 import type { Define } from '../broker/store.ts';
+import { DefinitionTable } from '../broker/topology/definition-table.ts';
 
 /** What a user may do in a virtual host: three regular expressions (PCRE), matched anywhere in a name. */
 export interface PermissionRow {

@@ -1,6 +1,6 @@
-import { DefinitionTable } from '../broker/definition-table.ts';
 import type { NamePattern } from '../broker/policies/name-pattern.ts';
 import type { Define } from '../broker/store.ts';
+import { DefinitionTable } from '../broker/topology/definition-table.ts';
 import { grantPattern } from './permissions.ts';
 
 /**

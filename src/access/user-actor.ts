@@ -1,6 +1,6 @@
 import { type Actor, type Permission, Undecided } from '../broker/actor.ts';
-import type { Exchange } from '../broker/exchange.ts';
 import type { ResourceKind } from '../broker/names.ts';
+import type { Exchange } from '../broker/routing/exchange.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { Account, Answer } from './back-end.ts';
 

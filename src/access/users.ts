@@ -1,6 +1,6 @@
-import { DefinitionTable } from '../broker/definition-table.ts';
-import type { RowReader } from '../broker/definitions.ts';
 import type { Define } from '../broker/store.ts';
+import { DefinitionTable } from '../broker/topology/definition-table.ts';
+import type { RowReader } from '../broker/topology/definitions.ts';
 import { type HashingAlgorithm, hashingAlgorithms, type PasswordHash } from './passwords/password-hash.ts';
 
 /** What can be limited for a user, all connections together (RabbitMQ page "Per-User Resource Limits"). */

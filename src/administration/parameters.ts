@@ -1,7 +1,7 @@
-import { DefinitionTable } from '../broker/definition-table.ts';
 import { erlangJson } from '../broker/erlang-term.ts';
 import type { JsonValue } from '../broker/store.ts';
-import { type VhostLimits, vhostLimitNames } from '../broker/vhost-metadata.ts';
+import { DefinitionTable } from '../broker/topology/definition-table.ts';
+import { type VhostLimits, vhostLimitNames } from '../broker/topology/vhost-metadata.ts';
 import { AdministrationError } from './administration-error.ts';
 import { checkName, checkRoom } from './checks.ts';
 import { type AdministrationContext, expectVirtualHost } from './context.ts';

@@ -1,4 +1,4 @@
-import { type VhostLimitName, type VhostLimits, vhostLimitNames } from '../broker/vhost-metadata.ts';
+import { type VhostLimitName, type VhostLimits, vhostLimitNames } from '../broker/topology/vhost-metadata.ts';
 import { checkLimits } from './checks.ts';
 import { type AdministrationContext, expectVirtualHost } from './context.ts';
 import type { ParameterAdministration } from './parameters.ts';

@@ -1,5 +1,5 @@
-import { type QueueType, queueTypes } from '../broker/queue-type.ts';
-import type { VhostMetadata } from '../broker/vhost-metadata.ts';
+import { type QueueType, queueTypes } from '../broker/queues/queue-type.ts';
+import type { VhostMetadata } from '../broker/topology/vhost-metadata.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AdministrationError } from './administration-error.ts';
 import { checkName, checkRoom, checkTags, checkText } from './checks.ts';

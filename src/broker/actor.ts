@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './routing/exchange.ts';
 
 /** What a permission row grants on queues and exchanges (RabbitMQ page "Access Control"). */
 export type Permission = 'configure' | 'write' | 'read';

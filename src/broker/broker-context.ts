@@ -1,10 +1,10 @@
 import type { EventHub } from './events/event-hub.ts';
+import type { MessageLog } from './log/message-log.ts';
+import type { MessageSpans } from './log/spans.ts';
 import type { Churn } from './message-stats.ts';
-import type { QueueBroker } from './queue-host.ts';
-import type { QueueType } from './queue-type.ts';
-import type { MessageLog } from './queues/message-log.ts';
-import type { ReplyAddresses } from './reply-addresses.ts';
-import type { MessageSpans } from './spans.ts';
+import type { QueueBroker } from './queues/queue-host.ts';
+import type { QueueType } from './queues/queue-type.ts';
+import type { ReplyAddresses } from './routing/reply-addresses.ts';
 import type { JsonValue } from './store.ts';
 
 /** What a virtual host needs from the broker around it. */

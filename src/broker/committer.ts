@@ -1,5 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
-import type { CommittedLog } from './queues/log-context.ts';
+import type { CommittedLog } from './log/log-context.ts';
 import { DurableRows } from './rows/durable-rows.ts';
 import {
   type Commit,

@@ -9,11 +9,11 @@ import {
   deduplicationArgument,
   deduplicationSettings,
 } from './deduplication/settings.ts';
-import type { Exchange } from './exchange.ts';
+import { historyLength, RecentHistory } from './exchanges/history-log.ts';
 import { recentHistory } from './exchanges/recent-history.ts';
-import type { Queue } from './queue.ts';
-import { historyLength, RecentHistory } from './recent-history.ts';
-import type { SideLogs } from './side-logs.ts';
+import type { SideLogs } from './log/side-logs.ts';
+import type { Queue } from './queues/queue.ts';
+import type { Exchange } from './routing/exchange.ts';
 
 /** What the equipment of exchanges and queues needs of the broker. */
 export interface EquipmentContext {

@@ -9,7 +9,7 @@ import {
   scanProperties,
 } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './log/record.ts';
 
 const nothing = Buffer.alloc(0);
 

@@ -1,29 +1,29 @@
 import type { FieldTable } from '../protocol/field-table.ts';
 import type { Actor } from './actor.ts';
-import type { Binding, Destination } from './binding.ts';
 import type { BrokerContext } from './broker-context.ts';
-import { DeadLetters } from './dead-letters.ts';
-import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './declarations.ts';
-import { policyKey, policyValue, readRow } from './definitions.ts';
+import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { followPolicies } from './equipment.ts';
 import { TopologyEvents } from './events/topology-events.ts';
-import type { Exchange } from './exchange.ts';
-import { Firehose } from './firehose.ts';
 import type { Message } from './message.ts';
 import { ChannelStats, type QueueStats, TrafficStats } from './message-stats.ts';
+import { Policies, type PolicyScope } from './policies/policies.ts';
 import type { Policy, PolicyKind } from './policies/policy.ts';
-import { Policies, type PolicyScope } from './policies.ts';
-import type { Queue } from './queue.ts';
-import type { QueueType } from './queue-type.ts';
-import type { Route } from './route.ts';
-import { type MessageRouter, route } from './routing.ts';
+import type { Queue } from './queues/queue.ts';
+import type { QueueType } from './queues/queue-type.ts';
+import type { Binding, Destination } from './routing/binding.ts';
+import type { Exchange } from './routing/exchange.ts';
+import type { Route } from './routing/route.ts';
+import { type MessageRouter, route } from './routing/routing.ts';
 import type { Definition } from './store.ts';
-import type { Tap } from './taps.ts';
+import { Firehose } from './taps/firehose.ts';
+import type { Tap } from './taps/taps.ts';
 import { BindingRequests } from './topology/binding-requests.ts';
+import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration } from './topology/declarations.ts';
+import { policyKey, policyValue, readRow } from './topology/definitions.ts';
 import { ExchangeRequests } from './topology/exchange-requests.ts';
 import { QueueRequests } from './topology/queue-requests.ts';
 import { Topology, type TopologyHost } from './topology/topology.ts';
-import type { VhostLimits, VhostMetadata } from './vhost-metadata.ts';
+import type { VhostLimits, VhostMetadata } from './topology/vhost-metadata.ts';
 
 /**
  * Exchanges, queues and bindings of one virtual host. The operations check what RabbitMQ checks, in its

@@ -1,6 +1,6 @@
-import type { Consumer } from '../broker/consumer.ts';
 import type { ChannelStats } from '../broker/message-stats.ts';
-import type { Queue } from '../broker/queue.ts';
+import type { Consumer } from '../broker/queues/consumer.ts';
+import type { Queue } from '../broker/queues/queue.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 

@@ -1,6 +1,6 @@
-import type { Exchange } from '../broker/exchange.ts';
 import { ChannelStats, type QueueStats } from '../broker/message-stats.ts';
-import type { Queue } from '../broker/queue.ts';
+import type { Queue } from '../broker/queues/queue.ts';
+import type { Exchange } from '../broker/routing/exchange.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import { header, labelText, sample } from './exposition.ts';

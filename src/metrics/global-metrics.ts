@@ -1,5 +1,5 @@
 import { ChannelStats, QueueStats } from '../broker/message-stats.ts';
-import { queueTypeLabel, queueTypes } from '../broker/queue-type.ts';
+import { queueTypeLabel, queueTypes } from '../broker/queues/queue-type.ts';
 import { header, labelled, labelText, sample } from './exposition.ts';
 import type { MetricsSource } from './source.ts';
 

@@ -1,5 +1,5 @@
-import type { Exchange } from '../broker/exchange.ts';
 import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
+import type { Exchange } from '../broker/routing/exchange.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
 import type { Metric, MetricType } from './exposition.ts';

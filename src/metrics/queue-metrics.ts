@@ -1,5 +1,5 @@
-import type { Queue } from '../broker/queue.ts';
-import type { LogFigures } from '../broker/queues/log-figures.ts';
+import type { LogFigures } from '../broker/log/log-figures.ts';
+import type { Queue } from '../broker/queues/queue.ts';
 import type { ObjectMetric } from './object-metrics.ts';
 
 /** How long figures are good for: all metrics of a scrape go by the same. */

@@ -1,6 +1,6 @@
 import { Undecided } from '../broker/actor.ts';
 import { describe, generatedName } from '../broker/names.ts';
-import { replyQueueName } from '../broker/reply-addresses.ts';
+import { replyQueueName } from '../broker/routing/reply-addresses.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicCancel, type BasicConsume, MethodId } from '../protocol/methods.ts';
 import type { Channel } from './channel.ts';

@@ -1,9 +1,9 @@
 import { Undecided } from '../broker/actor.ts';
-import type { ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
-import { PublishOutcome } from '../broker/publish-outcome.ts';
-import type { ReplyAddresses } from '../broker/reply-addresses.ts';
-import type { TracedDelivery, TraceOrigin } from '../broker/trace.ts';
+import type { ConsumerChannel, DeliveringQueue } from '../broker/queues/consumer.ts';
+import { PublishOutcome } from '../broker/routing/publish-outcome.ts';
+import type { ReplyAddresses } from '../broker/routing/reply-addresses.ts';
+import type { TracedDelivery, TraceOrigin } from '../broker/taps/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicQos, decodeMethod, type Method, MethodId } from '../protocol/methods.ts';

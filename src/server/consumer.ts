@@ -1,10 +1,10 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
-import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/consumer.ts';
-import { withoutBlindCopies } from '../broker/copy-headers.ts';
-import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
+import type { Segment } from '../broker/log/segment.ts';
 import type { Message } from '../broker/message.ts';
-import type { Queue } from '../broker/queue.ts';
-import type { Segment } from '../broker/queues/segment.ts';
+import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/queues/consumer.ts';
+import { propertiesWithDeliveryCount } from '../broker/queues/delivery-count.ts';
+import type { Queue } from '../broker/queues/queue.ts';
+import { withoutBlindCopies } from '../broker/routing/copy-headers.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { integerOf } from '../protocol/field-value.ts';
 import type { Channel } from './channel.ts';

@@ -1,7 +1,7 @@
-import { withoutBlindCopies } from '../broker/copy-headers.ts';
-import { propertiesWithDeliveryCount } from '../broker/delivery-count.ts';
 import { describe } from '../broker/names.ts';
-import type { Queue } from '../broker/queue.ts';
+import { propertiesWithDeliveryCount } from '../broker/queues/delivery-count.ts';
+import type { Queue } from '../broker/queues/queue.ts';
+import { withoutBlindCopies } from '../broker/routing/copy-headers.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicGet, MethodId } from '../protocol/methods.ts';
 import type { Channel } from './channel.ts';

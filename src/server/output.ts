@@ -1,7 +1,7 @@
-import { withoutBlindCopies } from '../broker/copy-headers.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
+import type { Segment } from '../broker/log/segment.ts';
 import { Message } from '../broker/message.ts';
-import type { Segment } from '../broker/queues/segment.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
+import { withoutBlindCopies } from '../broker/routing/copy-headers.ts';
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { copyBytes, putUint32, uint16At, uint32At } from '../protocol/bytes.ts';
 import { FrameType, frameEnd, frameOverhead, framePrefixBytes } from '../protocol/frame-reader.ts';

@@ -1,11 +1,11 @@
 import { type Actor, Undecided } from '../broker/actor.ts';
 import type { CommitWaiter } from '../broker/committer.ts';
-import type { Exchange } from '../broker/exchange.ts';
-import { expirationOf } from '../broker/expiration.ts';
 import type { Message } from '../broker/message.ts';
-import { PublishOutcome } from '../broker/publish-outcome.ts';
-import type { Queue } from '../broker/queue.ts';
-import { Route } from '../broker/route.ts';
+import { expirationOf } from '../broker/queues/expiration.ts';
+import type { Queue } from '../broker/queues/queue.ts';
+import type { Exchange } from '../broker/routing/exchange.ts';
+import { PublishOutcome } from '../broker/routing/publish-outcome.ts';
+import { Route } from '../broker/routing/route.ts';
 import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';

@@ -1,5 +1,5 @@
 import type { Message } from '../broker/message.ts';
-import { type ReplyReceiver, replyQueueName } from '../broker/reply-addresses.ts';
+import { type ReplyReceiver, replyQueueName } from '../broker/routing/reply-addresses.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
 import { rewriteProperties } from '../protocol/properties.ts';

@@ -1,4 +1,4 @@
-import { isReplyName, replyQueueName } from '../broker/reply-addresses.ts';
+import { isReplyName, replyQueueName } from '../broker/routing/reply-addresses.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import {
   type ExchangeBind,

@@ -1,5 +1,5 @@
-import type { DeliveringQueue } from '../broker/consumer.ts';
-import type { Segment } from '../broker/queues/segment.ts';
+import type { Segment } from '../broker/log/segment.ts';
+import type { DeliveringQueue } from '../broker/queues/consumer.ts';
 import type { ChannelConsumer } from './consumer.ts';
 
 /** A message that a channel has been given and has not settled yet. */

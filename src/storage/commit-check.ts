@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES } from '../broker/record.ts';
+import { RECORD_HEADER_BYTES } from '../broker/log/record.ts';
 import { type Commit, type LogEntry, type RowChange, rowKeyBytesMax } from '../broker/store.ts';
 import { LOG_ID_MAX } from './entry-key.ts';
 import type { LogIndex } from './log-index.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RecordFlag, RecordOffset } from '../broker/record.ts';
+import { RecordFlag, RecordOffset } from '../broker/log/record.ts';
 import { type LogEntry, StoreFullError } from '../broker/store.ts';
 import type { DamageReport } from './damage-report.ts';
 import type { EntryFile } from './entry-file.ts';

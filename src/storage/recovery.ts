@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
 import type { LogState, RecoveredLog } from '../broker/store.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { type DamagedEntry, EntryWalk } from './entry-reader.ts';

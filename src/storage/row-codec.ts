@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
 import type { LogEntry, RowChange } from '../broker/store.ts';
 
 /**

@@ -1,6 +1,6 @@
+import type { MessageSpans } from '../broker/log/spans.ts';
 import type { Message } from '../broker/message.ts';
-import type { MessageSpans } from '../broker/spans.ts';
-import type { DeliveryEnd, TracedDelivery, TraceOrigin } from '../broker/trace.ts';
+import type { DeliveryEnd, TracedDelivery, TraceOrigin } from '../broker/taps/trace.ts';
 import { FieldTable } from '../protocol/field-table.ts';
 import { longString, textOf } from '../protocol/field-value.ts';
 import { rewriteProperties } from '../protocol/properties.ts';

@@ -1,4 +1,4 @@
-import type { MessageSpans } from '../broker/spans.ts';
+import type { MessageSpans } from '../broker/log/spans.ts';
 import type { Logger } from '../logger.ts';
 import type { TracingOptions } from '../options.ts';
 import { version } from '../version.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkConsumerArguments } from '../../src/broker/argument-rules.ts';
+import { checkConsumerArguments } from '../../src/broker/queues/argument-rules.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import {
   array,

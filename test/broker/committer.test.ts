@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Committer, type CommitterEvents, lazyCommitMs } from '../../src/broker/committer.ts';
+import type { LogContext } from '../../src/broker/log/log-context.ts';
+import { MessageLog } from '../../src/broker/log/message-log.ts';
+import { SlabPool } from '../../src/broker/log/slab.ts';
 import { Message } from '../../src/broker/message.ts';
-import type { LogContext } from '../../src/broker/queues/log-context.ts';
-import { MessageLog } from '../../src/broker/queues/message-log.ts';
-import { SlabPool } from '../../src/broker/queues/slab.ts';
 import { type Commit, MemoryStore, StoreFullError } from '../../src/broker/store.ts';
 
 const properties = Buffer.from([0x10, 0x00, 2]);

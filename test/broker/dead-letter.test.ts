@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { deathsMax } from '../../src/broker/dead-letter.ts';
+import { deathsMax } from '../../src/broker/dead-letters/dead-letter.ts';
 import { Message } from '../../src/broker/message.ts';
-import type { Queue } from '../../src/broker/queue.ts';
+import type { Queue } from '../../src/broker/queues/queue.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import {
   array,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
 import { systemClock } from '../../src/broker/clock.ts';
-import type { Queue } from '../../src/broker/queue.ts';
+import type { Queue } from '../../src/broker/queues/queue.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { int32 } from '../../src/protocol/field-value.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';

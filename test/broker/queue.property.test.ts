@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Consumer } from '../../src/broker/consumer.ts';
+import type { Segment } from '../../src/broker/log/segment.ts';
 import { Message } from '../../src/broker/message.ts';
-import { PublishOutcome } from '../../src/broker/publish-outcome.ts';
-import type { Queue } from '../../src/broker/queue.ts';
-import type { Overflow } from '../../src/broker/queue-settings.ts';
-import type { Segment } from '../../src/broker/queues/segment.ts';
+import type { Consumer } from '../../src/broker/queues/consumer.ts';
+import type { Queue } from '../../src/broker/queues/queue.ts';
+import type { Overflow } from '../../src/broker/queues/queue-settings.ts';
+import { PublishOutcome } from '../../src/broker/routing/publish-outcome.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { bool, type FieldValue, int32, longString } from '../../src/protocol/field-value.ts';
 import { messageOf, TestHost, take } from './support.ts';

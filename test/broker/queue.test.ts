@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Consumer } from '../../src/broker/consumer.ts';
-import type { Queue } from '../../src/broker/queue.ts';
-import type { QueueSettings } from '../../src/broker/queue-settings.ts';
+import type { Consumer } from '../../src/broker/queues/consumer.ts';
+import type { Queue } from '../../src/broker/queues/queue.ts';
+import type { QueueSettings } from '../../src/broker/queues/queue-settings.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { bool, int32, longString } from '../../src/protocol/field-value.ts';
 import { messageOf, refusal, TestHost, take } from './support.ts';

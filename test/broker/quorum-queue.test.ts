@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Queue } from '../../src/broker/queue.ts';
+import type { Queue } from '../../src/broker/queues/queue.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { int32, longString } from '../../src/protocol/field-value.ts';
 import { TestHost, take } from './support.ts';

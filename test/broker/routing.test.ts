@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { withoutBlindCopies } from '../../src/broker/copy-headers.ts';
-import { cachedRoutesMax } from '../../src/broker/route-cache.ts';
+import { withoutBlindCopies } from '../../src/broker/routing/copy-headers.ts';
+import { cachedRoutesMax } from '../../src/broker/routing/route-cache.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { array, byteArray, int32, longString } from '../../src/protocol/field-value.ts';
 import { messageOf, propertiesOf, refusal, TestHost, take } from './support.ts';

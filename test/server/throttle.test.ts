@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
-import type { Consumer } from '../../src/broker/consumer.ts';
+import type { Consumer } from '../../src/broker/queues/consumer.ts';
 import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
 import type { TouchedQueue } from '../../src/broker/turn.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../src/broker/record.ts';
+import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../src/broker/log/record.ts';
 import type { Commit, LogEntry, StoredEntry } from '../../src/broker/store.ts';
 import type { StoreLog } from '../../src/storage/store-log.ts';
 

@@ -1,9 +1,9 @@
 import { type Hash, newHash } from '../hash.ts';
-import type { Admission } from '../interceptor.ts';
+import type { LogWatcher } from '../log/log-context.ts';
+import type { MessageLog } from '../log/message-log.ts';
 import { Message } from '../message.ts';
-import { PublishOutcome } from '../publish-outcome.ts';
-import type { LogWatcher } from '../queues/log-context.ts';
-import type { MessageLog } from '../queues/message-log.ts';
+import type { Admission } from '../routing/interceptor.ts';
+import { PublishOutcome } from '../routing/publish-outcome.ts';
 import { hashMessageId } from './message-id.ts';
 
 /** Ids of messages in one queue; what comes to a queue with more is not looked at. */

@@ -3,7 +3,7 @@ import { decodeValue, findHeader } from '../../protocol/field-table.ts';
 import { type FieldValue, int32, int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';
-import { decodedHeaders, sortedByName } from '../dead-letter.ts';
+import { decodedHeaders, sortedByName } from '../dead-letters/dead-letter.ts';
 import type { Message } from '../message.ts';
 
 /** Header that says for how many milliseconds an x-delayed-message exchange keeps a message. */

@@ -1,6 +1,6 @@
+import { RecordFlag } from '../log/record.ts';
+import { recordBytes, writeRecord } from '../log/record-bytes.ts';
 import { Message } from '../message.ts';
-import { recordBytes, writeRecord } from '../queues/record-bytes.ts';
-import { RecordFlag } from '../record.ts';
 import { RecordArena } from './record-arena.ts';
 
 const arena = new RecordArena();

@@ -1,10 +1,10 @@
 import { AmqpError } from '../../protocol/errors.ts';
-import type { Exchange } from '../exchange.ts';
-import { expirationOf } from '../expiration.ts';
-import type { Admission, Interceptor } from '../interceptor.ts';
 import type { Message } from '../message.ts';
-import { PublishOutcome } from '../publish-outcome.ts';
-import type { Route } from '../route.ts';
+import { expirationOf } from '../queues/expiration.ts';
+import type { Exchange } from '../routing/exchange.ts';
+import type { Admission, Interceptor } from '../routing/interceptor.ts';
+import { PublishOutcome } from '../routing/publish-outcome.ts';
+import type { Route } from '../routing/route.ts';
 import { delayMsOf, propertiesAfterDelay } from './delay-header.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';

@@ -1,10 +1,10 @@
 import { writeProperties } from '../../protocol/basic-properties.ts';
 import { ByteWriter } from '../../protocol/byte-writer.ts';
 import { persistentDeliveryMode } from '../../protocol/properties.ts';
-import type { Exchange } from '../exchange.ts';
 import { eventExchange } from '../exchanges/event.ts';
 import { Message } from '../message.ts';
 import { defaultVirtualHost } from '../names.ts';
+import type { Exchange } from '../routing/exchange.ts';
 import type { VirtualHost } from '../virtual-host.ts';
 import type { BrokerEvent } from './event-hub.ts';
 

@@ -1,7 +1,7 @@
-import type { Binding } from '../binding.ts';
-import type { Consumer } from '../consumer.ts';
-import type { Exchange } from '../exchange.ts';
-import type { Queue } from '../queue.ts';
+import type { Consumer } from '../queues/consumer.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Binding } from '../routing/binding.ts';
+import type { Exchange } from '../routing/exchange.ts';
 import { flag, number, performedBy, terms, text } from './entries.ts';
 import type { EventHub } from './event-hub.ts';
 

@@ -1,9 +1,9 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
-import type { Binding, Destination } from '../binding.ts';
 import { erlangBinary } from '../erlang-term.ts';
 import { hashBytes, newHash, scrambled } from '../hash.ts';
 import type { Message } from '../message.ts';
+import type { Binding, Destination } from '../routing/binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 import { checkHashArguments, type HashSource, hashSource, routingKeySource } from './hash-source.ts';
 

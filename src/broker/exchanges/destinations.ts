@@ -1,4 +1,4 @@
-import type { Destination } from '../binding.ts';
+import type { Destination } from '../routing/binding.ts';
 
 /** Destinations that several bindings may lead to: each is there until its last binding is gone. */
 export class Destinations {

@@ -1,6 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.ts';
-import type { Binding, Destination } from '../binding.ts';
 import type { Message } from '../message.ts';
+import type { Binding, Destination } from '../routing/binding.ts';
 
 /** How an exchange picks among its bindings. One per type, in the table of registry.ts. */
 export interface ExchangeType {

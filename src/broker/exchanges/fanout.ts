@@ -1,5 +1,5 @@
-import type { Binding, Destination } from '../binding.ts';
 import type { Message } from '../message.ts';
+import type { Binding, Destination } from '../routing/binding.ts';
 import { Destinations } from './destinations.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 

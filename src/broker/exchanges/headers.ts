@@ -2,9 +2,9 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { FieldEntry, FieldTable } from '../../protocol/field-table.ts';
 import { equalValues, type FieldValue, integerOf, typeName } from '../../protocol/field-value.ts';
 import { decodeText } from '../../protocol/text.ts';
-import type { Binding, Destination } from '../binding.ts';
 import { erlangBinary, erlangTerm } from '../erlang-term.ts';
 import type { Message } from '../message.ts';
+import type { Binding, Destination } from '../routing/binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 
 /** The argument that says how many of the others have to match. */

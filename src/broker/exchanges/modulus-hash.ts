@@ -1,6 +1,6 @@
-import type { Binding, Destination } from '../binding.ts';
 import { newHash } from '../hash.ts';
 import type { Message } from '../message.ts';
+import type { Binding, Destination } from '../routing/binding.ts';
 import { Destinations } from './destinations.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 import { routingKeySource } from './hash-source.ts';

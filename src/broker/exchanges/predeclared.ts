@@ -1,8 +1,8 @@
-import type { Destination } from '../binding.ts';
-import { Exchange } from '../exchange.ts';
 import type { Message } from '../message.ts';
 import { defaultVirtualHost } from '../names.ts';
-import type { Queue } from '../queue.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Destination } from '../routing/binding.ts';
+import { Exchange } from '../routing/exchange.ts';
 import { direct } from './direct.ts';
 import { eventExchange } from './event.ts';
 import type { BindingMatcher } from './exchange-type.ts';

@@ -1,6 +1,6 @@
-import { checkHistoryArguments } from '../recent-history.ts';
 import type { ExchangeType } from './exchange-type.ts';
 import { FanoutMatcher } from './fanout.ts';
+import { checkHistoryArguments } from './history-log.ts';
 
 /** Every binding gets every message, and a new one the last of those that came before it: see {@link RecentHistory}. */
 export const recentHistory: ExchangeType = {

@@ -1,6 +1,6 @@
 import { durationMsMax, sizeMax } from '../deduplication/settings.ts';
 import { erlangJson } from '../erlang-term.ts';
-import type { QueueType } from '../queue-type.ts';
+import type { QueueType } from '../queues/queue-type.ts';
 import type { JsonValue } from '../store.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { NamePattern } from './name-pattern.ts';

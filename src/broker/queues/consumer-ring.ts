@@ -1,4 +1,4 @@
-import type { Consumer } from '../consumer.ts';
+import type { Consumer } from './consumer.ts';
 
 /**
  * The consumers that can take a message now, highest priority first and in turn within a priority

@@ -1,6 +1,6 @@
-import type { MessageLog } from '../queues/message-log.ts';
-import { Segment } from '../queues/segment.ts';
-import { type SlabPool, segmentBytes } from '../queues/slab.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import { Segment } from '../log/segment.ts';
+import { type SlabPool, segmentBytes } from '../log/slab.ts';
 import type { Store } from '../store.ts';
 
 /** A segment for each of a hundred readers at different places: most have up to 256 KiB. */

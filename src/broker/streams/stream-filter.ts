@@ -2,8 +2,8 @@ import type { FieldTable } from '../../protocol/field-table.ts';
 import { decodeValue, findHeader } from '../../protocol/field-table.ts';
 import { textOf } from '../../protocol/field-value.ts';
 import { boolArgument } from '../arguments.ts';
+import type { Segment } from '../log/segment.ts';
 import type { Message } from '../message.ts';
-import type { Segment } from '../queues/segment.ts';
 import { type FilterProbe, hashOfValue } from './filter-index.ts';
 
 const filterValueHeader = Buffer.from('x-stream-filter-value');

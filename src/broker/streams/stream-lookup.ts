@@ -1,5 +1,5 @@
-import type { MessageLog } from '../queues/message-log.ts';
-import type { Segment } from '../queues/segment.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import type { Segment } from '../log/segment.ts';
 import type { SegmentCache } from './segment-cache.ts';
 
 /** Finds messages of a stream by offset and by time, in memory or on disk. `end` is behind the last one on disk. */

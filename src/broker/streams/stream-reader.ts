@@ -1,5 +1,5 @@
-import type { Consumer } from '../consumer.ts';
-import type { Segment } from '../queues/segment.ts';
+import type { Segment } from '../log/segment.ts';
+import type { Consumer } from '../queues/consumer.ts';
 import type { StreamFilter } from './stream-filter.ts';
 
 /** A consumer's place in a stream. */

@@ -1,9 +1,9 @@
 import type { Actor } from '../actor.ts';
-import { Binding, type Destination } from '../binding.ts';
-import type { BindingDeclaration } from '../declarations.ts';
-import type { Exchange } from '../exchange.ts';
+import type { RecentHistory } from '../exchanges/history-log.ts';
 import { stripLineBreaks } from '../names.ts';
-import type { RecentHistory } from '../recent-history.ts';
+import { Binding, type Destination } from '../routing/binding.ts';
+import type { Exchange } from '../routing/exchange.ts';
+import type { BindingDeclaration } from './declarations.ts';
 import { checkNotDefault, checkOwner, notFound } from './refusals.ts';
 import type { Topology, TopologyHost } from './topology.ts';
 

@@ -1,12 +1,12 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { Actor } from '../actor.ts';
-import { exchangeNameArgument } from '../argument-rules.ts';
-import type { ExchangeDeclaration } from '../declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from '../deduplication/settings.ts';
-import { checkSameArguments, checkSameProperty } from '../equivalence.ts';
-import type { Exchange } from '../exchange.ts';
 import { exchangeTypes } from '../exchanges/registry.ts';
 import { checkNotReserved, describe, isReserved, stripLineBreaks } from '../names.ts';
+import { exchangeNameArgument } from '../queues/argument-rules.ts';
+import type { Exchange } from '../routing/exchange.ts';
+import type { ExchangeDeclaration } from './declarations.ts';
+import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { checkNotDefault, notFound, preconditionFailed } from './refusals.ts';
 import type { Topology } from './topology.ts';
 

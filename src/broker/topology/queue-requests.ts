@@ -1,16 +1,20 @@
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { Actor } from '../actor.ts';
-import { checkQueueArguments, comparedQueueArguments, exchangeNameArgument } from '../argument-rules.ts';
 import { queueTypeArgument } from '../arguments.ts';
-import { checkChangedArguments } from '../changed-arguments.ts';
-import type { QueueDeclaration } from '../declarations.ts';
 import { checkDeduplicationArguments, deduplicationArgument } from '../deduplication/settings.ts';
-import { queueKey, queueValue } from '../definitions.ts';
-import { checkSameArguments, checkSameProperty } from '../equivalence.ts';
 import { checkNotReserved, describe, generatedName, stripLineBreaks } from '../names.ts';
-import type { Queue } from '../queue.ts';
-import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from '../quorum-rules.ts';
-import { checkSegmentBytes } from '../stream-rules.ts';
+import {
+  checkQueueArguments,
+  comparedQueueArguments,
+  exchangeNameArgument,
+} from '../queues/argument-rules.ts';
+import type { Queue } from '../queues/queue.ts';
+import { checkQuorumDelete, checkReplicatedProperties, checkServerNamed } from '../queues/quorum-rules.ts';
+import { checkSegmentBytes } from '../streams/stream-rules.ts';
+import { checkChangedArguments } from './changed-arguments.ts';
+import type { QueueDeclaration } from './declarations.ts';
+import { queueKey, queueValue } from './definitions.ts';
+import { checkSameArguments, checkSameProperty } from './equivalence.ts';
 import { checkOwner, locked, notFound, preconditionFailed } from './refusals.ts';
 import type { Topology, TopologyHost } from './topology.ts';
 

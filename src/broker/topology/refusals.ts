@@ -1,7 +1,7 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { Actor } from '../actor.ts';
 import { describe, type ResourceKind } from '../names.ts';
-import type { Queue } from '../queue.ts';
+import type { Queue } from '../queues/queue.ts';
 
 export function notFound(kind: ResourceKind, name: string, vhost: string): AmqpError {
   return new AmqpError(ReplyCode.NotFound, `no ${describe(kind, name, vhost)}`);

@@ -1,7 +1,27 @@
 import { maxPriorityArgument, queueTypeArgument, singleActiveConsumerArgument } from '../arguments.ts';
-import { Binding, type BoundExchange, type Destination } from '../binding.ts';
 import type { BrokerContext } from '../broker-context.ts';
-import { ClassicQueue } from '../classic-queue.ts';
+import { ExchangeDelay, type RoutingHost } from '../delays/exchange-delay.ts';
+import { equipExchange, equipQueue } from '../equipment.ts';
+import { internalUser } from '../events/entries.ts';
+import type { TopologyEvents } from '../events/topology-events.ts';
+import { event as eventType } from '../exchanges/event.ts';
+import { predeclaredExchanges } from '../exchanges/predeclared.ts';
+import { exchangeTypes } from '../exchanges/registry.ts';
+import { Backlog } from '../log/backlog.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import { SideLogs } from '../log/side-logs.ts';
+import { QueueStats } from '../message-stats.ts';
+import { describe, type ResourceKind } from '../names.ts';
+import type { Policies } from '../policies/policies.ts';
+import { ClassicQueue } from '../queues/classic-queue.ts';
+import type { Queue, QueueOptions } from '../queues/queue.ts';
+import type { QueueHost } from '../queues/queue-host.ts';
+import { type QueueType, queueTypes } from '../queues/queue-type.ts';
+import { QuorumQueue } from '../queues/quorum-queue.ts';
+import { Binding, type BoundExchange, type Destination } from '../routing/binding.ts';
+import { Exchange, type ExchangeOptions } from '../routing/exchange.ts';
+import { SetMap } from '../routing/set-map.ts';
+import { Stream } from '../streams/stream.ts';
 import {
   type BindingRow,
   bindingKey,
@@ -13,28 +33,8 @@ import {
   queueKey,
   queueValue,
   type Row,
-} from '../definitions.ts';
-import { ExchangeDelay, type RoutingHost } from '../delays/exchange-delay.ts';
-import { equipExchange, equipQueue } from '../equipment.ts';
-import { internalUser } from '../events/entries.ts';
-import type { TopologyEvents } from '../events/topology-events.ts';
-import { Exchange, type ExchangeOptions } from '../exchange.ts';
-import { event as eventType } from '../exchanges/event.ts';
-import { predeclaredExchanges } from '../exchanges/predeclared.ts';
-import { exchangeTypes } from '../exchanges/registry.ts';
-import { QueueStats } from '../message-stats.ts';
-import { describe, type ResourceKind } from '../names.ts';
-import type { Policies } from '../policies.ts';
-import type { Queue, QueueOptions } from '../queue.ts';
-import type { QueueHost } from '../queue-host.ts';
-import { type QueueType, queueTypes } from '../queue-type.ts';
-import { Backlog } from '../queues/backlog.ts';
-import type { MessageLog } from '../queues/message-log.ts';
-import { QuorumQueue } from '../quorum-queue.ts';
-import { SetMap } from '../set-map.ts';
-import { SideLogs } from '../side-logs.ts';
-import { Stream } from '../stream.ts';
-import type { VhostLimits, VhostMetadata } from '../vhost-metadata.ts';
+} from './definitions.ts';
+import type { VhostLimits, VhostMetadata } from './vhost-metadata.ts';
 
 const queueClasses = { classic: ClassicQueue, quorum: QuorumQueue, stream: Stream } as const;
 

@@ -1,6 +1,6 @@
-import type { QueuedMessage } from '../../broker/peek.ts';
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
 import { PatternError } from '../../broker/policies/pattern-syntax.ts';
+import type { QueuedMessage } from '../../broker/queues/peek.ts';
 import { plainOf } from '../../protocol/field-table.ts';
 import { badRequest } from '../http/api-error.ts';
 import { integer, optional, text, type ValuesOf } from '../http/schema.ts';

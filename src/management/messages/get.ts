@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Queue, Taken } from '../../broker/queue.ts';
+import type { Queue, Taken } from '../../broker/queues/queue.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { Slices } from '../../slices.ts';
 import { type Api, act } from '../api.ts';

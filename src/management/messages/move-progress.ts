@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { MoveProgress, MoveResult } from '../../broker/move.ts';
+import type { MoveProgress, MoveResult } from '../../broker/queues/move.ts';
 
 /** Between two lines about a move. */
 const intervalMs = 200;

@@ -1,8 +1,8 @@
 import type { Actor } from '../../broker/actor.ts';
-import { expirationOf } from '../../broker/expiration.ts';
 import { Message } from '../../broker/message.ts';
-import { PublishOutcome } from '../../broker/publish-outcome.ts';
-import { replyQueueName } from '../../broker/reply-addresses.ts';
+import { expirationOf } from '../../broker/queues/expiration.ts';
+import { PublishOutcome } from '../../broker/routing/publish-outcome.ts';
+import { replyQueueName } from '../../broker/routing/reply-addresses.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { type BasicProperties, writeProperties } from '../../protocol/basic-properties.ts';
 import { ByteWriter } from '../../protocol/byte-writer.ts';

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { withoutBlindCopies } from '../../broker/copy-headers.ts';
 import type { Message } from '../../broker/message.ts';
-import type { QueuedMessage } from '../../broker/peek.ts';
-import type { Tap } from '../../broker/taps.ts';
+import type { QueuedMessage } from '../../broker/queues/peek.ts';
+import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
+import type { Tap } from '../../broker/taps/taps.ts';
 import { decodeProperties } from '../../protocol/basic-properties.ts';
 import { payloadView } from './message-view.ts';
 import { propertiesView } from './properties.ts';

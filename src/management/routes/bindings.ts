@@ -1,5 +1,5 @@
-import type { Binding, Destination } from '../../broker/binding.ts';
 import type { ResourceKind } from '../../broker/names.ts';
+import type { Binding, Destination } from '../../broker/routing/binding.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { FieldTable } from '../../protocol/field-table.ts';
 import { type Api, act, virtualHost, visibleVhosts } from '../api.ts';

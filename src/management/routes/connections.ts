@@ -1,5 +1,5 @@
-import type { Consumer } from '../../broker/consumer.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Consumer } from '../../broker/queues/consumer.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import { type Api, visibleVhosts } from '../api.ts';
 import { type ClientConnection, type OpenChannel, openChannels, openConnections } from '../clients.ts';
 import { notAuthorised, objectNotFound } from '../http/api-error.ts';

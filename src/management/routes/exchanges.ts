@@ -1,5 +1,5 @@
-import type { Exchange } from '../../broker/exchange.ts';
 import { exchangeTypes } from '../../broker/exchanges/registry.ts';
+import type { Exchange } from '../../broker/routing/exchange.ts';
 import { type Api, act, virtualHost, visibleVhosts } from '../api.ts';
 import { badRequest, objectNotFound } from '../http/api-error.ts';
 import { fieldTable } from '../http/arguments.ts';

@@ -1,4 +1,4 @@
-import type { MoveOptions, MoveResult } from '../../broker/move.ts';
+import type { MoveOptions, MoveResult } from '../../broker/queues/move.ts';
 import { messageControl } from '../../message-control.ts';
 import { type Api, act } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';

@@ -1,4 +1,4 @@
-import type { Queue } from '../../broker/queue.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import { AmqpError } from '../../protocol/errors.ts';
 import { type Api, act, virtualHost, visibleVhosts } from '../api.ts';
 import { badRequest, explanation, objectNotFound } from '../http/api-error.ts';

@@ -1,5 +1,5 @@
 import type { Actor } from '../../broker/actor.ts';
-import type { Tap } from '../../broker/taps.ts';
+import type { Tap } from '../../broker/taps/taps.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { type Api, act } from '../api.ts';
 import { ApiError, objectNotFound } from '../http/api-error.ts';

@@ -1,4 +1,4 @@
-import { type VhostLimitName, vhostLimitNames } from '../../broker/vhost-metadata.ts';
+import { type VhostLimitName, vhostLimitNames } from '../../broker/topology/vhost-metadata.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { type Api, virtualHost, visibleVhosts } from '../api.ts';
 import { badRequest, objectNotFound } from '../http/api-error.ts';

@@ -1,5 +1,5 @@
 import type { ChannelStats, Churn, DeliveryStats } from '../../broker/message-stats.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import type { Totals } from './totals.ts';
 
 /** What is sampled of each kind of object, under RabbitMQ's names, and how a row of it is filled. */

@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Timer } from '../../broker/clock.ts';
-import type { Exchange } from '../../broker/exchange.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
+import type { Exchange } from '../../broker/routing/exchange.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { Slices } from '../../slices.ts';
 import { type ClientChannel, type ClientConnection, type Clients, openConnections } from '../clients.ts';

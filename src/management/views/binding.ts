@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Binding, sortedArgumentBytes } from '../../broker/binding.ts';
+import { type Binding, sortedArgumentBytes } from '../../broker/routing/binding.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { Json } from '../http/columns.ts';
 

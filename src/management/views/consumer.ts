@@ -1,6 +1,6 @@
 import { consumerTimeoutArgument } from '../../broker/arguments.ts';
-import type { Consumer } from '../../broker/consumer.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Consumer } from '../../broker/queues/consumer.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../broker/exchange.ts';
+import type { Exchange } from '../../broker/routing/exchange.ts';
 import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 import { exchangeColumns } from '../stats/columns.ts';

@@ -1,5 +1,5 @@
 import type { Message } from '../../broker/message.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import { PropertyFlag } from '../../protocol/basic-properties.ts';
 import { ByteReader } from '../../protocol/byte-reader.ts';
 import type { Json } from '../http/columns.ts';

@@ -1,5 +1,5 @@
 import type { QueueStats } from '../../broker/message-stats.ts';
-import type { Queue } from '../../broker/queue.ts';
+import type { Queue } from '../../broker/queues/queue.ts';
 import type { Api } from '../api.ts';
 import type { ClientConnection } from '../clients.ts';
 import type { Json } from '../http/columns.ts';

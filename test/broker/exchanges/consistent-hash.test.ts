@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Binding, type Destination } from '../../../src/broker/binding.ts';
-import { Exchange } from '../../../src/broker/exchange.ts';
 import { consistentHash } from '../../../src/broker/exchanges/consistent-hash.ts';
 import { fanout } from '../../../src/broker/exchanges/fanout.ts';
+import { Binding, type Destination } from '../../../src/broker/routing/binding.ts';
+import { Exchange } from '../../../src/broker/routing/exchange.ts';
 import { FieldTable } from '../../../src/protocol/field-table.ts';
 import { int32, longString } from '../../../src/protocol/field-value.ts';
 import { messageOf, refusal, TestHost } from '../support.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Binding, type Destination } from '../../../src/broker/binding.ts';
-import { Exchange } from '../../../src/broker/exchange.ts';
 import { TopicMatcher, topic } from '../../../src/broker/exchanges/topic.ts';
+import { Binding, type Destination } from '../../../src/broker/routing/binding.ts';
+import { Exchange } from '../../../src/broker/routing/exchange.ts';
 import { FieldTable } from '../../../src/protocol/field-table.ts';
 import { messageOf } from '../support.ts';
 

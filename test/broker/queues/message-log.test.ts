@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Committer } from '../../../src/broker/committer.ts';
+import type { LogContext } from '../../../src/broker/log/log-context.ts';
+import { MessageLog } from '../../../src/broker/log/message-log.ts';
+import type { Segment } from '../../../src/broker/log/segment.ts';
+import { SlabPool } from '../../../src/broker/log/slab.ts';
 import { Message } from '../../../src/broker/message.ts';
-import type { QueueType } from '../../../src/broker/queue-type.ts';
-import type { LogContext } from '../../../src/broker/queues/log-context.ts';
-import { MessageLog } from '../../../src/broker/queues/message-log.ts';
-import type { Segment } from '../../../src/broker/queues/segment.ts';
-import { SlabPool } from '../../../src/broker/queues/slab.ts';
+import type { QueueType } from '../../../src/broker/queues/queue-type.ts';
 import { MemoryStore, type Store } from '../../../src/broker/store.ts';
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 

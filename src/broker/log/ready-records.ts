@@ -1,0 +1,98 @@
+import { uint32At } from '../../protocol/bytes.ts';
+import type { Store, StoredEntry } from '../store.ts';
+import { RecordFlag, RecordOffset } from './record.ts';
+import { RecordState, type Segment } from './segment.ts';
+
+/** Bytes of a backlog on disk that are read at a time. */
+const readBytes = 256 * 1024;
+
+/** A ready record where it lies; valid until the next one is asked for. */
+export interface ReadyRecord {
+  readonly sequence: number;
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** It was given back by a consumer. */
+  readonly isReturned: boolean;
+}
+
+/** The parts of a log as it lies in memory and on disk, in order: see {@link MessageLog}. */
+export interface LogParts {
+  readonly id: number;
+  readonly store: Store;
+  readonly reached: readonly Segment[];
+  /** Index of the next record to read in the last reached segment. */
+  readonly readIndex: number;
+  readonly gap: { readonly from: number; readonly to: number };
+  readonly tail: readonly Segment[];
+}
+
+/**
+ * The ready records of a log with sequences from `first` on. Looks only: nothing is delivered, loaded or marked, and
+ * what lies before is not read.
+ */
+export function* readyRecords(parts: LogParts, first: number): Iterable<ReadyRecord> {
+  for (const record of recordsAround(parts, first)) if (record.sequence >= first) yield record;
+}
+
+/** Begins with whatever lies together with record `first`. */
+function* recordsAround({ id, store, reached, readIndex, gap, tail }: LogParts, first: number) {
+  for (const segment of reached) {
+    if (segment.endSequence <= first) continue;
+    const isReading = segment === reached.at(-1);
+    yield* ofSegment(id, store, segment, isReading ? readIndex : segment.count);
+  }
+  for (let from = Math.max(gap.from, first); from < gap.to; ) {
+    const entries = store.read(id, from, gap.to, readBytes);
+    const last = entries.at(-1);
+    if (last === undefined) break;
+    for (const entry of entries) yield* ofEntry(entry, from, gap.to);
+    from = last.firstSequence + last.count;
+  }
+  for (const segment of tail) {
+    if (segment.endSequence > first) yield* ofSegment(id, store, segment, 0);
+  }
+}
+
+/** Records below `readIndex` have been delivered: what is ready of them was returned. */
+function* ofSegment(id: number, store: Store, segment: Segment, readIndex: number): Iterable<ReadyRecord> {
+  const isReady = (index: number): boolean => {
+    const state = segment.state(index);
+    return state === RecordState.Returned || (state === RecordState.Ready && index >= readIndex);
+  };
+  const { firstSequence, slab } = segment;
+  if (slab === undefined) {
+    const entries = store.read(id, firstSequence, segment.endSequence, Number.MAX_SAFE_INTEGER);
+    for (const entry of entries) {
+      for (const record of ofEntry(entry, firstSequence, segment.endSequence)) {
+        const index = record.sequence - firstSequence;
+        const isReturned = segment.state(index) === RecordState.Returned;
+        if (isReady(index)) yield { ...record, isReturned };
+      }
+    }
+    return;
+  }
+  for (let index = 0; index < segment.count; index++) {
+    if (!isReady(index)) continue;
+    yield {
+      sequence: firstSequence + index,
+      buffer: slab.buffer,
+      start: slab.offsets[index] ?? 0,
+      end: slab.offsets[index + 1] ?? 0,
+      isReturned: segment.state(index) === RecordState.Returned,
+    };
+  }
+}
+
+/** Those of `[from, to)` that are still there: transient ones of an earlier run are not. */
+function* ofEntry({ bytes, firstSequence, count, recovered }: StoredEntry, from: number, to: number) {
+  for (let i = 0, start = 0; i < count; i++) {
+    const end = start + uint32At(bytes, start + RecordOffset.Size);
+    const sequence = firstSequence + i;
+    const isPersistent = ((bytes[start + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) !== 0;
+    if (sequence >= from && sequence < to && (isPersistent || !recovered)) {
+      yield { sequence, buffer: bytes, start, end, isReturned: false };
+    }
+    start = end;
+  }
+}

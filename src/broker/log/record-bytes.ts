@@ -1,0 +1,58 @@
+import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
+import { frameEnd } from '../../protocol/frame-reader.ts';
+import type { Message } from '../message.ts';
+import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
+
+/** Frame end behind the address. */
+const addressOverheadBytes = 1;
+
+/** Bytes of the record of a message. */
+export function recordBytes(message: Message): number {
+  return (
+    RECORD_HEADER_BYTES +
+    (message.addressEnd - message.addressStart) +
+    addressOverheadBytes +
+    (message.framesEnd - message.framesStart)
+  );
+}
+
+/** Writes a message as a record; for times and flags see {@link RecordOffset}. Returns the offset behind it. */
+export function writeRecord(
+  buffer: Buffer,
+  start: number,
+  message: Message,
+  sequence: number,
+  enqueuedAt: number,
+  expiresAt: number,
+  flags: number,
+): number {
+  let at = start + RECORD_HEADER_BYTES;
+  at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
+  buffer[at++] = frameEnd;
+  const addressSize = at - start - RECORD_HEADER_BYTES;
+  at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
+  putUint32(buffer, start + RecordOffset.Size, at - start);
+  putUint32(buffer, start + RecordOffset.SequenceLow, sequence >>> 0);
+  writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);
+  buffer[start + RecordOffset.AddressSize] = addressSize >>> 8;
+  buffer[start + RecordOffset.AddressSize + 1] = addressSize;
+  writeTime(buffer, start + RecordOffset.ExpiresAt, expiresAt);
+  buffer[start + RecordOffset.Flags] = flags;
+  buffer[start + RecordOffset.Priority] = message.priority;
+  putUint32(buffer, start + RecordOffset.BodySize, message.bodySize);
+  return at;
+}
+
+const two32 = 2 ** 32;
+
+function writeTime(buffer: Buffer, at: number, time: number): void {
+  const high = Math.floor(time / two32);
+  buffer[at] = high >>> 8;
+  buffer[at + 1] = high;
+  putUint32(buffer, at + 2, time >>> 0);
+}
+
+/** A time in a record: milliseconds since the epoch. */
+export function readTime(buffer: Buffer, at: number): number {
+  return uint16At(buffer, at) * two32 + uint32At(buffer, at + 2);
+}

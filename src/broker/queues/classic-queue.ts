@@ -1,0 +1,413 @@
+import type { DeathReason } from '../dead-letters/dead-letter.ts';
+import type { DelayLine } from '../delays/delay-line.ts';
+import { QueueRetry, type RetryingQueue, type RetrySettings } from '../delays/queue-retry.ts';
+import type { ReturnReason } from '../delays/return-reason.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import type { Segment } from '../log/segment.ts';
+import type { Message } from '../message.ts';
+import { PublishOutcome } from '../routing/publish-outcome.ts';
+import type { Consumer } from './consumer.ts';
+import { ConsumerCapacity } from './consumer-capacity.ts';
+import { ConsumerRing } from './consumer-ring.ts';
+import { HeadTimer, type HeadWatcher } from './head-timer.ts';
+import { Queue, type QueueOptions, type Taken } from './queue.ts';
+import { type HeldPublisher, QueueFlow } from './queue-flow.ts';
+import type { QueueSettings } from './queue-settings.ts';
+
+/** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
+const messagesPerTurnMax = 2048;
+
+/** One that expires counts as so many: its dead letter may have to be made and published. */
+const expiryWeight = 8;
+
+/** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
+const dropsPerTurnMax = 10_000;
+
+/** A classic queue: messages in order, consumers in turn, time limits at the head. */
+export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
+  readonly #ring = new ConsumerRing();
+  /** Made when consumers are too slow for the first time. */
+  #capacity: ConsumerCapacity | undefined;
+  /** With x-single-active-consumer: the one that is fed. Nobody else enters the ring. */
+  #activeConsumer: Consumer | undefined;
+  #unackedCount = 0;
+  #hasLengthLimit: boolean;
+  /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
+  readonly #deliversAtOnce: boolean;
+  readonly #headTimer: HeadTimer;
+  #retry: QueueRetry | undefined;
+  /** Made when a publisher is held for the first time. */
+  #flow: QueueFlow | undefined;
+
+  constructor(options: QueueOptions) {
+    super(options);
+    this.#hasLengthLimit = hasLengthLimit(this.settings);
+    this.#deliversAtOnce = options.backlog.logs.length > 1;
+    this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
+    if (options.vhost.broker.delays.has(this.backlog.id)) this.#retry = this.#newRetry();
+  }
+
+  override get unackedCount(): number {
+    return this.#unackedCount;
+  }
+
+  override get delayed(): DelayLine | undefined {
+    return this.#retry?.line;
+  }
+
+  override get activeConsumer(): Consumer | undefined {
+    return this.#activeConsumer;
+  }
+
+  override applySettings(settings: QueueSettings): void {
+    this.#hasLengthLimit = hasLengthLimit(settings);
+    super.applySettings(settings);
+  }
+
+  // ---- messages in
+
+  protected override enqueue(message: Message, now: number): number {
+    if (this.#hasLengthLimit && this.#refuses(message, now)) return PublishOutcome.Refused;
+    const ttlMs = this.#timeToLiveMs(message);
+    const log = this.backlog.logFor(message.priority);
+    this.stats.publish++;
+    this.showTaps(message, now);
+    const needsCommit = log.append(message, now, ttlMs < 0 ? 0 : now + ttlMs);
+    if (ttlMs === 0 || this.#deliversAtOnce || (this.#hasLengthLimit && this.#isTooLong(0, 0)))
+      this.drain(now);
+    else this.touch();
+    return needsCommit ? PublishOutcome.NeedsCommit : PublishOutcome.Accepted;
+  }
+
+  /** True when the queue is full and its overflow is to refuse; what consumers can take does not count. */
+  #refuses(message: Message, now: number): boolean {
+    const { overflow } = this.settings;
+    if (overflow === 'drop-head' || !this.#isTooLong(1, message.bodySize)) return false;
+    this.drain(now);
+    if (!this.#isTooLong(1, message.bodySize)) return false;
+    if (overflow === 'reject-publish-dlx') this.vhost.deadLetters.publish(this, message, 'maxlen');
+    return true;
+  }
+
+  /** True when the ready messages and so much more are over the length limit. */
+  #isTooLong(moreMessages: number, moreBytes: number): boolean {
+    const { maxLength, maxLengthBytes } = this.settings;
+    if (maxLength !== undefined && this.readyCount + this.heldCount + moreMessages > maxLength) return true;
+    return maxLengthBytes !== undefined && this.readyBytes + moreBytes > maxLengthBytes;
+  }
+
+  /** Drops from the head what is over the length limit. */
+  #dropHead(): void {
+    if (this.settings.overflow !== 'drop-head') return;
+    let left = dropsPerTurnMax;
+    while (this.#isTooLong(0, 0)) {
+      if (left-- === 0) {
+        this.touch();
+        return;
+      }
+      const log = this.backlog.head;
+      if (!log.seek()) continue;
+      const { segment, index } = log;
+      if (segment === undefined) return;
+      log.take();
+      this.discard(segment, index, 'maxlen');
+    }
+  }
+
+  /** The smaller of x-message-ttl and the message's expiration; -1: none. */
+  #timeToLiveMs(message: Message): number {
+    const ofQueue = this.settings.messageTtlMs;
+    const ofMessage = message.expirationMs;
+    if (ofQueue === undefined) return ofMessage;
+    return ofMessage < 0 ? ofQueue : Math.min(ofQueue, ofMessage);
+  }
+
+  // ---- messages out, to consumers and basic.get
+
+  /** Expires what is due at the head, too. */
+  override drain(now: number): void {
+    const { backlog } = this;
+    let left = messagesPerTurnMax;
+    let log = backlog.head;
+    while (log.readyCount > 0) {
+      const consumer = this.#ring.next();
+      if (consumer === undefined) break;
+      if (left-- <= 0) {
+        this.touch();
+        return;
+      }
+      if (log.seek()) {
+        if (log.mayExpire && this.#expireHead(log, now, false)) {
+          left -= expiryWeight - 1;
+        } else {
+          this.#deliver(consumer, log);
+          this.#ring.rotate(consumer);
+        }
+      }
+      log = backlog.head;
+    }
+    if (this.#hasLengthLimit) this.#dropHead();
+    if (backlog.head.mayExpire) this.#expireDue(now, left);
+    this.#noteCapacity(now);
+    this.#flow?.fell(this.readyCount);
+  }
+
+  override get outrunsConsumers(): boolean {
+    return this.readyCount > 0 && this.consumerCount > 0 && this.#ring.isEmpty;
+  }
+
+  override get consumerCapacity(): number {
+    return this.consumerCount === 0 ? 0 : (this.#capacity?.at(this.now()) ?? 1);
+  }
+
+  #noteCapacity(now: number): void {
+    const isHeldUp = this.outrunsConsumers;
+    if (isHeldUp) this.#capacity ??= new ConsumerCapacity();
+    this.#capacity?.note(isHeldUp, now);
+  }
+
+  override hold(publisher: HeldPublisher): boolean {
+    this.#flow ??= new QueueFlow(this.vhost.broker.clock);
+    return this.#flow.hold(publisher, this.readyBefore);
+  }
+
+  override forget(publisher: HeldPublisher): void {
+    this.#flow?.forget(publisher);
+  }
+
+  #deliver(consumer: Consumer, log: MessageLog): void {
+    const { segment, index } = log;
+    if (segment === undefined) throw new Error('deliver without seek');
+    const redelivered = log.take();
+    const { stats } = this;
+    if (consumer.noAck) {
+      stats.deliverNoAck++;
+    } else {
+      this.#unackedCount++;
+      stats.deliver++;
+    }
+    if (redelivered) stats.redeliver++;
+    const deliveryCount = redelivered && log.countsDeliveries ? log.deliveryCount(segment, index) : 0;
+    if (deliveryCount > 0) {
+      consumer.deliverAgain(this, segment, index, deliveryCount);
+    } else {
+      consumer.deliver(this, segment, index, redelivered);
+    }
+    if (consumer.noAck) log.settle(segment, index);
+  }
+
+  override get(noAck: boolean): Taken | undefined {
+    this.touchIdle();
+    const now = this.now();
+    this.drain(now);
+    const log = this.backlog.head;
+    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) {
+      this.stats.getEmpty++;
+      return undefined;
+    }
+    const { segment, index } = log;
+    if (segment === undefined) return undefined;
+    const redelivered = log.take();
+    if (noAck) {
+      this.stats.getNoAck++;
+    } else {
+      this.#unackedCount++;
+      this.stats.get++;
+    }
+    if (redelivered) this.stats.redeliver++;
+    // What has come to the head may be too old already, and the answer counts what is left.
+    if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
+    this.touch();
+    const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
+    return { segment, index, redelivered, deliveryCount };
+  }
+
+  // ---- what becomes of delivered messages
+
+  override acknowledge(segment: Segment, index: number): void {
+    if (this.isDeleted) return;
+    this.#unackedCount--;
+    this.stats.ack++;
+    segment.log.settle(segment, index);
+  }
+
+  override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
+  }
+
+  #comeBack(segment: Segment, index: number, reason: ReturnReason | undefined): void {
+    const { retry } = this.settings;
+    const isDelayed = retry !== undefined && reason !== undefined && retry.reasons.includes(reason);
+    // What waits for a disk that does not keep up is in memory: a queue on disk must not be moved there.
+    if (!isDelayed || this.vhost.broker.delays.isDiskBehind) this.#putBack(segment, index);
+    else this.#retryLater(segment, index, retry);
+  }
+
+  #putBack(segment: Segment, index: number): void {
+    this.#unackedCount--;
+    segment.log.giveBack(segment, index);
+    if (this.#hasLengthLimit) this.#dropHead();
+    this.touch();
+  }
+
+  #retryLater(segment: Segment, index: number, settings: RetrySettings): void {
+    const { log } = segment;
+    log.load(segment);
+    this.#retry ??= this.#newRetry();
+    this.vhost.broker.moved();
+    if (!this.#retry.keep(segment, index, settings, this.now())) {
+      this.reject(segment, index, 'delivery_limit');
+      return;
+    }
+    log.settle(segment, index);
+    this.settledByQueue();
+  }
+
+  #newRetry(): QueueRetry {
+    return new QueueRetry(this.vhost.broker.delays, this.backlog.id, this);
+  }
+
+  takeBack(message: Message, enqueuedAt: number, expiresAt: number): void {
+    const log = this.backlog.logFor(message.priority);
+    // Its id counts again; it comes back even if another message has taken that meanwhile.
+    this.deduplicator?.admit(message, log);
+    log.appendRetried(message, enqueuedAt, expiresAt);
+    if (this.#hasLengthLimit) this.#dropHead();
+    this.touch();
+  }
+
+  /** A delivered message was settled or moved by a queue of another type. */
+  protected settledByQueue(): void {
+    this.#unackedCount--;
+    this.touch();
+  }
+
+  override abandon(segment: Segment, index: number, _consumer?: Consumer, reason?: ReturnReason): void {
+    if (!this.isDeleted) this.#comeBack(segment, index, reason);
+  }
+
+  override reject(segment: Segment, index: number, reason: DeathReason = 'rejected'): void {
+    if (this.isDeleted) return;
+    this.#unackedCount--;
+    segment.log.load(segment);
+    this.discard(segment, index, reason);
+  }
+
+  // ---- consumers
+
+  override addConsumer(consumer: Consumer): void {
+    super.addConsumer(consumer);
+    if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
+    this.consumerHasCapacity(consumer);
+  }
+
+  protected override consumerLeft(consumer: Consumer): void {
+    if (consumer === this.#activeConsumer) this.#activateNext();
+  }
+
+  /** Makes the waiting consumer with the highest priority, among equals the oldest, the active one. */
+  #activateNext(): void {
+    let next: Consumer | undefined;
+    for (const consumer of this.consumers) {
+      if (next === undefined || consumer.priority > next.priority) next = consumer;
+    }
+    this.#activeConsumer = next;
+    if (next !== undefined) this.consumerHasCapacity(next);
+  }
+
+  override pauseConsumer(consumer: Consumer): void {
+    this.#ring.remove(consumer);
+  }
+
+  override consumerHasCapacity(consumer: Consumer): void {
+    if (consumer.isInRing || !this.consumers.has(consumer)) return;
+    if (this.singleActiveConsumer && consumer !== this.#activeConsumer) return;
+    this.#ring.add(consumer);
+    if (this.readyCount > 0) this.touch();
+  }
+
+  // ---- messages that leave unread
+
+  override purge(): number {
+    this.drain(this.now());
+    const purged = this.backlog.purge();
+    this.#flow?.fell(0);
+    return purged;
+  }
+
+  /**
+   * Expires what is due at the head, and wakes up again when there is more than `budget`, of deliveries, allows,
+   * or the next head is due.
+   */
+  #expireDue(now: number, budget: number): void {
+    let left = budget;
+    for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
+      if (left <= 0) {
+        this.touch();
+        return;
+      }
+      left -= expiryWeight;
+      if (!log.seek() || this.#expireHead(log, now, true)) continue;
+      const { segment, index } = log;
+      if (segment !== undefined) this.#headTimer.arm(segment.expiresAt(index));
+      return;
+    }
+  }
+
+  headDue(): void {
+    this.touch();
+  }
+
+  override get isExpiring(): boolean {
+    const log = this.backlog.head;
+    return log.mayExpire && log.seek() && this.#isDue(log, this.now());
+  }
+
+  /** The head is to go for its age. */
+  #isDue({ segment, index }: MessageLog, now: number): boolean {
+    const expiresAt = segment?.expiresAt(index) ?? 0;
+    return expiresAt !== 0 && now >= expiresAt;
+  }
+
+  /**
+   * Messages leave for their age only at the head, as in RabbitMQ's classic queues. `nobodyWaits`: the
+   * head expires in the very millisecond it is due, which a waiting consumer is still given (TTL 0).
+   */
+  #expireHead(log: MessageLog, now: number, nobodyWaits: boolean): boolean {
+    const { segment, index } = log;
+    if (segment === undefined) return false;
+    const expiresAt = segment.expiresAt(index);
+    if (expiresAt === 0) return false;
+    if (nobodyWaits ? now < expiresAt : now <= expiresAt) return false;
+    log.take();
+    this.discard(segment, index, 'expired');
+    return true;
+  }
+
+  /** A message leaves the queue unread, in memory and no longer ready. */
+  protected discard(segment: Segment, index: number, reason: DeathReason): void {
+    if (this.settings.deadLetterExchange !== undefined) {
+      this.vhost.broker.moved();
+      this.vhost.deadLetters.publish(this, segment.message(index), reason);
+    }
+    segment.log.settle(segment, index);
+  }
+
+  // ---- the end
+
+  override close(): void {
+    super.close();
+    this.#activeConsumer = undefined;
+    this.#unackedCount = 0;
+  }
+
+  override stop(): void {
+    super.stop();
+    this.#headTimer.stop();
+    this.#flow?.stop();
+  }
+}
+
+function hasLengthLimit(settings: QueueSettings): boolean {
+  return settings.maxLength !== undefined || settings.maxLengthBytes !== undefined;
+}

@@ -1,0 +1,395 @@
+import { boolArgument } from '../arguments.ts';
+import type { CommitWaiter } from '../committer.ts';
+import type { LogOwner } from '../log/log-context.ts';
+import type { MessageLog } from '../log/message-log.ts';
+import type { Segment } from '../log/segment.ts';
+import type { Message } from '../message.ts';
+import { describe } from '../names.ts';
+import type { Consumer } from '../queues/consumer.ts';
+import { Queue, type QueueOptions, type Taken } from '../queues/queue.ts';
+import type { QueueSettings } from '../queues/queue-settings.ts';
+import { PublishOutcome } from '../routing/publish-outcome.ts';
+import type { JsonValue } from '../store.ts';
+import { FilterIndex } from './filter-index.ts';
+import { streamStart } from './offset-argument.ts';
+import { filterValueOf, StreamFilter } from './stream-filter.ts';
+import { StreamLookup } from './stream-lookup.ts';
+import { StreamReader } from './stream-reader.ts';
+import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
+import { StreamSegments } from './stream-segments.ts';
+import { type StreamSettings, streamSettings } from './stream-settings.ts';
+import { TrackedOffsets } from './tracked-offsets.ts';
+
+/** Messages that one consumer is given before the next one has its turn. */
+const messagesPerReader = 256;
+
+/** A segment that has to be read from the store counts as so many messages. */
+const readWeight = 128;
+
+/** Messages that are on disk once a commit is. */
+interface PendingCommit {
+  readonly commit: number;
+  /** Offset behind the last of them. */
+  end: number;
+}
+
+/**
+ * A stream (RabbitMQ page "Streams"): a message log from which nothing is taken. Consumers are places in it, each
+ * moves on its own, and acknowledging only makes room in a consumer's prefetch. Offsets are the log's sequences.
+ * The log's read position is where the stream begins: retention moves it, and the store lets go of what lies below.
+ *
+ * Consumers see what is on disk and nothing else, so that no offset that somebody has seen is given to another
+ * message after a crash.
+ */
+export class Stream extends Queue implements CommitWaiter, LogOwner {
+  readonly #log: MessageLog;
+  readonly #lookup: StreamLookup;
+  readonly #readers = new Map<Consumer, StreamReader>();
+  /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
+  readonly #idle = new Set<StreamReader>();
+  #ready: StreamReader[] = [];
+  /** Messages below are on disk. */
+  #committedEnd: number;
+  #pendingCommits: PendingCommit[] = [];
+  #isWaitingForCommit = false;
+  #streamSettings: StreamSettings;
+  readonly #segments: StreamSegments;
+  readonly #filterIndex: FilterIndex;
+  readonly #tracked: TrackedOffsets;
+  /** Times in the log never go back, so that they can be searched by halves. */
+  #lastTime = 0;
+
+  constructor(options: QueueOptions) {
+    super(options);
+    const [log] = options.backlog.logs;
+    if (log === undefined) throw new Error('a stream needs a log');
+    this.#log = log;
+    this.#lookup = new StreamLookup(log, options.vhost.broker.segmentCache);
+    this.#committedEnd = log.nextSequence;
+    this.#streamSettings = streamSettings(options.arguments, options.policies.definition);
+    const kept = log.recoveredAttachment;
+    const { segments, offsets, filters } =
+      typeof kept === 'object' && kept !== null && !Array.isArray(kept) ? kept : {};
+    if (kept === undefined) this.#skipMissing();
+    const first = log.readPosition;
+    this.#segments =
+      StreamSegments.restore(segments, first, log.readyBytes) ?? new StreamSegments(first, log.readyBytes);
+    const { filterBytes } = this.#streamSettings;
+    this.#filterIndex = FilterIndex.restore(filters, filterBytes, this.#committedEnd);
+    this.#tracked = TrackedOffsets.restore(offsets);
+    if (first < this.#committedEnd)
+      this.#lastTime = this.#lookup.timeAt(this.#committedEnd - 1, this.#committedEnd) ?? 0;
+    log.owner = this;
+  }
+
+  /** Without its state (it was damaged), the log does not know where it begins. */
+  #skipMissing(): void {
+    const log = this.#log;
+    if (log.readPosition >= this.#committedEnd) return;
+    const segment = this.#lookup.locate(log.readPosition, this.#committedEnd);
+    const first = segment?.firstSequence ?? this.#committedEnd;
+    if (first > log.readPosition) log.trim(first, 0);
+  }
+
+  stateAttachment(): JsonValue {
+    const filters = this.#filterIndex.toJSON();
+    return {
+      segments: this.#segments.toJSON(),
+      offsets: this.#tracked.toJSON(),
+      ...(filters !== undefined && { filters }),
+    };
+  }
+
+  /** As in RabbitMQ, none: what a consumer has not acknowledged is not owed to anybody. */
+  override get unackedCount(): number {
+    return 0;
+  }
+
+  /** Nobody waits for readers: a stream gets no shorter by being read. */
+  override get outrunsConsumers(): boolean {
+    return false;
+  }
+
+  override hold(): boolean {
+    return false;
+  }
+
+  override forget(): void {}
+
+  override applySettings(settings: QueueSettings): void {
+    super.applySettings(settings);
+    this.#streamSettings = streamSettings(this.arguments, this.policies.definition);
+    this.#filterIndex.bitsBytes = this.#streamSettings.filterBytes;
+    this.#retain();
+  }
+
+  // ---- writing
+
+  protected override enqueue(message: Message, now: number): number {
+    const log = this.#log;
+    const offset = log.nextSequence;
+    if (now > this.#lastTime) this.#lastTime = now;
+    log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
+    this.stats.publish++;
+    this.#filterIndex.append(offset, message.bodySize, filterValueOf(message));
+    this.showTaps(message, now);
+    this.#noteCommit(offset + 1);
+    const { maxSegmentBytes } = this.#streamSettings;
+    if (this.#segments.append(offset, message.bodySize, this.#lastTime, maxSegmentBytes)) this.#retain();
+    return PublishOutcome.NeedsCommit;
+  }
+
+  #noteCommit(end: number): void {
+    const { committer } = this.vhost.broker;
+    const last = this.#pendingCommits.at(-1);
+    if (last?.commit === committer.next) {
+      last.end = end;
+    } else {
+      this.#advance();
+      this.#pendingCommits.push({ commit: committer.next, end });
+    }
+    if (this.#readers.size > 0) this.#awaitCommit();
+  }
+
+  /** Somebody reads: what was published is committed as soon as if it had to be confirmed. */
+  #awaitCommit(): void {
+    if (this.#isWaitingForCommit) return;
+    this.#isWaitingForCommit = true;
+    this.vhost.broker.committer.request(this);
+  }
+
+  committed(): void {
+    this.#advance();
+    if (this.#pendingCommits.length > 0) return;
+    this.#isWaitingForCommit = false;
+    this.vhost.broker.committer.forget(this);
+  }
+
+  /** Takes notice of commits that are done. */
+  #advance(): void {
+    const { done } = this.vhost.broker.committer;
+    let count = 0;
+    for (const { commit, end } of this.#pendingCommits) {
+      if (commit > done) break;
+      this.#committedEnd = end;
+      count++;
+    }
+    if (count === 0) return;
+    this.#pendingCommits.splice(0, count);
+    this.#wakeReaders();
+  }
+
+  #wakeReaders(): void {
+    for (const reader of this.#idle) {
+      if (reader.position >= this.#committedEnd) continue;
+      this.#idle.delete(reader);
+      this.#ready.push(reader);
+    }
+    if (this.#ready.length > 0) this.touch();
+  }
+
+  /** Lets go of the segments that are too much. */
+  #retain(): void {
+    const log = this.#log;
+    const now = this.now();
+    const timeOf = (offset: number) => this.#lookup.timeAt(offset, this.#committedEnd);
+    const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
+    if (dropped === undefined) {
+      log.noteUse();
+    } else {
+      log.trim(dropped.offset, dropped.bodyBytes);
+      this.#filterIndex.dropBelow(dropped.offset);
+    }
+  }
+
+  // ---- reading
+
+  override drain(_now: number): void {
+    this.#advance();
+    const { turnBudget } = this.vhost.broker;
+    for (let reader = this.#ready[0]; reader !== undefined; reader = this.#ready[0]) {
+      if (turnBudget.left <= 0) {
+        this.touch();
+        return;
+      }
+      turnBudget.spend(this.#feed(reader, Math.min(turnBudget.left, messagesPerReader)));
+      this.#ready.shift();
+      if (!this.#hasCapacity(reader)) continue;
+      if (reader.position < this.#committedEnd) this.#ready.push(reader);
+      else this.#idle.add(reader);
+    }
+  }
+
+  /** False: its consumer comes back to the ring when it can take messages again. */
+  #hasCapacity({ consumer }: StreamReader): boolean {
+    consumer.isInRing = consumer.isInRing && consumer.hasCapacity;
+    return consumer.isInRing;
+  }
+
+  /** Gives a reader's consumer what it can take, after a look at `budget` messages at most. Returns what that cost. */
+  #feed(reader: StreamReader, budget: number): number {
+    const { consumer, filter } = reader;
+    const end = this.#committedEnd;
+    let looked = 0;
+    let cost = 1;
+    reader.position = Math.max(reader.position, this.#log.readPosition);
+    while (looked < budget && reader.position < end && consumer.hasCapacity) {
+      if (filter !== undefined && reader.position >= reader.mayMatchUntil) {
+        const { mayMatch, until } = this.#filterIndex.look(reader.position, filter.probe);
+        looked++;
+        if (mayMatch) reader.mayMatchUntil = Math.min(until, end);
+        else reader.position = Math.min(until, end);
+        continue;
+      }
+      let { segment } = reader;
+      if (segment?.slab === undefined || reader.position >= segment.endSequence) {
+        segment = this.#lookup.inMemory(reader.position);
+        if (segment === undefined) {
+          cost += readWeight;
+          segment = this.#readFor(reader);
+        }
+        reader.segment = segment;
+        if (segment === undefined) {
+          // Nothing up to the end can be read any more, which the store has reported.
+          reader.position = end;
+          break;
+        }
+      }
+      const index = segment.nextUnsettled(Math.max(0, reader.position - segment.firstSequence));
+      const offset = segment.firstSequence + index;
+      reader.position = Math.min(offset, end);
+      if (index >= segment.count || offset >= end) continue;
+      reader.position++;
+      looked++;
+      if (filter !== undefined && !filter.matches(segment, index)) continue;
+      reader.delivered(offset);
+      this.stats.deliver++;
+      consumer.deliver(this, segment, index, false);
+    }
+    return cost + looked;
+  }
+
+  #readFor(reader: StreamReader): Segment | undefined {
+    const { segmentCache } = this.vhost.broker;
+    const segment = segmentCache.read(this.#log, reader.position, this.#committedEnd);
+    if (segment !== undefined) segmentCache.readAhead(reader, segment, this.#committedEnd);
+    return segment;
+  }
+
+  override get(): Taken | undefined {
+    throw notSupported(this.#resource, 'basic.get');
+  }
+
+  // ---- consumers
+
+  override checkConsumer(consumer: Consumer): void {
+    super.checkConsumer(consumer);
+    checkStreamConsumer(this.#resource, consumer);
+  }
+
+  override addConsumer(consumer: Consumer): void {
+    super.addConsumer(consumer);
+    this.#advance();
+    const isTracked = boolArgument(consumer.arguments, tracking);
+    const resumed = isTracked ? this.#tracked.resume(consumer.tag) : undefined;
+    const position = resumed ?? this.#startOf(consumer);
+    const filter = StreamFilter.from(consumer.arguments);
+    this.#readers.set(consumer, new StreamReader(consumer, position, { filter, isTracked }));
+    if (this.#pendingCommits.length > 0) this.#awaitCommit();
+    this.consumerHasCapacity(consumer);
+  }
+
+  #startOf(consumer: Consumer): number {
+    const log = this.#log;
+    const now = this.now();
+    const start = streamStart(consumer.arguments.get('x-stream-offset'), now) ?? { at: 'next' };
+    switch (start.at) {
+      case 'first':
+        return log.readPosition;
+      case 'last':
+        return Math.max(log.readPosition, this.#committedEnd - 1);
+      case 'next':
+        return log.nextSequence;
+      case 'offset':
+        return Math.max(log.readPosition, start.offset);
+      case 'time':
+        return this.#lookup.offsetAt(start.time, this.#committedEnd);
+    }
+  }
+
+  override consumerHasCapacity(consumer: Consumer): void {
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined || consumer.isInRing || !this.consumers.has(consumer)) return;
+    consumer.isInRing = true;
+    if (reader.position >= this.#committedEnd) {
+      this.#idle.add(reader);
+    } else {
+      this.#ready.push(reader);
+      this.touch();
+    }
+  }
+
+  override pauseConsumer(consumer: Consumer): void {
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined) return;
+    consumer.isInRing = false;
+    this.#idle.delete(reader);
+    this.#ready = this.#ready.filter((other) => other !== reader);
+  }
+
+  protected override consumerLeft(consumer: Consumer): void {
+    this.#forgetReader(consumer);
+  }
+
+  /** A tracked consumer that was cancelled may still acknowledge what it has. */
+  #forgetReader(consumer: Consumer): void {
+    if (this.consumers.has(consumer) || this.#readers.get(consumer)?.isOwed) return;
+    this.#readers.delete(consumer);
+  }
+
+  override acknowledge(segment: Segment, index: number, consumer?: Consumer): void {
+    this.stats.ack++;
+    if (consumer === undefined) return;
+    const reader = this.#readers.get(consumer);
+    if (reader === undefined || !reader.isTracked) return;
+    reader.settled(segment.firstSequence + index);
+    this.#tracked.set(consumer.tag, reader.settledBelow);
+    this.#log.noteUse();
+    this.#forgetReader(consumer);
+  }
+
+  override requeue(): void {
+    throw notSupported(this.#resource, 'basic.nack and basic.reject');
+  }
+
+  override reject(): void {
+    throw notSupported(this.#resource, 'basic.nack and basic.reject');
+  }
+
+  /** Nothing goes back: the message is still where it was. */
+  override abandon(segment: Segment, index: number, consumer?: Consumer): void {
+    if (consumer === undefined) return;
+    this.#readers.get(consumer)?.abandoned(segment.firstSequence + index);
+    this.#forgetReader(consumer);
+  }
+
+  override purge(): number {
+    throw notSupported(this.#resource, 'queue.purge');
+  }
+
+  override close(): void {
+    for (const consumer of [...this.#readers.keys()]) this.pauseConsumer(consumer);
+    this.#readers.clear();
+    super.close();
+    this.vhost.broker.segmentCache.forget(this.#log);
+  }
+
+  override stop(): void {
+    super.stop();
+    this.vhost.broker.committer.forget(this);
+  }
+
+  get #resource(): string {
+    return describe('queue', this.name, this.vhost.name);
+  }
+}
