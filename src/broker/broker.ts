@@ -3,6 +3,7 @@ import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
 import { Delays } from './delays/delays.ts';
+import { emptyLog, withoutDeparted } from './delays/departed-records.ts';
 import { publishEvent } from './events/event-exchanges.ts';
 import { EventHub } from './events/event-hub.ts';
 import type { LogContext } from './log/log-context.ts';
@@ -99,6 +100,7 @@ export class Broker implements BrokerContext, LogContext {
     broker.#noteId(recovered.nextLogId - 1);
     for (const logId of claimed) broker.#noteId(logId);
     for (const lineId of broker.delays.found) broker.#noteId(lineId);
+    for (const logId of broker.delays.departures.found.keys()) broker.#noteId(logId);
     broker.delays.discardOrphans();
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
@@ -216,9 +218,15 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {
-    const recovered = this.#recovered.get(logId);
+    const departed = this.delays.departures.found.get(logId);
+    let recovered = this.#recovered.get(logId);
+    if (departed !== undefined) {
+      recovered = withoutDeparted(recovered ?? emptyLog(logId), departed, this.store);
+    }
     if (recovered === undefined) return new MessageLog(this, { id: logId, durable: true, type });
-    return MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
+    const log = MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
+    if (departed !== undefined) log.noteUse();
+    return log;
   }
 
   dropLog(log: MessageLog): void {

@@ -155,6 +155,17 @@ export class Committer {
     });
   }
 
+  /**
+   * Resolves when the states of all logs, as they are now, are on disk, and never if a commit fails.
+   *
+   * @throws StoreFullError when there is no room for them now.
+   */
+  async flushStates(): Promise<void> {
+    this.#statesDue = true;
+    await this.flush();
+    await this.#store.flushStates();
+  }
+
   /** Writes everything, the states of all logs included, and stops. What a full store refuses is given up. */
   async close(): Promise<void> {
     this.#isClosing = true;

@@ -65,6 +65,8 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 export const RowTable = {
   /** Messages that wait for their time, by owner and due time. */
   Delayed: 1,
+  /** Records that have left their logs to become rows, until the states of the logs say so. */
+  Departed: 2,
 } as const;
 
 /** Bytes a row's key may have, the table included. */
@@ -183,6 +185,12 @@ export interface Store {
    * @throws BackupError
    */
   backup(options: BackupOptions, progress: BackupProgress): Promise<void>;
+  /**
+   * Resolves when the log states of all commits that have resolved are on disk.
+   *
+   * @throws StoreFullError when there is no room for them: they are written later.
+   */
+  flushStates(): Promise<void>;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
 }
@@ -245,6 +253,8 @@ export class MemoryStore implements Store {
   }
 
   prefetch(): void {}
+
+  async flushStates(): Promise<void> {}
 
   async backup(): Promise<void> {
     throw new BackupError('there is no data directory: this broker keeps everything in memory');

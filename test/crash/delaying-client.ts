@@ -29,7 +29,7 @@ const marker = Buffer.from('marker');
 /**
  * Publishes with delays, and gives messages back for another attempt, to a broker that is killed again and again.
  *
- * @throws Error when a confirmed message is missing, or a delayed one is there twice.
+ * @throws Error when a confirmed message is missing, or one that waited is there twice.
  */
 export async function delayThroughKills(options: DelayOptions): Promise<Tally> {
   const { dataDir, random, kills, env, afterKill } = options;
@@ -112,13 +112,13 @@ class DelayingClient {
     const { connection, channel } = await open(url);
     await confirmed(channel, 'later', 'k', marker, { 'x-delay': delayMsMax });
     const delayed = await takeUpToMarker(channel, 'delayed', 1);
-    const numbers = new Set(delayed.map(({ content }) => numberOf(content)));
-    if (numbers.size < delayed.length) throw new Error('a delayed message is there twice');
+    requireOnce('delayed', delayed);
     this.#check(this.#delayed, delayed);
 
     await confirmed(channel, '', 'work', marker, {});
     // Delays do not grow here: what was given back before the marker comes back before it.
     const tried = await takeUpToMarker(channel, 'work', 2);
+    requireOnce('retried', tried);
     await confirmed(channel, '', 'given-up', marker, {});
     tried.push(...(await takeUpToMarker(channel, 'given-up', 1)));
     this.#check(this.#tried, tried);
@@ -144,6 +144,12 @@ class DelayingClient {
     }));
     ledger.check(found, this.tally, true);
   }
+}
+
+function requireOnce(kind: string, messages: readonly ConsumeMessage[]): void {
+  const numbers = new Set(messages.map(({ content }) => numberOf(content)));
+  const extra = messages.length - numbers.size;
+  if (extra > 0) throw new Error(`of ${numbers.size} ${kind} messages ${extra} are there twice`);
 }
 
 async function open(url: string): Promise<{ connection: ChannelModel; channel: ConfirmChannel }> {

@@ -49,7 +49,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     );
 
     it.skipIf(wantedCuts === undefined)(
-      `gives out delayed messages once and retried ones at least once, ${cutsPerMode} times (${mode})`,
+      `gives out delayed and retried messages once, ${cutsPerMode} times (${mode})`,
       { timeout: 30_000 + cutsPerMode * 15_000 },
       () => cutUnderDelays(mode),
     );

@@ -43,6 +43,8 @@ class SlowStore implements Store {
     return [];
   }
 
+  async flushStates(): Promise<void> {}
+
   async backup(): Promise<void> {}
 
   async close(): Promise<void> {}

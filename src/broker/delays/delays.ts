@@ -3,6 +3,7 @@ import type { Committer } from '../committer.ts';
 import type { DurableRows } from '../rows/durable-rows.ts';
 import { RowTable } from '../store.ts';
 import { type DelayContext, DelayLine, type DelayOwner } from './delay-line.ts';
+import { Departures } from './departures.ts';
 import { lineEnd, lineOf, lineStart } from './keys.ts';
 
 /** Rows of a line without an owner that are removed with one commit. */
@@ -20,6 +21,7 @@ export interface DelayHost {
 export class Delays implements DelayContext {
   readonly rows: DurableRows;
   readonly clock: Clock;
+  readonly departures: Departures;
   readonly #host: DelayHost;
   /** Lines that hold messages, as the store was found. */
   readonly #found: ReadonlySet<number>;
@@ -31,6 +33,7 @@ export class Delays implements DelayContext {
     this.#host = host;
     this.rows = host.committer.rows;
     this.clock = host.clock;
+    this.departures = new Departures(host.clock, host.committer);
     this.#found = new Set(this.#lines());
   }
 
@@ -66,6 +69,7 @@ export class Delays implements DelayContext {
   /** The rest is removed after the next start. */
   stop(): void {
     this.#isStopped = true;
+    this.departures.stop();
   }
 
   async #discardAll(): Promise<void> {
