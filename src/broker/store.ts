@@ -65,6 +65,8 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 export const RowTable = {
   /** Messages that wait for their time, by owner and due time. */
   Delayed: 1,
+  /** The same for those that are due in a while, by owner and slot of time. */
+  DelayedLater: 3,
   /** Records that have left their logs to become rows, until the states of the logs say so. */
   Departed: 2,
 } as const;
