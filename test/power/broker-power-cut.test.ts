@@ -73,6 +73,13 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await slowerThanAFlush(() => confirmed(channel, 'x', 'k'));
     await channel.assertExchange('later', 'x-delayed-message', { arguments: { 'x-delayed-type': 'direct' } });
     await slowerThanAFlush(() => confirmed(channel, 'later', 'k', { 'x-delay': 3_600_000 }));
+    await channel.assertQueue('s', { arguments: { 'x-queue-type': 'stream' } });
+    await slowerThanAFlush(() => confirmed(channel, '', 's'));
+    await channel.assertExchange('once', 'x-message-deduplication', { arguments: { 'x-cache-size': 10 } });
+    const first = { 'x-deduplication-header': '1' };
+    await slowerThanAFlush(async () => {
+      await Promise.race([confirmed(channel, 'once', 'k', first), confirmed(channel, 'once', 'k', first)]);
+    });
     const client = new AMQPClient(url);
     await client.connect();
     const tx = await client.channel();
