@@ -76,6 +76,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await channel.assertQueue('s', { arguments: { 'x-queue-type': 'stream' } });
     await slowerThanAFlush(() => confirmed(channel, '', 's'));
     await channel.assertExchange('once', 'x-message-deduplication', { arguments: { 'x-cache-size': 10 } });
+    await channel.bindQueue('q', 'once', 'k');
     const first = { 'x-deduplication-header': '1' };
     await slowerThanAFlush(async () => {
       await Promise.race([confirmed(channel, 'once', 'k', first), confirmed(channel, 'once', 'k', first)]);
