@@ -58,7 +58,7 @@ export class Gap {
 
   /** Reads its front back; undefined when nothing of it is left in the store. */
   read(log: RecordKeeper, store: Store, slabs: SlabPool): Segment | undefined {
-    const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.space);
+    const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.spaceForSegment());
     const first = entries[0];
     if (first === undefined) return undefined;
     const start = Math.max(first.firstSequence, this.from);

@@ -86,7 +86,7 @@ export class LogStorage implements CommittedLog {
       firstSequence,
       endSequence,
       Number.MAX_SAFE_INTEGER,
-      slabs.space,
+      slabs.spaceForSegment(),
     );
     segment.restore(entries, slabs);
     this.#putAside(segment);
