@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -321,16 +321,16 @@ describe.each(['classic', 'quorum'] as const)('the message log of a %s queue beh
   }, 60_000);
 });
 
-/** Flips a bit of a stored body under the eyes of the store, which reads the same pages. */
+/** Changes a byte of a stored body under the eyes of the store, which reads the same pages. */
 function damage(dataDir: string, id: number): void {
   for (const name of readdirSync(dataDir)) {
-    if (!/^(messages-\d+\.mdb|journal-\d+\.wal)$/.test(name)) continue;
+    if (!/^messages-\d+\.mdb$/.test(name)) continue;
     const path = join(dataDir, name);
-    const content = readFileSync(path);
-    const at = content.indexOf(`${id}:........`);
+    const at = readFileSync(path).indexOf(`${id}:........`);
     if (at < 0) continue;
-    content[at + 6] = (content[at + 6] ?? 0) ^ 1;
-    writeFileSync(path, content, { flag: 'r+' });
+    const file = openSync(path, 'r+');
+    writeSync(file, '/', at + 6);
+    closeSync(file);
   }
 }
 
@@ -368,7 +368,8 @@ describe.each(['classic', 'quorum'] as const)(
     beforeEach(async () => {
       dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
       directories.push(dataDir);
-      bench = new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0 }), type);
+      // Without a journal, out of which entries would be moved meanwhile.
+      bench = new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0, journalBytes: 0 }), type);
       appended = firstId;
       held.length = 0;
       await append();
