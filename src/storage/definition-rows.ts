@@ -1,0 +1,92 @@
+import { successor } from '../broker/rows/row-overlay.ts';
+import { type Definition, type Row, type RowChange, type RowRange, RowTable } from '../broker/store.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
+import { ROW_FILE_KEY_BYTES_MAX } from './row-file.ts';
+
+/**
+ * The key of a definition's row: the number of the table, then the parts of the definition's key in UTF-8, each ended
+ * by a zero byte; a zero byte inside a part is followed by 0xff. So bytewise order is order part by part, and no part
+ * can imitate another.
+ */
+const TABLE_BYTES = 1;
+const PART_END = 0;
+const ESCAPED_ZERO = 0xff;
+
+/** Bytes the parts of a key may take. */
+const NAMES_BYTES_MAX = ROW_FILE_KEY_BYTES_MAX - TABLE_BYTES;
+
+/** Rows that are read at once. */
+const SCAN_ROWS = 1000;
+
+/** The row of a definition. @throws RangeError when the names in its key are missing or too long. */
+export function definitionRow({ key, value }: Definition): RowChange {
+  return { key: encodeKey(key), value: value === null ? null : Buffer.from(JSON.stringify(value)) };
+}
+
+/**
+ * All definitions, in the order of their keys.
+ *
+ * @throws DataDirectoryError naming one that cannot be read.
+ */
+export function readDefinitions(scanRows: (range: RowRange) => readonly Row[]): Definition[] {
+  const definitions: Definition[] = [];
+  const limits = { rowsMax: SCAN_ROWS, bytesMax: Number.POSITIVE_INFINITY };
+  const below = Buffer.from([RowTable.Definitions + 1]);
+  let from: Buffer = Buffer.from([RowTable.Definitions]);
+  for (;;) {
+    const rows = scanRows({ from, below, ...limits });
+    for (const { key, value } of rows) definitions.push(readDefinition(key.subarray(TABLE_BYTES), value));
+    const last = rows.at(-1);
+    if (last === undefined) return definitions;
+    from = successor(last.key);
+  }
+}
+
+/** @param names what the key of the row has behind the number of the table. */
+export function readDefinition(names: Uint8Array, value: Buffer): Definition {
+  const key = decodeNames(names);
+  try {
+    return { key, value: JSON.parse(value.toString()) };
+  } catch (error) {
+    throw new DataDirectoryError(
+      `the data directory is damaged: the definition "${key.join(' ')}" cannot be read; restore it from a backup`,
+      { cause: error },
+    );
+  }
+}
+
+function encodeKey(parts: readonly string[]): Buffer {
+  const bytes: number[] = [RowTable.Definitions];
+  for (const part of parts) {
+    for (const byte of Buffer.from(part)) {
+      bytes.push(byte);
+      if (byte === PART_END) bytes.push(ESCAPED_ZERO);
+    }
+    bytes.push(PART_END);
+  }
+  const namesBytes = bytes.length - TABLE_BYTES;
+  if (namesBytes === 0 || namesBytes > NAMES_BYTES_MAX) {
+    throw new RangeError(
+      `the names of a ${parts[0] ?? 'definition'} take ${namesBytes} bytes, at most ${NAMES_BYTES_MAX} can be stored`,
+    );
+  }
+  return Buffer.from(bytes);
+}
+
+function decodeNames(names: Uint8Array): string[] {
+  const parts: string[] = [];
+  let part: number[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const byte = names[i] ?? 0;
+    if (byte !== PART_END) {
+      part.push(byte);
+    } else if (names[i + 1] === ESCAPED_ZERO) {
+      part.push(PART_END);
+      i++;
+    } else {
+      parts.push(Buffer.from(part).toString());
+      part = [];
+    }
+  }
+  return parts;
+}
