@@ -56,21 +56,22 @@ export function readDefinition(names: Uint8Array, value: Buffer): Definition {
 }
 
 function encodeKey(parts: readonly string[]): Buffer {
-  const bytes: number[] = [RowTable.Definitions];
-  for (const part of parts) {
-    for (const byte of Buffer.from(part)) {
-      bytes.push(byte);
-      if (byte === PART_END) bytes.push(ESCAPED_ZERO);
-    }
-    bytes.push(PART_END);
-  }
-  const namesBytes = bytes.length - TABLE_BYTES;
+  const key = Buffer.concat([Buffer.from([RowTable.Definitions]), ...parts.map(encodePart)]);
+  const namesBytes = key.length - TABLE_BYTES;
   if (namesBytes === 0 || namesBytes > NAMES_BYTES_MAX) {
     throw new RangeError(
       `the names of a ${parts[0] ?? 'definition'} take ${namesBytes} bytes, at most ${NAMES_BYTES_MAX} can be stored`,
     );
   }
-  return Buffer.from(bytes);
+  return key;
+}
+
+function encodePart(part: string): Buffer {
+  if (!part.includes('\0')) return Buffer.from(`${part}\0`);
+  const bytes = Array.from(Buffer.from(part), (byte) =>
+    byte === PART_END ? [PART_END, ESCAPED_ZERO] : [byte],
+  );
+  return Buffer.from([...bytes.flat(), PART_END]);
 }
 
 function decodeNames(names: Uint8Array): string[] {
