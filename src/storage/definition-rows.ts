@@ -43,7 +43,7 @@ export function readDefinitions(scanRows: (range: RowRange) => readonly Row[]): 
 }
 
 /** @param names what the key of the row has behind the number of the table. */
-export function readDefinition(names: Uint8Array, value: Buffer): Definition {
+export function readDefinition(names: Buffer, value: Buffer): Definition {
   const key = decodeNames(names);
   try {
     return { key, value: JSON.parse(value.toString()) };
@@ -74,20 +74,24 @@ function encodePart(part: string): Buffer {
   return Buffer.from([...bytes.flat(), PART_END]);
 }
 
-function decodeNames(names: Uint8Array): string[] {
-  const parts: string[] = [];
-  let part: number[] = [];
+function decodeNames(names: Buffer): string[] {
+  const parts = names.includes(ESCAPED_ZERO) ? unescapedParts(names) : names.toString().split('\0');
+  // Behind the last end is nothing.
+  return parts.slice(0, -1);
+}
+
+function unescapedParts(names: Buffer): string[] {
+  const parts: number[][] = [[]];
   for (let i = 0; i < names.length; i++) {
     const byte = names[i] ?? 0;
     if (byte !== PART_END) {
-      part.push(byte);
+      parts.at(-1)?.push(byte);
     } else if (names[i + 1] === ESCAPED_ZERO) {
-      part.push(PART_END);
+      parts.at(-1)?.push(PART_END);
       i++;
     } else {
-      parts.push(Buffer.from(part).toString());
-      part = [];
+      parts.push([]);
     }
   }
-  return parts;
+  return parts.map((part) => Buffer.from(part).toString());
 }

@@ -60,7 +60,7 @@ async function copyDefinitions(
     for (const { key, value } of definitions.getRange({})) {
       // The header row: no definition's key is a lone zero byte, its kind has at least one letter.
       if (key.length === 1) continue;
-      const row = definitionRow(readDefinition(key, value));
+      const row = definitionRow(readDefinition(Buffer.from(key), value));
       if (row.value !== null) found.push({ key: row.key, value: row.value });
     }
     await new RowFile(rows).replaceTable(RowTable.Definitions, found);
