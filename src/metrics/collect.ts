@@ -3,6 +3,7 @@ import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
 import type { Channel } from '../server/channel.ts';
 import type { Connection } from '../server/connection.ts';
+import { Slices } from '../slices.ts';
 import { header, labelText, sample } from './exposition.ts';
 import { churnMetrics, identityMetrics, nodeMetrics } from './node-metrics.ts';
 import {
@@ -16,8 +17,14 @@ import {
   queuePublishMetrics,
 } from './object-metrics.ts';
 import { queueMetrics } from './queue-metrics.ts';
-import { slices } from './slices.ts';
 import type { MetricsSource } from './source.ts';
+
+/** How long a scrape may keep the event loop to itself; messages wait for no longer. */
+const sliceMs = 1;
+/** Objects between two looks at the clock. */
+const itemsPerLook = 64;
+/** Characters written to the socket at once. */
+const chunkLength = 65_536;
 
 /** Families of `/metrics/detailed`, with RabbitMQ's names. */
 export const families = [
@@ -60,8 +67,12 @@ export async function* aggregated(source: MetricsSource): AsyncGenerator<string>
   // What has been closed or deleted since goes on counting: a sum of counters that falls looks like a restart.
   yield* sums(queuePublishMetrics, queueStats(source));
   const channelStats = new ChannelStats();
-  for await (const slice of slices(allChannelStats(source)))
-    for (const stats of slice) channelStats.add(stats);
+  const slices = new Slices(itemsPerLook, sliceMs);
+  for (const stats of allChannelStats(source)) {
+    channelStats.add(stats);
+    const pause = slices.next();
+    if (pause !== undefined) await pause;
+  }
   yield* sums(channelPublishMetrics, [channelStats]);
   yield* sums(channelDeliveryMetrics, [channelStats]);
 }
@@ -150,12 +161,11 @@ function exchangeBindings(
 
 async function* sums<T>(metrics: readonly ObjectMetric<T>[], objects: Iterable<T>): AsyncGenerator<string> {
   const totals = metrics.map(() => 0);
-  for await (const slice of slices(objects)) {
-    for (const [i, { value }] of metrics.entries()) {
-      let total = totals[i] ?? 0;
-      for (const object of slice) total += value(object);
-      totals[i] = total;
-    }
+  const slices = new Slices(itemsPerLook, sliceMs);
+  for (const object of objects) {
+    for (const [i, { value }] of metrics.entries()) totals[i] = (totals[i] ?? 0) + value(object);
+    const pause = slices.next();
+    if (pause !== undefined) await pause;
   }
   yield metrics
     .map((metric, i) => {
@@ -172,16 +182,26 @@ async function* each<T>(
   objects: Iterable<T>,
   labelsOf: (object: T) => string,
 ): AsyncGenerator<string> {
+  const slices = new Slices(itemsPerLook, sliceMs);
   const labelled: { object: T; labels: string }[] = [];
-  for await (const slice of slices(objects)) {
-    for (const object of slice) labelled.push({ object, labels: labelsOf(object) });
+  for (const object of objects) {
+    labelled.push({ object, labels: labelsOf(object) });
+    const pause = slices.next();
+    if (pause !== undefined) await pause;
   }
   for (const metric of metrics) {
     const name = prefix + metric.name;
-    yield header({ ...metric, name });
-    for await (const slice of slices(labelled)) {
-      yield slice.map(({ object, labels }) => sample(name, labels, metric.value(object))).join('');
+    let text = header({ ...metric, name });
+    for (const { object, labels } of labelled) {
+      text += sample(name, labels, metric.value(object));
+      if (text.length > chunkLength) {
+        yield text;
+        text = '';
+      }
+      const pause = slices.next();
+      if (pause !== undefined) await pause;
     }
+    yield text;
   }
 }
 
