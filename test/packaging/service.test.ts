@@ -4,10 +4,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+import { builtProgram } from '../build.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -43,7 +41,7 @@ describe.skipIf(!existsSync('/usr/bin/systemd-notify') || !existsSync('/usr/bin/
       const args = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none', '--data-dir'];
       const broker = spawn(
         process.execPath,
-        ['--import', 'tsx', fromRoot('src/cli/leveret.ts'), 'server', ...args, join(directory, 'data')],
+        [builtProgram('leveret'), 'server', ...args, join(directory, 'data')],
         { env: { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '300000' }, stdio: 'ignore' },
       );
       try {
