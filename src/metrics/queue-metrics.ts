@@ -3,7 +3,7 @@ import { timestampOf } from '../broker/message-timestamp.ts';
 import type { Queue } from '../broker/queues/queue.ts';
 import type { ObjectMetric } from './samples.ts';
 
-/** A queue at one moment. Counting looks at every message that is with a consumer, so it is done once for all metrics. */
+/** A queue at one moment: summed up over its segments once for all metrics. */
 export interface QueueLook {
   readonly queue: Queue;
   readonly figures: LogFigures;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { builtProgram } from '../build.ts';
 import { HttpClient } from '../management/http-client.ts';
+import { programPath } from '../programs.ts';
 import { runCli } from './process.ts';
 
 let broker: RunningBroker;
@@ -88,7 +88,7 @@ describe('status', () => {
 describe('a password on the command line', () => {
   it.skipIf(process.platform !== 'linux')('is not in the list of processes for long', async () => {
     const args = ['await_startup', '--data-dir', '/nonexistent', '--password', 'swordfish', '-t', '60'];
-    const child = spawn(process.execPath, [builtProgram('leveretctl'), ...args], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [programPath('leveretctl'), ...args], { stdio: 'ignore' });
     try {
       await vi.waitUntil(() => !readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('swordfish'), {
         timeout: 30_000,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { builtProgram } from '../build.ts';
+import { programPath } from '../programs.ts';
 
 export interface Ended {
   readonly code: number;
@@ -15,7 +15,7 @@ export function runCli(
 ): Promise<Ended> {
   const env = { ...process.env, ...environment };
   return new Promise((resolve) => {
-    execFile(process.execPath, [builtProgram(program), ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [programPath(program), ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { version } from '../../src/version.ts';
-import { builtProgram } from '../build.ts';
+import { programPath } from '../programs.ts';
 import { Ctl } from './ctl-harness.ts';
 import { runCli } from './process.ts';
 
@@ -39,7 +39,7 @@ const anyPorts = [
 
 /** A running `leveret server` and the first line of its log that matches `ready`. */
 async function startServer(...args: string[]) {
-  const child = spawn(process.execPath, [builtProgram('leveret'), 'server', ...anyPorts, ...args], {
+  const child = spawn(process.execPath, [programPath('leveret'), 'server', ...anyPorts, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, LEVERET_DEFAULT_PASS: 'guest' },
   });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { builtProgram } from '../build.ts';
+import { programPath } from '../programs.ts';
 
 export interface ServerProcessOptions {
   readonly dataDir: string;
@@ -13,8 +13,10 @@ export interface ServerProcessOptions {
   readonly hasHttp?: boolean;
 }
 
+const program = programPath('leveret');
+
 /** What the first line of the program gives Node and the C library on the way. */
-const shebang = readFileSync(builtProgram('leveret'), 'utf8').split('\n', 1)[0]?.split(' ') ?? [];
+const shebang = readFileSync(program, 'utf8').split('\n', 1)[0]?.split(' ') ?? [];
 const nodeFlags = shebang.filter((word) => word.startsWith('--'));
 const processSettings = Object.fromEntries(
   shebang.filter((word) => word.includes('=') && !word.startsWith('--')).map((word) => word.split('=')),
@@ -51,7 +53,7 @@ export class ServerProcess {
       'none',
     ];
     const serverFlags = ['server', ...address, '--data-dir', dataDir, ...flags];
-    const args = [...nodeFlags, builtProgram('leveret'), ...serverFlags];
+    const args = [...nodeFlags, program, ...serverFlags];
     this.#child = spawn(process.execPath, args, {
       env: { ...environment(), ...processSettings, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

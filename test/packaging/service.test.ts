@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { builtProgram } from '../build.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -25,6 +24,8 @@ while True:
     for line in s.recv(4096).decode().splitlines(): print(line, flush=True)
 `;
 
+import { programPath } from '../programs.ts';
+
 describe.skipIf(!existsSync('/usr/bin/systemd-notify') || !existsSync('/usr/bin/python3'))(
   'under systemd (needs systemd-notify and python3)',
   () => {
@@ -41,7 +42,7 @@ describe.skipIf(!existsSync('/usr/bin/systemd-notify') || !existsSync('/usr/bin/
       const args = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none', '--data-dir'];
       const broker = spawn(
         process.execPath,
-        [builtProgram('leveret'), 'server', ...args, join(directory, 'data')],
+        [programPath('leveret'), 'server', ...args, join(directory, 'data')],
         { env: { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '300000' }, stdio: 'ignore' },
       );
       try {

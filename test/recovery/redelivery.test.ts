@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { builtProgram } from '../build.ts';
+import { programPath } from '../programs.ts';
 
 /** What was delivered is on disk after this time at the latest, on a busy machine too. */
 const writtenMs = 500;
@@ -30,7 +30,7 @@ async function kill(server: ChildProcess): Promise<void> {
 
 async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
   const flags = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none', '--data-dir', dataDir];
-  const server = spawn(process.execPath, [builtProgram('leveret'), 'server', ...flags], {
+  const server = spawn(process.execPath, [programPath('leveret'), 'server', ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   servers.push(server);

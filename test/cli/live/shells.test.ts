@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
-import { builtProgram } from '../../build.ts';
 import { HttpClient } from '../../management/http-client.ts';
+import { programPath } from '../../programs.ts';
 import { FakeTerminal } from './fake-terminal.ts';
 
 // What only a shell and a terminal can show: leveretctl is a program on the path there.
@@ -21,7 +21,7 @@ beforeAll(async () => {
     await http.put(`/api/queues/%2F/${encodeURIComponent(name)}`);
   }
   directory = mkdtempSync(join(tmpdir(), 'leveretctl-'));
-  const script = `#!/bin/sh\nexec '${process.execPath}' '${builtProgram('leveretctl')}' "$@"\n`;
+  const script = `#!/bin/sh\nexec '${process.execPath}' '${programPath('leveretctl')}' "$@"\n`;
   writeFileSync(join(directory, 'leveretctl'), script);
   for (const [shell, file] of [
     ['bash', 'bash'],
