@@ -146,6 +146,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         vhost: options.defaultVirtualHost,
         tags: options.defaultUserTags,
         permissions: options.defaultPermissions,
+        seeded: options.seededUsers,
       },
     );
     closers.push(() => listener.close());
