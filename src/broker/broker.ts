@@ -1,7 +1,9 @@
+import { Slices } from '../slices.ts';
 import { Alarms } from './alarms.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
+import { DeadLetterCounts } from './dead-letters/dead-letter-counts.ts';
 import { Delays } from './delays/delays.ts';
 import { emptyLog, withoutDeparted } from './delays/departed-records.ts';
 import { publishEvent } from './events/event-exchanges.ts';
@@ -10,6 +12,7 @@ import type { CommittedLog, LogContext } from './log/log-context.ts';
 import { MessageLog } from './log/message-log.ts';
 import { SlabPool } from './log/slab.ts';
 import type { MessageSpans } from './log/spans.ts';
+import { MessageSizes } from './message-sizes.ts';
 import { Churn } from './message-stats.ts';
 import { defaultVirtualHost } from './names.ts';
 import { DoubtfulDeliveries } from './queues/doubtful-deliveries.ts';
@@ -29,8 +32,8 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
-/** Queues of a deleted virtual host that go in a row; then others have their turn. */
-const queuesDeletedInARow = 256;
+/** Queues of a deleted virtual host that go before anybody looks at the clock. */
+const queuesDeletedInARow = 16;
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -53,6 +56,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
+  readonly messageSizes: MessageSizes = new MessageSizes();
+  readonly deadLetterCounts: DeadLetterCounts = new DeadLetterCounts();
 
   readonly #events: BrokerEvents;
   readonly #turn: Turn;
@@ -189,7 +194,8 @@ export class Broker implements BrokerContext, LogContext {
   async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
-    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
+    const slices = new Slices(1);
+    while (vhost.deleteSome(queuesDeletedInARow)) await slices.next();
   }
 
   /**

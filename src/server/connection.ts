@@ -88,6 +88,8 @@ export class Connection
   #heartbeat: HeartbeatWatch | undefined;
   #credentials: Credentials | undefined;
   #isReleased = false;
+  /** Resolves when its exclusive queues are gone. */
+  #released: Promise<void> = Promise.resolve();
 
   constructor(transport: Transport, context: ConnectionContext) {
     const { stream: socket, ends } = transport;
@@ -336,8 +338,8 @@ export class Connection
     switch (id) {
       case MethodId.ConnectionClose:
         this.#release();
-        this.send({ id: MethodId.ConnectionCloseOk });
         this.#awaitClient();
+        void this.#released.then(() => this.#answerClose());
         return;
       case MethodId.ConnectionUpdateSecret: {
         const method = decodeMethod(id, buffer, start, end);
@@ -347,6 +349,13 @@ export class Connection
       default:
         throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
     }
+  }
+
+  /** Its exclusive queues are gone by now: who is told so may declare them elsewhere. */
+  #answerClose(): void {
+    if (this.#lifetime.phase !== 'closing') return;
+    this.send({ id: MethodId.ConnectionCloseOk });
+    this.output.flush();
   }
 
   // ---- errors and the end
@@ -449,7 +458,7 @@ export class Connection
     this.#credentials?.stop();
     this.answers.stop();
     this.#channels.release();
-    this.#session?.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#released = this.#session.vhost.deleteExclusiveQueues(this);
     if (this.#session !== undefined) this.#told.closed(this.#session, this.settings.nodeName);
   }
 
