@@ -8,7 +8,7 @@ import { type LogFigures, logFigures } from './log-figures.ts';
 import { Reached } from './reached.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { RecordFlag } from './record.ts';
-import { recordBytes } from './record-bytes.ts';
+import { type FrameStamp, recordBytes } from './record-bytes.ts';
 import { type RecordKeeper, RecordState, Segment } from './segment.ts';
 import { Tail } from './tail.ts';
 import { UnwrittenSegments } from './unwritten-segments.ts';
@@ -158,8 +158,8 @@ export class MessageLog implements RecordKeeper, CommittedLog {
   }
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
-  append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
-    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message));
+  append(message: Message, enqueuedAt: number, expiresAt: number, stamp?: FrameStamp): boolean {
+    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message), stamp);
   }
 
   /**
@@ -186,11 +186,17 @@ export class MessageLog implements RecordKeeper, CommittedLog {
     );
   }
 
-  #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
-    const bytes = recordBytes(message);
+  #append(
+    message: Message,
+    enqueuedAt: number,
+    expiresAt: number,
+    flags: number,
+    stamp?: FrameStamp,
+  ): boolean {
+    const bytes = recordBytes(message, stamp);
     let segment = this.#tail.open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#openSegment(bytes);
-    segment.append(message, enqueuedAt, expiresAt, flags);
+    segment.append(message, enqueuedAt, expiresAt, flags, stamp);
     this.#nextSequence++;
     this.readyCount++;
     this.readyBytes += message.bodySize;

@@ -1,8 +1,11 @@
-/** Messages that all streams together look at in one turn of the event loop: two milliseconds or so. */
-const messagesPerTurnMax = 1024;
+/** How long all streams together may serve their readers in one turn of the event loop, in milliseconds. */
+const turnMs = 2;
 
-/** The same while messages are on their way to the disk: a publisher waits several turns for its confirm. */
-const messagesPerBusyTurnMax = 192;
+/** The same while somebody publishes what goes to the disk: a confirm waits for two or three turns. */
+const busyTurnMs = 0.1;
+
+/** So long after a commit was seen under way the next one is expected. */
+const busyForMs = 20;
 
 /**
  * What reading streams may cost in one turn of the event loop. Every acknowledgement lets a reader go on; without a
@@ -10,26 +13,40 @@ const messagesPerBusyTurnMax = 192;
  */
 export class TurnBudget {
   readonly #isCommitting: () => boolean;
-  #left = messagesPerTurnMax;
-  #isSpent = false;
+  #leftMs = turnMs;
+  #startedAt = 0;
+  #busyUntil = 0;
+  #isSpending = false;
 
   /** @param isCommitting whether messages are on their way to the disk. */
   constructor(isCommitting: () => boolean) {
     this.#isCommitting = isCommitting;
   }
 
-  /** Messages; none or less: not before the next turn. */
-  get left(): number {
-    return this.#left;
+  /** Nothing more before the next turn. */
+  get isSpent(): boolean {
+    return this.#leftMs <= 0;
   }
 
-  spend(messages: number): void {
-    this.#left -= messages;
-    if (this.#isSpent) return;
-    this.#isSpent = true;
-    setImmediate(() => {
-      this.#isSpent = false;
-      this.#left = this.#isCommitting() ? messagesPerBusyTurnMax : messagesPerTurnMax;
-    });
+  /** A stream serves its readers from now on. */
+  start(): void {
+    this.#startedAt = performance.now();
+  }
+
+  /** It goes on doing so; see {@link isSpent} whether it may. */
+  spend(): void {
+    const now = performance.now();
+    this.#leftMs -= now - this.#startedAt;
+    this.#startedAt = now;
+    if (this.#isSpending) return;
+    this.#isSpending = true;
+    setImmediate(() => this.#nextTurn());
+  }
+
+  #nextTurn(): void {
+    this.#isSpending = false;
+    const now = performance.now();
+    if (this.#isCommitting()) this.#busyUntil = now + busyForMs;
+    this.#leftMs = now < this.#busyUntil ? busyTurnMs : turnMs;
   }
 }
