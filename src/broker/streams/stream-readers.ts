@@ -96,7 +96,7 @@ export class StreamReaders {
   /** Gives out what there is below `end`, until nobody takes any more or the turn is over. */
   serve(end: number): void {
     const { budget } = this.#parts;
-    budget.start();
+    if (!budget.start()) return;
     for (let reader = this.#ready[0]; reader !== undefined && !budget.isSpent; reader = this.#ready[0]) {
       const hadItsTurn = this.#feed(reader, end);
       budget.spend();

@@ -40,6 +40,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   readonly #log: MessageLog;
   readonly #lookup: StreamLookup;
   readonly #readers: StreamReaders;
+  readonly #goOn = () => this.touch();
   /** Messages below are on disk. */
   #committedEnd: number;
   #pendingCommits: PendingCommit[] = [];
@@ -197,7 +198,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const readers = this.#readers;
     if (!readers.areReady) return;
     readers.serve(this.#committedEnd);
-    if (readers.areReady) this.touch();
+    if (readers.areReady) this.vhost.broker.turnBudget.goOn(this.#goOn);
   }
 
   delivered(): void {
