@@ -13,8 +13,8 @@ const slowMsPerByte = 1 / 2 ** 20;
 
 /**
  * Keeps the disk ahead of somebody who reads a log: what is not in memory when it is read holds up the whole broker.
- * What was written lately is, and asking for it costs as much as reading it. So reads are made ahead only where one
- * was found to be slow.
+ * What was written lately is, and asking for it costs up to half as much as reading it. So reads are made ahead only
+ * where one was found to be slow.
  */
 export class ReadAhead {
   readonly #store: Store;
