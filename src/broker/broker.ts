@@ -49,7 +49,7 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
-  readonly turnBudget: TurnBudget = new TurnBudget(() => this.committer.isBehind);
+  readonly turnBudget: TurnBudget;
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly events: EventHub;
@@ -85,6 +85,7 @@ export class Broker implements BrokerContext, LogContext {
         events.storeFull(cause);
       },
     });
+    this.turnBudget = new TurnBudget(this.committer);
     this.delays = new Delays(this);
   }
 

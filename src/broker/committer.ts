@@ -135,6 +135,11 @@ export class Committer {
     return this.#underway !== undefined || this.#unwritten.length > 0 || this.rows.hasUncommitted;
   }
 
+  /** Somebody waits for the commit that is under way or about to start. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0 && (this.#isScheduled || this.#underway !== undefined);
+  }
+
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */
   request(waiter: CommitWaiter): void {
     this.#waiters.add(waiter);

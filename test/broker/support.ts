@@ -66,7 +66,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
   readonly segmentCache = new SegmentCache(this.store, this.slabs);
   readonly offsetStamp = new OffsetStamp();
-  readonly turnBudget = new TurnBudget(() => this.committer.isBehind);
+  readonly turnBudget = new TurnBudget(this.committer);
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
   readonly isDiskBehind = false;
