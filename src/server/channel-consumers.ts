@@ -3,19 +3,19 @@ import { describe, generatedName } from '../broker/names.ts';
 import { replyQueueName } from '../broker/routing/reply-addresses.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicCancel, type BasicConsume, MethodId } from '../protocol/methods.ts';
-import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { ChannelConsumer } from './consumer.ts';
 import { ReplyConsumer } from './reply-consumer.ts';
+import type { ServedConsumer } from './unsettled.ts';
 
 /** The consumers of a channel by their tags, and basic.consume and basic.cancel, which make and end them. */
 export class ChannelConsumers {
-  readonly #channel: Channel;
-  readonly #connection: Connection;
+  readonly #channel: OpenChannel;
+  readonly #connection: ChannelHost;
   readonly #byTag = new Map<string, ChannelConsumer>();
   #replyConsumer: ReplyConsumer | undefined;
 
-  constructor(channel: Channel, connection: Connection) {
+  constructor(channel: OpenChannel, connection: ChannelHost) {
     this.#channel = channel;
     this.#connection = connection;
   }
@@ -34,11 +34,12 @@ export class ChannelConsumers {
   }
 
   /** The consumer that was served last comes last, or the first one would be given every message. */
-  resumeAfter(servedLast: ChannelConsumer): void {
+  resumeAfter(servedLast: ServedConsumer): void {
     const { tag } = servedLast;
-    if (this.#byTag.get(tag) === servedLast) {
+    const known = this.#byTag.get(tag);
+    if (known !== undefined && known === servedLast) {
       this.#byTag.delete(tag);
-      this.#byTag.set(tag, servedLast);
+      this.#byTag.set(tag, known);
     }
     this.resume();
   }
@@ -120,14 +121,15 @@ export class ChannelConsumers {
   }
 
   /** A consumer does not do its part: it loses its place, and its client is told. */
-  drop(consumer: ChannelConsumer): void {
-    if (this.#byTag.get(consumer.tag) !== consumer) return;
-    consumer.queue.removeConsumer(consumer);
+  drop(consumer: ServedConsumer): void {
+    const known = this.#byTag.get(consumer.tag);
+    if (known === undefined || known !== consumer) return;
+    known.queue.removeConsumer(known);
     this.cancelled(consumer);
   }
 
   /** The queue is gone. Clients that understand it are told with basic.cancel. */
-  cancelled(consumer: ChannelConsumer): void {
+  cancelled(consumer: ServedConsumer): void {
     if (!this.#byTag.delete(consumer.tag) || this.#channel.isReleased) return;
     if (!this.#connection.clientCapabilities.consumerCancelNotify) return;
     this.#channel.send({ id: MethodId.BasicCancel, consumerTag: consumer.tag, noWait: true });

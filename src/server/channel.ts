@@ -1,14 +1,13 @@
 import { Undecided } from '../broker/actor.ts';
 import { ChannelStats } from '../broker/message-stats.ts';
-import type { ConsumerChannel, DeliveringQueue } from '../broker/queues/consumer.ts';
-import { PublishOutcome } from '../broker/routing/publish-outcome.ts';
+import type { DeliveringQueue } from '../broker/queues/consumer.ts';
 import type { ReplyAddresses } from '../broker/routing/reply-addresses.ts';
 import type { TracedDelivery, TraceOrigin } from '../broker/taps/trace.ts';
 import { uint32At } from '../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicQos, decodeMethod, type Method, MethodId } from '../protocol/methods.ts';
 import { ChannelConsumers } from './channel-consumers.ts';
-import type { Connection } from './connection.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import type { ChannelConsumer } from './consumer.ts';
 import { Deliveries, type DeliveriesHost } from './deliveries.ts';
 import { DeliveryWatch } from './delivery-watch.ts';
@@ -16,6 +15,8 @@ import { Getter } from './getter.ts';
 import type { Output } from './output.ts';
 import { Publisher } from './publisher.ts';
 import { TopologyMethods } from './topology-methods.ts';
+import { Transaction } from './transaction.ts';
+import type { ServedConsumer } from './unsettled.ts';
 
 /** Arguments of basic.ack: delivery tag and one octet of bits. */
 const ackBytes = 9;
@@ -25,26 +26,25 @@ const ackBytes = 9;
  * goes to its {@link Publisher}, what is delivered through its {@link Deliveries}; everything else is plain
  * request and answer.
  */
-export class Channel implements DeliveriesHost, ConsumerChannel {
+export class Channel implements DeliveriesHost, OpenChannel {
   readonly id: number;
   readonly output: Output;
   readonly frameMax: number;
   readonly deliveries: Deliveries;
   readonly stats: ChannelStats = new ChannelStats();
 
-  readonly #connection: Connection;
+  readonly #connection: ChannelHost;
   readonly #publisher: Publisher;
   readonly #topology: TopologyMethods;
   readonly #deliveryWatch: DeliveryWatch;
   readonly #consumers: ChannelConsumers;
   readonly #getter: Getter;
+  readonly #transaction: Transaction;
   /** basic.qos for the consumers to come; 0: no limit. */
   #prefetch = 0;
-  /** tx.select was called: there is no way back. */
-  #isTransactional = false;
   #isReleased = false;
 
-  constructor(connection: Connection, id: number) {
+  constructor(connection: ChannelHost, id: number) {
     this.id = id;
     this.output = connection.output;
     this.frameMax = connection.frameMax;
@@ -55,6 +55,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#deliveryWatch = new DeliveryWatch(this, connection);
     this.#consumers = new ChannelConsumers(this, connection);
     this.#getter = new Getter(this, connection);
+    this.#transaction = new Transaction(this, connection, this.#publisher);
   }
 
   // ---- for listings
@@ -92,7 +93,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   get isTransactional(): boolean {
-    return this.#isTransactional;
+    return this.#transaction.isSelected;
   }
 
   /** basic.qos for the consumers to come; 0: no limit. */
@@ -233,7 +234,7 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     this.#consumers.resume();
   }
 
-  resumeConsumersAfter(servedLast: ChannelConsumer): void {
+  resumeConsumersAfter(servedLast: ServedConsumer): void {
     this.#consumers.resumeAfter(servedLast);
   }
 
@@ -243,12 +244,12 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   /** A consumer does not do its part: it loses its place, and its client is told. */
-  cancelConsumer(consumer: ChannelConsumer): void {
+  cancelConsumer(consumer: ServedConsumer): void {
     this.#consumers.drop(consumer);
   }
 
   /** The queue of a consumer is gone. */
-  consumerCancelled(consumer: ChannelConsumer): void {
+  consumerCancelled(consumer: ServedConsumer): void {
     this.#consumers.cancelled(consumer);
   }
 
@@ -306,13 +307,13 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
         this.#confirmSelect(method.noWait);
         break;
       case MethodId.TxSelect:
-        this.#txSelect();
+        this.#transaction.select();
         break;
       case MethodId.TxCommit:
-        this.#txCommit();
+        this.#transaction.commit();
         break;
       case MethodId.TxRollback:
-        this.#txRollback();
+        this.#transaction.rollback();
         break;
       case MethodId.ChannelFlow:
         if (!method.active) throw new AmqpError(ReplyCode.NotImplemented, 'active=false');
@@ -334,17 +335,6 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
     });
   }
 
-  /** Nothing more is read from the connection until then. */
-  #whenCommitted(then: () => void): void {
-    const connection = this.#connection;
-    connection.pauseInput();
-    void connection.broker.committer.flush().then(() => {
-      if (!this.#isReleased) then();
-      this.output.flushSoon();
-      connection.resumeInput();
-    });
-  }
-
   #qos(method: BasicQos): void {
     if (method.prefetchSize !== 0) {
       throw new AmqpError(ReplyCode.NotImplemented, `prefetch_size!=0 (${method.prefetchSize})`);
@@ -361,48 +351,11 @@ export class Channel implements DeliveriesHost, ConsumerChannel {
   }
 
   #confirmSelect(noWait: boolean): void {
-    if (this.#isTransactional) {
+    if (this.#transaction.isSelected) {
       throw new AmqpError(ReplyCode.PreconditionFailed, 'cannot switch from tx to confirm mode');
     }
     this.#publisher.selectConfirms();
     if (!noWait) this.send({ id: MethodId.ConfirmSelectOk });
-  }
-
-  #txSelect(): void {
-    if (this.#publisher.isConfirming) {
-      throw new AmqpError(ReplyCode.PreconditionFailed, 'cannot switch from confirm to tx mode');
-    }
-    this.#isTransactional = true;
-    this.#publisher.selectTransactions();
-    this.deliveries.selectTransactions();
-    this.send({ id: MethodId.TxSelectOk });
-  }
-
-  #expectTransactional(): void {
-    if (!this.#isTransactional)
-      throw new AmqpError(ReplyCode.PreconditionFailed, 'channel is not transactional');
-  }
-
-  /** Enqueues, then settles; the answer waits for the disk. @throws AmqpError 406 when a queue was full */
-  #txCommit(): void {
-    this.#expectTransactional();
-    const outcome = this.#publisher.commit();
-    if (this.deliveries.hasPending) this.#connection.broker.moved();
-    this.deliveries.commit();
-    if ((outcome & PublishOutcome.Refused) !== 0) {
-      throw new AmqpError(ReplyCode.PreconditionFailed, 'partial tx completion');
-    }
-    if (outcome === PublishOutcome.NeedsCommit)
-      this.#whenCommitted(() => this.send({ id: MethodId.TxCommitOk }));
-    else this.send({ id: MethodId.TxCommitOk });
-  }
-
-  /** Publishes are forgotten; what was settled is outstanding again. */
-  #txRollback(): void {
-    this.#expectTransactional();
-    this.#publisher.rollback();
-    this.deliveries.rollback();
-    this.send({ id: MethodId.TxRollbackOk });
   }
 
   /**

@@ -1,8 +1,8 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
 import { Channel } from './channel.ts';
+import type { ChannelHost } from './channel-host.ts';
 import { ChannelTable } from './channel-table.ts';
-import type { Connection } from './connection.ts';
 
 /** Who is asked before a channel opens, and told what becomes of it. */
 export interface ChannelsHost {
@@ -14,11 +14,11 @@ export interface ChannelsHost {
 
 /** The channels of a connection: how they open and close, from either side. */
 export class Channels {
-  readonly #connection: Connection;
+  readonly #connection: ChannelHost;
   readonly #host: ChannelsHost;
   #table = new ChannelTable(0);
 
-  constructor(connection: Connection, host: ChannelsHost) {
+  constructor(connection: ChannelHost, host: ChannelsHost) {
     this.#connection = connection;
     this.#host = host;
   }

@@ -1,20 +1,39 @@
+import type { Account } from '../access/back-end.ts';
 import { flag, number, performedBy, terms, text } from '../broker/events/entries.ts';
 import type { EventHub } from '../broker/events/event-hub.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { FieldEntry } from '../protocol/field-table.ts';
-import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
+import type { ClientProperties } from './client-properties.ts';
 import type { Session } from './handshake.ts';
+import type { Transport } from './transport.ts';
 
 /** As RabbitMQ's event exchange writes it. */
 const protocol = '{0,9,1}';
 
+/** The connection that is told of. All but its name and its ends is known only once it is open. */
+export interface ReportedConnection {
+  readonly name: string;
+  readonly transport: Transport;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
+  readonly user: Account;
+  readonly vhost: VirtualHost;
+  readonly client: ClientProperties;
+}
+
+/** A channel of it. */
+export interface ReportedChannel {
+  readonly id: number;
+  readonly name: string;
+}
+
 /** Tells of the connections and channels of clients, with the details of RabbitMQ's events in its order. */
 export class ClientEvents {
   readonly #hub: EventHub;
-  readonly #connection: Connection;
+  readonly #connection: ReportedConnection;
 
-  constructor(connection: Connection) {
-    this.#hub = connection.broker.events;
+  constructor(connection: ReportedConnection, hub: EventHub) {
+    this.#hub = hub;
     this.#connection = connection;
   }
 
@@ -77,7 +96,7 @@ export class ClientEvents {
     ]);
   }
 
-  channelOpened(channel: Channel): void {
+  channelOpened(channel: ReportedChannel): void {
     const { user, vhost } = this.#connection;
     this.#hub.tell('channel.created', vhost.name, () => [
       performedBy(user.name),
@@ -90,7 +109,7 @@ export class ClientEvents {
     ]);
   }
 
-  channelClosed(channel: Channel): void {
+  channelClosed(channel: ReportedChannel): void {
     const { user, vhost } = this.#connection;
     this.#hub.tell('channel.closed', vhost.name, () => [
       performedBy(user.name),

@@ -10,19 +10,22 @@ import { decodeMethod, MethodId, type ServerMethod } from '../protocol/methods.t
 import { payloadSnippet } from '../protocol/octets.ts';
 import { Answers, type AnswersHost } from './answers.ts';
 import type { Channel } from './channel.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { Channels } from './channels.ts';
 import { ClientEvents } from './client-events.ts';
 import type { ClientCapabilities, ClientProperties } from './client-properties.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
 import { Credentials, type CredentialsHost } from './credentials.ts';
 import type { DeliveryTimeouts } from './delivery-timeouts.ts';
+import { Farewell, type FarewellHost } from './farewell.ts';
 import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
 import { Handshake, type HandshakeContext, type HandshakeHost, type Session } from './handshake.ts';
-import type { HeartbeatPeer, Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import type { Heartbeats, HeartbeatWatch } from './heartbeats.ts';
 import { Input, type InputHost } from './input.ts';
 import { Lifetime } from './lifetime.ts';
 import { Output } from './output.ts';
 import { describeProtocol } from './protocol-header.ts';
+import { Pulse } from './pulse.ts';
 import type { ServerSettings } from './settings.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
 import { type ByteStream, connectionName, type TlsPeer, type Transport } from './transport.ts';
@@ -41,9 +44,6 @@ export interface ConnectionContext extends HandshakeContext {
   connectionClosed(connection: Connection): void;
 }
 
-/** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
-const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
-
 /** Class and method id at the start of a method frame's payload. */
 const methodIdBytes = 4;
 
@@ -54,13 +54,14 @@ const methodIdBytes = 4;
 export class Connection
   implements
     AnswersHost,
+    ChannelHost,
     FrameRouterHost,
     InputHost,
     HandshakeHost,
-    HeartbeatPeer,
     UnreadLimitHost,
     ThrottleHost,
-    CredentialsHost
+    CredentialsHost,
+    FarewellHost
 {
   readonly output: Output;
   readonly answers: Answers;
@@ -77,6 +78,7 @@ export class Connection
   readonly #frames: FrameRouter;
   readonly #input: Input;
   readonly #lifetime: Lifetime;
+  readonly #farewell: Farewell;
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
@@ -85,7 +87,7 @@ export class Connection
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #actor: Actor | undefined;
-  #heartbeat: HeartbeatWatch | undefined;
+  #heartbeatWatch: HeartbeatWatch | undefined;
   #credentials: Credentials | undefined;
   #isReleased = false;
 
@@ -98,7 +100,7 @@ export class Connection
     this.log = context.log;
     this.name = connectionName(ends);
     this.#events = new ConnectionLog(context.log, this.name);
-    this.#told = new ClientEvents(this);
+    this.#told = new ClientEvents(this, context.broker.events);
     this.#channels = new Channels(this, {
       checkChannelLimit: (user) => context.checkChannelLimit(user),
       channelOpened: (channel) => this.#told.channelOpened(channel),
@@ -117,6 +119,7 @@ export class Connection
     const { settings } = context;
     const parts = { transport, input: this.#input, output: this.output, clock, settings };
     this.#lifetime = new Lifetime(parts);
+    this.#farewell = new Farewell(this, this.#lifetime, this.#events);
     this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
     socket.on('error', (error) => {
@@ -335,9 +338,7 @@ export class Connection
   #methodWhileRunning(id: number, buffer: Buffer, start: number, end: number): void {
     switch (id) {
       case MethodId.ConnectionClose:
-        this.#release();
-        this.send({ id: MethodId.ConnectionCloseOk });
-        this.#awaitClient();
+        this.#farewell.answer();
         return;
       case MethodId.ConnectionUpdateSecret: {
         const method = decodeMethod(id, buffer, start, end);
@@ -368,49 +369,27 @@ export class Connection
     this.#events.deliveriesLate(channel, late);
   }
 
-  /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
   failed(error: unknown): void {
     this.#frames.chunkBroken();
-    if (this.isClosed) return;
-    const amqpError = error instanceof AmqpError ? error : undefined;
-    if (amqpError === undefined) this.#events.internalError(error);
-    if (this.#session === undefined && this.#handshake?.isAuthenticated !== true) {
-      this.#lifetime.disconnectLater(amqpError?.replyText ?? 'internal error');
-    } else if (amqpError !== undefined) {
-      this.closeWithError(amqpError);
-    } else {
-      this.#close(ReplyCode.InternalError, 'INTERNAL_ERROR', 0, 0);
-    }
+    this.#farewell.failed(error);
   }
 
-  /** Sends connection.close after everything the connection held has been let go. */
   closeWithError(error: AmqpError): void {
-    if (this.isClosed) return;
-    if (error.code !== ReplyCode.ConnectionForced) this.#events.connectionFailed(error);
-    this.#close(error.code, error.replyText, error.classId, error.methodId);
+    this.#farewell.close(error);
   }
 
-  #close(replyCode: ReplyCode, replyText: string, classId: number, methodId: number): void {
-    this.#lifetime.reason = replyText;
-    this.#release();
-    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId });
-    this.#awaitClient();
+  get isAuthenticated(): boolean {
+    return this.#handshake?.isAuthenticated === true;
   }
 
-  #awaitClient(): void {
-    this.#lifetime.awaitClient(this.#session?.tuning.heartbeat ?? 0);
+  get heartbeat(): number {
+    return this.#session?.tuning.heartbeat ?? 0;
   }
 
   refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
     this.#events.loginRefused(mechanism, reason);
     this.#told.loginFailed(user, mechanism, reason);
-    if (notice === undefined) {
-      this.#lifetime.disconnectLater('login refused');
-      return;
-    }
-    const { code: replyCode, replyText } = notice;
-    this.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId: 0, methodId: 0 });
-    this.#lifetime.awaitRefused('login refused');
+    this.#farewell.refuseLogin(notice);
   }
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
@@ -427,7 +406,7 @@ export class Connection
     this.#lifetime.socketClosed();
     this.#unread.stop();
     this.#throttle.stop();
-    this.#release();
+    this.release();
     this.output.close();
     if (this.#session !== undefined) {
       this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
@@ -441,11 +420,11 @@ export class Connection
   }
 
   /** Lets go of everything: channels with their consumers and deliveries, then exclusive queues. */
-  #release(): void {
+  release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
-    this.#heartbeat?.stop();
+    this.#heartbeatWatch?.stop();
     this.#credentials?.stop();
     this.answers.stop();
     this.#channels.release();
@@ -468,7 +447,7 @@ export class Connection
     this.output.encodedMethod(0, method);
   }
 
-  channelReleased(channel: Channel): void {
+  channelReleased(channel: OpenChannel): void {
     this.#told.channelClosed(channel);
   }
 
@@ -492,9 +471,14 @@ export class Connection
     this.send({ id: MethodId.ConnectionOpenOk });
     // Written before the first half interval begins, which it would otherwise count for.
     this.output.flush();
-    if (tuning.heartbeat > 0) this.#heartbeat = this.#context.heartbeats.watch(this, tuning.heartbeat);
+    if (tuning.heartbeat > 0) this.#watchHeartbeat(tuning.heartbeat);
     this.#events.opened(session);
     this.#told.opened(session, this.settings.nodeName);
+  }
+
+  #watchHeartbeat(intervalSeconds: number): void {
+    const parts = { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime };
+    this.#heartbeatWatch = this.#context.heartbeats.watch(new Pulse(parts, intervalSeconds), intervalSeconds);
   }
 
   get bytesReceived(): number {
@@ -511,23 +495,5 @@ export class Connection
 
   get writes(): number {
     return this.output.writes;
-  }
-
-  get isInputPaused(): boolean {
-    return this.#input.isPaused;
-  }
-
-  sendHeartbeat(): void {
-    // What waits for the socket will do as well.
-    if (this.#socket.writableLength > 0) return;
-    this.output.flush();
-    this.#socket.write(heartbeatFrame);
-    this.output.writes++;
-  }
-
-  heartbeatsMissed(): void {
-    const { heartbeat } = this.#opened.tuning;
-    this.#lifetime.reason = `missed heartbeats from client, timeout: ${heartbeat}s`;
-    this.#socket.destroy();
   }
 }

@@ -1,16 +1,16 @@
 import { consumerTimeoutArgument } from '../broker/arguments.ts';
 import type { Segment } from '../broker/log/segment.ts';
 import type { Message } from '../broker/message.ts';
-import type { Consumer, ConsumerChannel, DeliveringQueue } from '../broker/queues/consumer.ts';
+import type { ConsumerChannel, DeliveringQueue } from '../broker/queues/consumer.ts';
 import { propertiesWithDeliveryCount } from '../broker/queues/delivery-count.ts';
 import type { Queue } from '../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../broker/routing/copy-headers.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { integerOf } from '../protocol/field-value.ts';
-import type { Channel } from './channel.ts';
+import type { OpenChannel } from './channel-host.ts';
 import type { Deliveries } from './deliveries.ts';
 import { deliverPrefix, type Output } from './output.ts';
-import { Delivery } from './unsettled.ts';
+import { Delivery, type ServedConsumer } from './unsettled.ts';
 
 /** What basic.consume asked for. */
 export interface ConsumerOptions {
@@ -24,7 +24,7 @@ export interface ConsumerOptions {
 }
 
 /** A subscription of a channel to a queue. */
-export class ChannelConsumer implements Consumer {
+export class ChannelConsumer implements ServedConsumer {
   readonly tag: string;
   readonly queue: Queue;
   readonly noAck: boolean;
@@ -32,19 +32,18 @@ export class ChannelConsumer implements Consumer {
   readonly priority: number;
   readonly arguments: FieldTable;
   readonly prefetch: number;
-  /** x-consumer-timeout, in milliseconds. */
   readonly timeoutMs: number | undefined;
   /** Unsettled deliveries it may have; 0: no limit. */
   readonly #prefetchLimit: number;
   unackedCount = 0;
   isInRing = false;
 
-  readonly #channel: Channel;
+  readonly #channel: OpenChannel;
   readonly #deliveries: Deliveries;
   readonly #output: Output;
   readonly #prefix: Buffer;
 
-  constructor(channel: Channel, options: ConsumerOptions) {
+  constructor(channel: OpenChannel, options: ConsumerOptions) {
     this.tag = options.tag;
     this.queue = options.queue;
     this.noAck = options.noAck;

@@ -1,7 +1,6 @@
 import type { ChannelStats } from '../broker/message-stats.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import type { ChannelConsumer } from './consumer.ts';
-import { type Delivery, UnsettledList } from './unsettled.ts';
+import { type Delivery, type ServedConsumer, UnsettledList } from './unsettled.ts';
 
 /** Taken-back deliveries whose late settling is forgiven; for the oldest beyond it is an unknown delivery tag. */
 const lateTagsMax = 65_536;
@@ -21,7 +20,7 @@ export interface DeliveriesHost {
   /** A limit was lifted: consumers may take messages again. */
   resumeConsumers(): void;
   /** The same after a delivery to this consumer was settled: the others are asked first. */
-  resumeConsumersAfter(servedLast: ChannelConsumer): void;
+  resumeConsumersAfter(servedLast: ServedConsumer): void;
 }
 
 /**

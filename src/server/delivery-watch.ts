@@ -1,23 +1,21 @@
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
-import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
-import type { ChannelConsumer } from './consumer.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryAges } from './delivery-ages.ts';
 import type { DeliveryHolder } from './delivery-timeouts.ts';
-import type { Delivery } from './unsettled.ts';
+import type { Delivery, ServedConsumer } from './unsettled.ts';
 
 /**
  * Looks after the deliveries of a channel that nobody settles (RabbitMQ page "Consumers", "Delivery
  * Acknowledgement Timeout").
  */
 export class DeliveryWatch implements DeliveryHolder {
-  readonly #channel: Channel;
-  readonly #connection: Connection;
+  readonly #channel: OpenChannel;
+  readonly #connection: ChannelHost;
   readonly #deliveries: Deliveries;
   readonly #ages = new DeliveryAges();
 
-  constructor(channel: Channel, connection: Connection) {
+  constructor(channel: OpenChannel, connection: ChannelHost) {
     this.#channel = channel;
     this.#connection = connection;
     this.#deliveries = channel.deliveries;
@@ -71,7 +69,7 @@ export class DeliveryWatch implements DeliveryHolder {
   }
 
   #report(late: readonly Delivery[]): void {
-    const counts = new Map<ChannelConsumer | undefined, number>();
+    const counts = new Map<ServedConsumer | undefined, number>();
     for (const { consumer } of late) counts.set(consumer, (counts.get(consumer) ?? 0) + 1);
     for (const delivery of late) {
       const { consumer, queue } = delivery;

@@ -4,16 +4,15 @@ import type { Queue } from '../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../broker/routing/copy-headers.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { type BasicGet, MethodId } from '../protocol/methods.ts';
-import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { Delivery } from './unsettled.ts';
 
 /** basic.get on one channel: a message taken rather than delivered. */
 export class Getter {
-  readonly #channel: Channel;
-  readonly #connection: Connection;
+  readonly #channel: OpenChannel;
+  readonly #connection: ChannelHost;
 
-  constructor(channel: Channel, connection: Connection) {
+  constructor(channel: OpenChannel, connection: ChannelHost) {
     this.#channel = channel;
     this.#connection = connection;
   }

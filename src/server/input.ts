@@ -1,6 +1,7 @@
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts';
+import { outputsWaiting } from './output.ts';
 import { isProtocolHeader, protocolHeaderBytes } from './protocol-header.ts';
-import type { Reader } from './read-buffer.ts';
+import type { ChunkSize, Reader } from './read-buffer.ts';
 import type { ByteStream, Transport } from './transport.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
@@ -8,6 +9,9 @@ const initialFrameMaxBytes = 8192;
 
 /** From here on it pays to read more at once. */
 const largeBodyBytes = 16 * 1024;
+
+/** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
+const manyOutputs = 64;
 
 /** Who is told of everything that is not a frame. */
 export interface InputHost {
@@ -62,9 +66,10 @@ export class Input implements Reader {
     return this.#reader.broken;
   }
 
-  /** The last chunk ended in the middle of a large body. */
-  get wantsMore(): boolean {
-    return !this.isPaused && this.#reader.bodyBytesAwaited > largeBodyBytes;
+  get wanted(): ChunkSize {
+    if (this.isPaused) return 'usual';
+    if (this.#reader.bodyBytesAwaited > largeBodyBytes) return 'largest';
+    return this.#hasMore && outputsWaiting() > manyOutputs ? 'large' : 'usual';
   }
 
   received(chunk: Buffer, isFull: boolean): void {

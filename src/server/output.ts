@@ -25,6 +25,14 @@ const congestedBytes = 1024 * 1024;
 /** Less than this is copied rather than kept in its buffer while the socket is full. */
 const smallWriteBytes = 64 * 1024;
 
+/** Outputs that will be written at the end of this turn. */
+let waitingCount = 0;
+
+/** So many connections are written to at the end of this turn of the event loop. */
+export function outputsWaiting(): number {
+  return waitingCount;
+}
+
 const freeLargeBuffers: Buffer[] = [];
 const freeBuffers: Buffer[] = [];
 const freeSmallBuffers: Buffer[] = [];
@@ -241,7 +249,10 @@ export class Output {
 
   /** Writes what there is now rather than at the end of the turn. */
   flush(): void {
-    this.#isScheduled = false;
+    if (this.#isScheduled) {
+      this.#isScheduled = false;
+      waitingCount--;
+    }
     if (this.#beforeFlush.length > 0) {
       const sources = this.#beforeFlush;
       this.#beforeFlush = [];
@@ -271,6 +282,7 @@ export class Output {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
+    waitingCount++;
     setImmediate(() => {
       if (this.#isScheduled) this.flush();
     });

@@ -9,9 +9,8 @@ import { Route } from '../broker/routing/route.ts';
 import { PropertyFlag } from '../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
-import type { Channel } from './channel.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { ConfirmLedger, type ConfirmSink } from './confirms.ts';
-import type { Connection } from './connection.ts';
 import { ContentAssembler } from './content.ts';
 import type { BeforeFlush } from './output.ts';
 import { addressReplies } from './reply-consumer.ts';
@@ -41,8 +40,8 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   /** What requests carry that ask for replies without a queue, once the channel consumes them. */
   replyAddress: string | undefined;
 
-  readonly #channel: Channel;
-  readonly #connection: Connection;
+  readonly #channel: OpenChannel;
+  readonly #connection: ChannelHost;
   readonly #content: ContentAssembler;
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
@@ -60,7 +59,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   #pendingBytes = 0;
   #isReleased = false;
 
-  constructor(channel: Channel, connection: Connection) {
+  constructor(channel: OpenChannel, connection: ChannelHost) {
     this.#channel = channel;
     this.#connection = connection;
     this.#content = new ContentAssembler(connection.settings.maxMessageBytes);

@@ -1,13 +1,19 @@
 import { Socket } from 'node:net';
 
-/** Read at once at most, unless messages are large: what comes in must not be much more than what goes out meanwhile. */
-const chunkBytes = 64 * 1024;
-/** Large messages cost the less the more of them is read at once. */
-const largeChunkBytes = 512 * 1024;
-
 /** All sockets are read into the same memory, one after the other. */
-const memory = Buffer.allocUnsafeSlow(largeChunkBytes);
-const chunk = memory.subarray(0, chunkBytes);
+const memory = Buffer.allocUnsafeSlow(512 * 1024);
+
+const chunks = {
+  /** What comes in must not be much more than what goes out meanwhile. */
+  usual: memory.subarray(0, 64 * 1024),
+  /** Spread over many connections, so that each of them is written several messages at once. */
+  large: memory.subarray(0, 256 * 1024),
+  /** Large messages cost the less the more of them is read at once. */
+  largest: memory,
+};
+
+/** How much is read at once at most. */
+export type ChunkSize = keyof typeof chunks;
 
 /** Where Node.js keeps what a client's `onread` option says; sockets that a server accepts have no such option. */
 const names = new Map(Object.getOwnPropertySymbols(new Socket()).map((key) => [key.description, key]));
@@ -15,8 +21,8 @@ const keys = [names.get('kBuffer'), names.get('kBufferGen'), names.get('kBufferC
 
 /** Who reads. */
 export interface Reader {
-  /** A message that is larger than usual is on its way. */
-  readonly wantsMore: boolean;
+  /** What it pays to read at once next. */
+  readonly wanted: ChunkSize;
   /** The chunk is good until this returns; it is full when more may have arrived. */
   received(chunk: Buffer, isFull: boolean): void;
 }
@@ -32,12 +38,12 @@ export function readShared(socket: Socket, reader: Reader): boolean {
   if (typeof handle !== 'object' || handle === null) return false;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
   if (typeof useUserBuffer !== 'function') return false;
-  Reflect.set(socket, buffer, chunk);
-  Reflect.set(socket, next, () => (reader.wantsMore ? memory : chunk));
+  Reflect.set(socket, buffer, chunks.usual);
+  Reflect.set(socket, next, () => chunks[reader.wanted]);
   Reflect.set(socket, received, (bytes: number, into: Buffer) => {
     reader.received(into.subarray(0, bytes), bytes === into.length);
     return true;
   });
-  Reflect.apply(useUserBuffer, handle, [chunk]);
+  Reflect.apply(useUserBuffer, handle, [chunks.usual]);
   return true;
 }

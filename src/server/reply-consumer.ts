@@ -4,7 +4,7 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import { MethodId } from '../protocol/methods.ts';
 import { rewriteProperties } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
-import type { Channel } from './channel.ts';
+import type { OpenChannel } from './channel-host.ts';
 import { unreadBytesMax } from './unread-limit.ts';
 
 /**
@@ -15,9 +15,9 @@ export class ReplyConsumer implements ReplyReceiver {
   readonly tag: string;
   /** What requests carry in their reply_to: a routing key of the default exchange. */
   readonly address: string;
-  readonly #channel: Channel;
+  readonly #channel: OpenChannel;
 
-  constructor(channel: Channel, tag: string) {
+  constructor(channel: OpenChannel, tag: string) {
     this.tag = tag;
     this.#channel = channel;
     this.address = channel.replies.add(this);

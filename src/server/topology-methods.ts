@@ -9,17 +9,16 @@ import {
   type QueueDeclare,
   type QueueUnbind,
 } from '../protocol/methods.ts';
-import type { Channel } from './channel.ts';
-import type { Connection } from './connection.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 
 /** The methods exchange.* and queue.* of a channel, as calls on its virtual host. */
 export class TopologyMethods {
-  readonly #channel: Channel;
-  readonly #connection: Connection;
+  readonly #channel: OpenChannel;
+  readonly #connection: ChannelHost;
   /** The queue this channel declared last. */
   #lastQueueName: string | undefined;
 
-  constructor(channel: Channel, connection: Connection) {
+  constructor(channel: OpenChannel, connection: ChannelHost) {
     this.#channel = channel;
     this.#connection = connection;
   }

@@ -1,13 +1,20 @@
 import type { Segment } from '../broker/log/segment.ts';
-import type { DeliveringQueue } from '../broker/queues/consumer.ts';
-import type { ChannelConsumer } from './consumer.ts';
+import type { Consumer, DeliveringQueue } from '../broker/queues/consumer.ts';
+
+/** A consumer, as those know it who keep its deliveries. */
+export interface ServedConsumer extends Consumer {
+  /** Deliveries that it has not settled. */
+  unackedCount: number;
+  /** x-consumer-timeout, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+}
 
 /** A message that a channel has been given and has not settled yet. */
 export class Delivery {
   readonly tag: number;
   readonly queue: DeliveringQueue;
   /** Undefined: fetched by basic.get. */
-  readonly consumer: ChannelConsumer | undefined;
+  readonly consumer: ServedConsumer | undefined;
   readonly segment: Segment;
   readonly index: number;
   isSettled = false;
@@ -15,7 +22,7 @@ export class Delivery {
   constructor(
     tag: number,
     queue: DeliveringQueue,
-    consumer: ChannelConsumer | undefined,
+    consumer: ServedConsumer | undefined,
     segment: Segment,
     index: number,
   ) {
