@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { protocolHeader } from '../../src/protocol/frame-reader.ts';
-import { Input } from '../../src/server/input.ts';
-import { Output } from '../../src/server/output.ts';
-import type { ByteStream, Transport } from '../../src/server/transport.ts';
+import { Input } from '../../src/server/connection/input.ts';
+import { Output } from '../../src/server/connection/output.ts';
+import type { ByteStream, Transport } from '../../src/server/sockets/transport.ts';
 
 function stream(): ByteStream {
   return Object.assign(new PassThrough(), { bytesRead: 0, bytesWritten: 0 });
