@@ -27,7 +27,7 @@ it('a flood is read in larger chunks while it goes out to many connections', asy
   flooding.received(heartbeat, true);
   const quiet = newInput();
   quiet.received(heartbeat, false);
-  const written = Array.from({ length: 65 }, () => {
+  const written = Array.from({ length: 257 }, () => {
     const output = new Output(stream(), () => {});
     output.raw(heartbeat);
     return output;

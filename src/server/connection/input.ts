@@ -11,7 +11,7 @@ const initialFrameMaxBytes = 8192;
 const largeBodyBytes = 16 * 1024;
 
 /** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
-const manyOutputs = 64;
+const manyOutputs = 256;
 
 /** Who is told of everything that is not a frame. */
 export interface InputHost {
