@@ -28,7 +28,7 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
-export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
+export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/authentication-options.ts';
 export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';

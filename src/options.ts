@@ -1,6 +1,6 @@
 import type { DefaultPermissions } from './access/access-control.ts';
+import type { AuthenticationOptions } from './access/authentication-options.ts';
 import type { CertificateLogin } from './access/certificate-name.ts';
-import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';

@@ -2,6 +2,7 @@ import { Alarms } from './alarms.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
+import { DeadLetterCounts } from './dead-letters/dead-letter-counts.ts';
 import { Delays } from './delays/delays.ts';
 import { publishEvent } from './events/event-exchanges.ts';
 import { EventHub } from './events/event-hub.ts';
@@ -9,6 +10,7 @@ import type { CommittedLog, LogContext } from './log/log-context.ts';
 import { MessageLog } from './log/message-log.ts';
 import { SlabPool } from './log/slab.ts';
 import type { MessageSpans } from './log/spans.ts';
+import { MessageSizes } from './message-sizes.ts';
 import { Churn } from './message-stats.ts';
 import { defaultVirtualHost } from './names.ts';
 import { DoubtfulDeliveries } from './queues/doubtful-deliveries.ts';
@@ -52,6 +54,8 @@ export class Broker implements BrokerContext, LogContext {
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
+  readonly messageSizes: MessageSizes = new MessageSizes();
+  readonly deadLetterCounts: DeadLetterCounts = new DeadLetterCounts();
 
   readonly #events: BrokerEvents;
   readonly #turn: Turn;

@@ -5,7 +5,7 @@ import {
   type BackEndChoice,
   type BackEndName,
   backEndNames,
-} from '../access/chain.ts';
+} from '../access/authentication-options.ts';
 import { NamePattern } from '../broker/policies/name-pattern.ts';
 import { ConfigError } from './error.ts';
 import type { Chapter, Setting, SettingReader } from './setting.ts';

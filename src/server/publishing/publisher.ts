@@ -1,6 +1,7 @@
 import { type Actor, Undecided } from '../../broker/actor.ts';
 import type { CommitWaiter } from '../../broker/committer.ts';
 import type { Message } from '../../broker/message.ts';
+import type { MessageSizes } from '../../broker/message-sizes.ts';
 import { expirationOf } from '../../broker/queues/expiration.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
 import type { Exchange } from '../../broker/routing/exchange.ts';
@@ -43,6 +44,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
   readonly #channel: OpenChannel;
   readonly #connection: ChannelHost;
   readonly #content: ContentAssembler;
+  readonly #sizes: MessageSizes;
   /** The exchange of the last publish, as long as the topology has not changed. */
   #exchange: Exchange | undefined;
   #exchangeVersion = -1;
@@ -63,6 +65,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     this.#channel = channel;
     this.#connection = connection;
     this.#content = new ContentAssembler(connection.settings.maxMessageBytes);
+    this.#sizes = connection.vhost.broker.messageSizes;
   }
 
   // ---- content
@@ -133,6 +136,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     if ((message.scan.flags & checkedProperties) !== 0) this.#checkProperties(message);
     const { vhost } = connection;
     const route = vhost.route(exchange, message);
+    this.#sizes.observe(message.bodySize);
     this.#count(exchange, route, content.mandatory);
     if (vhost.firehose.isWatching) vhost.firehose.published(message, route.queues, this.#channel.traceOrigin);
     if (this.#pending !== undefined) {
