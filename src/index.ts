@@ -34,6 +34,7 @@ export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
 export { BackupError } from './broker/store.ts';
+export type { PassingMessage } from './broker/taps/passing-messages.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { LogCategory } from './logs/category.ts';
@@ -45,7 +46,9 @@ export type {
   MoveRequest,
   PeekRequest,
   ReplayRequest,
+  TailRequest,
 } from './message-control.ts';
+export type { TailEvent, TailOptions } from './message-tail.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions, TracingOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
@@ -146,6 +149,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         vhost: options.defaultVirtualHost,
         tags: options.defaultUserTags,
         permissions: options.defaultPermissions,
+        seeded: options.seededUsers,
       },
     );
     closers.push(() => listener.close());

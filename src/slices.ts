@@ -6,6 +6,9 @@ const usualMs = 3;
 /** Items looked at between two looks at the clock, where each is quick. */
 const quickItems = 64;
 
+/** Of all works that pause, one goes on in each turn of the event loop, so that many do not keep it for longer. */
+let lastTurn: Promise<void> = Promise.resolve();
+
 /** Lets the broker go on with its work whenever a slice of time is used up. */
 export class Slices {
   #until: number;
@@ -30,7 +33,8 @@ export class Slices {
   }
 
   async #pause(): Promise<void> {
-    await setImmediate();
+    lastTurn = lastTurn.then(() => setImmediate());
+    await lastTurn;
     this.#until = performance.now() + this.#ms;
   }
 }

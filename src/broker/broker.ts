@@ -1,3 +1,4 @@
+import { Slices } from '../slices.ts';
 import { Alarms } from './alarms.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
@@ -30,8 +31,8 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
-/** Queues of a deleted virtual host that go in a row; then others have their turn. */
-const queuesDeletedInARow = 256;
+/** Queues of a deleted virtual host that go before anybody looks at the clock. */
+const queuesDeletedInARow = 16;
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -191,7 +192,8 @@ export class Broker implements BrokerContext, LogContext {
   async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
-    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
+    const slices = new Slices(1);
+    while (vhost.deleteSome(queuesDeletedInARow)) await slices.next();
   }
 
   /**

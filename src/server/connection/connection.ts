@@ -95,6 +95,7 @@ export class Connection
   #heartbeatWatch: HeartbeatWatch | undefined;
   #credentials: Credentials | undefined;
   #isReleased = false;
+  #released: Promise<void> = Promise.resolve();
 
   constructor(transport: Transport, context: ConnectionContext) {
     const { stream: socket, ends } = transport;
@@ -387,6 +388,10 @@ export class Connection
     return this.#handshake?.isAuthenticated === true;
   }
 
+  get released(): Promise<void> {
+    return this.#released;
+  }
+
   get heartbeat(): number {
     return this.#session?.tuning.heartbeat ?? 0;
   }
@@ -433,7 +438,7 @@ export class Connection
     this.#credentials?.stop();
     this.answers.stop();
     this.#channels.release();
-    this.#session?.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#released = this.#session.vhost.deleteExclusiveQueues(this);
     if (this.#session !== undefined) this.#told.closed(this.#session, this.settings.nodeName);
   }
 

@@ -2,6 +2,7 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import type { ConnectionLog } from './connection-log.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { Output } from './output.ts';
 
 /** The connection that comes to its end. */
 export interface FarewellHost {
@@ -11,6 +12,9 @@ export interface FarewellHost {
   readonly isAuthenticated: boolean;
   /** As agreed on, in seconds; 0: none. */
   readonly heartbeat: number;
+  /** Resolves when its exclusive queues are gone. */
+  readonly released: Promise<void>;
+  readonly output: Output;
   /** Sends a method on channel 0. */
   send(method: ServerMethod): void;
   /** Lets go of everything it holds. */
@@ -31,9 +35,17 @@ export class Farewell {
 
   /** The client has said connection.close. */
   answer(): void {
-    this.#host.release();
-    this.#host.send({ id: MethodId.ConnectionCloseOk });
+    const host = this.#host;
+    host.release();
     this.#awaitClient();
+    void host.released.then(() => this.#answerClose());
+  }
+
+  /** Its exclusive queues are gone by now: who is told so may declare them elsewhere. */
+  #answerClose(): void {
+    if (this.#lifetime.phase !== 'closing') return;
+    this.#host.send({ id: MethodId.ConnectionCloseOk });
+    this.#host.output.flush();
   }
 
   /** Closes the connection for any error: an AmqpError says so itself, others are ours and 541. */
