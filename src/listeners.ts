@@ -4,9 +4,9 @@ import type { HttpServer } from './management/http/http-server.ts';
 import { Management, type ManagementOptions } from './management/server.ts';
 import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
-import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
-import { serveWebSockets } from './server/websocket.ts';
+import { listenableHost } from './server/sockets/any-address.ts';
+import { serveWebSockets } from './server/sockets/websocket.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 

@@ -1,8 +1,8 @@
 import type { ChannelStats, QueueStats } from '../broker/message-stats.ts';
 import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
-import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
+import type { Channel } from '../server/channel/channel.ts';
+import type { Connection } from '../server/connection/connection.ts';
 import { header, type Labels, labelText, sample } from './exposition.ts';
 import {
   authAttempts,

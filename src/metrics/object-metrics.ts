@@ -1,7 +1,7 @@
 import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
-import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
+import type { Channel } from '../server/channel/channel.ts';
+import type { Connection } from '../server/connection/connection.ts';
 import type { MetricType } from './exposition.ts';
 import type { ObjectMetric } from './samples.ts';
 
