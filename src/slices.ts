@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { collectWhenGrown } from './young-generation.ts';
 
 /** How long a long piece of work may keep the event loop before others get their turn, unless it says otherwise. */
 const usualMs = 3;
@@ -33,8 +34,31 @@ export class Slices {
   }
 
   async #pause(): Promise<void> {
-    lastTurn = lastTurn.then(() => setImmediate());
-    await lastTurn;
+    do {
+      lastTurn = lastTurn.then(() => setImmediate());
+      await lastTurn;
+    } while (collectWhenGrown());
     this.#until = performance.now() + this.#ms;
   }
+}
+
+/** Takes the steps of a piece of work, each of them quick; a promise of the rest when they are too many to be taken at once. */
+export function takeSteps(steps: Iterator<unknown>): Promise<void> | undefined {
+  const slices = new Slices();
+  const pause = takeSome(steps, slices);
+  return pause === undefined ? undefined : takeRest(pause, steps, slices);
+}
+
+async function takeRest(first: Promise<void>, steps: Iterator<unknown>, slices: Slices): Promise<void> {
+  for (let pause: Promise<void> | undefined = first; pause !== undefined; pause = takeSome(steps, slices))
+    await pause;
+}
+
+/** Undefined when all are taken. */
+function takeSome(steps: Iterator<unknown>, slices: Slices): Promise<void> | undefined {
+  while (steps.next().done !== true) {
+    const pause = slices.next();
+    if (pause !== undefined) return pause;
+  }
+  return undefined;
 }

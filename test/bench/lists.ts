@@ -1,7 +1,8 @@
 /**
  * What the HTTP API costs when there are very many queues: the time of each request, and how long the event loop was
- * kept meanwhile, which is what the data path would wait. `npm run bench:lists [-- QUEUES]`. Requests come from a
- * process of its own, so only the broker counts.
+ * kept meanwhile, which is what the data path would wait. Requests come from a process of its own, so only the broker
+ * counts. `npm run bench:lists [-- QUEUES [ROWS]]`, where ROWS is a regular expression: only rows whose name matches it
+ * are measured, beside the imports that all others need.
  */
 
 import { fork } from 'node:child_process';
@@ -15,6 +16,7 @@ import { startBroker } from '../../src/index.ts';
 import type { ListsJob } from './lists-client.ts';
 
 const queueCount = Number(process.argv[2] ?? 100_000);
+const rows = new RegExp(process.argv[3] ?? '');
 const client = fork(fileURLToPath(new URL('./lists-client.ts', import.meta.url)));
 const directory = await mkdtemp(join(tmpdir(), 'bench-lists-'));
 const broker = await startBroker({ port: 0, managementPort: 0, dataDir: directory });
@@ -32,6 +34,7 @@ async function ask(job: ListsJob): Promise<number> {
 const padded = (figure: number) => figure.toFixed(0).padStart(6);
 
 async function measure(what: string, job: ListsJob): Promise<void> {
+  if (job.kind !== 'import' && !rows.test(what)) return;
   // What the garbage collector stops the world for, as far as it is told: part of the longest stretch.
   let pauseMs = 0;
   const collections = new PerformanceObserver((list) => {

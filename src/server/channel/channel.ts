@@ -359,19 +359,23 @@ export class Channel implements DeliveriesHost, OpenChannel {
   }
 
   /**
-   * Lets go of everything: consumers leave their queues, what is unsettled goes back to its place, what a
-   * transaction gathered is forgotten. For channel.close from either side and the end of the connection.
+   * Lets go of everything but its consumers, which are given nothing more: what is unsettled goes back to its place,
+   * what a transaction gathered is forgotten. For channel.close from either side and the end of the connection;
+   * {@link leaveQueues} comes next.
    */
   release(): void {
-    if (this.#isReleased) return;
     this.#isReleased = true;
     this.#connection.vhost.closedChannels.add(this.currentStats());
     this.#connection.broker.churn.channelClosed++;
     this.#publisher.release();
     this.#deliveryWatch.stop();
-    const consumers = this.#consumers.pause();
+    this.#consumers.stop();
     this.deliveries.release();
-    for (const consumer of consumers) consumer.queue.removeConsumer(consumer);
+  }
+
+  /** The consumers leave their queues, one with each step; then the channel is gone. */
+  *leaveQueues(): Generator<void> {
+    yield* this.#consumers.leaveQueues();
     this.#connection.channelReleased(this);
   }
 }

@@ -1,5 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId } from '../../protocol/methods.ts';
+import { takeSteps } from '../../slices.ts';
 import { Channel } from '../channel/channel.ts';
 import type { ChannelHost } from '../channel/channel-host.ts';
 import { ChannelTable } from './channel-table.ts';
@@ -17,6 +18,7 @@ export class Channels {
   readonly #connection: ChannelHost;
   readonly #host: ChannelsHost;
   #table = new ChannelTable(0);
+  #isReleased = false;
 
   constructor(connection: ChannelHost, host: ChannelsHost) {
     this.#connection = connection;
@@ -63,8 +65,9 @@ export class Channels {
       throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'").during(id);
     } else if (id === MethodId.ChannelClose) {
       this.#table.remove(number, false);
-      channel.release();
-      this.#connection.output.method(number, { id: MethodId.ChannelCloseOk });
+      this.#releaseOne(channel, () =>
+        this.#connection.output.method(number, { id: MethodId.ChannelCloseOk }),
+      );
     } else {
       throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method').during(id);
     }
@@ -97,19 +100,38 @@ export class Channels {
     const channel = this.#table.remove(number, true);
     if (channel === undefined) return;
     this.#host.channelFailed(number, error);
-    channel.release();
-    this.#connection.output.method(number, {
-      id: MethodId.ChannelClose,
-      replyCode: error.code,
-      replyText: error.replyText,
-      classId: error.classId,
-      methodId: error.methodId,
-    });
+    this.#releaseOne(channel, () =>
+      this.#connection.output.method(number, {
+        id: MethodId.ChannelClose,
+        replyCode: error.code,
+        replyText: error.replyText,
+        classId: error.classId,
+        methodId: error.methodId,
+      }),
+    );
   }
 
-  /** Lets go of all of them, for the end of the connection. */
-  release(): void {
-    for (const channel of this.#table.values()) channel.release();
-    this.#table.clear();
+  /** `answer` tells the client when nothing is left of the channel: at once, unless its consumers are many. */
+  #releaseOne(channel: Channel, answer: () => void): void {
+    const rest = release([channel]);
+    if (rest === undefined) answer();
+    else void rest.then(() => !this.#isReleased && answer());
   }
+
+  /** Lets go of all of them, for the end of the connection; a promise of the rest when their consumers are many. */
+  release(): Promise<void> | undefined {
+    this.#isReleased = true;
+    const channels = [...this.#table.values()];
+    this.#table.clear();
+    return release(channels);
+  }
+}
+
+function release(channels: readonly Channel[]): Promise<void> | undefined {
+  for (const channel of channels) channel.release();
+  return takeSteps(leaveQueues(channels));
+}
+
+function* leaveQueues(channels: readonly Channel[]): Generator<void> {
+  for (const channel of channels) yield* channel.leaveQueues();
 }

@@ -426,7 +426,8 @@ export class Connection
       this.#socket.bytesRead,
       this.broker.clock.now() - this.connectedAt,
     );
-    this.#context.connectionClosed(this);
+    // Whoever waits for that, to delete the virtual host or to close the store, waits for all that goes with it.
+    void this.#released.then(() => this.#context.connectionClosed(this));
   }
 
   /** Lets go of everything: channels with their consumers and deliveries, then exclusive queues. */
@@ -437,9 +438,16 @@ export class Connection
     this.#heartbeatWatch?.stop();
     this.#credentials?.stop();
     this.answers.stop();
-    this.#channels.release();
-    if (this.#session !== undefined) this.#released = this.#session.vhost.deleteExclusiveQueues(this);
-    if (this.#session !== undefined) this.#told.closed(this.#session, this.settings.nodeName);
+    this.#released = this.#releaseAll(this.#channels.release());
+  }
+
+  /** `channels`: when what is left of them will be gone, if anything is. */
+  async #releaseAll(channels: Promise<void> | undefined): Promise<void> {
+    if (channels !== undefined) await channels;
+    if (this.#session === undefined) return;
+    const queues = this.#session.vhost.deleteExclusiveQueues(this);
+    this.#told.closed(this.#session, this.settings.nodeName);
+    await queues;
   }
 
   // ---- handshake and heartbeat

@@ -135,12 +135,17 @@ export class ChannelConsumers {
     this.#channel.send({ id: MethodId.BasicCancel, consumerTag: consumer.tag, noWait: true });
   }
 
-  /** The channel closes. They leave the ring first, so that nothing comes back to a consumer that is about to go. */
-  pause(): readonly ChannelConsumer[] {
+  /** The channel closes. */
+  stop(): void {
     this.#replyConsumer?.close();
-    const consumers = [...this.#byTag.values()];
+  }
+
+  /** The channel is closed: they leave their queues, one with each step. */
+  *leaveQueues(): Generator<void> {
+    for (const consumer of this.#byTag.values()) {
+      consumer.queue.removeConsumer(consumer);
+      yield;
+    }
     this.#byTag.clear();
-    for (const consumer of consumers) consumer.queue.pauseConsumer(consumer);
-    return consumers;
   }
 }

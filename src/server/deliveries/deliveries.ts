@@ -37,7 +37,7 @@ export class Deliveries {
   #consumerUnackedCount = 0;
   /** basic.qos global=true; 0: no limit. */
   #globalPrefetch = 0;
-  readonly #unackedMax: number;
+  #unackedMax: number;
   /** Consumers were given nothing because there were so many. */
   #wasFull = false;
   /** In transaction mode: since the last commit or rollback. */
@@ -213,6 +213,8 @@ export class Deliveries {
   /** The channel is gone: what is unsettled goes back to its place, what a transaction gathered is forgotten. */
   release(): void {
     if (this.hasPending) this.rollback();
+    // Consumers are given nothing more until they have left their queues.
+    this.#unackedMax = 0;
     for (const { tag, queue, segment, index, consumer } of this.#unsettled) {
       queue.vhost.firehose.settled(this.#host, tag, 'abandon');
       queue.abandon(segment, index, consumer, 'abandoned');
