@@ -2,7 +2,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** New bytes after which {@link collectWhenGrown} collects. What survives of them is copied in some milliseconds. */
-const growthMax = 8 * 1024 * 1024;
+const growthMax = 4 * 1024 * 1024;
 
 const collect = collector();
 let usedAfter = 0;

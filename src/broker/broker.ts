@@ -196,7 +196,10 @@ export class Broker implements BrokerContext, LogContext {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
     const slices = new Slices(1);
-    while (vhost.deleteSome(queuesDeletedInARow)) await slices.next();
+    while (vhost.deleteSome(queuesDeletedInARow)) {
+      await slices.next();
+      await this.committer.roomForDefinitions();
+    }
   }
 
   /**

@@ -17,6 +17,9 @@ export const lazyCommitMs = 20;
 /** How often a store that had no room is asked again. */
 export const fullRetryMs = 500;
 
+/** Definitions of a commit that are put together in a few milliseconds. */
+const definitionsPerCommit = 500;
+
 /** What the committer has to say about its store. */
 export interface CommitterEvents {
   /** The store can no longer be trusted: nothing is confirmed after that. Called once at most. */
@@ -125,9 +128,13 @@ export class Committer {
     return this.definitionsAt > this.done;
   }
 
-  /** How many definitions the next commit will take along. */
-  get notedDefinitions(): number {
-    return this.#definitions.size;
+  /**
+   * For whoever changes definitions by the thousand: a commit is put together in one go, so before it grows any larger
+   * this is to be waited for. Undefined: no need, or no use since the store is full.
+   */
+  roomForDefinitions(): Promise<void> | undefined {
+    if (this.#definitions.size < definitionsPerCommit || this.#isFull) return undefined;
+    return this.#commit();
   }
 
   /** Messages are on their way to the disk, or wait for that. */
