@@ -7,6 +7,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { openSync, readSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,15 @@ async function ask(job: ListsJob): Promise<number> {
   return answer;
 }
 
+const schedule = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+const scheduled = Buffer.alloc(64);
+
+/** How long the thread of the event loop has had a core. */
+function cpuTimeMs(): number {
+  const bytes = readSync(schedule, scheduled, 0, scheduled.length, 0);
+  return Number(scheduled.toString('latin1', 0, bytes).split(' ')[0]) / 1e6;
+}
+
 const padded = (figure: number) => figure.toFixed(0).padStart(6);
 
 async function measure(what: string, job: ListsJob): Promise<void> {
@@ -43,12 +53,22 @@ async function measure(what: string, job: ListsJob): Promise<void> {
   collections.observe({ entryTypes: ['gc'] });
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
+  // The rest of a long stretch is waiting: for a core that others have, or for threads that wait for one.
+  let cpuMs = 0;
+  let before = cpuTimeMs();
+  const ticks = setInterval(() => {
+    const now = cpuTimeMs();
+    cpuMs = Math.max(cpuMs, now - before);
+    before = now;
+  }, 1);
   const ms = await ask(job);
+  clearInterval(ticks);
   delay.disable();
   await new Promise((resolve) => setImmediate(resolve));
   collections.disconnect();
   const longest = `event loop at most ${padded(delay.max / 1e6)} ms (p99 ${padded(delay.percentile(99) / 1e6)})`;
-  process.stdout.write(`${what.padEnd(42)} ${padded(ms)} ms, ${longest}, collector ${padded(pauseMs)} ms\n`);
+  const parts = `on the CPU ${padded(cpuMs)} ms, collector ${padded(pauseMs)} ms`;
+  process.stdout.write(`${what.padEnd(42)} ${padded(ms)} ms, ${longest}, ${parts}\n`);
 }
 
 const get = (path: string): ListsJob => ({ kind: 'request', url: `${api}${path}` });

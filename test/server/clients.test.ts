@@ -1,5 +1,5 @@
 import { AMQPClient } from '@cloudamqp/amqp-client';
-import amqplib from 'amqplib';
+import amqplib, { type ConsumeMessage } from 'amqplib';
 import { Connection as RabbitMqClient } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
@@ -24,6 +24,32 @@ describe('exclusive queues', () => {
     expect(vhost?.queueCount).toBe(names.length);
     await connection.close();
     expect(vhost?.queueCount).toBe(0);
+  });
+});
+
+describe('consumers', () => {
+  it('are gone when the client is told that their channel is closed, however many, and get nothing meanwhile', async () => {
+    const connection = await amqplib.connect(url);
+    const other = await connection.createChannel();
+    const { queue: name } = await other.assertQueue('', { exclusive: true });
+    const channel = await connection.createChannel();
+    await channel.prefetch(1);
+    let isGiven = () => {};
+    const given = new Promise<void>((resolve) => {
+      isGiven = resolve;
+    });
+    await Promise.all(Array.from({ length: 2000 }, () => channel.consume(name, () => isGiven())));
+    other.sendToQueue(name, Buffer.from('for whoever stays'));
+    await given;
+    const closed = channel.close();
+    // It comes back while the consumers leave.
+    const back = new Promise<ConsumeMessage | null>((resolve) => {
+      void other.consume(name, resolve, { noAck: true });
+    });
+    await closed;
+    expect((await other.checkQueue(name)).consumerCount).toBe(1);
+    expect((await back)?.fields.redelivered).toBe(true);
+    await connection.close();
   });
 });
 
