@@ -47,6 +47,11 @@ export abstract class EntryFile {
   /** The bytes of an entry, a copy, in memory of `space` if that helps; undefined when it is not there. Synchronous. */
   abstract value(key: Uint8Array, space?: Space): Buffer | undefined;
 
+  /** The same for as long as the file is being moved: whoever has brought it into memory need not copy. */
+  view(key: Uint8Array): Buffer | undefined {
+    return this.value(key);
+  }
+
   /** Has entries brought into memory, off the event loop. */
   abstract prefetch(keys: Uint8Array[]): Promise<void>;
 

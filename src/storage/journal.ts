@@ -34,8 +34,11 @@ const PREPARE_AT = 0.5;
  */
 const LEFT_ALONE_MS = 1000;
 
-/** Part of all space that full files may take before they are no longer left alone. */
-const FULL_PART_MAX = 0.5;
+/**
+ * Part of all space that full files may take before they are no longer left alone, but moved as fast as it goes. Twice
+ * what consumers that keep up leave in it at 200 MB/s; the rest is room for commits until there is less to move.
+ */
+const FULL_PART_MAX = 0.25;
 
 /** How soon another file is tried after one could not be made. */
 const PREPARE_RETRY_MS = 1000;
@@ -174,16 +177,17 @@ export class Journal {
     const oldest = this.#full[0];
     if (oldest === undefined) return undefined;
     const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < LEFT_ALONE_MS;
-    return isLeftAlone && !this.#isCrowded && !this.isPressed ? undefined : oldest;
+    return isLeftAlone && !this.isCrowded ? undefined : oldest;
   }
 
-  get #isCrowded(): boolean {
+  /** Files become full faster than they are emptied. */
+  get isCrowded(): boolean {
     const fullBytes = this.#full.reduce((sum, { file }) => sum + file.size, 0);
-    return fullBytes > this.#options.bytesMax * FULL_PART_MAX;
+    return fullBytes > this.#options.bytesMax * FULL_PART_MAX || this.#isPressed;
   }
 
-  /** The next commits will find no room: files become full faster than they are emptied. */
-  get isPressed(): boolean {
+  /** The next commits will find no room. */
+  get #isPressed(): boolean {
     return this.#free.length === 0 && this.#preparing === undefined && this.#nextFileBytes === undefined;
   }
 
