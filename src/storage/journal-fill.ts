@@ -1,9 +1,8 @@
-import { EntryFile } from './entry-file.ts';
+import { EntryFile, type Span } from './entry-file.ts';
 import { decodeEntryKey, ENTRY_KEY_BYTES } from './entry-key.ts';
 import { Generation } from './generation.ts';
 import { BLOCK_ALIGNMENT, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
-import type { Span } from './log-index.ts';
 
 /** Each entry takes memory, however small it is. */
 const ENTRIES_MAX = 16_384;
