@@ -17,9 +17,10 @@ interface Pace {
   /** Before the step, so that commits have the disk to themselves most of the time. */
   readonly pauseMs: number;
 }
-const AT_LEISURE: Pace = { bytes: 2 ** 20, entries: 256, pauseMs: 10 };
+/** Each transaction flushes twice, beside commits that wait for their one flush: better few of them than small ones. */
+const AT_LEISURE: Pace = { bytes: 2 ** 20, entries: 1024, pauseMs: 25 };
 /** Few large transactions take LMDB less time than many small ones. */
-const IN_HASTE: Pace = { bytes: 4 * 2 ** 20, entries: 512, pauseMs: 0 };
+const IN_HASTE: Pace = { bytes: 4 * 2 ** 20, entries: 1024, pauseMs: 0 };
 /** Between looks whether the newest generation can make way for the next. */
 const ROLL_PAUSE_MS = 10;
 /** Until the next try when there was no room. */
