@@ -10,20 +10,45 @@ const mebibyte = 2 ** 20;
 export interface Measurement {
   /** Anonymous memory, with what the allocator keeps for the next time. */
   readonly memoryMiB: number;
-  /** What JavaScript holds, buffers included. */
+  /** Objects of JavaScript. */
   readonly heapMiB: number;
+  /** Pools of slabs and buffers. */
+  readonly buffersMiB: number;
   readonly files: number;
+  /** Without the journal. */
   readonly diskMiB: number;
+  readonly journalMiB: number;
 }
 
-/** Growth that is not taken for a leak while pools of slabs and buffers fill, up to 25 MiB, and the allocator's. */
-export const fillingMargin: Measurement = { memoryMiB: 128, heapMiB: 24, files: 8, diskMiB: 64 };
+type Figure = keyof Measurement;
+
+const figures = ['memoryMiB', 'heapMiB', 'buffersMiB', 'files', 'diskMiB', 'journalMiB'] as const;
+
+/** Growth that is not taken for a leak while pools fill, and the allocator's, and the journal gets its files. */
+export const fillingMargin: Measurement = {
+  memoryMiB: 128,
+  heapMiB: 12,
+  buffersMiB: 24,
+  files: 24,
+  diskMiB: 64,
+  journalMiB: 256,
+};
 
 /** Growth that is not taken for a leak once they are full: figures differ that much from one round to the next. */
-export const steadyMargin: Measurement = { memoryMiB: 48, heapMiB: 5, files: 8, diskMiB: 64 };
+export const steadyMargin: Measurement = {
+  memoryMiB: 48,
+  heapMiB: 4,
+  buffersMiB: 8,
+  files: 24,
+  diskMiB: 64,
+  journalMiB: 256,
+};
 
-/** A few generations of 16 MiB (the newest, the next, those that wait to be removed) and the definitions. */
-const diskMiBMax = 128;
+/**
+ * What must never be exceeded. On disk: a few generations of 16 MiB (the newest, the next, those that wait to be
+ * removed) and the definitions; the journal's bound; as many files as that makes, and the process's own.
+ */
+const bounds: Partial<Measurement> = { diskMiB: 128, journalMiB: 256, files: 80 };
 
 /** What has to be settled in the background gets this many looks. */
 const looksMax = 10;
@@ -31,31 +56,41 @@ const lookMs = 250;
 
 /** Measures a broker that has nothing to do; the lowest of several looks, after its garbage was collected. */
 export async function measure(server: ServerProcess, dataDir: string): Promise<Measurement> {
-  let lowest: Measurement | undefined;
-  for (let look = 0; look < looksMax; look++) {
-    await delay(lookMs);
-    const { heapUsed, arrayBuffers } = await collectGarbage(server);
-    const now: Measurement = {
-      memoryMiB: Math.round(server.anonymousBytes / mebibyte),
-      heapMiB: Math.round((heapUsed + arrayBuffers) / mebibyte),
-      files: server.openFiles,
-      diskMiB: Math.round(diskBytes(dataDir) / mebibyte),
-    };
+  let lowest = await look(server, dataDir);
+  for (let looks = 1; looks < looksMax; looks++) {
+    const now = await look(server, dataDir);
+    const least = (figure: Figure) => Math.min(now[figure], lowest[figure]);
     lowest = {
-      memoryMiB: Math.min(now.memoryMiB, lowest?.memoryMiB ?? now.memoryMiB),
-      heapMiB: Math.min(now.heapMiB, lowest?.heapMiB ?? now.heapMiB),
-      files: Math.min(now.files, lowest?.files ?? now.files),
-      diskMiB: Math.min(now.diskMiB, lowest?.diskMiB ?? now.diskMiB),
+      memoryMiB: least('memoryMiB'),
+      heapMiB: least('heapMiB'),
+      buffersMiB: least('buffersMiB'),
+      files: least('files'),
+      diskMiB: least('diskMiB'),
+      journalMiB: least('journalMiB'),
     };
   }
-  if (lowest === undefined) throw new Error('nothing was measured');
   return lowest;
 }
 
-/** Blocks that files in a directory take. */
-function diskBytes(directory: string): number {
+async function look(server: ServerProcess, dataDir: string): Promise<Measurement> {
+  await delay(lookMs);
+  const { heapUsed, arrayBuffers } = await collectGarbage(server);
+  const isJournal = (name: string) => name.startsWith('journal-');
+  const mebibytes = (bytes: number) => Math.round(bytes / mebibyte);
+  return {
+    memoryMiB: mebibytes(server.anonymousBytes),
+    heapMiB: mebibytes(heapUsed),
+    buffersMiB: mebibytes(arrayBuffers),
+    files: server.openFiles,
+    diskMiB: mebibytes(diskBytes(dataDir, (name) => !isJournal(name))),
+    journalMiB: mebibytes(diskBytes(dataDir, isJournal)),
+  };
+}
+
+/** Blocks that some files of a directory take. */
+function diskBytes(directory: string, isCounted: (name: string) => boolean): number {
   let bytes = 0;
-  for (const name of readdirSync(directory)) {
+  for (const name of readdirSync(directory).filter(isCounted)) {
     const stat = statSync(join(directory, name), { throwIfNoEntry: false });
     if (stat !== undefined) bytes += stat.blocks * 512;
   }
@@ -64,14 +99,20 @@ function diskBytes(directory: string): number {
 
 /** @throws Error when a broker takes more than it did, or more than it may */
 export function compare(before: Measurement, after: Measurement, margin: Measurement): void {
-  const grown = (['memoryMiB', 'heapMiB', 'files', 'diskMiB'] as const).filter(
-    (what) => after[what] > before[what] + margin[what],
-  );
-  if (after.diskMiB > diskMiBMax) grown.push('diskMiB');
-  if (grown.length === 0) return;
-  throw new Error(`${grown.join(', ')} grew from ${describe(before)} to ${describe(after)}`);
+  const grown = figures.filter((figure) => after[figure] > before[figure] + margin[figure]);
+  const beyond = figures.filter((figure) => after[figure] > (bounds[figure] ?? Number.POSITIVE_INFINITY));
+  if (grown.length + beyond.length === 0) return;
+  const faults = [
+    ...grown.map((figure) => `${figure} grew`),
+    ...beyond.map((figure) => `too many ${figure}`),
+  ];
+  throw new Error(`${faults.join(', ')}: from ${describe(before)} to ${describe(after)}`);
 }
 
-export function describe({ memoryMiB, heapMiB, files, diskMiB }: Measurement): string {
-  return `${memoryMiB} MiB of memory (${heapMiB} MiB in JavaScript), ${files} files, ${diskMiB} MiB on disk`;
+export function describe(measured: Measurement): string {
+  const { memoryMiB, heapMiB, buffersMiB, files, diskMiB, journalMiB } = measured;
+  return (
+    `${memoryMiB} MiB of memory (objects ${heapMiB}, buffers ${buffersMiB}), ` +
+    `${files} files, ${diskMiB} MiB on disk and ${journalMiB} of journal`
+  );
 }
