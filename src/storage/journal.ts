@@ -31,10 +31,11 @@ const PREPARE_AT = 0.5;
 const LEFT_ALONE_MS = 1000;
 
 /**
- * Part of all space that full files may take before they are no longer left alone, but moved as fast as it goes. Twice
- * what consumers that keep up leave in it at 200 MB/s; the rest is room for commits until there is less to move.
+ * Parts of all space that full files may take, and what is owed in them, before they are no longer left alone but moved
+ * as fast as it goes. What is left is room for commits until there is less to move.
  */
-const FULL_PART_MAX = 0.25;
+const FULL_PART_MAX = 0.5;
+const OWED_PART_MAX = 0.25;
 
 /** With `bytesMax` 0, entries go to the generations at once. */
 export interface JournalOptions extends Omit<JournalPoolOptions, 'freeMark'> {
@@ -163,8 +164,16 @@ export class Journal {
 
   /** Files become full faster than they are emptied. */
   get isCrowded(): boolean {
-    const fullBytes = this.#full.reduce((sum, { file }) => sum + file.size, 0);
-    return fullBytes > this.#options.bytesMax * FULL_PART_MAX || this.#pool.isExhausted;
+    const { bytesMax } = this.#options;
+    let fullBytes = 0;
+    let owedBytes = 0;
+    for (const { file, liveBytes } of this.#full) {
+      fullBytes += file.size;
+      owedBytes += liveBytes;
+    }
+    return (
+      fullBytes > bytesMax * FULL_PART_MAX || owedBytes > bytesMax * OWED_PART_MAX || this.#pool.isExhausted
+    );
   }
 
   has(fill: JournalFill): boolean {
