@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'conformance/**/*.test.ts'],
     exclude: ['test/bench/**', 'node_modules/**'],
+    globalSetup: 'test/build.ts',
     // Servers that tests start side by side must not meet at a fixed port.
     env: { LEVERET_METRICS_PORT: 'none' },
     pool: 'forks',

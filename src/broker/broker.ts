@@ -5,7 +5,7 @@ import { Committer, type CommitterEvents } from './committer.ts';
 import { Delays } from './delays/delays.ts';
 import { publishEvent } from './events/event-exchanges.ts';
 import { EventHub } from './events/event-hub.ts';
-import type { LogContext } from './log/log-context.ts';
+import type { CommittedLog, LogContext } from './log/log-context.ts';
 import { MessageLog } from './log/message-log.ts';
 import { SlabPool } from './log/slab.ts';
 import type { MessageSpans } from './log/spans.ts';
@@ -230,15 +230,15 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.moved();
   }
 
-  logUnwritten(log: MessageLog): void {
+  logUnwritten(log: CommittedLog): void {
     this.committer.logUnwritten(log);
   }
 
-  logUsed(log: MessageLog): void {
+  logUsed(log: CommittedLog): void {
     this.committer.logUsed(log);
   }
 
-  reportMissing(log: MessageLog, count: number): void {
+  reportMissing(log: { readonly id: number }, count: number): void {
     this.#events.messagesMissing(log.id, count);
   }
 

@@ -125,6 +125,11 @@ export class Committer {
     return this.definitionsAt > this.done;
   }
 
+  /** How many definitions the next commit will take along. */
+  get notedDefinitions(): number {
+    return this.#definitions.size;
+  }
+
   /** Messages are on their way to the disk, or wait for that. */
   get isBehind(): boolean {
     return this.#underway !== undefined || this.#unwritten.length > 0 || this.rows.hasUncommitted;

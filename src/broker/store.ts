@@ -65,9 +65,11 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 export const RowTable = {
   /** Messages that wait for their time, by owner and due time. */
   Delayed: 1,
+  /** {@link Definition}s: the store's own. */
+  Definitions: 2,
 } as const;
 
-/** Bytes a row's key may have, the table included. */
+/** Bytes the key of a row in a commit may have, the table included. */
 export const rowKeyBytesMax = 96;
 
 /**
@@ -103,6 +105,7 @@ export interface Commit {
   readonly entries: readonly LogEntry[];
   /** Durable with the entries, all of both or nothing. A key occurs once. */
   readonly rows: readonly RowChange[];
+  /** The same for these. Without entries and rows they may take the last of the disk: deleted queues give some back. */
   readonly definitions: readonly Definition[];
   readonly logStates: readonly LogState[];
   /** Logs of deleted queues: nothing of them is needed any more. Their ids are never used again. */

@@ -11,6 +11,9 @@ import { DefinitionError } from './definition-error.ts';
 import { type DefinitionDocument, type PolicyRow, readDocument } from './document.ts';
 import type { DefinitionsSource } from './export.ts';
 
+/** A commit is put together in one go, so none may be much larger. */
+const definitionsPerCommit = 1000;
+
 /** An entry of a definition file, and what is to be said about it. */
 export interface Remark {
   /** `queue`, `policy`, `parameter`, ... */
@@ -133,6 +136,8 @@ class Importer implements ImportReport {
       }
       const pause = this.#slices.next();
       if (pause !== undefined) await pause;
+      const { committer } = this.#target.broker;
+      if (committer.notedDefinitions > definitionsPerCommit) await committer.flush();
     }
   }
 

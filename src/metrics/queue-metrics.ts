@@ -6,7 +6,7 @@ import type { ObjectMetric } from './object-metrics.ts';
 const figuresTtlMs = 1000;
 const counted = new WeakMap<Queue, { readonly figures: LogFigures; readonly at: number }>();
 
-/** What a queue holds. Counting looks at every message that is with a consumer, so it is done once for all metrics. */
+/** What a queue holds: summed up over its segments once for all metrics. */
 function figuresOf(queue: Queue): LogFigures {
   const now = performance.now();
   const known = counted.get(queue);

@@ -29,7 +29,6 @@ export interface SealedEntries {
 export interface BackupSource {
   readonly directory: string;
   readonly logStates: Environment;
-  readonly definitions: Environment;
   readonly rows: Environment;
   /** All entries there are, and not a part of any commit that is under way. */
   seal(): Promise<SealedEntries>;
@@ -41,8 +40,8 @@ export interface BackupSource {
  *
  * The order is what makes it so, as with commits: states first, entries last. A state says that a message has left
  * its queue, perhaps for another one; so whatever the states say must be followed by the entries that they count on.
- * In between come definitions (a queue that a message went to is there) and rows (none that has become a message has
- * gone before the message is there). What was consumed after the states were copied is given out again.
+ * In between come rows; the changes that are on their way to them are among the entries. So definitions are those of
+ * the same moment as messages. What was consumed after the states were copied is given out again.
  *
  * @throws BackupError when there cannot be one
  */
@@ -56,7 +55,6 @@ export async function backUp(
   try {
     for (const [name, environment] of [
       ['logs.mdb', source.logStates],
-      ['definitions.mdb', source.definitions],
       ['rows.mdb', source.rows],
     ] as const) {
       signal?.throwIfAborted();

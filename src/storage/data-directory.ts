@@ -4,13 +4,12 @@ import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { JOURNAL_ID_BYTES } from './journal-block.ts';
-import type { StoreLog } from './store-log.ts';
 
 /**
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const FORMAT_FILE = 'format.json';
 const DATA_FILE = /\.(mdb|wal)$/;
@@ -31,7 +30,7 @@ export function prepareDirectory(directory: string): void {
 /** What `format.json` says. */
 export interface DirectoryFormat {
   readonly version: number;
-  /** What blocks of this directory's journal are marked with, from version 2 on. */
+  /** What blocks of this directory's journal are marked with. Version 1 has no journal yet: this will be it. */
   readonly journalId: Buffer;
 }
 
@@ -45,28 +44,13 @@ export async function settleFormat(directory: string): Promise<DirectoryFormat> 
       `${directory} holds data but no ${FORMAT_FILE}: restore it, or choose an empty directory`,
     );
   }
-  return writeFormat(directory);
+  return writeFormat(directory, newJournalId());
 }
 
-/**
- * Upgrades a data directory whose files were found to be in order. Version 2 has a journal beside what version 1 has,
- * so this is one file that is replaced: before, it is the old version, afterwards the new one.
- */
-export async function upgradeFormat(
-  directory: string,
-  format: DirectoryFormat,
-  log: StoreLog,
-): Promise<DirectoryFormat> {
-  if (format.version === FORMAT_VERSION) return format;
-  const upgraded = await writeFormat(directory);
-  log.info(`upgraded ${directory} from format ${format.version} to ${FORMAT_VERSION}`);
-  return upgraded;
-}
-
-async function writeFormat(directory: string): Promise<DirectoryFormat> {
+/** Makes durable that a directory has the newest format. */
+export async function writeFormat(directory: string, journalId: Buffer): Promise<DirectoryFormat> {
   const path = join(directory, FORMAT_FILE);
   const temporary = `${path}.new`;
-  const journalId = randomBytes(JOURNAL_ID_BYTES);
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(
@@ -81,6 +65,10 @@ async function writeFormat(directory: string): Promise<DirectoryFormat> {
   return { version: FORMAT_VERSION, journalId };
 }
 
+function newJournalId(): Buffer {
+  return randomBytes(JOURNAL_ID_BYTES);
+}
+
 function readFormat(path: string): DirectoryFormat {
   const text = readFileSync(path, 'utf8');
   const { format, journal } = parseFormat(text);
@@ -89,8 +77,8 @@ function readFormat(path: string): DirectoryFormat {
       `${path} says format ${format}, written by a newer Leveret; this one knows formats up to ${FORMAT_VERSION}`,
     );
   }
-  if (format === 1) return { version: 1, journalId: Buffer.alloc(0) };
-  if (format !== FORMAT_VERSION || journal === undefined) {
+  if (format === 1) return { version: 1, journalId: newJournalId() };
+  if (format === undefined || !(format > 1) || journal === undefined) {
     throw new DataDirectoryError(
       `${path} is damaged: it must hold {"format":${FORMAT_VERSION},"journal":"…"}, not ${JSON.stringify(text)}; ` +
         'restore it from a backup',

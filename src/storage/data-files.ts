@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compactIfSparse } from './compaction.ts';
-import { flushDirectory } from './data-directory.ts';
+import { type DirectoryFormat, flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
 import { findFileDamage, isBlank } from './file-check.ts';
@@ -13,14 +13,16 @@ import type { StoreLog } from './store-log.ts';
 export interface DataFiles {
   /** There was no generation before. */
   readonly created: boolean;
-  readonly definitions: Environment;
   readonly logStates: Environment;
   readonly rows: Environment;
   /** Ascending; the last one takes entries. */
   readonly generations: readonly [Generation, ...Generation[]];
 }
 
-/** Definitions and log states are small; their maps grow by themselves. */
+/** The version of the format from which on there are always rows. */
+const ROWS_SINCE = 3;
+
+/** To begin with: maps grow by themselves. */
 const SMALL_MAP_BYTES = 2 ** 26;
 const HEADER_KEY = Buffer.from([0]);
 const HEADER = Buffer.from('{}');
@@ -34,13 +36,17 @@ const REMNANT_BYTES_MAX = 64 * 1024;
 /**
  * Opens what is there and creates what is missing.
  *
- * The files are created in the order logs, definitions, rows, first generation, each durable before the next. So
- * with a generation in place the first two must be there, too. The rows are missed by whoever needs them (see
- * `row-table.ts`): data directories did without them once.
+ * The files are created in the order logs, rows, first generation, each durable before the next. So with a generation
+ * in place the others must be there, too. (Formats before {@link ROWS_SINCE} did without rows, until one was written.)
  *
  * @throws DataDirectoryError naming the file that is damaged or missing.
  */
-export async function openDataFiles(directory: string, mapBytes: number, log: StoreLog): Promise<DataFiles> {
+export async function openDataFiles(
+  directory: string,
+  mapBytes: number,
+  format: DirectoryFormat,
+  log: StoreLog,
+): Promise<DataFiles> {
   const numbers = generationNumbers(await readdir(directory));
   const lastNumber = numbers.at(-1);
   if (lastNumber !== undefined && (await isRemnant(generationPath(directory, lastNumber), log)))
@@ -50,16 +56,14 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
   const opened: { close(): Promise<void> }[] = [];
   try {
     const mustExist = numbers.length > 0;
-    const logStates = await openSmall(join(directory, 'logs.mdb'), mustExist, log);
+    const logStates = await openSmallFile(join(directory, 'logs.mdb'), mustExist, log);
     opened.push(logStates);
-    const definitions = await openSmall(join(directory, 'definitions.mdb'), mustExist, log);
-    opened.push(definitions);
-    const rows = await openRows(join(directory, 'rows.mdb'), log);
+    const rows = await openRows(join(directory, 'rows.mdb'), mustExist && format.version >= ROWS_SINCE, log);
     opened.push(rows);
     const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
     const [first, ...rest] = generations;
     if (first !== undefined) {
-      return { created: false, definitions, logStates, rows, generations: [first, ...rest] };
+      return { created: false, logStates, rows, generations: [first, ...rest] };
     }
 
     if (logStates.getKeysCount({ limit: 2 }) > 1) {
@@ -70,7 +74,7 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
     const created = await Generation.create(directory, 1, mapBytes);
     opened.push(created);
     await flushDirectory(directory);
-    return { created: true, definitions, logStates, rows, generations: [created] };
+    return { created: true, logStates, rows, generations: [created] };
   } catch (error) {
     await Promise.all(opened.map((file) => file.close()));
     throw error;
@@ -78,8 +82,8 @@ export async function openDataFiles(directory: string, mapBytes: number, log: St
 }
 
 export async function closeDataFiles(files: DataFiles): Promise<void> {
-  const { definitions, logStates, rows, generations } = files;
-  for (const file of [...generations, rows, definitions, logStates]) await file.close();
+  const { logStates, rows, generations } = files;
+  for (const file of [...generations, rows, logStates]) await file.close();
 }
 
 async function openGenerations(
@@ -110,7 +114,12 @@ async function openGenerations(
   return generations;
 }
 
-async function openSmall(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
+/**
+ * Opens an environment that is not a generation, or creates it.
+ *
+ * @throws DataDirectoryError when it is damaged, or not there although it must be.
+ */
+export async function openSmallFile(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
   if (mustExist) requireWhole(path);
   else if (existsSync(path)) {
     const gone = await isRemnant(path, log);
@@ -129,8 +138,8 @@ async function openSmall(path: string, mustExist: boolean, log: StoreLog): Promi
   }
 }
 
-async function openRows(path: string, log: StoreLog): Promise<Environment> {
-  const rows = await openSmall(path, false, log);
+async function openRows(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
+  const rows = await openSmallFile(path, mustExist, log);
   try {
     return (await compactIfSparse(rows, path, log)) ? openEnvironment(path, SMALL_MAP_BYTES) : rows;
   } catch (error) {

@@ -94,7 +94,8 @@ export class FoundEntry {
     const bytes = this.file.value(this.rawKey, space);
     if (bytes === undefined) return undefined;
     if (entryIsIntact(this.rawKey, bytes)) return bytes;
-    onDamage({ ...this.key, path: this.file.path, bytes });
+    // The memory is the reader's, who goes on to use it.
+    onDamage({ ...this.key, path: this.file.path, bytes: Buffer.from(bytes) });
     return undefined;
   }
 }

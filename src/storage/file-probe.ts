@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
+import { RowTable } from '../broker/store.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { findFileDamage, isCutShort } from './file-check.ts';
 import { generationNumbers, generationPath } from './generation.ts';
+import { PIECE_BIT } from './row-file.ts';
 
 /**
  * The files are walked through links in a directory of their own, because LMDB puts its lock file beside the path
@@ -19,10 +21,14 @@ interface Suspect {
   readonly name: string;
   /**
    * How closely it is looked at. Only generations have summaries; the newest may have one that is out of date. Of
-   * rows there may be any number, so only the first and the last one are looked for.
+   * rows there may be any number, so only the first and the last one are looked for, and the definitions among them,
+   * which a start reads all.
    */
-  readonly depth: 'values' | 'keys' | 'summary' | 'ends';
+  readonly depth: 'values' | 'keys' | 'summary' | 'definitions';
 }
+
+/** First bytes of the keys of definitions, and of the pieces of long ones. */
+const DEFINITION_TABLES = [RowTable.Definitions, RowTable.Definitions | PIECE_BIT];
 
 /**
  * Reads files with LMDB and says which one it is at. In plain JavaScript, because it runs in a process of its
@@ -36,10 +42,15 @@ for (const { name, depth } of JSON.parse(readFileSync(0))) {
   writeSync(1, name + '\\n');
   const path = join(process.argv[2], name);
   const environment = open(path, { readOnly: true, encoding: 'binary', keyEncoding: 'binary' });
-  if (depth === 'ends')
-    for (const reverse of [false, true]) Array.from(environment.getKeys({ limit: 1, reverse }));
-  else if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
-    for (const key of environment.getKeys()) if (depth === 'values') environment.getBinary(key);
+  const walk = (range, withValues) => {
+    for (const key of environment.getKeys(range)) if (withValues) environment.getBinary(key);
+  };
+  if (depth === 'definitions') {
+    for (const reverse of [false, true]) walk({ limit: 1, reverse }, false);
+    for (const table of ${JSON.stringify(DEFINITION_TABLES)})
+      walk({ start: Buffer.from([table]), end: Buffer.from([table + 1]) }, true);
+  } else if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
+    walk({}, depth === 'values');
   environment.close();
 }`;
 
@@ -72,7 +83,7 @@ export async function probeDataFiles(directory: string, previousOwnerDied: boole
 }
 
 function depthOf(name: string, newest: string): Suspect['depth'] {
-  if (name === 'rows.mdb') return 'ends';
+  if (name === 'rows.mdb') return 'definitions';
   return name === newest ? 'keys' : 'summary';
 }
 

@@ -1,10 +1,8 @@
-import { resolve } from 'node:path';
 import {
   BackupError,
   type BackupOptions,
   type BackupProgress,
   type Commit,
-  type Definition,
   type LogEntry,
   type Recovered,
   type Row,
@@ -16,74 +14,18 @@ import {
   type StoredEntry,
   StoreFullError,
 } from '../broker/store.ts';
-import { allDone } from './all-done.ts';
 import { backUp, type SealedEntries } from './backup.ts';
-import type { Clearing } from './clearing.ts';
 import { checkCommit } from './commit-check.ts';
-import { copyForward } from './copy-forward.ts';
-import { DamageReport } from './damage-report.ts';
-import {
-  flushDataFiles,
-  prepareDirectory,
-  removeStrayLockFiles,
-  settleFormat,
-  upgradeFormat,
-} from './data-directory.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import { DataDirectoryLock } from './data-directory-lock.ts';
-import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
-import {
-  decodeDefinitionKey,
-  decodeDefinitionValue,
-  encodeDefinitionKey,
-  encodeDefinitionValue,
-} from './definition-codec.ts';
-import { EntryMover } from './entry-mover.ts';
+import { definitionRow, readDefinitions } from './definition-rows.ts';
 import { prefetchEntries } from './entry-prefetch.ts';
-import { type DamagedEntry, readEntries } from './entry-reader.ts';
-import { type Environment, transact } from './environment.ts';
-import { requireFreeBytes } from './file-check.ts';
-import { probeDataFiles } from './file-probe.ts';
-import { FreeSpace } from './free-space.ts';
-import { Generations, generationMapBytes } from './generations.ts';
-import { Journal } from './journal.ts';
-import { journalFileBytes } from './journal-file.ts';
-import { journalMover } from './journal-mover.ts';
-import { LogIndex } from './log-index.ts';
-import { LogStateTable, prepareLogState, type StagedLogState } from './log-state-table.ts';
+import { readEntries } from './entry-reader.ts';
+import { prepareLogState, type StagedLogState } from './log-state-table.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
 import { ROW_LOG_ID } from './row-codec.ts';
 import { RowTable, takeRowLog } from './row-table.ts';
-import { type StoreLog, silentLog } from './store-log.ts';
+import { type LmdbStoreOptions, openStoreParts, type StoreParts } from './store-parts.ts';
 
-export interface LmdbStoreOptions {
-  /** Made if it does not exist. One process at a time. */
-  readonly dataDir: string;
-  /** Bytes after which the next generation takes over. Default 1 GiB. */
-  readonly generationBytes?: number;
-  /** Size of a journal file. Default 16 MiB. */
-  readonly journalFileBytes?: number;
-  /** Size of all journal files together; 0: no journal. Default 256 MiB. */
-  readonly journalBytes?: number;
-  /** Free disk space below which the store does not open, and refuses entries. Default 200 MiB. */
-  readonly freeBytesMin?: number;
-  readonly log?: StoreLog;
-  /** Called for every entry that fails its checksum, once it has been set aside. */
-  readonly onDamage?: (damage: DamagedEntry) => void;
-}
-
-const GENERATION_BYTES = 2 ** 30;
-const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
-const JOURNAL_BYTES = 256 * 2 ** 20;
-const FREE_BYTES_MIN = 200 * 2 ** 20;
-
-const DEFAULTS = {
-  generationBytes: GENERATION_BYTES,
-  journalFileBytes: JOURNAL_FILE_BYTES,
-  journalBytes: JOURNAL_BYTES,
-  freeBytesMin: FREE_BYTES_MIN,
-  log: silentLog,
-};
+export type { LmdbStoreOptions };
 
 /**
  * How long log states that came with entries wait for more of their kind. Each flush costs the entries beside
@@ -97,116 +39,7 @@ const STATE_FLUSH_DELAY_MS = 50;
  * @throws DataDirectoryError when the directory cannot be used; the message says what to do.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
-  const directory = resolve(options.dataDir);
-  const resolved = { ...DEFAULTS, ...options };
-  const { generationBytes, freeBytesMin, log } = resolved;
-  prepareDirectory(directory);
-  const lock = await DataDirectoryLock.acquire(directory);
-  try {
-    const format = await settleFormat(directory);
-    requireFreeBytes(directory, freeBytesMin);
-    await removeStrayLockFiles(directory);
-    await flushDataFiles(directory);
-    await probeDataFiles(directory, lock.previousOwnerDied);
-    const files = await openDataFiles(directory, generationMapBytes(generationBytes), log);
-    try {
-      const { journalId } = await upgradeFormat(directory, format, log);
-      return await assemble({ directory, journalId, files, lock }, resolved);
-    } catch (error) {
-      await closeDataFiles(files);
-      throw error;
-    }
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
-}
-
-type ResolvedOptions = LmdbStoreOptions & typeof DEFAULTS;
-
-interface Opened {
-  readonly directory: string;
-  readonly journalId: Buffer;
-  readonly files: DataFiles;
-  readonly lock: DataDirectoryLock;
-}
-
-async function assemble(
-  { directory, journalId, files, lock }: Opened,
-  {
-    generationBytes,
-    journalFileBytes: fileBytes,
-    journalBytes,
-    freeBytesMin,
-    log,
-    onDamage,
-  }: ResolvedOptions,
-): Promise<Store> {
-  const index = new LogIndex();
-  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () => {
-    generations.retireDead();
-    journal.retireDead();
-    copying.start();
-  });
-  const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
-  const generations = new Generations(
-    { directory, generationBytes, freeBytesMin, log, index, rolled: () => copying.start(), orphaned },
-    files.generations,
-  );
-  const damage = new DamageReport(directory, log, onDamage);
-  const freeSpace = new FreeSpace(directory, freeBytesMin);
-  const mover = new EntryMover({ index, generations, freeSpace, damage, log });
-  const copying = copyForward(mover, generations, log);
-  const journal = await Journal.open({
-    directory,
-    journalId,
-    fileBytes: journalFileBytes(fileBytes),
-    bytesMax: journalBytes,
-    freeBytesMin,
-    index,
-    damage,
-    log,
-    filled: () => moving.start(),
-    orphaned,
-  });
-  const moving = journalMover(mover, journal);
-  return new LmdbStore({
-    directory,
-    files,
-    index,
-    logStates,
-    generations,
-    journal,
-    mover,
-    clearings: [copying, moving],
-    cleanShutdown: (await logStates.takeCleanMark()) || files.created,
-    damage,
-    freeSpace,
-    lock,
-    log,
-  });
-}
-
-interface Parts {
-  readonly directory: string;
-  readonly files: DataFiles;
-  readonly index: LogIndex;
-  readonly logStates: LogStateTable;
-  readonly generations: Generations;
-  readonly journal: Journal;
-  readonly mover: EntryMover;
-  readonly clearings: readonly Clearing[];
-  readonly cleanShutdown: boolean;
-  readonly damage: DamageReport;
-  readonly freeSpace: FreeSpace;
-  readonly lock: DataDirectoryLock;
-  readonly log: StoreLog;
-}
-
-interface DefinitionRow {
-  readonly key: Buffer;
-  /** No row: the definition is removed. */
-  readonly row: Buffer | undefined;
+  return new LmdbStore(await openStoreParts(options));
 }
 
 /** A commit, checked and encoded. */
@@ -214,8 +47,8 @@ interface PreparedCommit {
   /** Those of the row log included. */
   readonly entries: readonly LogEntry[];
   readonly rowEntries: readonly LogEntry[];
+  /** Those of definitions included. */
   readonly rows: readonly RowChange[];
-  readonly definitions: readonly DefinitionRow[];
   readonly logStates: readonly StagedLogState[];
   readonly droppedLogs: readonly number[];
 }
@@ -223,13 +56,12 @@ interface PreparedCommit {
 /**
  * Queues in LMDB.
  *
- * What a commit promises: its entries and rows are on disk all or none, its definitions are on disk all or none,
- * and both are when it resolves. Log states and dropped logs follow when entries and definitions are on disk,
- * never before and a little later; a commit that holds nothing else waits for them.
+ * What a commit promises: its entries, rows and definitions are on disk all or none, and are when it resolves. Log
+ * states and dropped logs follow then, never before and a little later; a commit that holds nothing else waits for them.
  */
 class LmdbStore implements Store {
   readonly durable = true;
-  readonly #parts: Parts;
+  readonly #parts: StoreParts;
   readonly #rows: RowTable;
   #phase: 'opened' | 'running' | 'closed' = 'opened';
   #underway: Promise<void> | undefined;
@@ -239,7 +71,7 @@ class LmdbStore implements Store {
   #backup: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(parts: Parts) {
+  constructor(parts: StoreParts) {
     this.#parts = parts;
     this.#rows = new RowTable(parts.files.rows, {
       log: parts.log,
@@ -256,7 +88,7 @@ class LmdbStore implements Store {
   recover(): Recovered {
     if (this.#phase !== 'opened') throw new Error('recover() is called once, before anything else');
     this.#phase = 'running';
-    const { files, index, logStates, generations, journal, cleanShutdown, damage } = this.#parts;
+    const { index, logStates, generations, journal, cleanShutdown, damage } = this.#parts;
     const states = logStates.recover();
     indexGenerations(generations.row, index, !logStates.foundDamage);
     journal.indexEntries();
@@ -271,7 +103,7 @@ class LmdbStore implements Store {
     journal.retireDead();
     for (const clearing of this.#parts.clearings) clearing.start();
     return {
-      definitions: readDefinitions(files.definitions),
+      definitions: readDefinitions((range) => this.#rows.scanRows(range)),
       logs,
       cleanShutdown,
       nextLogId: logStates.nextLogId,
@@ -347,7 +179,7 @@ class LmdbStore implements Store {
 
   async #seal(): Promise<SealedEntries> {
     const { journal, generations } = this.#parts;
-    // Its definitions may have been copied, so its entries have to be there, too.
+    // Its rows may have been copied, so its entries have to be there, too.
     await Promise.allSettled([this.#underway]);
     let extents = journal.extents;
     const paths = await generations.seal(() => {
@@ -383,7 +215,6 @@ class LmdbStore implements Store {
     await journal.close();
     await generations.close();
     await files.rows.close();
-    await files.definitions.close();
     await files.logStates.close();
     await lock.release();
   }
@@ -407,16 +238,16 @@ class LmdbStore implements Store {
     if (this.#phase !== 'running') throw new Error(`commit() on a store that is ${this.#phase}`);
     if (this.#underway !== undefined) throw new Error('a commit is under way');
     checkCommit(commit, this.#parts.index);
-    const rowEntries = this.#rows.encode(commit.rows);
+    const rows = [...commit.rows, ...commit.definitions.map(definitionRow)];
+    const rowEntries = this.#rows.encode(rows);
     const prepared = {
       entries: [...commit.entries, ...rowEntries],
       rowEntries,
-      rows: commit.rows,
-      definitions: commit.definitions.map(encodeDefinition),
+      rows,
       logStates: commit.logStates.map(prepareLogState),
       droppedLogs: commit.droppedLogs,
     };
-    if (prepared.entries.length > 0) this.#requireSpace(prepared.entries);
+    if (commit.entries.length + commit.rows.length > 0) this.#requireSpace(prepared.entries);
     return prepared;
   }
 
@@ -430,17 +261,14 @@ class LmdbStore implements Store {
   }
 
   async #write(commit: PreparedCommit): Promise<void> {
-    const { entries, rowEntries, rows, definitions, logStates, droppedLogs } = commit;
-    const writes: Promise<void>[] = [];
-    if (entries.length > 0) writes.push(this.#writeEntries(entries));
-    if (definitions.length > 0) writes.push(this.#writeDefinitions(definitions));
-    if (writes.length > 0) await allDone(writes);
+    const { entries, rowEntries, rows, logStates, droppedLogs } = commit;
+    if (entries.length > 0) await this.#writeEntries(entries);
     if (rows.length > 0) await this.#rows.committed(rows, rowEntries);
 
     if (logStates.length + droppedLogs.length === 0) return;
     const table = this.#parts.logStates;
     table.stage(logStates, droppedLogs);
-    if (writes.length === 0) await table.flush();
+    if (entries.length === 0) await table.flush();
     else this.#flushStatesSoon();
   }
 
@@ -452,16 +280,6 @@ class LmdbStore implements Store {
     const state = prepareLogState({ logId: ROW_LOG_ID, readPosition: sequence, unsettled: [] });
     this.#parts.logStates.stage([state], []);
     if (this.#phase === 'running') this.#flushStatesSoon();
-  }
-
-  #writeDefinitions(rows: readonly DefinitionRow[]): Promise<void> {
-    const environment = this.#parts.files.definitions;
-    return transact(environment, () => {
-      for (const { key, row } of rows) {
-        if (row === undefined) environment.remove(key);
-        else environment.put(key, row);
-      }
-    });
   }
 
   /** At once if the last time is long enough ago, else when it is. */
@@ -492,30 +310,5 @@ class LmdbStore implements Store {
       this.#parts.log.error(`the store is broken, nothing is confirmed any more: ${reason}`);
     }
     return this.#failure;
-  }
-}
-
-function encodeDefinition({ key, value }: Definition): DefinitionRow {
-  return { key: encodeDefinitionKey(key), row: value === null ? undefined : encodeDefinitionValue(value) };
-}
-
-function readDefinitions(environment: Environment): Definition[] {
-  const definitions: Definition[] = [];
-  for (const { key, value } of environment.getRange({})) {
-    // The header row: no definition's key is a lone zero byte, its kind has at least one letter.
-    if (key.length === 1) continue;
-    definitions.push(decodeDefinition(decodeDefinitionKey(key), value));
-  }
-  return definitions;
-}
-
-function decodeDefinition(key: string[], row: Buffer): Definition {
-  try {
-    return { key, value: decodeDefinitionValue(row) };
-  } catch (error) {
-    const name = key.join(' ');
-    throw new DataDirectoryError(`definitions.mdb is damaged: the definition "${name}" cannot be read`, {
-      cause: error,
-    });
   }
 }

@@ -5,9 +5,12 @@ import type { LogEntry, RowChange } from '../broker/store.ts';
  * Changes of rows as they lie in the row log: each entry is one record, which is its header and
  *
  *     key length u8 | key | value length u32 | value ...
+ *
+ * The length of a long key is written as 255, then as u16.
  */
 const REMOVED = 0xffff_ffff;
-const CHANGE_FIXED_BYTES = 1 + 4;
+const VALUE_LENGTH_BYTES = 4;
+const LONG_KEY = 255;
 
 /** An entry of the row log is closed above that. One change may be larger. */
 const ENTRY_BYTES = 8 * 2 ** 20;
@@ -29,7 +32,9 @@ export function encodeRowEntries(rows: readonly RowChange[], firstSequence: numb
 }
 
 function changeBytes(change: RowChange | undefined): number {
-  return change === undefined ? 0 : CHANGE_FIXED_BYTES + change.key.length + (change.value?.length ?? 0);
+  if (change === undefined) return 0;
+  const { key, value } = change;
+  return (key.length < LONG_KEY ? 1 : 3) + key.length + VALUE_LENGTH_BYTES + (value?.length ?? 0);
 }
 
 function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: number): LogEntry {
@@ -41,7 +46,8 @@ function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: n
   bytes.writeUInt32BE(byteLength - RECORD_HEADER_BYTES, RecordOffset.BodySize);
   let at = RECORD_HEADER_BYTES;
   for (const { key, value } of rows) {
-    at = bytes.writeUInt8(key.length, at);
+    at = bytes.writeUInt8(Math.min(key.length, LONG_KEY), at);
+    if (key.length >= LONG_KEY) at = bytes.writeUInt16BE(key.length, at);
     at += key.copy(bytes, at);
     at = bytes.writeUInt32BE(value === null ? REMOVED : value.length, at);
     if (value !== null) at += value.copy(bytes, at);
@@ -59,8 +65,13 @@ function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: n
 /** The changes in an entry of the row log: views of its bytes, whose checksum has been verified. */
 export function* decodeRowEntry(bytes: Buffer): Generator<RowChange> {
   for (let at = RECORD_HEADER_BYTES; at < bytes.length; ) {
-    const keyEnd = at + 1 + bytes.readUInt8(at);
-    const key = bytes.subarray(at + 1, keyEnd);
+    let keyLength = bytes.readUInt8(at++);
+    if (keyLength === LONG_KEY) {
+      keyLength = bytes.readUInt16BE(at);
+      at += 2;
+    }
+    const keyEnd = at + keyLength;
+    const key = bytes.subarray(at, keyEnd);
     const length = bytes.readUInt32BE(keyEnd);
     at = keyEnd + 4;
     if (length === REMOVED) {

@@ -21,8 +21,12 @@ const IN_PIECES_ROW_BYTES = 5;
 const ROWS_PER_TRANSACTION = 4096;
 const BYTES_PER_TRANSACTION = 4 * 2 ** 20;
 
-/** Set in the first byte of a piece's key. */
-const PIECE_BIT = 0x80;
+/** Set in the first byte of a piece's key, which ends with where the piece is. */
+export const PIECE_BIT = 0x80;
+const PIECE_NUMBER_BYTES = 4;
+
+/** LMDB's longest key has 1978 bytes, and those of pieces must fit, too. */
+export const ROW_FILE_KEY_BYTES_MAX = 1978 - PIECE_NUMBER_BYTES;
 
 /** Rows in LMDB (`rows.mdb`), and how many of the row log's records they contain. */
 export class RowFile implements LowerRows {
@@ -52,11 +56,26 @@ export class RowFile implements LowerRows {
   async apply(changes: readonly RowChange[], applied: number): Promise<void> {
     const appliedRow = Buffer.alloc(8);
     writeUInt64(appliedRow, applied, 0);
+    await this.#writeAll(changes, () => void this.#environment.put(APPLIED_KEY, appliedRow));
+  }
+
+  /** Makes rows durable, in place of all that there are in a table. A crash in between leaves some of both. */
+  async replaceTable(table: number, rows: readonly Row[]): Promise<void> {
+    const range = { start: Buffer.from([table]), end: Buffer.from([table + 1]) };
+    const removals = Array.from(this.#environment.getKeys(range), (key) => ({
+      key: Buffer.from(key),
+      value: null,
+    }));
+    await this.#writeAll([...removals, ...rows], () => {});
+  }
+
+  /** @param finish adds to the last transaction. */
+  async #writeAll(changes: readonly RowChange[], finish: () => void): Promise<void> {
     for (let from = 0; from < changes.length; ) {
       const to = sliceEnd(changes, from);
       await transact(this.#environment, () => {
         for (const change of changes.slice(from, to)) this.#write(change);
-        if (to === changes.length) this.#environment.put(APPLIED_KEY, appliedRow);
+        if (to === changes.length) finish();
       });
       from = to;
     }
@@ -135,7 +154,7 @@ function sliceEnd(changes: readonly RowChange[], from: number): number {
 
 /** The key of the piece that starts at offset `at` of a value. */
 function pieceKey(key: Buffer, at: number): Buffer {
-  const piece = Buffer.allocUnsafe(key.length + 4);
+  const piece = Buffer.allocUnsafe(key.length + PIECE_NUMBER_BYTES);
   key.copy(piece);
   piece.writeUInt8(key.readUInt8(0) | PIECE_BIT, 0);
   piece.writeUInt32BE(at / PIECE_BYTES, key.length);

@@ -69,8 +69,9 @@ export class RowTable {
    * Takes up what the row log holds and `rows.mdb` does not.
    *
    * @param rowLog it as it was found, if it was.
-   * @param read reads entries of it.
-   * @throws DataDirectoryError when `rows.mdb` lacks what is no longer in the row log.
+   * @param read reads entries of it, those that are intact.
+   * @throws DataDirectoryError when `rows.mdb` lacks what is no longer in the row log, or cannot be read there: among
+   *   it may be a queue, without which its messages would be thrown away.
    */
   recover(
     rowLog: RecoveredLog | undefined,
@@ -88,10 +89,12 @@ export class RowTable {
     this.#nextSequence = end;
     while (from < end) {
       const entries = read(from, end, REPLAY_BYTES);
-      const last = entries.at(-1);
-      if (last === undefined) break;
-      for (const { bytes } of entries) this.#note(decodeRowEntry(bytes));
-      from = last.firstSequence + last.count;
+      if (entries.length === 0) throw rowLogIsDamaged();
+      for (const { firstSequence, count, bytes } of entries) {
+        if (firstSequence !== from) throw rowLogIsDamaged();
+        this.#note(decodeRowEntry(bytes));
+        from += count;
+      }
     }
     this.#applySoon();
   }
@@ -177,4 +180,11 @@ export function takeRowLog(logs: Map<number, RecoveredLog>): RecoveredLog | unde
   const rowLog = logs.get(ROW_LOG_ID);
   logs.delete(ROW_LOG_ID);
   return rowLog;
+}
+
+function rowLogIsDamaged(): DataDirectoryError {
+  return new DataDirectoryError(
+    'definitions or delayed messages that were written last are damaged (the log says where): ' +
+      'restore the data directory from a backup',
+  );
 }

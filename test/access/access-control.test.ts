@@ -15,7 +15,7 @@ import {
 } from '../../src/access/passwords/password-hash.ts';
 import { UserPermission } from '../../src/access/permissions.ts';
 import { UserActor } from '../../src/access/user-actor.ts';
-import { PatternError } from '../../src/broker/policies/pattern-syntax.ts';
+import { PatternError } from '../../src/broker/policies/pattern-reader.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { tableFrom, writeTable } from '../../src/protocol/field-table.ts';
 

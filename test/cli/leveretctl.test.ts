@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { HttpClient } from '../management/http-client.ts';
+import { programPath } from '../programs.ts';
 import { runCli } from './process.ts';
 
 let broker: RunningBroker;
@@ -87,9 +87,8 @@ describe('status', () => {
 
 describe('a password on the command line', () => {
   it.skipIf(process.platform !== 'linux')('is not in the list of processes for long', async () => {
-    const file = fileURLToPath(new URL('../../src/cli/leveretctl.ts', import.meta.url));
     const args = ['await_startup', '--data-dir', '/nonexistent', '--password', 'swordfish', '-t', '60'];
-    const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [programPath('leveretctl'), ...args], { stdio: 'ignore' });
     try {
       await vi.waitUntil(() => !readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('swordfish'), {
         timeout: 30_000,

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { version } from '../../src/version.ts';
+import { programPath } from '../programs.ts';
 import { Ctl } from './ctl-harness.ts';
 import { runCli } from './process.ts';
 
@@ -39,8 +39,7 @@ const anyPorts = [
 
 /** A running `leveret server` and the first line of its log that matches `ready`. */
 async function startServer(...args: string[]) {
-  const file = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', file, 'server', ...anyPorts, ...args], {
+  const child = spawn(process.execPath, [programPath('leveret'), 'server', ...anyPorts, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, LEVERET_DEFAULT_PASS: 'guest' },
   });

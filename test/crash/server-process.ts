@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { programPath } from '../programs.ts';
 
 export interface ServerProcessOptions {
   readonly dataDir: string;
@@ -13,7 +13,7 @@ export interface ServerProcessOptions {
   readonly hasHttp?: boolean;
 }
 
-const program = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
+const program = programPath('leveret');
 
 /** What the first line of the program gives Node and the C library on the way. */
 const shebang = readFileSync(program, 'utf8').split('\n', 1)[0]?.split(' ') ?? [];
@@ -53,7 +53,7 @@ export class ServerProcess {
       'none',
     ];
     const serverFlags = ['server', ...address, '--data-dir', dataDir, ...flags];
-    const args = [...nodeFlags, '--import', 'tsx', program, ...serverFlags];
+    const args = [...nodeFlags, program, ...serverFlags];
     this.#child = spawn(process.execPath, args, {
       env: { ...environment(), ...processSettings, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

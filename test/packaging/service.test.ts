@@ -4,10 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 let directory: string;
 beforeEach(() => {
@@ -27,6 +24,8 @@ while True:
     for line in s.recv(4096).decode().splitlines(): print(line, flush=True)
 `;
 
+import { programPath } from '../programs.ts';
+
 describe.skipIf(!existsSync('/usr/bin/systemd-notify') || !existsSync('/usr/bin/python3'))(
   'under systemd (needs systemd-notify and python3)',
   () => {
@@ -43,7 +42,7 @@ describe.skipIf(!existsSync('/usr/bin/systemd-notify') || !existsSync('/usr/bin/
       const args = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none', '--data-dir'];
       const broker = spawn(
         process.execPath,
-        ['--import', 'tsx', fromRoot('src/cli/leveret.ts'), 'server', ...args, join(directory, 'data')],
+        [programPath('leveret'), 'server', ...args, join(directory, 'data')],
         { env: { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '300000' }, stdio: 'ignore' },
       );
       try {

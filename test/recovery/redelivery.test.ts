@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { afterEach, describe, expect, test } from 'vitest';
+import { programPath } from '../programs.ts';
 
 /** What was delivered is on disk after this time at the latest, on a busy machine too. */
 const writtenMs = 500;
@@ -29,9 +29,8 @@ async function kill(server: ChildProcess): Promise<void> {
 }
 
 async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
-  const file = fileURLToPath(new URL('../../src/cli/leveret.ts', import.meta.url));
   const flags = ['--host', '127.0.0.1', '--port', '0', '--management-port', 'none', '--data-dir', dataDir];
-  const server = spawn(process.execPath, ['--import', 'tsx', file, 'server', ...flags], {
+  const server = spawn(process.execPath, [programPath('leveret'), 'server', ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   servers.push(server);

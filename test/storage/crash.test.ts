@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CrashModel } from './crash/model.ts';
 import { randomNumbers } from './crash/random.ts';
@@ -6,7 +5,10 @@ import { WriterProcess } from './crash/writer-process.ts';
 import { newDirectory, removeDirectories } from './support.ts';
 
 /** More kills: LEVERET_KILLS=500. */
-const kills = Number(process.env['LEVERET_KILLS'] ?? 20);
+const kills = Number(process.env['LEVERET_KILLS'] ?? 10);
+
+/** Commits that a run is left to make. */
+const commitsMax = 80;
 
 afterAll(removeDirectories);
 
@@ -17,18 +19,25 @@ describe('a broker that is killed', () => {
     const dataDir = newDirectory();
     const model = new CrashModel();
     let copied = 0;
+    let awaited = 0;
     for (let run = 1; run <= kills; run++) {
       const writer = new WriterProcess({ dataDir, generationBytes: 50_000, seed: seed + run, run }, model);
       try {
-        await writer.next(random() < 0.8 ? 'recovered' : 'opened');
-        await delay(random() * (random() < 0.3 ? 20 : 250));
+        await writer.next('opened');
+        const isLast = run === kills;
+        if (isLast || random() < 0.8) {
+          const commits = Math.ceil(random() * commitsMax);
+          await writer.confirmed(commits);
+          awaited += commits;
+          if (isLast && copied + writer.copied === 0) await writer.next('copied');
+        }
         await writer.kill();
         copied += writer.copied;
       } catch (error) {
         throw new Error(`run ${run} with seed ${seed}`, { cause: error });
       }
     }
+    expect(model.confirmed).toBeGreaterThanOrEqual(awaited);
     expect(copied).toBeGreaterThan(0);
-    expect(model.confirmed).toBeGreaterThan(kills);
   });
 });

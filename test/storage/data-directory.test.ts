@@ -90,9 +90,9 @@ describe('the lock', () => {
 describe('the directory', () => {
   it('of a newer format is refused', async () => {
     await filled(1);
-    writeFileSync(file('format.json'), '{"format":3}');
+    writeFileSync(file('format.json'), '{"format":4}');
     await expect(open()).rejects.toThrow(
-      'format.json says format 3, written by a newer Leveret; this one knows formats up to 2',
+      'format.json says format 4, written by a newer Leveret; this one knows formats up to 3',
     );
   });
 
@@ -100,7 +100,7 @@ describe('the directory', () => {
     writeFileSync(file('format.json.new'), '{"form');
     await filled(1);
     expect(JSON.parse(readFileSync(file('format.json'), 'utf8'))).toEqual({
-      format: 2,
+      format: 3,
       journal: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
   });
@@ -148,7 +148,7 @@ describe('damaged files', () => {
     expect(log.lines.join()).toMatch('as if its creation had been cut short');
   });
 
-  it.each(['messages-00000001.mdb', 'messages-00000003.mdb', 'logs.mdb', 'definitions.mdb'])(
+  it.each(['messages-00000001.mdb', 'messages-00000003.mdb', 'logs.mdb', 'rows.mdb'])(
     'that were in use refuse the start and are named: %s',
     async (name) => {
       await filled(40);

@@ -4,7 +4,6 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
-  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -343,46 +342,5 @@ describe('a journal file', () => {
     await start();
     expect(recovered).toMatchObject({ logs: new Map(), cleanShutdown: true });
     expect(journalFiles()).toEqual([name]);
-  });
-});
-
-describe('a data directory of format 1', () => {
-  const formatFile = 'format.json';
-
-  /** Environments as they were before there was a journal. */
-  async function oldDirectory(): Promise<void> {
-    await restart({ journalBytes: 0 });
-    await publish(1, 0, 5);
-    await consume(1, 2);
-    await store.close();
-    for (const name of journalFiles()) rmSync(path(name));
-    writeFileSync(path(formatFile), '{"format":1}\n');
-  }
-
-  const steps: readonly (readonly [string, () => void])[] = [
-    ['before it began', () => {}],
-    ['while the new format was written', () => writeFileSync(path('format.json.new'), '{"format":2,"jour')],
-    [
-      'when the format was written, and no journal was there',
-      () => writeFileSync(path(formatFile), '{"format":2,"journal":"0123456789abcdef"}\n'),
-    ],
-    [
-      'while the journal was made',
-      () => {
-        writeFileSync(path(formatFile), '{"format":2,"journal":"0123456789abcdef"}\n');
-        writeFileSync(path('journal-01.wal'), Buffer.alloc(4096));
-      },
-    ],
-  ];
-
-  it.each(steps)('is upgraded, also when that was interrupted %s', async (_when, interrupt) => {
-    await oldDirectory();
-    interrupt();
-    await start();
-    expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 3, nextSequence: 5 });
-    await publish(1, 5, 1);
-    await crash();
-    expect(JSON.parse(readFileSync(path(formatFile), 'utf8'))).toMatchObject({ format: 2 });
-    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(2, 6)));
   });
 });

@@ -4,7 +4,16 @@ import { allDbs } from 'lmdb';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogState, Recovered, Store } from '../../src/broker/store.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
-import { bodyOf, commitOf, entry, messages, newDirectory, recordsOf, removeDirectories } from './support.ts';
+import {
+  bodyOf,
+  commitOf,
+  copyOf,
+  entry,
+  messages,
+  newDirectory,
+  recordsOf,
+  removeDirectories,
+} from './support.ts';
 
 let dataDir: string;
 let store: Store;
@@ -114,6 +123,21 @@ describe('entries', () => {
 });
 
 describe('definitions', () => {
+  it('of a killed broker are those of its last commit, however long their names', async () => {
+    const name = (bytes: number) => ({ key: ['binding', 'n'.repeat(bytes)], value: bytes });
+    const definitions = [name(100), name(245), name(246), name(255), name(1500)];
+    await store.commit(commitOf({ definitions }));
+    await store.commit(commitOf({ definitions: [{ ...name(100), value: null }] }));
+    const left = copyOf(dataDir);
+    await store.close();
+    dataDir = left;
+    await start();
+    expect(recovered.cleanShutdown).toBe(false);
+    expect(recovered.definitions).toEqual(definitions.slice(1));
+    await restart();
+    expect(recovered.definitions).toEqual(definitions.slice(1));
+  });
+
   it('are kept, replaced and removed, in key order', async () => {
     const definition = (key: string[], value: string | null) => ({ key, value });
     await store.commit(

@@ -1,16 +1,18 @@
-import { rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/broker/store.ts';
 import { DataDirectoryError } from '../../src/storage/data-directory-error.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
-import { CollectedLog, commitOf, messages, newDirectory, removeDirectories } from './support.ts';
+import { CollectedLog, commitOf, copyOf, messages, newDirectory, removeDirectories } from './support.ts';
 
 let dataDir: string;
 let store: Store;
+let log: CollectedLog;
 
 async function open(options: Partial<LmdbStoreOptions> = {}): Promise<Store> {
-  store = await openLmdbStore({ dataDir, generationBytes: 40_000, log: new CollectedLog(), ...options });
+  log = new CollectedLog();
+  store = await openLmdbStore({ dataDir, generationBytes: 40_000, log, ...options });
   return store;
 }
 
@@ -46,13 +48,36 @@ describe('rows', () => {
     expect((await open()).recover()).toMatchObject({ logs: new Map(), nextLogId: 1 });
   });
 
-  it('that are missing refuse the start', async () => {
+  it('that are missing or too old refuse the start', async () => {
+    const path = join(dataDir, 'rows.mdb');
+    await store.close();
+    const old = readFileSync(path);
+    (await open()).recover();
     const rows = [{ key: key(), value: Buffer.from('x') }];
     await store.commit(commitOf({ rows, entries: [messages(1, 0, 1)] }));
     await store.close();
-    rmSync(join(dataDir, 'rows.mdb'));
+    writeFileSync(path, old);
+    await open();
+    expect(() => store.recover()).toThrow('rows.mdb is missing or too old');
+    await store.close();
+    rmSync(path);
+    await expect(open()).rejects.toThrow('rows.mdb is damaged: the file is missing');
+  });
+
+  it('of which the latest changes are damaged refuse the start: a queue may be among them', async () => {
+    const definition = (name: string) => ({ key: ['queue', '/', name], value: {} });
+    const change = (name: string) => store.commit(commitOf({ definitions: [definition(name)] }));
+    for (const name of ['first', 'second', 'third']) await change(name);
+    const left = copyOf(dataDir);
+    await store.close();
+    dataDir = left;
+    const path = join(dataDir, 'journal-01.wal');
+    const content = readFileSync(path);
+    content.write('damage', content.indexOf('second'));
+    writeFileSync(path, content);
     await open();
     expect(() => store.recover()).toThrow(DataDirectoryError);
+    expect(log.lines.join()).toMatch('of log 0 from sequence 1 on are damaged');
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import type { Store } from '../store.ts';
-import { type RecordKeeper, RecordState, Segment } from './segment.ts';
+import { Amount } from './amount.ts';
+import { type RecordKeeper, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes } from './slab.ts';
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
@@ -15,13 +16,8 @@ const readAheadSegments = 4;
 export class Gap {
   from = 0;
   to = 0;
-  /** Records in it that are owed. */
-  #count = 0;
-  /** Bytes of their bodies. */
-  #bodyBytes = 0;
-  /** Those of them that are not persistent. */
-  #transientCount = 0;
-  #transientBytes = 0;
+  /** The records in it that are owed. */
+  readonly owed = new Amount();
   /** The store has been told that sequences below will be read. */
   #announcedTo = 0;
 
@@ -29,60 +25,40 @@ export class Gap {
     return this.from >= this.to;
   }
 
-  /** Records in it that are owed. */
-  get count(): number {
-    return this.isEmpty ? 0 : this.#count;
-  }
-
-  /** Bytes of their bodies; of a stream, which is {@link trim}med, those of everything that has come here. */
-  get bodyBytes(): number {
-    return this.isEmpty ? 0 : this.#bodyBytes;
-  }
-
-  /** Those of them that are not persistent. */
-  get transient(): { readonly count: number; readonly bytes: number } {
-    return this.isEmpty
-      ? { count: 0, bytes: 0 }
-      : { count: this.#transientCount, bytes: this.#transientBytes };
-  }
-
   /** What a restart has found; it has no transient records. */
   restore(from: number, to: number, count: number, bodyBytes: number): void {
     this.from = from;
     this.to = to;
-    this.#count = count;
-    this.#bodyBytes = bodyBytes;
+    this.owed.count = count;
+    this.owed.bytes = bodyBytes;
   }
 
   /** The segment behind it leaves memory. */
   add(segment: Segment): void {
     if (this.isEmpty) this.from = segment.firstSequence;
     this.to = segment.endSequence;
-    this.#count += segment.count - segment.settledCount;
-    this.#bodyBytes += segment.bodyBytes;
-    this.#transientCount += segment.transientCount;
-    this.#transientBytes += segment.transientBytes;
+    this.owed.addAll(segment.owed);
   }
 
-  /** What lies below a sequence is given up. */
-  trim(sequence: number): void {
+  /** What lies below a sequence is given up, bodies of so many bytes; every record behind is owed. */
+  trim(sequence: number, bodyBytes: number): void {
     this.from = Math.min(Math.max(this.from, sequence), this.to);
+    this.owed.count = this.to - this.from;
+    this.owed.bytes -= bodyBytes;
+    if (this.isEmpty) this.owed.clear();
   }
 
   /** Gives all of it up. Returns how many records were owed. */
   clear(): number {
-    const count = this.#count;
+    const { count } = this.owed;
     this.from = this.to;
-    this.#count = 0;
-    this.#bodyBytes = 0;
-    this.#transientCount = 0;
-    this.#transientBytes = 0;
+    this.owed.clear();
     return count;
   }
 
   /** Reads its front back; undefined when nothing of it is left in the store. */
   read(log: RecordKeeper, store: Store, slabs: SlabPool): Segment | undefined {
-    const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.space);
+    const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.spaceForSegment());
     const first = entries[0];
     if (first === undefined) return undefined;
     const start = Math.max(first.firstSequence, this.from);
@@ -95,15 +71,8 @@ export class Gap {
     }
     const segment = Segment.fromEntries(log, start, end - start, entries.slice(0, taken), slabs);
     this.from = end;
-    this.#count -= segment.count - segment.settledCount;
-    for (let i = 0; i < segment.count; i++) {
-      if (segment.state(i) !== RecordState.Ready) continue;
-      const bodySize = segment.bodySize(i);
-      this.#bodyBytes -= bodySize;
-      if (segment.isPersistent(i)) continue;
-      this.#transientCount--;
-      this.#transientBytes -= bodySize;
-    }
+    this.owed.removeAll(segment.owed);
+    if (this.isEmpty) this.owed.clear();
     this.#readAhead(log.id, store, segment.count);
     return segment;
   }

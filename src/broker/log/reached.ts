@@ -1,5 +1,5 @@
 import type { UnsettledRange } from '../store.ts';
-import { ReturnedRecords } from './returned-records.ts';
+import { type RecordPlace, ReturnedRecords } from './returned-records.ts';
 import { RecordState, type Segment } from './segment.ts';
 
 /**
@@ -12,6 +12,9 @@ export class Reached {
   last: Segment | undefined;
   /** Index of the next record to read in the last segment. */
   readIndex = 0;
+  /** Where the reader stands: on the record to deliver, or the one that was delivered last. */
+  at: Segment | undefined;
+  atIndex = 0;
   /** Records that were given back and are ready again. */
   returnedCount = 0;
   /** Their order, and how often each came back: only where deliveries are counted. */
@@ -53,14 +56,19 @@ export class Reached {
   }
 
   /** The record to deliver next: the first returned one, or that at the read position. Undefined: it lies behind. */
-  next(): { readonly segment: Segment; readonly index: number } | undefined {
-    if (this.returnedCount > 0) {
-      const segment = this.segments.find((candidate) => candidate.returnedCount > 0);
-      return this.returned?.first() ?? (segment && { segment, index: segment.firstReturned() });
-    }
+  next(): RecordPlace | undefined {
+    if (this.returnedCount > 0) return this.firstReturned();
     const { last } = this;
     const index = last?.nextUnsettled(this.readIndex) ?? 0;
     return last !== undefined && index < last.count ? { segment: last, index } : undefined;
+  }
+
+  /** The returned record that goes out next; there must be one, in memory or not. */
+  firstReturned(): RecordPlace | undefined {
+    const record = this.returned?.first();
+    if (record !== undefined) return record;
+    const segment = this.segments.find((candidate) => candidate.returnedCount > 0);
+    return segment && { segment, index: segment.firstReturned() };
   }
 
   /** Moves the read position over settled records; false when it is behind the last segment then. */
@@ -77,7 +85,7 @@ export class Reached {
     for (let i = 0; i < segment.count; i++) {
       if (((settled?.[i >>> 3] ?? 0) & (1 << (i & 7))) !== 0) segment.markSettled(i);
       if (segment.state(i) === RecordState.Settled) continue;
-      segment.markReturned(i);
+      segment.restoreReturned(i);
       this.returned?.restore(segment, i, counts.get(i) ?? 1);
     }
     if (segment.isSettled) return;
@@ -96,6 +104,7 @@ export class Reached {
   clear(): void {
     this.segments.length = 0;
     this.last = undefined;
+    this.at = undefined;
     this.returned?.clear();
   }
 

@@ -1,5 +1,6 @@
 import { uint32At } from '../../protocol/bytes.ts';
 import type { Store, StoredEntry } from '../store.ts';
+import type { LogParts } from './log-parts.ts';
 import { RecordFlag, RecordOffset } from './record.ts';
 import { RecordState, type Segment } from './segment.ts';
 
@@ -16,31 +17,27 @@ export interface ReadyRecord {
   readonly isReturned: boolean;
 }
 
-/** The parts of a log as it lies in memory and on disk, in order: see {@link MessageLog}. */
-export interface LogParts {
+/** A log whose records are looked at. */
+interface LookedAt {
   readonly id: number;
   readonly store: Store;
-  readonly reached: readonly Segment[];
-  /** Index of the next record to read in the last reached segment. */
-  readonly readIndex: number;
-  readonly gap: { readonly from: number; readonly to: number };
-  readonly tail: readonly Segment[];
+  readonly parts: LogParts;
 }
 
 /**
  * The ready records of a log with sequences from `first` on. Looks only: nothing is delivered, loaded or marked, and
  * what lies before is not read.
  */
-export function* readyRecords(parts: LogParts, first: number): Iterable<ReadyRecord> {
-  for (const record of recordsAround(parts, first)) if (record.sequence >= first) yield record;
+export function* readyRecords(log: LookedAt, first: number): Iterable<ReadyRecord> {
+  for (const record of recordsAround(log, first)) if (record.sequence >= first) yield record;
 }
 
 /** Begins with whatever lies together with record `first`. */
-function* recordsAround({ id, store, reached, readIndex, gap, tail }: LogParts, first: number) {
-  for (const segment of reached) {
+function* recordsAround({ id, store, parts: { reached, gap, tail } }: LookedAt, first: number) {
+  for (const segment of reached.segments) {
     if (segment.endSequence <= first) continue;
-    const isReading = segment === reached.at(-1);
-    yield* ofSegment(id, store, segment, isReading ? readIndex : segment.count);
+    const isReading = segment === reached.last;
+    yield* ofSegment(id, store, segment, isReading ? reached.readIndex : segment.count);
   }
   for (let from = Math.max(gap.from, first); from < gap.to; ) {
     const entries = store.read(id, from, gap.to, readBytes);
@@ -49,7 +46,7 @@ function* recordsAround({ id, store, reached, readIndex, gap, tail }: LogParts, 
     for (const entry of entries) yield* ofEntry(entry, from, gap.to);
     from = last.firstSequence + last.count;
   }
-  for (const segment of tail) {
+  for (const segment of tail.segments) {
     if (segment.endSequence > first) yield* ofSegment(id, store, segment, 0);
   }
 }

@@ -1,6 +1,7 @@
 import { RecordState, type Segment } from './segment.ts';
 
-interface ReturnedRecord {
+/** Where a record lies. */
+export interface RecordPlace {
   readonly segment: Segment;
   readonly index: number;
 }
@@ -13,7 +14,7 @@ export class ReturnedRecords {
   /** By sequence, all above zero. */
   readonly #counts = new Map<number, number>();
   /** Oldest return first, from {@link #head} on. Some may have been settled since. */
-  #order: ReturnedRecord[] = [];
+  #order: RecordPlace[] = [];
   #head = 0;
 
   /** A record came back. */
@@ -28,7 +29,7 @@ export class ReturnedRecords {
   }
 
   /** The returned record that goes out next; undefined when none is left. */
-  first(): ReturnedRecord | undefined {
+  first(): RecordPlace | undefined {
     for (;;) {
       const record = this.#order[this.#head];
       if (record === undefined || record.segment.state(record.index) === RecordState.Returned) return record;

@@ -1,6 +1,7 @@
 import { uint32At } from '../../protocol/bytes.ts';
 import { Message } from '../message.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
+import { Amount } from './amount.ts';
 import { RecordFlag, RecordOffset } from './record.ts';
 import { readTime, writeRecord } from './record-bytes.ts';
 import { RecordSizes } from './record-sizes.ts';
@@ -39,17 +40,15 @@ export class Segment {
   readonly log: RecordKeeper;
   readonly firstSequence: number;
   count = 0;
-  settledCount = 0;
+  /** Not settled. */
+  readonly owed = new Amount();
+  /** Of these, with consumers. */
+  readonly delivered = new Amount();
   returnedCount = 0;
   /** No returned record lies below this index. */
   returnedFrom = 0;
   /** Records below are on disk, or were settled before they had to be. */
   stored = 0;
-  /** Bytes of the bodies of all records that were appended here. */
-  bodyBytes = 0;
-  /** Of these, the ones that are not persistent. */
-  transientCount = 0;
-  transientBytes = 0;
   /** Nothing is appended any more. */
   sealed = false;
   /** Commits under way that hold the slab. */
@@ -75,7 +74,7 @@ export class Segment {
   }
 
   get isSettled(): boolean {
-    return this.settledCount === this.count;
+    return this.owed.count === 0;
   }
 
   state(index: number): number {
@@ -100,10 +99,7 @@ export class Segment {
     const sequence = this.firstSequence + this.count;
     const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags);
     offsets[++this.count] = at;
-    this.bodyBytes += message.bodySize;
-    if ((flags & RecordFlag.Persistent) !== 0) return;
-    this.transientCount++;
-    this.transientBytes += message.bodySize;
+    this.owed.add(message.bodySize, (flags & RecordFlag.Persistent) !== 0);
   }
 
   bodySize(index: number): number {
@@ -142,38 +138,43 @@ export class Segment {
     return Message.fromRecord(buffer, offsets[index] ?? 0, offsets[index + 1] ?? 0);
   }
 
-  /** The record was ready or returned and goes to a consumer. */
-  markDelivered(index: number): void {
+  /** The record was one of `ready` and goes to a consumer. It is in memory. */
+  markDelivered(index: number, ready: Amount): void {
     if (this.#states[index] === RecordState.Returned) this.returnedCount--;
     this.#states[index] = RecordState.Delivered;
+    const bodySize = this.bodySize(index);
+    const isPersistent = this.isPersistent(index);
+    ready.remove(bodySize, isPersistent);
+    this.delivered.add(bodySize, isPersistent);
   }
 
-  markReturned(index: number): void {
+  /** The record was with a consumer and is one of `ready` again. */
+  markReturned(index: number, ready: Amount): void {
+    this.restoreReturned(index);
+    const bodySize = this.bodySize(index);
+    const isPersistent = this.isPersistent(index);
+    this.delivered.remove(bodySize, isPersistent);
+    ready.add(bodySize, isPersistent);
+  }
+
+  /** The record may have been with a consumer before a restart. */
+  restoreReturned(index: number): void {
     this.#states[index] = RecordState.Returned;
     this.returnedCount++;
     if (index < this.returnedFrom) this.returnedFrom = index;
-  }
-
-  /** First record at or above `index` in that state, or `count`. */
-  next(state: number, index: number): number {
-    const at = this.#states.indexOf(state, index);
-    return at < 0 ? this.count : Math.min(at, this.count);
-  }
-
-  /** Records that are with consumers. */
-  countDelivered(): number {
-    let count = 0;
-    for (let i = 0; i < this.count; i++) if (this.#states[i] === RecordState.Delivered) count++;
-    return count;
   }
 
   /** False when it was settled before. */
   markSettled(index: number): boolean {
     const state = this.#states[index];
     if (state === RecordState.Settled) return false;
-    if (state === RecordState.Returned) this.returnedCount--;
     this.#states[index] = RecordState.Settled;
-    this.settledCount++;
+    const { sizes } = this;
+    const bodySize = sizes.bodySize(index);
+    const isPersistent = sizes.isPersistent(index);
+    this.owed.remove(bodySize, isPersistent);
+    if (state === RecordState.Delivered) this.delivered.remove(bodySize, isPersistent);
+    else if (state === RecordState.Returned) this.returnedCount--;
     return true;
   }
 
@@ -242,6 +243,8 @@ export class Segment {
 
   /** What is still owed of the first `count` records, or undefined when nothing is. */
   unsettledRange(count: number): UnsettledRange | undefined {
+    const { firstSequence } = this;
+    if (this.owed.count === this.count) return count === 0 ? undefined : { firstSequence, count };
     const states = this.#states;
     const settled = new Uint8Array((count + 7) >>> 3);
     let settledCount = 0;
@@ -251,7 +254,7 @@ export class Segment {
       settledCount++;
     }
     if (settledCount === count) return undefined;
-    const range = { firstSequence: this.firstSequence, count };
+    const range = { firstSequence, count };
     return settledCount === 0 ? range : { ...range, settled };
   }
 
@@ -278,9 +281,10 @@ export class Segment {
 
   /** Brings back the records of a segment that was put aside from the entries that hold them. */
   restore(entries: readonly StoredEntry[], pool: SlabPool): void {
-    this.#sizes = undefined;
     this.slab = slabOf(this.firstSequence, this.count, entries, pool);
-    this.#settleMissing(entries);
+    for (let i = 0; i < this.count; i++) if (this.#isMissing(i)) this.markSettled(i);
+    this.#settleForgotten(entries);
+    this.#sizes = undefined;
   }
 
   /**
@@ -298,21 +302,28 @@ export class Segment {
     segment.count = count;
     segment.stored = count;
     segment.sealed = true;
-    segment.#settleMissing(entries);
+    for (let i = 0; i < count; i++) {
+      if (segment.#isMissing(i)) segment.#states[i] = RecordState.Settled;
+      else segment.owed.add(segment.bodySize(i), segment.isPersistent(i));
+    }
+    segment.#settleForgotten(entries);
     return segment;
   }
 
-  #settleMissing(entries: readonly StoredEntry[]): void {
+  /** The entries it was read from do not have the record. */
+  #isMissing(index: number): boolean {
     const { offsets } = this.expectSlab();
-    for (let i = 0; i < this.count; i++) {
-      if (offsets[i] === offsets[i + 1]) this.markSettled(i);
-    }
+    return offsets[index] === offsets[index + 1];
+  }
+
+  /** Transient records of an earlier run were forgotten. */
+  #settleForgotten(entries: readonly StoredEntry[]): void {
     for (const entry of entries) {
       if (!entry.recovered) continue;
       const from = Math.max(0, entry.firstSequence - this.firstSequence);
       const to = Math.min(this.count, entry.firstSequence + entry.count - this.firstSequence);
       for (let i = from; i < to; i++) {
-        if (offsets[i] !== offsets[i + 1] && !this.isPersistent(i)) this.markSettled(i);
+        if (!this.#isMissing(i) && !this.isPersistent(i)) this.markSettled(i);
       }
     }
   }

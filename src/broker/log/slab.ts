@@ -4,7 +4,7 @@
  */
 
 import { uint32At } from '../../protocol/bytes.ts';
-import type { StoredEntry } from '../store.ts';
+import type { Space, StoredEntry } from '../store.ts';
 import { RecordOffset } from './record.ts';
 
 /** Size of a segment under load. Larger ones gain nothing; smaller ones cost more keys on disk. */
@@ -44,17 +44,32 @@ export class SlabPool {
     return { buffer: Buffer.allocUnsafeSlow(bytes), offsets: new Uint32Array(offsetsMax(bytes)) };
   }
 
-  /** Memory to read `bytes` into. New memory costs the kernel several times what the copy costs. */
-  readonly space = (bytes: number): Buffer => {
+  /**
+   * Memory to read the entries of a segment into: they come to lie end to end in one buffer as long as there is room.
+   * New memory costs the kernel several times what the copy costs, and V8 a look for garbage all the sooner.
+   */
+  spaceForSegment(): Space {
+    let whole: Buffer | undefined;
+    let used = 0;
+    return (bytes) => {
+      if (used + bytes > segmentBytes) return Buffer.allocUnsafeSlow(bytes);
+      whole ??= this.#takeBuffer();
+      used += bytes;
+      return whole.subarray(used - bytes, used);
+    };
+  }
+
+  /** Memory for so many bytes. */
+  room(bytes: number): Buffer {
     const isLarge = bytes * 2 > segmentBytes && bytes <= segmentBytes;
     return isLarge ? this.#takeBuffer().subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
-  };
+  }
 
   #takeBuffer(): Buffer {
     return this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(segmentBytes);
   }
 
-  /** What {@link space} gave out, or a slab had, is free. The caller must have dropped every view of it. */
+  /** A buffer of full size, or one that begins one, is free. The caller must have dropped every view of it. */
   recycle(buffer: Buffer): void {
     const whole = wholeOf(buffer);
     if (whole.length === segmentBytes && this.#freeBuffers.length < freeSlabsMax)
@@ -95,35 +110,51 @@ export function slabOf(
   entries: readonly StoredEntry[],
   pool: SlabPool,
 ): Slab {
+  const whole = inOnePiece(entries);
   const offsets = new Uint32Array(count + 1);
-  const endSequence = firstSequence + count;
-  const only = entries.length === 1 ? entries[0] : undefined;
-  if (only !== undefined && only.firstSequence === firstSequence && only.count === count) {
-    for (let i = 0, at = 0; i < count; i++) {
-      at += uint32At(only.bytes, at + RecordOffset.Size);
-      offsets[i + 1] = at;
-    }
-    return pool.adopt(only.bytes, offsets);
-  }
-  const buffer = pool.space(entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+  const isInPlace = whole !== undefined && areWithin(firstSequence, firstSequence + count, entries);
+  const buffer = isInPlace ? whole : pool.room(entries.reduce((sum, { bytes }) => sum + bytes.length, 0));
   let at = 0;
   let next = 0;
-  for (const entry of entries) {
-    let position = 0;
-    for (let i = 0; i < entry.count; i++) {
-      const size = uint32At(entry.bytes, position + RecordOffset.Size);
-      const sequence = entry.firstSequence + i;
-      const index = sequence - firstSequence;
-      if (sequence < endSequence && index >= next) {
+  for (const { bytes, firstSequence: first, count: records } of entries) {
+    for (let i = 0, position = 0; i < records; i++) {
+      const size = uint32At(bytes, position + RecordOffset.Size);
+      const index = first + i - firstSequence;
+      if (index >= next && index < count) {
         while (next < index) offsets[++next] = at;
-        entry.bytes.copy(buffer, at, position, position + size);
+        if (!isInPlace) bytes.copy(buffer, at, position, position + size);
         at += size;
         offsets[++next] = at;
       }
       position += size;
     }
-    pool.recycle(entry.bytes);
   }
   while (next < count) offsets[++next] = at;
+  if (!isInPlace) for (const { bytes } of entries) pool.recycle(bytes);
   return pool.adopt(buffer, offsets);
+}
+
+/** The buffer that entries lie in end to end, as {@link SlabPool.spaceForSegment} has them; undefined: they do not. */
+function inOnePiece(entries: readonly StoredEntry[]): Buffer | undefined {
+  const first = entries[0]?.bytes;
+  if (first === undefined) return undefined;
+  let end = first.byteOffset;
+  for (const { bytes } of entries) {
+    if (bytes.buffer !== first.buffer || bytes.byteOffset !== end) return undefined;
+    end += bytes.length;
+  }
+  const length = end - first.byteOffset;
+  // A few records must not take the memory of many.
+  if (first.buffer.byteLength === segmentBytes && length * 2 <= segmentBytes) return undefined;
+  return Buffer.from(first.buffer, first.byteOffset, length);
+}
+
+/** All their records fall into `[from, to)`, none twice. */
+function areWithin(from: number, to: number, entries: readonly StoredEntry[]): boolean {
+  let next = from;
+  for (const { firstSequence, count } of entries) {
+    if (firstSequence < next) return false;
+    next = firstSequence + count;
+  }
+  return next <= to;
 }

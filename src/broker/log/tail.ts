@@ -26,6 +26,11 @@ export class Tail {
     return at >= 0;
   }
 
+  clear(): void {
+    this.segments.length = 0;
+    this.open = undefined;
+  }
+
   /** The log has become quiet: it starts small again. */
   rest(): void {
     this.#nextSegmentBytes = segmentBytesMin;

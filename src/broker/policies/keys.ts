@@ -4,7 +4,7 @@ import type { QueueType } from '../queues/queue-type.ts';
 import type { JsonValue } from '../store.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { NamePattern } from './name-pattern.ts';
-import { PatternError } from './pattern-syntax.ts';
+import { PatternError } from './pattern-reader.ts';
 import type { PolicyKind } from './policy.ts';
 
 /** What is wrong, in RabbitMQ's words; `undefined`: nothing. */

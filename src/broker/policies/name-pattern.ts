@@ -1,6 +1,7 @@
 import { wordBytes } from './byte-set.ts';
 import type { PatternNode, Place } from './pattern-node.ts';
-import { PatternError, parsePattern } from './pattern-syntax.ts';
+import { PatternError } from './pattern-reader.ts';
+import { parsePattern } from './pattern-syntax.ts';
 
 /** Steps a pattern may be compiled to: `{n,m}` counts n to m times. */
 const stepsMax = 10_000;

@@ -137,7 +137,7 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
     return 0;
   }
 
-  /** What it holds, counted; looks at every message that is with a consumer. */
+  /** What it holds, summed up over the segments of its logs. */
   figures(): LogFigures {
     const figures = new LogFigures();
     for (const log of this.backlog.logs) figures.add(log.figures());

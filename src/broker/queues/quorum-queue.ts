@@ -6,19 +6,13 @@ import type { Segment } from '../log/segment.ts';
 import { ClassicQueue } from './classic-queue.ts';
 import type { Consumer } from './consumer.ts';
 import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
+import { HeldMessages } from './held-messages.ts';
 
 /** How often dead letters that reached no queue are tried again. */
 const retryMs = 1000;
 
 /** Dead letters tried again in a row; the others follow {@link retryMs} later. */
 const retriesMax = 1024;
-
-/** A message that stays until its dead letter has reached a queue. */
-interface HeldMessage {
-  readonly segment: Segment;
-  readonly index: number;
-  readonly reason: DeathReason;
-}
 
 /**
  * A quorum queue as clients see it (RabbitMQ page "Quorum Queues"): it keeps every message, counts how often
@@ -29,23 +23,23 @@ interface HeldMessage {
  * keep others waiting. What a vanished consumer had goes to the front either way.
  */
 export class QuorumQueue extends ClassicQueue {
-  /** Oldest first. They are neither ready nor with a consumer, and a length limit counts them. */
-  #held: HeldMessage[] = [];
+  /** They are neither ready nor with a consumer, and a length limit counts them. */
+  readonly #held = new HeldMessages();
   #retryTimer: Timer | undefined;
 
   override get heldCount(): number {
-    return this.#held.length;
+    return this.#held.count;
   }
 
   /** Held messages are no consumer's; they are counted apart. */
   override figures(): LogFigures {
     const figures = super.figures();
-    for (const { segment, index } of this.#held) figures.leaveOut(segment, index, true);
+    this.#held.leaveOut(figures);
     return figures;
   }
 
   override get heldBytes(): number {
-    return this.#held.reduce((bytes, { segment, index }) => bytes + segment.sizes.bodySize(index), 0);
+    return this.#held.bytes;
   }
 
   override requeue(segment: Segment, index: number, reason: ReturnReason = 'nacked'): void {
@@ -87,7 +81,7 @@ export class QuorumQueue extends ClassicQueue {
     if (!this.settings.deadLettersAtLeastOnce) {
       this.vhost.deadLetters.publish(this, message, reason);
     } else if (!this.vhost.deadLetters.forward(this, message, reason)) {
-      this.#held.push({ segment, index, reason });
+      this.#held.add({ segment, index, reason });
       this.#armRetryTimer();
       return;
     }
@@ -103,17 +97,17 @@ export class QuorumQueue extends ClassicQueue {
 
   /** Those that fail again go to the end of the row, so that each gets its turn. */
   #retry(): void {
-    for (const { segment, index, reason } of this.#held.splice(0, retriesMax)) {
+    for (const { segment, index, reason } of this.#held.take(retriesMax)) {
       segment.log.load(segment);
       this.discard(segment, index, reason);
     }
-    if (this.#held.length > 0) this.#armRetryTimer();
+    if (this.#held.count > 0) this.#armRetryTimer();
   }
 
   override stop(): void {
     this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
-    this.#held = [];
+    this.#held.clear();
     super.stop();
   }
 }

@@ -45,7 +45,7 @@ export class SegmentCache {
 
   /** Reads the segment that has the first record in `[from, to)`; undefined when the store has none there. */
   read(log: MessageLog, from: number, to: number): Segment | undefined {
-    const entries = this.#store.read(log.id, from, to, segmentBytes, this.#slabs.space);
+    const entries = this.#store.read(log.id, from, to, segmentBytes, this.#slabs.spaceForSegment());
     const first = entries[0];
     if (first === undefined) return undefined;
     let end = first.firstSequence;

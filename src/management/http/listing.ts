@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
-import { PatternError } from '../../broker/policies/pattern-syntax.ts';
+import { PatternError } from '../../broker/policies/pattern-reader.ts';
 import { Slices } from '../../slices.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { compareTerms, dottedValue, type Json, selectColumns } from './columns.ts';

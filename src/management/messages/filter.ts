@@ -1,5 +1,5 @@
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
-import { PatternError } from '../../broker/policies/pattern-syntax.ts';
+import { PatternError } from '../../broker/policies/pattern-reader.ts';
 import type { QueuedMessage } from '../../broker/queues/peek.ts';
 import { plainOf } from '../../protocol/field-table.ts';
 import { badRequest } from '../http/api-error.ts';

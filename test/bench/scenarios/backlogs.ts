@@ -28,7 +28,7 @@ export const backlogs: readonly Scenario[] = [
       load(`--publish-only --messages {backlog} ${persistent} --confirm 1000`, []),
       {
         kind: 'load',
-        options: `--duration {seconds} --no-purge --first-id 1 --rate 10000 --consume-rate 10000 ${persistent} --confirm 1000 ${acked}`,
+        options: `--duration {seconds} --no-purge --no-drain --first-id 1 --rate 10000 --consume-rate 10000 ${persistent} --confirm 1000 ${acked}`,
         beside: { kind: 'greet' },
         metrics: [
           ms('confirm_p99_us', 'confirm p99 ms'),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NamePattern } from '../../../src/broker/policies/name-pattern.ts';
-import { PatternError } from '../../../src/broker/policies/pattern-syntax.ts';
+import { PatternError } from '../../../src/broker/policies/pattern-reader.ts';
 
 function fault(pattern: string): string | undefined {
   try {

@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Committer } from '../../../src/broker/committer.ts';
-import type { LogContext } from '../../../src/broker/log/log-context.ts';
+import type { CommittedLog, LogContext } from '../../../src/broker/log/log-context.ts';
 import { MessageLog } from '../../../src/broker/log/message-log.ts';
+import { RecordFlag, RecordOffset } from '../../../src/broker/log/record.ts';
 import type { Segment } from '../../../src/broker/log/segment.ts';
 import { SlabPool } from '../../../src/broker/log/slab.ts';
 import { Message } from '../../../src/broker/message.ts';
@@ -40,11 +41,21 @@ class Bench implements LogContext {
   readonly slabBytesTarget = 0;
   readonly committer: Committer;
   readonly store: Store;
+  /** What the store has read since this was cleared. */
+  readonly buffersRead = new Set<Buffer>();
   missing = 0;
   log: MessageLog;
+  /** The log as commits know it, once they do. */
+  committed: CommittedLog | undefined;
 
   constructor(store: Store, type: QueueType) {
     this.store = store;
+    const read = store.read.bind(store);
+    store.read = (...range) => {
+      const entries = read(...range);
+      for (const { bytes } of entries) this.buffersRead.add(bytes);
+      return entries;
+    };
     this.committer = new Committer(store, {
       storeFailed(cause) {
         throw cause;
@@ -58,11 +69,12 @@ class Bench implements LogContext {
         : MessageLog.recover(this, recovered, type);
   }
 
-  logUnwritten(log: MessageLog): void {
+  logUnwritten(log: CommittedLog): void {
     this.committer.logUnwritten(log);
   }
 
-  logUsed(log: MessageLog): void {
+  logUsed(log: CommittedLog): void {
+    this.committed = log;
     this.committer.logUsed(log);
   }
 
@@ -176,31 +188,42 @@ function takeOne(bench: Bench, naive: NaiveLog): void {
   naive.held.push({ ...expected, segment, index });
 }
 
-function volumeOf(messages: readonly Expected[]) {
+function volumeOf(messages: readonly { readonly bodyBytes: number }[]) {
   return { count: messages.length, bytes: messages.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0) };
 }
 
-function expectFigures({ log, slabs, store }: Bench, { ready, held, type }: NaiveLog): void {
-  const { memory, readyInMemory, deliveredInMemory, pagedOut, ...figures } = log.figures();
-  expect(log.readyBytes).toBe(figures.ready.bytes);
-  const persistent = [...ready, ...held].filter((message) => message.persistent || type === 'quorum');
+/** Ready records as they lie, each of them looked at: which are in memory? */
+function countReady(bench: Bench) {
+  bench.buffersRead.clear();
+  return [...bench.log.readyRecords()].map(({ buffer, start, end }) => {
+    const message = Message.fromRecord(buffer, start, end);
+    const persistent = ((buffer[start + RecordOffset.Flags] ?? 0) & RecordFlag.Persistent) !== 0;
+    return { bodyBytes: message.bodySize, persistent, inMemory: !bench.buffersRead.has(buffer) };
+  });
+}
+
+/** Totals are kept as records change their states: here is the full count. */
+function expectFigures(bench: Bench, { ready, held, type }: NaiveLog): void {
+  const { log, slabs, store } = bench;
+  const { memory, ...figures } = log.figures();
+  const found = countReady(bench);
+  const out = held.map(({ persistent, bodyBytes, segment }) => ({
+    bodyBytes,
+    persistent: persistent || type === 'quorum',
+    inMemory: segment.slab !== undefined,
+  }));
+  const all = [...found, ...out];
   expect(figures).toEqual({
     ready: volumeOf(ready),
     delivered: volumeOf(held),
-    persistent: volumeOf(persistent),
+    persistent: volumeOf(all.filter(({ persistent }) => persistent)),
+    readyInMemory: volumeOf(found.filter(({ inMemory }) => inMemory)),
+    deliveredInMemory: volumeOf(out.filter(({ inMemory }) => inMemory)),
+    pagedOut: volumeOf(all.filter(({ persistent, inMemory }) => !persistent && !inMemory)),
   });
+  expect(found).toHaveLength(ready.length);
+  expect(log.readyBytes).toBe(figures.ready.bytes);
   expect(memory).toBeLessThanOrEqual(slabs.bytesInUse);
-  const onDisk = volumeOf([...ready, ...held]);
-  for (const { count, bytes } of [readyInMemory, deliveredInMemory, pagedOut]) {
-    expect(count).toBeGreaterThanOrEqual(0);
-    onDisk.count -= count;
-    onDisk.bytes -= bytes;
-  }
-  // What is left is persistent and on disk only.
-  expect(onDisk.count).toBeGreaterThanOrEqual(0);
-  expect(onDisk.count).toBeLessThanOrEqual(persistent.length);
-  expect(onDisk.bytes > 0).toBe(onDisk.count > 0);
-  if (!store.durable) expect(readyInMemory).toEqual(volumeOf(ready));
   const head = log.headInMemory();
   if (head !== undefined) expect(Number.parseInt(head.body.toString(), 10)).toBe(ready[0]?.id);
   else if (!store.durable) expect(ready).toEqual([]);
@@ -248,7 +271,7 @@ async function run(
         await bench.committer.flush();
         break;
       case 'rest':
-        log.rest();
+        bench.committed?.rest();
         break;
       case 'purge':
         expect(log.purge()).toBe(naive.ready.length);
@@ -269,8 +292,8 @@ async function run(
   for (const { segment, index } of naive.held) bench.log.settle(segment, index);
   expect(bench.log.isEmpty).toBe(true);
   expect(bench.missing).toBe(0);
-  bench.log.rest();
-  bench.log.rest();
+  bench.committed?.rest();
+  bench.committed?.rest();
   await bench.committer.flush();
   expect(bench.slabs.bytesInUse).toBe(0);
   await bench.close();
@@ -298,16 +321,16 @@ describe.each(['classic', 'quorum'] as const)('the message log of a %s queue beh
   }, 60_000);
 });
 
-/** Flips a bit of a stored body under the eyes of the store, which reads the same pages. */
+/** Changes a byte of a stored body under the eyes of the store, which reads the same pages. */
 function damage(dataDir: string, id: number): void {
   for (const name of readdirSync(dataDir)) {
-    if (!/^(messages-\d+\.mdb|journal-\d+\.wal)$/.test(name)) continue;
+    if (!/^messages-\d+\.mdb$/.test(name)) continue;
     const path = join(dataDir, name);
-    const content = readFileSync(path);
-    const at = content.indexOf(`${id}:........`);
+    const at = readFileSync(path).indexOf(`${id}:........`);
     if (at < 0) continue;
-    content[at + 6] = (content[at + 6] ?? 0) ^ 1;
-    writeFileSync(path, content, { flag: 'r+' });
+    const file = openSync(path, 'r+');
+    writeSync(file, '/', at + 6);
+    closeSync(file);
   }
 }
 
@@ -345,7 +368,8 @@ describe.each(['classic', 'quorum'] as const)(
     beforeEach(async () => {
       dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
       directories.push(dataDir);
-      bench = new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0 }), type);
+      // Without a journal, out of which entries would be moved meanwhile.
+      bench = new Bench(await openLmdbStore({ dataDir, freeBytesMin: 0, journalBytes: 0 }), type);
       appended = firstId;
       held.length = 0;
       await append();

@@ -2,10 +2,10 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
 import { HttpClient } from '../../management/http-client.ts';
+import { programPath } from '../../programs.ts';
 import { FakeTerminal } from './fake-terminal.ts';
 
 // What only a shell and a terminal can show: leveretctl is a program on the path there.
@@ -21,9 +21,7 @@ beforeAll(async () => {
     await http.put(`/api/queues/%2F/${encodeURIComponent(name)}`);
   }
   directory = mkdtempSync(join(tmpdir(), 'leveretctl-'));
-  const program = fileURLToPath(new URL('../../../src/cli/leveretctl.ts', import.meta.url));
-  const loader = import.meta.resolve('tsx');
-  const script = `#!/bin/sh\nexec '${process.execPath}' --import '${loader}' '${program}' "$@"\n`;
+  const script = `#!/bin/sh\nexec '${process.execPath}' '${programPath('leveretctl')}' "$@"\n`;
   writeFileSync(join(directory, 'leveretctl'), script);
   for (const [shell, file] of [
     ['bash', 'bash'],

@@ -10,25 +10,33 @@ export class CrashModel {
   #pending: Announcement | undefined;
   #counter = 0;
   #rows: ReadonlySet<number> = new Set();
+  #definitions: ReadonlySet<number> = new Set();
+  /** What is owed of logs with a definition that the commit under way drops. */
+  readonly #dropping = new Map<number, ReadonlySet<number>>();
   confirmed = 0;
 
   started(commit: Announcement): void {
     this.#pending = commit;
     for (const { logId, readPosition, unsettled } of commit.states)
       this.#settle(logId, readPosition, unsettled);
-    for (const logId of commit.dropped) this.#owed.delete(logId);
+    for (const logId of commit.dropped) {
+      if (this.#definitions.has(logId)) this.#dropping.set(logId, this.#owedOf(logId));
+      this.#owed.delete(logId);
+    }
   }
 
   done(number: number): void {
     const commit = this.#pending;
     if (commit?.number !== number) throw new Error(`commit ${number} was confirmed but not started`);
     this.#pending = undefined;
+    this.#dropping.clear();
     this.confirmed++;
     for (const { logId, firstSequence, count } of commit.entries) {
       const owed = this.#owedOf(logId);
       for (let i = 0; i < count; i++) owed.add(firstSequence + i);
     }
     this.#rows = withChanges(this.#rows, commit.rows);
+    this.#definitions = withChanges(this.#definitions, commit.definitions);
     if (commit.counted) {
       this.#counter = number;
     } else {
@@ -40,12 +48,9 @@ export class CrashModel {
   /** @throws Error saying what is lost or wrong. What was found counts as confirmed from then on. */
   check(found: Found): void {
     const logs = new Map(found.logs.map((log) => [log.logId, log]));
-    for (const [logId, owed] of this.#owed) {
-      const present = new Set(logs.get(logId)?.owed);
-      for (const sequence of owed) {
-        if (!present.has(sequence)) throw new Error(`log ${logId} has lost confirmed sequence ${sequence}`);
-      }
-    }
+    for (const [logId, owed] of this.#owed) checkOwed(logId, owed, logs.get(logId));
+    const stillDefined = [...this.#dropping].filter(([logId]) => found.definitions.includes(logId));
+    for (const [logId, owed] of stillDefined) checkOwed(logId, owed, logs.get(logId));
     for (const [logId, readPosition] of this.#confirmedPositions) {
       const log = logs.get(logId);
       if (log !== undefined && log.readPosition < readPosition)
@@ -69,23 +74,17 @@ export class CrashModel {
       logs.get(logId)?.owed.includes(firstSequence),
     ).length;
     if (present !== 0 && present !== entries.length) throw new Error('half of a commit is there');
-    this.#checkRows(found, present > 0);
+    const { rows = [], definitions = [] } = pending ?? {};
+    const hasEntries = entries.length > 0 ? present > 0 : undefined;
+    checkChanges('rows', found.rows, this.#rows, rows, hasEntries);
+    checkChanges('definitions', found.definitions, this.#definitions, definitions, hasEntries);
+    if (pending?.counted === true && hasEntries !== undefined && hasEntries !== isCounted)
+      throw new Error('entries and the counter of a commit were parted');
     if (found.ticker === pending?.number && (present !== entries.length || !isCounted)) {
       throw new Error('a state is there without the entries or definitions of its commit');
     }
     if (found.ticker > Math.max(this.#counter, pending?.number ?? 0))
       throw new Error('a state that was never written');
-  }
-
-  #checkRows({ rows }: Found, hasEntries: boolean): void {
-    const { entries = [], rows: changes = [] } = this.#pending ?? {};
-    const found = new Set(rows);
-    const isBefore = isEqual(found, this.#rows);
-    const isAfter = isEqual(found, withChanges(this.#rows, changes));
-    if (!isBefore && !isAfter) throw new Error('rows are neither those before nor those after a commit');
-    if (isBefore && isAfter) return;
-    if (entries.length > 0 && hasEntries !== isAfter)
-      throw new Error('rows and entries of a commit were parted');
   }
 
   #adopt(found: Found): void {
@@ -94,6 +93,8 @@ export class CrashModel {
     const logIds = new Set(found.logs.map(({ logId }) => logId));
     for (const logId of this.#confirmedPositions.keys()) if (!logIds.has(logId)) this.#isGone(logId);
     this.#rows = new Set(found.rows);
+    this.#definitions = new Set(found.definitions);
+    this.#dropping.clear();
     this.#owed = new Map(found.logs.map(({ logId, owed }) => [logId, new Set(owed)]));
     this.#confirmedPositions = new Map(found.logs.map(({ logId, readPosition }) => [logId, readPosition]));
   }
@@ -118,6 +119,30 @@ export class CrashModel {
     }
     return owed;
   }
+}
+
+function checkOwed(logId: number, owed: ReadonlySet<number>, found: FoundLog | undefined): void {
+  const present = new Set(found?.owed);
+  for (const sequence of owed) {
+    if (!present.has(sequence)) throw new Error(`log ${logId} has lost confirmed sequence ${sequence}`);
+  }
+}
+
+/** @param hasEntries whether the entries of the commit are there, if it had any. */
+function checkChanges(
+  what: string,
+  there: readonly number[],
+  before: ReadonlySet<number>,
+  changes: readonly number[],
+  hasEntries: boolean | undefined,
+): void {
+  const found = new Set(there);
+  const isBefore = isEqual(found, before);
+  const isAfter = isEqual(found, withChanges(before, changes));
+  if (!isBefore && !isAfter) throw new Error(`${what} are neither those before nor those after a commit`);
+  if (isBefore && isAfter) return;
+  if (hasEntries !== undefined && hasEntries !== isAfter)
+    throw new Error(`${what} and entries of a commit were parted`);
 }
 
 function withChanges(rows: ReadonlySet<number>, changes: readonly number[]): ReadonlySet<number> {

@@ -1,3 +1,8 @@
+/** Every other log has a definition, which comes with its first commit and goes when it is dropped. */
+export function isDefined(logId: number): boolean {
+  return logId % 2 === 0;
+}
+
 /** What a commit of the writer holds. */
 export interface Announcement {
   readonly number: number;
@@ -14,6 +19,8 @@ export interface Announcement {
   readonly dropped: readonly number[];
   /** Rows that are added, and, as negative numbers, removed. */
   readonly rows: readonly number[];
+  /** The same for definitions of logs: see {@link isDefined}. */
+  readonly definitions: readonly number[];
   /** The commit sets the definition `counter` and the read position of the ticker to its number. */
   readonly counted: boolean;
 }
@@ -30,6 +37,7 @@ export interface FoundLog {
 export interface Found {
   readonly logs: readonly FoundLog[];
   readonly rows: readonly number[];
+  readonly definitions: readonly number[];
   readonly counter: number;
   readonly ticker: number;
 }

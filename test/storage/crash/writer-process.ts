@@ -56,6 +56,11 @@ export class WriterProcess {
     return Promise.race([line, ended]);
   }
 
+  /** Resolves when so many commits have been confirmed. Rejects when the process ends first. */
+  async confirmed(count: number): Promise<void> {
+    while (this.commitMs.length < count) await this.next('confirmed');
+  }
+
   /** Kills it and waits until everything it said has been taken. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

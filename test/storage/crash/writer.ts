@@ -8,6 +8,7 @@ import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Commit,
+  type Definition,
   type LogEntry,
   type LogState,
   type RowChange,
@@ -16,7 +17,7 @@ import {
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 import { bodyOf, messages, recordsOf } from '../support.ts';
 import { randomNumbers } from './random.ts';
-import type { Announcement, FoundLog, WriterLine } from './writer-line.ts';
+import { type Announcement, type FoundLog, isDefined, type WriterLine } from './writer-line.ts';
 
 const [dataDir = '', generationBytes = '0', seed = '0', run = '0', commitsMax = 'Infinity'] =
   process.argv.slice(2);
@@ -39,6 +40,8 @@ const random = randomNumbers(Number(seed));
 const below = (limit: number) => Math.floor(random() * limit);
 const logs = new Map<number, WrittenLog>();
 const rows = new Set<number>();
+/** Logs that were dropped by a commit of which only the definitions came through. */
+const orphans: number[] = [];
 let nextRow = 1;
 
 function say(line: WriterLine): void {
@@ -94,6 +97,8 @@ function owed(logId: number, state: LogState, next: number): number[] {
   const found: number[] = [];
   for (const { sequence, body } of recordsOf(store.read(logId, 0, next, Number.POSITIVE_INFINITY))) {
     if (sequence < state.readPosition && !wanted.has(sequence)) continue;
+    // Of what was moved twice, because a crash came in between, the entries may overlap.
+    if (sequence <= (found.at(-1) ?? -1)) continue;
     if (body !== bodyOf(logId, sequence, bodyBytes(logId, sequence)))
       fail(`log ${logId} has a wrong body at ${sequence}`);
     found.push(sequence);
@@ -123,9 +128,20 @@ function findRows(): number[] {
     });
 }
 
+function definitionOf(logId: number, isThere: boolean): Definition {
+  return { key: ['log', bodyOf(logId, 0, bodyBytes(logId, 0) / 10), String(logId)], value: isThere || null };
+}
+
+const definitions = new Set<number>();
+for (const { key } of recovered.definitions) if (key[0] === 'log') definitions.add(Number(key[2]));
+
 const found: FoundLog[] = [];
 for (const { logId, state, nextSequence, unreadCount } of recovered.logs.values()) {
   if (logId === TICKER_LOG) continue;
+  if (isDefined(logId) && !definitions.has(logId)) {
+    orphans.push(logId);
+    continue;
+  }
   const sequences = owed(logId, state, nextSequence);
   const unread = sequences.filter((sequence) => sequence >= state.readPosition).length;
   if (unread !== unreadCount)
@@ -143,10 +159,14 @@ say({
   type: 'recovered',
   logs: found,
   rows: [...rows],
+  definitions: [...definitions],
   counter: typeof counter === 'number' ? counter : 0,
   ticker: recovered.logs.get(TICKER_LOG)?.state.readPosition ?? 0,
 });
-let nextLogId = Math.max(recovered.nextLogId, TICKER_LOG + 1);
+let nextLogId = Math.max(recovered.nextLogId, TICKER_LOG + 1, ...[...definitions].map((logId) => logId + 1));
+for (const logId of definitions) {
+  if (!logs.has(logId)) logs.set(logId, { next: 0, readPosition: 0, unsettled: [] });
+}
 
 function stateOf(logId: number, log: WrittenLog): LogState {
   const unsettled = log.unsettled.map((firstSequence) => ({ firstSequence, count: 1 }));
@@ -186,9 +206,13 @@ function nextRows(): RowChange[] {
 function nextCommit(number: number): Commit {
   const entries: LogEntry[] = [];
   const logStates: LogState[] = [];
-  const droppedLogs: number[] = [];
-  while (logs.size < 6) logs.set(nextLogId++, { next: 0, readPosition: 0, unsettled: [] });
+  const droppedLogs = orphans.splice(0);
   const statesOnly = random() < 0.15;
+  const definitions: Definition[] = statesOnly ? [] : [{ key: ['counter'], value: number }];
+  while (!statesOnly && logs.size < 6) {
+    if (isDefined(nextLogId)) definitions.push(definitionOf(nextLogId, true));
+    logs.set(nextLogId++, { next: 0, readPosition: 0, unsettled: [] });
+  }
   for (const [logId, log] of logs) {
     const before = log.next;
     if (!statesOnly && random() < 0.5 && log.next - log.readPosition < OUTSTANDING_MAX) {
@@ -199,15 +223,22 @@ function nextCommit(number: number): Commit {
     if (random() < 0.4) {
       consume(logId, log, before);
       logStates.push(stateOf(logId, log));
-    } else if (random() < 0.01 && entries.at(-1)?.logId !== logId) {
+    } else if (random() < 0.02 && entries.at(-1)?.logId !== logId && !(statesOnly && isDefined(logId))) {
+      if (isDefined(logId)) changeDefinition(definitions, definitionOf(logId, false));
       droppedLogs.push(logId);
       logs.delete(logId);
     }
   }
-  if (statesOnly) return { entries, rows: [], definitions: [], logStates, droppedLogs };
+  if (statesOnly) return { entries, rows: [], definitions, logStates, droppedLogs };
   logStates.push({ logId: TICKER_LOG, readPosition: number, unsettled: [] });
-  const definitions = [{ key: ['counter'], value: number }];
   return { entries, rows: nextRows(), definitions, logStates, droppedLogs };
+}
+
+/** One that this very commit adds does not come at all: a key occurs once. */
+function changeDefinition(definitions: Definition[], change: Definition): void {
+  const at = definitions.findIndex(({ key }) => key[2] === change.key[2]);
+  if (at > 0) definitions.splice(at, 1);
+  else definitions.push(change);
 }
 
 function announce(commit: Commit, number: number): Announcement {
@@ -223,6 +254,9 @@ function announce(commit: Commit, number: number): Announcement {
       })),
     dropped: commit.droppedLogs,
     rows: commit.rows.map(({ key, value }) => (value === null ? -key.readUInt32BE(1) : key.readUInt32BE(1))),
+    definitions: commit.definitions
+      .filter(({ key }) => key[0] === 'log')
+      .map(({ key, value }) => (value === null ? -Number(key[2]) : Number(key[2]))),
     counted: commit.definitions.length > 0,
   };
 }

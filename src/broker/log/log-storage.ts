@@ -1,0 +1,185 @@
+import type { LogEntry, LogState } from '../store.ts';
+import type { CommittedLog, LogContext, LogOwner } from './log-context.ts';
+import type { LogParts } from './log-parts.ts';
+import type { RecordKeeper, Segment } from './segment.ts';
+import { UnwrittenSegments } from './unwritten-segments.ts';
+
+/** Full segments of a backlog that a log keeps ahead of its readers even when memory is short. */
+const tailSegmentsMin = 2;
+
+/**
+ * What of a log is on disk and what is in memory: hands records and the log's state to commits, and lets go of the
+ * memory of what nobody is about to read.
+ */
+export class LogStorage implements CommittedLog {
+  isUnwritten = false;
+  isUsed = false;
+  /** Asked whenever the log's state is written. */
+  owner: LogOwner | undefined;
+  /** The store may hold records of this log, so its state matters. */
+  isStored = false;
+
+  readonly #log: RecordKeeper;
+  readonly #parts: LogParts;
+  readonly #context: LogContext;
+  /** Full segments behind the readers that stay in memory without need. */
+  readonly #tailSegmentsMax: number;
+  readonly #unwritten = new UnwrittenSegments();
+  #isDropped = false;
+  /** Next sequence at the last {@link rest}. */
+  #restedAt = -1;
+
+  constructor(log: RecordKeeper, parts: LogParts, context: LogContext, tailSegmentsMax: number) {
+    this.#log = log;
+    this.#parts = parts;
+    this.#context = context;
+    this.#tailSegmentsMax = tailSegmentsMax;
+  }
+
+  /** The log was read or settled: its state is to be written some time. */
+  noteUse(): void {
+    if (!this.isUsed) this.#context.logUsed(this);
+  }
+
+  /** The segment has records for the next commit. */
+  write(segment: Segment): void {
+    if (!this.isUnwritten) this.#context.logUnwritten(this);
+    this.#unwritten.add(segment);
+  }
+
+  // ---- memory
+
+  /** Begins a segment for a record of that size. */
+  begin(recordBytes: number): Segment {
+    const { tail, nextSequence } = this.#parts;
+    const full = tail.open;
+    if (full !== undefined) this.#seal(full);
+    const segment = tail.begin(this.#log, nextSequence, recordBytes, full !== undefined, this.#context.slabs);
+    this.noteUse();
+    this.#shrink();
+    return segment;
+  }
+
+  /** Nothing is appended to the open segment any more. */
+  seal(): void {
+    const { open } = this.#parts.tail;
+    if (open !== undefined) this.#seal(open);
+  }
+
+  #seal(segment: Segment): void {
+    segment.sealed = true;
+    this.#parts.tail.open = undefined;
+    this.letGoIfSettled(segment);
+  }
+
+  /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
+  readGap(): Segment | undefined {
+    return this.#parts.gap.read(this.#log, this.#context.store, this.#context.slabs);
+  }
+
+  /** Reads a segment back that was let go although it is still owed. What is not there any more is settled then. */
+  readBack(segment: Segment): void {
+    const { store, slabs } = this.#context;
+    const { firstSequence, endSequence } = segment;
+    const entries = store.read(
+      this.#log.id,
+      firstSequence,
+      endSequence,
+      Number.MAX_SAFE_INTEGER,
+      slabs.spaceForSegment(),
+    );
+    segment.restore(entries, slabs);
+    this.#putAside(segment);
+  }
+
+  /** Forgets a segment that nobody needs any more. */
+  letGoIfSettled(segment: Segment): void {
+    if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
+    if (!this.#parts.remove(segment)) return;
+    segment.evict(this.#context.slabs);
+    this.#unwritten.remove(segment);
+  }
+
+  /** Moves what nobody is about to read out of memory while slabs are over their target. */
+  #shrink(): void {
+    const { slabs, slabBytesTarget, store } = this.#context;
+    if (!store.durable) return;
+    const { gap, reached } = this.#parts;
+    const tail = this.#parts.tail.segments;
+    const isShort = slabs.bytesInUse > slabBytesTarget;
+    if (!isShort && tail.length <= this.#tailSegmentsMax) return;
+    this.#putAside(reached.last);
+    const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
+    while (tail.length > keptSegments) {
+      const segment = tail[0];
+      if (segment === undefined || !segment.isEvictable) break;
+      tail.shift();
+      gap.add(segment);
+      segment.evict(slabs);
+    }
+    for (const segment of tail) if (segment.sealed && segment.requestSpill()) this.write(segment);
+  }
+
+  /** Lets go of what consumers have, but one segment, when memory is short. */
+  #putAside(except: Segment | undefined): void {
+    const { slabs, slabBytesTarget } = this.#context;
+    if (slabs.bytesInUse <= slabBytesTarget) return;
+    const { segments, at } = this.#parts.reached;
+    for (const segment of segments) {
+      if (segment !== except && segment !== at && segment.isEvictable) segment.putAside(slabs);
+    }
+  }
+
+  /** Lets go of all memory; the log is not used again. */
+  drop(): void {
+    this.#isDropped = true;
+    for (const segment of this.#parts.segments) {
+      if (segment.writing === 0) segment.evict(this.#context.slabs);
+    }
+    this.#parts.clear();
+    this.#unwritten.clear();
+  }
+
+  // ---- commits
+
+  collect(into: LogEntry[]): void {
+    if (this.#unwritten.collect(this.#log.id, into)) this.isStored = true;
+  }
+
+  flushed(): void {
+    for (const segment of this.#unwritten.flushed()) {
+      if (this.#isDropped) segment.evict(this.#context.slabs);
+      else this.letGoIfSettled(segment);
+    }
+    this.#shrink();
+  }
+
+  refused(): void {
+    const refused = this.#unwritten.refused();
+    if (this.#isDropped) {
+      this.#unwritten.clear();
+      for (const segment of refused) segment.evict(this.#context.slabs);
+      return;
+    }
+    for (const segment of refused) this.letGoIfSettled(segment);
+    if (!this.#unwritten.isEmpty && !this.isUnwritten) this.#context.logUnwritten(this);
+  }
+
+  state(): LogState | undefined {
+    if (!this.isStored || this.#isDropped) return undefined;
+    const { readPosition, reached } = this.#parts;
+    const state = { logId: this.#log.id, readPosition, unsettled: reached.unsettledRanges() };
+    return this.owner === undefined ? state : { ...state, attachment: this.owner.stateAttachment() };
+  }
+
+  rest(): boolean {
+    const { nextSequence, tail } = this.#parts;
+    if (nextSequence !== this.#restedAt) {
+      this.#restedAt = nextSequence;
+      return true;
+    }
+    tail.rest();
+    if (tail.open?.isSettled) this.seal();
+    return false;
+  }
+}

@@ -1,0 +1,162 @@
+import { resolve } from 'node:path';
+import type { Clearing } from './clearing.ts';
+import { copyForward } from './copy-forward.ts';
+import { DamageReport } from './damage-report.ts';
+import { flushDataFiles, prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
+import { DataDirectoryLock } from './data-directory-lock.ts';
+import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
+import { EntryMover } from './entry-mover.ts';
+import type { DamagedEntry } from './entry-reader.ts';
+import { requireFreeBytes } from './file-check.ts';
+import { probeDataFiles } from './file-probe.ts';
+import { FreeSpace } from './free-space.ts';
+import { Generations, generationMapBytes } from './generations.ts';
+import { Journal } from './journal.ts';
+import { journalFileBytes } from './journal-file.ts';
+import { journalMover } from './journal-mover.ts';
+import { LogIndex } from './log-index.ts';
+import { LogStateTable } from './log-state-table.ts';
+import { type StoreLog, silentLog } from './store-log.ts';
+import { upgradeFormat } from './upgrade.ts';
+
+export interface LmdbStoreOptions {
+  /** Made if it does not exist. One process at a time. */
+  readonly dataDir: string;
+  /** Bytes after which the next generation takes over. Default 1 GiB. */
+  readonly generationBytes?: number;
+  /** Size of a journal file. Default 16 MiB. */
+  readonly journalFileBytes?: number;
+  /** Size of all journal files together; 0: no journal. Default 256 MiB. */
+  readonly journalBytes?: number;
+  /** Free disk space below which the store does not open, and refuses entries. Default 200 MiB. */
+  readonly freeBytesMin?: number;
+  readonly log?: StoreLog;
+  /** Called for every entry that fails its checksum, once it has been set aside. */
+  readonly onDamage?: (damage: DamagedEntry) => void;
+}
+
+const GENERATION_BYTES = 2 ** 30;
+const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
+const JOURNAL_BYTES = 256 * 2 ** 20;
+const FREE_BYTES_MIN = 200 * 2 ** 20;
+
+const DEFAULTS = {
+  generationBytes: GENERATION_BYTES,
+  journalFileBytes: JOURNAL_FILE_BYTES,
+  journalBytes: JOURNAL_BYTES,
+  freeBytesMin: FREE_BYTES_MIN,
+  log: silentLog,
+};
+
+type ResolvedOptions = LmdbStoreOptions & typeof DEFAULTS;
+
+/** What a store is made of, opened and connected; nothing of it is running yet. */
+export interface StoreParts {
+  readonly directory: string;
+  readonly files: DataFiles;
+  readonly index: LogIndex;
+  readonly logStates: LogStateTable;
+  readonly generations: Generations;
+  readonly journal: Journal;
+  readonly mover: EntryMover;
+  readonly clearings: readonly Clearing[];
+  readonly cleanShutdown: boolean;
+  readonly damage: DamageReport;
+  readonly freeSpace: FreeSpace;
+  readonly lock: DataDirectoryLock;
+  readonly log: StoreLog;
+}
+
+/**
+ * Opens a data directory, or makes a new one.
+ *
+ * @throws DataDirectoryError when the directory cannot be used; the message says what to do.
+ */
+export async function openStoreParts(options: LmdbStoreOptions): Promise<StoreParts> {
+  const directory = resolve(options.dataDir);
+  const resolved = { ...DEFAULTS, ...options };
+  const { generationBytes, freeBytesMin, log } = resolved;
+  prepareDirectory(directory);
+  const lock = await DataDirectoryLock.acquire(directory);
+  try {
+    const format = await settleFormat(directory);
+    requireFreeBytes(directory, freeBytesMin);
+    await removeStrayLockFiles(directory);
+    await flushDataFiles(directory);
+    await probeDataFiles(directory, lock.previousOwnerDied);
+    const files = await openDataFiles(directory, generationMapBytes(generationBytes), format, log);
+    try {
+      const { journalId } = await upgradeFormat({ directory, ...files }, format, log);
+      return await connect({ directory, journalId, files, lock }, resolved);
+    } catch (error) {
+      await closeDataFiles(files);
+      throw error;
+    }
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly directory: string;
+  readonly journalId: Buffer;
+  readonly files: DataFiles;
+  readonly lock: DataDirectoryLock;
+}
+
+async function connect(
+  { directory, journalId, files, lock }: Opened,
+  {
+    generationBytes,
+    journalFileBytes: fileBytes,
+    journalBytes,
+    freeBytesMin,
+    log,
+    onDamage,
+  }: ResolvedOptions,
+): Promise<StoreParts> {
+  const index = new LogIndex();
+  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () => {
+    generations.retireDead();
+    journal.retireDead();
+    copying.start();
+  });
+  const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
+  const generations = new Generations(
+    { directory, generationBytes, freeBytesMin, log, index, rolled: () => copying.start(), orphaned },
+    files.generations,
+  );
+  const damage = new DamageReport(directory, log, onDamage);
+  const freeSpace = new FreeSpace(directory, freeBytesMin);
+  const mover = new EntryMover({ index, generations, freeSpace, damage, log });
+  const copying = copyForward(mover, generations, log);
+  const journal = await Journal.open({
+    directory,
+    journalId,
+    fileBytes: journalFileBytes(fileBytes),
+    bytesMax: journalBytes,
+    freeBytesMin,
+    index,
+    damage,
+    log,
+    filled: () => moving.start(),
+    orphaned,
+  });
+  const moving = journalMover(mover, journal);
+  return {
+    directory,
+    files,
+    index,
+    logStates,
+    generations,
+    journal,
+    mover,
+    clearings: [copying, moving],
+    cleanShutdown: (await logStates.takeCleanMark()) || files.created,
+    damage,
+    freeSpace,
+    lock,
+    log,
+  };
+}
