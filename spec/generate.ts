@@ -325,7 +325,7 @@ const files = {
   'src/protocol/methods.ts': methodsSource(),
   'src/protocol/basic-properties.ts': propertiesSource(),
   'docs/configuration-reference.md': referencePage(),
-  'docs/leveretctl-reference.md': commandsPage(),
+  'docs/leveretctl-reference.md': await commandsPage(),
 };
 const checkOnly = process.argv.includes('--check');
 

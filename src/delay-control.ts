@@ -38,7 +38,10 @@ export interface DelayedRange {
 export interface DelayControl {
   /** How many messages wait. */
   countDelayed(place: DelayPlace): number;
-  /** In the order in which they are due. An empty list is the end. */
+  /**
+   * In the order in which they are due; what is due in more than 10 to 20 minutes by slots of ten minutes. An empty
+   * list is the end.
+   */
   listDelayed(place: DelayPlace, range?: DelayedRange): readonly DelayedMessage[];
   /**
    * Resolves when the message is gone for good: neither routed nor dead-lettered. Resolves to false if it is not

@@ -21,12 +21,13 @@ import { defaultServerSettings, type ServerSettings } from './server/settings.ts
 import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
-export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/chain.ts';
+export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/authentication-options.ts';
 export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
 export { BackupError } from './broker/store.ts';
+export type { PassingMessage } from './broker/taps/passing-messages.ts';
 export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
 export type { Logger } from './logger.ts';
 export type { LogCategory } from './logs/category.ts';
@@ -38,7 +39,9 @@ export type {
   MoveRequest,
   PeekRequest,
   ReplayRequest,
+  TailRequest,
 } from './message-control.ts';
+export type { TailEvent, TailOptions } from './message-tail.ts';
 export type { BrokerOptions, RunningBroker, TlsListenerOptions, TracingOptions } from './options.ts';
 export type { NewPolicy, PolicyControl } from './policy-control.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
@@ -139,6 +142,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
         vhost: options.defaultVirtualHost,
         tags: options.defaultUserTags,
         permissions: options.defaultPermissions,
+        seeded: options.seededUsers,
       },
     );
     closers.push(() => listener.close());

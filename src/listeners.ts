@@ -3,8 +3,8 @@ import type { HttpServer } from './management/http/http-server.ts';
 import type { ManagementOptions } from './management/server.ts';
 import type { MetricsOptions, MetricsServer } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
-import { listenableHost } from './server/any-address.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
+import { listenableHost } from './server/sockets/any-address.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 
@@ -89,7 +89,7 @@ export async function openManagement(
   parts: Omit<ManagementOptions, 'onServer'>,
 ): Promise<OpenManagement> {
   const { Management } = await import('./management/server.ts');
-  const { serveWebSockets } = await import('./server/websocket.ts');
+  const { serveWebSockets } = await import('./server/sockets/websocket.ts');
   const { managementPort: port, managementTls: tls, controlSocket } = options;
   const host = options.managementHost ?? options.host ?? defaultHost;
   const certificates = stock.add(tls);

@@ -15,6 +15,7 @@ import type { Queue } from './broker/queues/queue.ts';
 import type { Exchange } from './broker/routing/exchange.ts';
 import { Route } from './broker/routing/route.ts';
 import type { VirtualHost } from './broker/virtual-host.ts';
+import { type TailEvent, type TailOptions, tail } from './message-tail.ts';
 import { tableFrom } from './protocol/field-table.ts';
 
 const pageDefault = 100;
@@ -47,6 +48,12 @@ export interface ReplayRequest extends MoveOptions {
   readonly queue: string;
 }
 
+/** A queue, or an exchange: what it routes, to wherever and be it nowhere. */
+export type TailRequest = TailOptions & {
+  /** Default: `/`. */
+  readonly vhost?: string;
+} & ({ readonly queue: string } | { readonly exchange: string });
+
 export interface ChangeRequest {
   /** Default: `/`. */
   readonly vhost?: string;
@@ -63,8 +70,13 @@ export interface MessageControl {
   /** Ready messages of a queue, in order: they stay as they are, and nobody notices. */
   peekMessages(request: PeekRequest): QueuePage;
   /**
+   * Messages that come to a queue or an exchange from now on, whoever consumes them; nobody notices. It ends with the
+   * loop over it, with `signal`, or when queue or exchange is deleted. For who is slow 500 messages are kept, 1 MiB.
+   */
+  tailMessages(request: TailRequest): AsyncIterable<TailEvent>;
+  /**
    * Moves the ready messages that are there when it begins. A message leaves its queue when it is on disk where it
-   * goes, never before. Those that are passed over keep their places, marked redelivered.
+   * goes, never before. Those that are passed over keep their places, marked redelivered; a million of them end it.
    */
   moveMessages(request: MoveRequest): Promise<MoveResult>;
   /**
@@ -91,6 +103,15 @@ export function messageControl(broker: Broker): MessageControl {
   return {
     peekMessages: ({ vhost, queue, from, limit = pageDefault, where }) =>
       peek(find(vhost, queue).queue, { from, where, limit: Math.max(1, Math.min(limit, pageMax)) }),
+    tailMessages: ({ vhost: vhostName = defaultVirtualHost, ...request }) => {
+      const vhost = broker.vhost(vhostName);
+      if (vhost === undefined) throw new Error(`vhost '${vhostName}' not found`);
+      const target = destination(vhost, 'queue' in request ? request : { exchange: request.exchange });
+      return tail(
+        (tap) => ('queue' in target ? target.queue.watch(tap) : vhost.watchExchange(target.exchange, tap)),
+        request,
+      );
+    },
     moveMessages: async ({ vhost: vhostName, queue: name, to, ...options }) => {
       const { vhost, queue } = find(vhostName, name);
       if ('queue' in to && to.queue === name) throw new Error(`'${name}' is where the messages are`);

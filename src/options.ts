@@ -1,9 +1,10 @@
 import type { DefaultPermissions } from './access/access-control.ts';
+import type { AuthenticationOptions } from './access/authentication-options.ts';
 import type { CertificateLogin } from './access/certificate-name.ts';
-import type { AuthenticationOptions } from './access/chain.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
+import type { SeededUser } from './administration/seeded-users.ts';
 import type { BackupControl } from './backup-control.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { DelayControl } from './delay-control.ts';
@@ -122,6 +123,8 @@ export interface BrokerOptions {
   readonly defaultPermissions?: DefaultPermissions;
   /** The virtual host that is created at the first start. Default: `/`. */
   readonly defaultVirtualHost?: string;
+  /** Users for virtual hosts that are created from now on, the first one included. Default: none. */
+  readonly seededUsers?: readonly SeededUser[];
   /** Users who can log in from this machine only. Default: `guest`. */
   readonly loopbackUsers?: readonly string[];
   /** How new passwords are hashed. Default: `leveret_password_hashing_scrypt`. */

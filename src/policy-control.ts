@@ -11,8 +11,8 @@ export interface NewPolicy extends PolicyRequest {
 }
 
 /**
- * Policies and operator policies of a running broker (RabbitMQ page "Policies"). A change is in force at once,
- * for what exists and what will be declared; the promises resolve when it is on disk.
+ * Policies and operator policies of a running broker (RabbitMQ page "Policies"). A change is in force at once for what
+ * will be declared, and for what exists when the promises resolve; by then it is on disk, too.
  */
 export interface PolicyControl {
   /** Sets a policy in place of the one with this name. Rejects with a {@link PolicyError}. */
@@ -36,13 +36,17 @@ export function policyControl(broker: Broker, events: AdministrationEvents): Pol
     return found;
   };
   const set = async (kind: PolicyKind, { vhost, ...request }: NewPolicy): Promise<void> => {
-    const policy = policies(vhost).set(kind, request);
+    const ofVhost = policies(vhost);
+    const policy = ofVhost.set(kind, request);
     events.policySet(vhost ?? defaultVirtualHost, policy);
+    await ofVhost.applied;
     await broker.committer.flush();
   };
   const clear = async (kind: PolicyKind, name: string, vhost?: string): Promise<boolean> => {
-    const isCleared = policies(vhost).clear(kind, name);
+    const ofVhost = policies(vhost);
+    const isCleared = ofVhost.clear(kind, name);
     if (isCleared) events.policyCleared(kind, vhost ?? defaultVirtualHost, name);
+    await ofVhost.applied;
     await broker.committer.flush();
     return isCleared;
   };

@@ -46,6 +46,42 @@ const textOf = ({ body }: QueuedMessage) => body.toString();
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i));
 const isOdd = (message: QueuedMessage) => Number(textOf(message)) % 2 === 1;
 
+describe('tailing', () => {
+  it('shows what comes to a queue or an exchange until the loop ends, or what is watched', async () => {
+    await channel.assertQueue('watched');
+    const bodies: string[] = [];
+    const ofQueue = broker.tailMessages({ queue: 'watched', where: (message) => textOf(message) !== 'b' });
+    const ofExchange = broker.tailMessages({ exchange: 'amq.fanout', truncate: 2 });
+    await publish('watched', ['a', 'b', 'c']);
+    for await (const event of ofQueue) {
+      if ('missed' in event) continue;
+      bodies.push(textOf(event));
+      if (bodies.length === 2) await channel.deleteQueue('watched');
+    }
+    expect(bodies).toEqual(['a', 'c']);
+    channel.publish('amq.fanout', 'key', Buffer.from('nowhere'));
+    for await (const event of ofExchange) {
+      expect(event).toMatchObject({ routingKey: 'key', bodySize: 7, body: Buffer.from('no') });
+      break;
+    }
+    expect(() => broker.tailMessages({ queue: 'watched' })).toThrow("no queue 'watched'");
+  });
+
+  it('counts what is too much for who is slow, and ends when told to', async () => {
+    await channel.assertQueue('flood');
+    const end = new AbortController();
+    const events = broker.tailMessages({ queue: 'flood', signal: end.signal });
+    await publish('flood', Array.from({ length: 600 }, String));
+    let [seen, missed] = [0, 0];
+    for await (const event of events) {
+      if ('missed' in event) missed += event.missed;
+      else seen++;
+      if (seen + missed === 600) end.abort();
+    }
+    expect([seen, missed]).toEqual([500, 100]);
+  });
+});
+
 describe('peekMessages', () => {
   it('shows what consumers will get, page by page, and changes nothing, not even over a restart', async () => {
     await channel.assertQueue('q');

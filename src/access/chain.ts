@@ -1,30 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../broker/clock.ts';
 import type { Logger } from '../logger.ts';
+import type { AuthenticationOptions, BackEndName } from './authentication-options.ts';
 import type { BackEnd, ChainLink } from './back-end.ts';
-import { CacheBackEnd, type CacheOptions } from './cache-back-end.ts';
-import { HttpBackEnd, type HttpBackEndOptions } from './http/http-back-end.ts';
-import { OAuth2BackEnd, type OAuth2Options } from './oauth2/oauth2-back-end.ts';
-
-/** Back ends to ask (rabbitmq.conf: `auth_backends`). `cache` stands before another one. */
-export const backEndNames = ['internal', 'http', 'oauth2', 'cache'] as const;
-export type BackEndName = (typeof backEndNames)[number];
-
-/** One back end for both, or one that says who it is and another that says what they may do. */
-export type BackEndChoice =
-  | BackEndName
-  | { readonly authentication: BackEndName; readonly authorization: BackEndName };
-
-export interface AuthenticationOptions {
-  /** Asked in this order until one lets somebody in. Default: the broker's own users. */
-  readonly backEnds?: readonly BackEndChoice[] | undefined;
-  readonly http?: (HttpBackEndOptions & { readonly caFile?: string | undefined }) | undefined;
-  readonly oauth2?: (OAuth2Options & { readonly caFile?: string | undefined }) | undefined;
-  /** `backEnd`: whose answers are remembered. Default `http`. */
-  readonly cache?:
-    | (CacheOptions & { readonly backEnd?: Exclude<BackEndName, 'cache'> | undefined })
-    | undefined;
-}
+import { CacheBackEnd } from './cache-back-end.ts';
+import { HttpBackEnd } from './http/http-back-end.ts';
+import { OAuth2BackEnd } from './oauth2/oauth2-back-end.ts';
 
 /** The back ends of one broker: each is there once, however often it is named. */
 export class BackEnds {

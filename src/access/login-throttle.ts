@@ -45,6 +45,7 @@ export class LoginThrottle {
 
   /** @throws AuthenticationFailure */
   check(login: Login): void {
+    if (this.#failures.size === 0) return;
     for (const [key, limit, what] of this.#counters(login)) {
       const record = this.#record(key);
       if (record !== undefined && record.tried.size >= limit) {

@@ -8,6 +8,7 @@ import type { AdministrationContext } from './context.ts';
 import { AdministrationEvents } from './events.ts';
 import { ParameterAdministration, vhostLimitsComponent } from './parameters.ts';
 import { PermissionAdministration, TopicPermissionAdministration } from './permissions.ts';
+import { type SeededUser, SeededUsers } from './seeded-users.ts';
 import { UserAdministration } from './users.ts';
 import { VhostLimitAdministration } from './vhost-limits.ts';
 import { VirtualHostAdministration } from './virtual-hosts.ts';
@@ -30,6 +31,12 @@ export interface FirstUser {
   readonly permissions?: DefaultPermissions | undefined;
 }
 
+/** Who there is without anybody having added them. */
+export interface InitialUsers extends FirstUser {
+  /** For each new virtual host. */
+  readonly seeded?: readonly SeededUser[] | undefined;
+}
+
 /**
  * Everything operators change in a running broker: the one way for the HTTP API, the command line and programs
  * that embed it. What a method changes is in force and on disk when its promise resolves.
@@ -46,14 +53,16 @@ export class Administration {
   /** Whoever has been made up at this start, which is the first of all. */
   #firstUser: string | undefined;
   readonly #nodeName: string;
+  readonly #seededUsers: SeededUsers;
 
-  private constructor(context: AdministrationContext) {
+  private constructor(context: AdministrationContext, seeds: readonly SeededUser[]) {
     this.#nodeName = context.nodeName;
     this.users = new UserAdministration(context);
     this.permissions = new PermissionAdministration(context);
     this.topicPermissions = new TopicPermissionAdministration(context);
     this.parameters = new ParameterAdministration(context);
-    this.vhosts = new VirtualHostAdministration(context, this.parameters);
+    this.#seededUsers = new SeededUsers(seeds, this.users, this.permissions);
+    this.vhosts = new VirtualHostAdministration(context, this.parameters, this.#seededUsers);
     this.vhostLimits = new VhostLimitAdministration(context, this.parameters);
     this.audit = new Audit(context.log);
     this.policies = policyControl(context.broker, context.events);
@@ -67,12 +76,12 @@ export class Administration {
    */
   static async open(
     given: Omit<AdministrationContext, 'events'>,
-    first: FirstUser = {},
+    first: InitialUsers = {},
   ): Promise<Administration> {
     const context = { ...given, events: new AdministrationEvents(given.broker.events) };
     const { access, broker } = context;
     access.recover(broker.settings);
-    const administration = new Administration(context);
+    const administration = new Administration(context, first.seeded ?? []);
     const { parameters } = administration;
     if (parameters.getGlobal(clusterIdParameter) === undefined) {
       const { name = 'guest', password = 'guest', vhost = defaultVirtualHost } = first;
@@ -82,6 +91,7 @@ export class Administration {
       const { tags, permissions } = first;
       access.addDefaultUser({ name, password: hash, vhost, tags, permissions });
       administration.#firstUser = name;
+      await administration.#seededUsers.vhostCreated(vhost);
       const value = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`;
       await parameters.putGlobal({ name: clusterIdParameter, value });
     }

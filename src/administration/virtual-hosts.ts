@@ -5,6 +5,7 @@ import { AdministrationError } from './administration-error.ts';
 import { checkName, checkRoom, checkTags, checkText } from './checks.ts';
 import type { AdministrationContext } from './context.ts';
 import type { ParameterAdministration } from './parameters.ts';
+import type { SeededUsers } from './seeded-users.ts';
 
 const vhostsMax = 10_000;
 
@@ -21,12 +22,14 @@ export interface NewVirtualHost {
 export class VirtualHostAdministration {
   readonly #context: AdministrationContext;
   readonly #parameters: ParameterAdministration;
+  readonly #seededUsers: SeededUsers;
   /** Virtual hosts that are on their way out. */
   readonly #deletions = new Map<string, Promise<void>>();
 
-  constructor(context: AdministrationContext, parameters: ParameterAdministration) {
+  constructor(context: AdministrationContext, parameters: ParameterAdministration, seededUsers: SeededUsers) {
     this.#context = context;
     this.#parameters = parameters;
+    this.#seededUsers = seededUsers;
   }
 
   /** By name. */
@@ -39,7 +42,7 @@ export class VirtualHostAdministration {
     return this.#context.broker.vhost(name);
   }
 
-  /** True if it is a new one, which nobody has permissions for. @throws AdministrationError */
+  /** True if it is a new one, which nobody but seeded users has permissions for. @throws AdministrationError */
   async put(request: NewVirtualHost): Promise<boolean> {
     const { broker, log } = this.#context;
     const { name, ...given } = request;
@@ -61,6 +64,7 @@ export class VirtualHostAdministration {
     broker.defineVirtualHost(vhost);
     if (existing === undefined) this.#context.events.vhostCreated(vhost);
     log.info({ vhost: name }, `${existing === undefined ? 'added' : 'updated'} vhost '${name}'`);
+    if (existing === undefined) await this.#seededUsers.vhostCreated(name);
     await broker.committer.flush();
     return existing === undefined;
   }

@@ -1,6 +1,7 @@
 import type { EventHub } from './events/event-hub.ts';
 import type { MessageLog } from './log/message-log.ts';
 import type { MessageSpans } from './log/spans.ts';
+import type { MessageSizes } from './message-sizes.ts';
 import type { Churn } from './message-stats.ts';
 import type { QueueBroker } from './queues/queue-host.ts';
 import type { QueueType } from './queues/queue-type.ts';
@@ -13,6 +14,7 @@ export interface BrokerContext extends QueueBroker {
   readonly replies: ReplyAddresses;
   readonly events: EventHub;
   readonly churn: Churn;
+  readonly messageSizes: MessageSizes;
   /** Who follows messages, if anybody does. */
   readonly spans?: MessageSpans | undefined;
   /** Notes a durable definition to be written with the next commit; `null` removes it. */

@@ -1,14 +1,18 @@
+import { Slices } from '../slices.ts';
 import { Alarms } from './alarms.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { Clock } from './clock.ts';
 import { Committer, type CommitterEvents } from './committer.ts';
+import { DeadLetterCounts } from './dead-letters/dead-letter-counts.ts';
 import { Delays } from './delays/delays.ts';
+import { emptyLog, withoutDeparted } from './delays/departed-records.ts';
 import { publishEvent } from './events/event-exchanges.ts';
 import { EventHub } from './events/event-hub.ts';
 import type { CommittedLog, LogContext } from './log/log-context.ts';
 import { MessageLog } from './log/message-log.ts';
 import { SlabPool } from './log/slab.ts';
 import type { MessageSpans } from './log/spans.ts';
+import { MessageSizes } from './message-sizes.ts';
 import { Churn } from './message-stats.ts';
 import { defaultVirtualHost } from './names.ts';
 import { DoubtfulDeliveries } from './queues/doubtful-deliveries.ts';
@@ -28,8 +32,8 @@ const slabBytesTarget = 64 * 1024 * 1024;
 /** Above this, who publishes waits for the disk to catch up: eight times what backlogs are cut down to. */
 const slabBytesMax = 8 * slabBytesTarget;
 
-/** Queues of a deleted virtual host that go in a row; then others have their turn. */
-const queuesDeletedInARow = 256;
+/** Queues of a deleted virtual host that go before anybody looks at the clock. */
+const queuesDeletedInARow = 16;
 
 /** What the broker has to say to whoever runs it. */
 export interface BrokerEvents extends CommitterEvents {
@@ -45,13 +49,15 @@ export class Broker implements BrokerContext, LogContext {
   readonly slabs = new SlabPool();
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp = new OffsetStamp();
-  readonly turnBudget: TurnBudget = new TurnBudget(() => this.committer.isBehind);
+  readonly turnBudget: TurnBudget;
   readonly slabBytesTarget = slabBytesTarget;
   readonly alarms = new Alarms();
   readonly events: EventHub;
   readonly replies = new ReplyAddresses();
   readonly delays: Delays;
   readonly churn: Churn = new Churn();
+  readonly messageSizes: MessageSizes = new MessageSizes();
+  readonly deadLetterCounts: DeadLetterCounts = new DeadLetterCounts();
 
   readonly #events: BrokerEvents;
   readonly #turn: Turn;
@@ -79,6 +85,7 @@ export class Broker implements BrokerContext, LogContext {
         events.storeFull(cause);
       },
     });
+    this.turnBudget = new TurnBudget(this.committer);
     this.delays = new Delays(this);
   }
 
@@ -99,6 +106,7 @@ export class Broker implements BrokerContext, LogContext {
     broker.#noteId(recovered.nextLogId - 1);
     for (const logId of claimed) broker.#noteId(logId);
     for (const lineId of broker.delays.found) broker.#noteId(lineId);
+    for (const logId of broker.delays.departures.found.keys()) broker.#noteId(logId);
     broker.delays.discardOrphans();
     for (const logId of recovered.logs.keys()) {
       if (!claimed.has(logId)) broker.committer.logDropped(logId);
@@ -187,7 +195,8 @@ export class Broker implements BrokerContext, LogContext {
   async deleteVirtualHost(vhost: VirtualHost): Promise<void> {
     this.#vhosts.delete(vhost.name);
     this.define(['vhost', vhost.name], null);
-    while (vhost.deleteSome(queuesDeletedInARow)) await new Promise((resolve) => setImmediate(resolve));
+    const slices = new Slices(1);
+    while (vhost.deleteSome(queuesDeletedInARow)) await slices.next();
   }
 
   /**
@@ -216,9 +225,15 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   recoverLog(type: QueueType, logId: number): MessageLog {
-    const recovered = this.#recovered.get(logId);
+    const departed = this.delays.departures.found.get(logId);
+    let recovered = this.#recovered.get(logId);
+    if (departed !== undefined) {
+      recovered = withoutDeparted(recovered ?? emptyLog(logId), departed, this.store);
+    }
     if (recovered === undefined) return new MessageLog(this, { id: logId, durable: true, type });
-    return MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
+    const log = MessageLog.recover(this, recovered, type, this.#doubtful?.below(recovered));
+    if (departed !== undefined) log.noteUse();
+    return log;
   }
 
   dropLog(log: MessageLog): void {

@@ -135,6 +135,11 @@ export class Committer {
     return this.#underway !== undefined || this.#unwritten.length > 0 || this.rows.hasUncommitted;
   }
 
+  /** Somebody waits for the commit that is under way or about to start. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0 && (this.#isScheduled || this.#underway !== undefined);
+  }
+
   /** Somebody waits for commit {@link next}: it starts at the end of this turn of the event loop. */
   request(waiter: CommitWaiter): void {
     this.#waiters.add(waiter);
@@ -158,6 +163,17 @@ export class Committer {
       };
       this.request(waiter);
     });
+  }
+
+  /**
+   * Resolves when the states of all logs, as they are now, are on disk, and never if a commit fails.
+   *
+   * @throws StoreFullError when there is no room for them now.
+   */
+  async flushStates(): Promise<void> {
+    this.#statesDue = true;
+    await this.flush();
+    await this.#store.flushStates();
   }
 
   /** Writes everything, the states of all logs included, and stops. What a full store refuses is given up. */

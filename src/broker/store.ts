@@ -67,6 +67,10 @@ export const RowTable = {
   Delayed: 1,
   /** {@link Definition}s: the store's own. */
   Definitions: 2,
+  /** Messages that are due in a while, by owner and slot of time. */
+  DelayedLater: 3,
+  /** Records that have left their logs to become rows, until the states of the logs say so. */
+  Departed: 4,
 } as const;
 
 /** Bytes the key of a row in a commit may have, the table included. */
@@ -186,6 +190,12 @@ export interface Store {
    * @throws BackupError
    */
   backup(options: BackupOptions, progress: BackupProgress): Promise<void>;
+  /**
+   * Resolves when the log states of all commits that have resolved are on disk.
+   *
+   * @throws StoreFullError when there is no room for them: they are written later.
+   */
+  flushStates(): Promise<void>;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
 }
@@ -248,6 +258,8 @@ export class MemoryStore implements Store {
   }
 
   prefetch(): void {}
+
+  async flushStates(): Promise<void> {}
 
   async backup(): Promise<void> {
     throw new BackupError('there is no data directory: this broker keeps everything in memory');

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../protocol/field-table.ts';
+import { Slices } from '../slices.ts';
 import type { Actor } from './actor.ts';
 import type { BrokerContext } from './broker-context.ts';
 import { DeadLetters } from './dead-letters/dead-letters.ts';
@@ -25,6 +26,9 @@ import { QueueRequests } from './topology/queue-requests.ts';
 import { Topology, type TopologyHost } from './topology/topology.ts';
 import type { VhostLimits, VhostMetadata } from './topology/vhost-metadata.ts';
 
+/** Exclusive queues that go before anybody looks at the clock. */
+const queuesPerLook = 16;
+
 /**
  * Exchanges, queues and bindings of one virtual host. The operations check what RabbitMQ checks, in its
  * order and with its texts, and throw AmqpError; CR and LF are dropped from the names they are given.
@@ -47,6 +51,7 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   readonly #exchanges: ExchangeRequests;
   readonly #queues: QueueRequests;
   readonly #bindings: BindingRequests;
+  #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
     this.name = name;
@@ -180,9 +185,16 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
 
   // ---- what happens to it
 
-  /** The connection is gone, and its exclusive queues with it. */
-  deleteExclusiveQueues(owner: object): void {
-    for (const queue of this.#topology.exclusiveQueues(owner)) this.#topology.removeQueue(queue);
+  /** The connection is gone, and its exclusive queues with it: bit by bit when they are many, until the promise resolves. */
+  async deleteExclusiveQueues(owner: object): Promise<void> {
+    const slices = new Slices(queuesPerLook);
+    for (const queue of this.#topology.exclusiveQueues(owner)) {
+      if (!queue.isDeleted) this.#topology.removeQueue(queue);
+      const pause = slices.next();
+      if (pause === undefined) continue;
+      await pause;
+      if (this.#isStopped) return;
+    }
   }
 
   queueUnused(name: string): void {
@@ -217,18 +229,21 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   }
 
   /**
-   * The virtual host is deleted, its connections are gone: deletes up to so many of its queues, and with the last
-   * ones everything else. To be called again while it returns true.
+   * The virtual host is deleted, its connections are gone: deletes up to so many of its queues and then its exchanges,
+   * and with the last ones everything else. To be called again while it returns true.
    */
-  deleteSome(queuesMax: number): boolean {
+  deleteSome(max: number): boolean {
     this.deadLetters.stop();
-    let left = queuesMax;
+    this.policies.stop();
+    let left = max;
     for (const queue of this.queues()) {
-      if (left-- === 0) break;
+      if (left-- === 0) return true;
       this.#topology.removeQueue(queue);
     }
-    if (this.queueCount > 0) return true;
-    for (const exchange of [...this.exchanges()]) this.#topology.removeExchange(exchange);
+    for (const exchange of this.exchanges()) {
+      if (left-- === 0) return true;
+      this.#topology.removeExchange(exchange);
+    }
     for (const kind of ['policy', 'operator_policy'] as const) {
       for (const { name } of this.policies.list(kind))
         this.broker.define(policyKey(kind, this.name, name), null);
@@ -238,7 +253,9 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
 
   /** Stops timers and dead letters; for the end of the broker, when everything stays as it is. */
   stop(): void {
+    this.#isStopped = true;
     this.deadLetters.stop();
+    this.policies.stop();
     for (const queue of this.queues()) queue.stop();
     for (const { delayed } of this.exchanges()) delayed?.stop();
   }

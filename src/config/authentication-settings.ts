@@ -5,7 +5,8 @@ import {
   type BackEndChoice,
   type BackEndName,
   backEndNames,
-} from '../access/chain.ts';
+} from '../access/authentication-options.ts';
+import type { SeededUser } from '../administration/seeded-users.ts';
 import { NamePattern } from '../broker/policies/name-pattern.ts';
 import { ConfigError } from './error.ts';
 import type { Chapter, Setting, SettingReader } from './setting.ts';
@@ -95,6 +96,50 @@ const pattern: ValueType<string> = {
     } catch {
       return undefined;
     }
+  },
+};
+
+/** The fields of a user in `default_users`, and what it is called in {@link SeededUser}. */
+function seededUser(name: string, fields: object): SeededUser | undefined {
+  const given = new Map<string, unknown>(Object.entries(fields));
+  const take = (field: string): string | undefined => {
+    const value = given.get(field);
+    if (typeof value === 'string') given.delete(field);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const tags = take('tags')
+    ?.split(',')
+    .map((tag) => tag.trim());
+  const patterns = {
+    vhostPattern: take('vhost_pattern'),
+    configure: take('configure'),
+    write: take('write'),
+    read: take('read'),
+  };
+  const arePatterns = Object.values(patterns).every((one) => one === undefined || pattern.parse(one));
+  const password = take('password');
+  if (name === '' || !arePatterns || given.size > 0) return undefined;
+  return { name, password, tags: tags?.filter((tag) => tag !== ''), ...patterns };
+}
+
+/** `{"name":{"password":"..."}}`, which is what the lines `default_users.name.password = ...` become. */
+export const seededUsers: ValueType<readonly SeededUser[]> = {
+  placeholder: '{"<name>":{"<field>":"<value>",...},...}',
+  expected:
+    'an object of users, each with vhost_pattern, configure, write and read (regular expressions), password or tags',
+  parse: (given) => {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(given);
+    } catch {
+      return undefined;
+    }
+    if (typeof parsed !== 'object' || parsed === null) return undefined;
+    const users = Object.entries(parsed).map(([name, fields]) =>
+      typeof fields === 'object' && fields !== null ? seededUser(name, fields) : undefined,
+    );
+    const known = users.filter((user) => user !== undefined);
+    return known.length === users.length ? { value: known } : undefined;
   },
 };
 

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { ConfigError } from './error.ts';
 import { type FileEntry, parseConfigFile } from './file.ts';
+import { GroupedLines } from './grouped-lines.ts';
 import { suggestion } from './nearest.ts';
 import { environmentName, hasEnvironmentPrefix, type SettingDescription } from './setting.ts';
 import { type Config, readSettings, settings } from './settings.ts';
@@ -164,9 +165,11 @@ function findConfigFile(
  */
 function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<string, FileEntry> {
   const entries = new Map<string, FileEntry>();
+  const grouped = new GroupedLines();
   for (const file of orFail(fileOrDirectory, filesOf)) {
     const content = orFail(file, (name) => readFileSync(name, 'utf8'));
     for (const line of parseConfigFile(content, basename(file)).flatMap(splitListener)) {
+      if (grouped.take(line)) continue;
       const entry = joinBackEnds(line, entries);
       const reason = reasonNotSupported(entry.key);
       if (fileKeys.has(entry.key) || listKey(entry.key) !== undefined) entries.set(entry.key, entry);
@@ -175,6 +178,7 @@ function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<st
         throw new ConfigError(`${entry.place}: unknown key ${entry.key}${suggestion(entry.key, fileKeys)}`);
     }
   }
+  for (const entry of grouped.entries()) entries.set(entry.key, entry);
   return joinLists(entries);
 }
 
@@ -203,7 +207,7 @@ function joinLists(entries: ReadonlyMap<string, FileEntry>): ReadonlyMap<string,
   const joined = new Map(entries);
   for (const entry of [...entries.values()].sort((a, b) => number(a) - number(b))) {
     const key = listKey(entry.key);
-    if (key === undefined) continue;
+    if (key === undefined || key === entry.key) continue;
     const item = key.endsWith('.ID') ? `${splitKey(entry.key)[1]}=${entry.value}` : entry.value;
     const before = joined.get(key);
     joined.set(key, {

@@ -1,6 +1,6 @@
 import { type LogCategory, logCategories } from '../logs/category.ts';
+import { logFormatters } from '../logs/formatter.ts';
 import { type LogLevel, logLevels } from '../logs/level.ts';
-import { logFormatters } from '../logs/output.ts';
 import type { SettingReader } from './setting.ts';
 import { flag, oneOf, path, type ValueType } from './value.ts';
 

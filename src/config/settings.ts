@@ -2,6 +2,7 @@ import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
 import {
   readAuthenticationSettings,
   readDefaultPermissions,
+  seededUsers,
   tagSwitches,
 } from './authentication-settings.ts';
 import { readLogSettings } from './log-settings.ts';
@@ -285,6 +286,16 @@ export function readSettings(read: SettingReader) {
       defaultText: '/',
       doc: 'Virtual host that is created at the first start.',
       chapter: 'Access',
+    }),
+    seededUsers: read({
+      flag: 'default-users',
+      fileKeys: ['default_users.ID'],
+      type: seededUsers,
+      defaultValue: [],
+      defaultText: 'none',
+      doc: 'Users for new virtual hosts, the first one included: `default_users.NAME.vhost_pattern` says for which (default: all), `.password` and `.tags` count when there is no such user yet, `.configure`, `.write` and `.read` are the permissions there (default: everything).',
+      chapter: 'Access',
+      secret: true,
     }),
     authentication: readAuthenticationSettings(read),
     loopbackUsers: read({

@@ -36,7 +36,6 @@ const reasons: readonly (readonly [prefix: string, reason: string])[] = [
   ['deprecated_features.', 'nothing is deprecated yet'],
   ['feature_flags.', 'there are no feature flags to choose'],
   ['reverse_dns_lookups', 'connections are named by their addresses'],
-  ['default_users.', 'there is one first user; a definition file (load_definitions) may have more'],
   ['ssl_handshake_timeout', 'handshake_timeout is for the handshake of TLS, too'],
   ...['ssl_options', 'management.ssl'].flatMap((prefix): [string, string][] => [
     [`${prefix}.client_renegotiation`, 'clients may renegotiate three times in ten minutes'],

@@ -55,6 +55,7 @@ export async function importDefinitions(
   checkVhosts(target, document);
   const importer = new Importer(target);
   await importer.run(document);
+  for (const vhost of document.vhostsUsed) await target.broker.vhost(vhost)?.policies.applied;
   await target.broker.committer.flush();
   return importer;
 }

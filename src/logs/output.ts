@@ -2,11 +2,8 @@ import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogCategory } from './category.ts';
+import type { LogFormatter } from './formatter.ts';
 import { type LogLevel, pinoLevel } from './level.ts';
-
-/** As in RabbitMQ: a JSON object a line, or lines for people. */
-export const logFormatters = ['json', 'plaintext'] as const;
-export type LogFormatter = (typeof logFormatters)[number];
 
 /** Lines that wait for their file or terminal, in bytes; further ones are dropped and counted. */
 const waitingBytesMax = 1024 * 1024;

@@ -1,23 +1,44 @@
-import { ChannelStats, type QueueStats } from '../broker/message-stats.ts';
+import type { ChannelStats, QueueStats } from '../broker/message-stats.ts';
 import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
-import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
-import { header, labelText, sample } from './exposition.ts';
-import { churnMetrics, identityMetrics, nodeMetrics } from './node-metrics.ts';
+import type { Channel } from '../server/channel/channel.ts';
+import type { Connection } from '../server/connection/connection.ts';
+import { header, type Labels, labelText, sample } from './exposition.ts';
+import {
+  authAttempts,
+  buildMetrics,
+  churnMetrics,
+  commitLatency,
+  flushMetrics,
+  identityMetrics,
+  nodeLimits,
+  nodeMetrics,
+  nodeUse,
+} from './node-metrics.ts';
 import {
   channelDeliveryMetrics,
   channelMetrics,
   channelPublishMetrics,
+  connectionCoarseMetrics,
   connectionMetrics,
   exchangeMetrics,
-  type ObjectMetric,
   queueDeliveryMetrics,
   queuePublishMetrics,
 } from './object-metrics.ts';
-import { queueMetrics } from './queue-metrics.ts';
-import { slices } from './slices.ts';
+import {
+  lookedAt,
+  type QueueLook,
+  queueCoarseMetrics,
+  queueConsumerMetrics,
+  queueHeadMetrics,
+  queueMetrics,
+  quorumLogMetrics,
+} from './queue-metrics.ts';
+import { type ObjectMetric, Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
+
+/** A page in parts, written as its reader takes them. */
+type Page = AsyncGenerator<string | Buffer>;
 
 /** Families of `/metrics/detailed`, with RabbitMQ's names. */
 export const families = [
@@ -26,6 +47,7 @@ export const families = [
   'queue_consumer_count',
   'queue_delivery_metrics',
   'queue_exchange_metrics',
+  'ra_metrics',
   'exchange_metrics',
   'channel_metrics',
   'channel_exchange_metrics',
@@ -33,6 +55,10 @@ export const families = [
   'connection_metrics',
   'connection_coarse_metrics',
   'connection_churn_metrics',
+  'auth_attempt_metrics',
+  'node_coarse_metrics',
+  'node_metrics',
+  'node_persister_metrics',
   'vhost_status',
   'exchange_names',
   'exchange_bindings',
@@ -52,30 +78,43 @@ interface PlacedExchange {
 }
 
 /** Sums over all queues, channels and connections (`/metrics`). */
-export async function* aggregated(source: MetricsSource): AsyncGenerator<string> {
-  yield identityMetrics(source, 'aggregated') + (await nodeMetrics(source));
-  yield* sums(queueMetrics, queues(source));
-  yield* sums(channelMetrics, channels(source));
-  yield* sums(connectionMetrics, source.listener.connections);
+export async function* aggregated(source: MetricsSource): Page {
+  const scrape = new Scrape();
+  yield identityMetrics(source, 'aggregated') + (await nodeMetrics(source, scrape));
+  yield* scrape.sums([...queueCoarseMetrics, ...queueMetrics], lookedAt(queues(source)));
+  yield* scrape.sums(quorumLogMetrics, quorumQueues(queues(source)));
+  yield* scrape.sums(channelMetrics, channels(source));
+  yield* scrape.sums([...connectionCoarseMetrics, ...connectionMetrics], source.listener.connections);
   // What has been closed or deleted since goes on counting: a sum of counters that falls looks like a restart.
-  yield* sums(queuePublishMetrics, queueStats(source));
-  const channelStats = new ChannelStats();
-  for await (const slice of slices(allChannelStats(source)))
-    for (const stats of slice) channelStats.add(stats);
-  yield* sums(channelPublishMetrics, [channelStats]);
-  yield* sums(channelDeliveryMetrics, [channelStats]);
+  yield* scrape.sums(queuePublishMetrics, queueStats(source));
+  yield* scrape.sums([...channelPublishMetrics, ...channelDeliveryMetrics], allChannelStats(source));
 }
 
 /** A line for every queue, channel and connection (`/metrics/per-object`). */
-export async function* perObject(source: MetricsSource): AsyncGenerator<string> {
+export async function* perObject(source: MetricsSource): Page {
+  const scrape = new Scrape();
   const prefix = 'rabbitmq_';
-  yield identityMetrics(source, 'per-object') + (await nodeMetrics(source));
-  yield* each(prefix, queueMetrics, queues(source), queueLabels);
-  yield* each(prefix, queuePublishMetrics.map(ofQueue), queues(source), queueLabels);
-  yield* each(prefix, channelMetrics, channels(source), channelLabels);
-  yield* each(prefix, channelPublishMetrics.map(ofChannel), channels(source), channelLabels);
-  yield* each(prefix, channelDeliveryMetrics.map(ofChannel), channels(source), channelLabels);
-  yield* each(prefix, connectionMetrics, source.listener.connections, connectionLabels);
+  yield identityMetrics(source, 'per-object') + (await nodeMetrics(source, scrape));
+  yield* scrape.lines(
+    prefix,
+    [...queueCoarseMetrics, ...queueMetrics, ...queueHeadMetrics],
+    lookedAt(queues(source)),
+    lookLabels,
+  );
+  yield* scrape.lines(prefix, quorumLogMetrics, quorumQueues(queues(source)), queueLabels);
+  yield* scrape.lines(prefix, queuePublishMetrics.map(ofQueue), queues(source), queueLabels);
+  yield* scrape.lines(
+    prefix,
+    [...channelMetrics, ...[...channelPublishMetrics, ...channelDeliveryMetrics].map(ofChannel)],
+    channels(source),
+    channelLabels,
+  );
+  yield* scrape.lines(
+    prefix,
+    [...connectionCoarseMetrics, ...connectionMetrics],
+    source.listener.connections,
+    connectionLabels,
+  );
 }
 
 /** Chosen families, of all or of some virtual hosts and queues (`/metrics/detailed`). */
@@ -83,38 +122,63 @@ export async function* detailed(
   source: MetricsSource,
   chosen: ReadonlySet<Family>,
   filter: ObjectFilter,
-): AsyncGenerator<string> {
+): Page {
+  const scrape = new Scrape();
   const prefix = 'rabbitmq_detailed_';
   const isVhostWanted = (vhost: string) => filter.vhosts.size === 0 || filter.vhosts.has(vhost);
   const isQueueWanted = ({ name, vhost }: Queue) =>
     isVhostWanted(vhost.name) && (filter.queues.size === 0 || filter.queues.has(name));
   const someQueues = () => wanted(queues(source), isQueueWanted);
   const someChannels = () => wanted(channels(source), ({ vhostName }) => isVhostWanted(vhostName));
-  yield identityMetrics(source, 'detailed');
-  if (chosen.has('queue_coarse_metrics') || chosen.has('queue_metrics')) {
-    yield* each(prefix, queueMetrics, someQueues(), queueLabels);
-  } else if (chosen.has('queue_consumer_count')) {
-    const consumers = queueMetrics.filter(({ name }) => name === 'queue_consumers');
-    yield* each(prefix, consumers, someQueues(), queueLabels);
+  yield identityMetrics(source, 'detailed') + buildMetrics();
+
+  const ofLooks = [
+    ...(chosen.has('queue_coarse_metrics') ? queueCoarseMetrics : []),
+    ...(chosen.has('queue_metrics') ? [...queueMetrics, ...queueHeadMetrics] : []),
+    ...(chosen.has('queue_consumer_count') && !chosen.has('queue_metrics') ? queueConsumerMetrics : []),
+  ];
+  if (ofLooks.length > 0) yield* scrape.lines(prefix, ofLooks, lookedAt(someQueues()), lookLabels);
+  const ofQueues = [
+    ...(chosen.has('queue_delivery_metrics') ? queueDeliveryMetrics : []),
+    ...(chosen.has('queue_exchange_metrics') ? queuePublishMetrics : []),
+  ];
+  if (ofQueues.length > 0) yield* scrape.lines(prefix, ofQueues.map(ofQueue), someQueues(), queueLabels);
+  if (chosen.has('ra_metrics')) {
+    yield commitLatency(source, prefix);
+    yield* scrape.lines(prefix, quorumLogMetrics, quorumQueues(someQueues()), queueLabels);
   }
-  if (chosen.has('queue_delivery_metrics'))
-    yield* each(prefix, queueDeliveryMetrics.map(ofQueue), someQueues(), queueLabels);
-  if (chosen.has('queue_exchange_metrics'))
-    yield* each(prefix, queuePublishMetrics.map(ofQueue), someQueues(), queueLabels);
   if (chosen.has('exchange_metrics'))
-    yield* each(prefix, exchangeMetrics.map(ofExchange), exchanges(source, isVhostWanted), exchangeLabels);
-  if (chosen.has('channel_metrics')) yield* each(prefix, channelMetrics, someChannels(), channelLabels);
-  if (chosen.has('channel_exchange_metrics'))
-    yield* each(prefix, channelPublishMetrics.map(ofChannel), someChannels(), channelLabels);
-  if (chosen.has('channel_queue_metrics'))
-    yield* each(prefix, channelDeliveryMetrics.map(ofChannel), someChannels(), channelLabels);
-  if (chosen.has('connection_metrics') || chosen.has('connection_coarse_metrics')) {
-    yield* each(prefix, connectionMetrics, source.listener.connections, connectionLabels);
-  }
+    yield* scrape.lines(
+      prefix,
+      exchangeMetrics.map(ofExchange),
+      exchanges(source, isVhostWanted),
+      exchangeLabels,
+    );
+  const ofChannels = [
+    ...(chosen.has('channel_metrics') ? channelMetrics : []),
+    ...(chosen.has('channel_exchange_metrics') ? channelPublishMetrics.map(ofChannel) : []),
+    ...(chosen.has('channel_queue_metrics') ? channelDeliveryMetrics.map(ofChannel) : []),
+  ];
+  if (ofChannels.length > 0) yield* scrape.lines(prefix, ofChannels, someChannels(), channelLabels);
+  const ofConnections = [
+    ...(chosen.has('connection_coarse_metrics') ? connectionCoarseMetrics : []),
+    ...(chosen.has('connection_metrics') ? connectionMetrics : []),
+  ];
+  if (ofConnections.length > 0)
+    yield* scrape.lines(prefix, ofConnections, source.listener.connections, connectionLabels);
   if (chosen.has('connection_churn_metrics')) yield churnMetrics(source, prefix);
+  if (chosen.has('auth_attempt_metrics')) yield authAttempts(source, prefix);
+  if (chosen.has('node_coarse_metrics')) yield await nodeUse(source, prefix);
+  if (chosen.has('node_metrics')) yield await nodeLimits(source, prefix);
+  if (chosen.has('node_persister_metrics')) yield flushMetrics(source, prefix);
   if (chosen.has('vhost_status')) yield vhostStatus(source, isVhostWanted);
-  if (chosen.has('exchange_names')) yield* exchangeNames(source, isVhostWanted);
-  if (chosen.has('exchange_bindings')) yield* exchangeBindings(source, isVhostWanted);
+  const clusterPrefix = 'rabbitmq_cluster_';
+  const ofExchanges = [
+    ...(chosen.has('exchange_names') ? [exchangeNames] : []),
+    ...(chosen.has('exchange_bindings') ? [exchangeBindings] : []),
+  ];
+  if (ofExchanges.length > 0)
+    yield* scrape.lines(clusterPrefix, ofExchanges, exchanges(source, isVhostWanted), typedExchangeLabels);
 }
 
 function vhostStatus({ broker }: MetricsSource, isWanted: (vhost: string) => boolean): string {
@@ -125,65 +189,19 @@ function vhostStatus({ broker }: MetricsSource, isWanted: (vhost: string) => boo
   return header({ name, type: 'gauge', help: 'Whether a virtual host is running' }) + lines.join('');
 }
 
-function exchangeNames(source: MetricsSource, isWanted: (vhost: string) => boolean): AsyncGenerator<string> {
-  const metric: ObjectMetric<PlacedExchange> = {
-    name: 'exchange_name',
-    type: 'gauge',
-    help: 'Enumerates exchanges without any additional info',
-    value: () => 1,
-  };
-  return each('rabbitmq_cluster_', [metric], exchanges(source, isWanted), typedExchangeLabels);
-}
+const exchangeNames: ObjectMetric<PlacedExchange> = {
+  name: 'exchange_name',
+  type: 'gauge',
+  help: 'Enumerates exchanges without any additional info',
+  value: () => 1,
+};
 
-function exchangeBindings(
-  source: MetricsSource,
-  isWanted: (vhost: string) => boolean,
-): AsyncGenerator<string> {
-  const metric: ObjectMetric<PlacedExchange> = {
-    name: 'exchange_bindings',
-    type: 'gauge',
-    help: 'Number of bindings for an exchange',
-    value: ({ exchange }) => exchange.bindingCount,
-  };
-  return each('rabbitmq_cluster_', [metric], exchanges(source, isWanted), typedExchangeLabels);
-}
-
-async function* sums<T>(metrics: readonly ObjectMetric<T>[], objects: Iterable<T>): AsyncGenerator<string> {
-  const totals = metrics.map(() => 0);
-  for await (const slice of slices(objects)) {
-    for (const [i, { value }] of metrics.entries()) {
-      let total = totals[i] ?? 0;
-      for (const object of slice) total += value(object);
-      totals[i] = total;
-    }
-  }
-  yield metrics
-    .map((metric, i) => {
-      const name = `rabbitmq_${metric.name}`;
-      return header({ ...metric, name }) + sample(name, '', totals[i] ?? 0);
-    })
-    .join('');
-}
-
-/** All samples of a metric have to stand together, so there is one round over the objects for each. */
-async function* each<T>(
-  prefix: string,
-  metrics: readonly ObjectMetric<T>[],
-  objects: Iterable<T>,
-  labelsOf: (object: T) => string,
-): AsyncGenerator<string> {
-  const labelled: { object: T; labels: string }[] = [];
-  for await (const slice of slices(objects)) {
-    for (const object of slice) labelled.push({ object, labels: labelsOf(object) });
-  }
-  for (const metric of metrics) {
-    const name = prefix + metric.name;
-    yield header({ ...metric, name });
-    for await (const slice of slices(labelled)) {
-      yield slice.map(({ object, labels }) => sample(name, labels, metric.value(object))).join('');
-    }
-  }
-}
+const exchangeBindings: ObjectMetric<PlacedExchange> = {
+  name: 'exchange_bindings',
+  type: 'gauge',
+  help: 'Number of bindings for an exchange',
+  value: ({ exchange }) => exchange.bindingCount,
+};
 
 function ofQueue(metric: ObjectMetric<QueueStats>): ObjectMetric<Queue> {
   return { ...metric, value: (queue) => metric.value(queue.stats) };
@@ -223,6 +241,10 @@ function* exchanges(
   }
 }
 
+function* quorumQueues(queues: Iterable<Queue>): Iterable<Queue> {
+  for (const queue of queues) if (queue.type === 'quorum') yield queue;
+}
+
 function* channels({ listener }: MetricsSource): Iterable<Channel> {
   for (const connection of listener.connections) yield* connection.channels;
 }
@@ -231,22 +253,27 @@ function* wanted<T>(objects: Iterable<T>, isWanted: (object: T) => boolean): Ite
   for (const object of objects) if (isWanted(object)) yield object;
 }
 
-function queueLabels(queue: Queue): string {
-  return labelText({ vhost: queue.vhost.name, queue: queue.name });
+function lookLabels({ queue }: QueueLook): Labels {
+  return queueLabels(queue);
 }
 
-function channelLabels(channel: Channel): string {
-  return labelText({ channel: channel.name });
+function queueLabels(queue: Queue): Labels {
+  return { vhost: queue.vhost.name, queue: queue.name };
 }
 
-function connectionLabels(connection: Connection): string {
-  return labelText({ connection: connection.name });
+function channelLabels(channel: Channel): Labels {
+  return { channel: channel.name };
 }
 
-function exchangeLabels({ exchange, vhost }: PlacedExchange): string {
-  return labelText({ vhost, exchange: exchange.name });
+/** RabbitMQ calls connections channels here. */
+function connectionLabels({ name }: Connection): Labels {
+  return { channel: name, connection: name };
 }
 
-function typedExchangeLabels({ exchange, vhost }: PlacedExchange): string {
-  return labelText({ vhost, exchange: exchange.name, type: exchange.type.name });
+function exchangeLabels({ exchange, vhost }: PlacedExchange): Labels {
+  return { vhost, exchange: exchange.name };
+}
+
+function typedExchangeLabels({ exchange, vhost }: PlacedExchange): Labels {
+  return { vhost, exchange: exchange.name, type: exchange.type.name };
 }

@@ -1,12 +1,13 @@
 /**
  * Prometheus' text format, written by hand: the usual client library keeps a labelled value for everything, which
- * costs it a second and more for 10,000 queues; here a sample is a line of text and nothing remains of it.
+ * costs it a second and more for 10,000 queues; here a sample is a line of text and nothing remains of it. What there are many of is
+ * written as bytes, in `samples.ts`.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-export type MetricType = 'counter' | 'gauge' | 'summary' | 'untyped';
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
 
 /** A metric as it is announced. */
 export interface Metric {
@@ -24,7 +25,7 @@ export function header({ name, type, help }: Metric): string {
 
 /** One value; `labels` as {@link labelText} wrote them. */
 export function sample(name: string, labels: string, value: number): string {
-  return `${name}${labels} ${number(value)}\n`;
+  return `${name}${labels} ${numberText(value)}\n`;
 }
 
 /** `{vhost="/",queue="orders"}`, or nothing. */
@@ -55,7 +56,8 @@ function escaped(value: string): string {
     : value;
 }
 
-function number(value: number): string {
+/** As Prometheus reads it. */
+export function numberText(value: number): string {
   if (Number.isFinite(value)) return String(value);
   return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 }

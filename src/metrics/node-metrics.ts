@@ -1,18 +1,19 @@
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import type { LoginCounts } from '../access/access-control.ts';
 import { usedBytes } from '../resources/memory-monitor.ts';
-import type { Listener } from '../server/listener.ts';
 import { version } from '../version.ts';
 import { header, labelled, labelText, one, sample } from './exposition.ts';
 import { globalMetrics } from './global-metrics.ts';
 import { ownMetrics } from './own-metrics.ts';
+import type { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
+import { type Tally, tally } from './tally.ts';
 
 /** Metrics of the node as a whole, under RabbitMQ's names. */
-export async function nodeMetrics(source: MetricsSource): Promise<string> {
-  const { broker, listener, resources } = source;
-  const { alarms } = broker;
+export async function nodeMetrics(source: MetricsSource, scrape: Scrape): Promise<string> {
+  const { alarms } = source.broker;
   const isSet = (resource: string) => (alarms.resources.some((each) => each === resource) ? 1 : 0);
+  const counted = await tally(source, scrape);
   return [
     one(
       'untyped',
@@ -33,34 +34,99 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
       isSet('memory'),
     ),
     churnMetrics(source),
-    one('gauge', 'rabbitmq_process_resident_memory_bytes', 'Memory used in bytes', usedBytes()),
+    await nodeUse(source),
+    await nodeLimits(source),
     one(
       'gauge',
-      'rabbitmq_resident_memory_limit_bytes',
-      'Memory high watermark in bytes',
-      resources.memoryLimitBytes,
+      'process_start_time_seconds',
+      'Start time of the process since unix epoch in seconds',
+      Math.round(performance.timeOrigin / 1000),
     ),
-    one('gauge', 'rabbitmq_process_open_tcp_sockets', 'Open TCP sockets', listener.connectionCount),
-    await fileMetrics(listener),
-    await diskMetrics(source),
-    one('gauge', 'rabbitmq_erlang_uptime_seconds', 'Node uptime', process.uptime()),
-    ...objectCounts(source),
+    await storeMetrics(source),
+    objectCounts(source, counted),
+    flushMetrics(source),
+    commitLatency(source),
     authAttempts(source),
-    labelled(
-      'untyped',
-      'rabbitmq_build_info',
-      'Version of the broker',
-      {
-        rabbitmq_version: version,
-        product_name: 'Leveret',
-        product_version: version,
-        node_version: process.versions.node,
-      },
-      1,
-    ),
-    globalMetrics(source),
+    buildMetrics(),
+    globalMetrics(source, counted),
     ownMetrics(source),
   ].join('');
+}
+
+/** What the node uses (family `node_coarse_metrics`). */
+export async function nodeUse({ listener, dataDir }: MetricsSource, prefix = 'rabbitmq_'): Promise<string> {
+  const open = (await readdir('/proc/self/fd').catch(() => [])).length;
+  const disk = dataDir === undefined ? undefined : await statfs(dataDir);
+  const gauge = (name: string, help: string, value: number) => one('gauge', prefix + name, help, value);
+  return [
+    gauge('process_resident_memory_bytes', 'Memory used in bytes', usedBytes()),
+    gauge('process_open_tcp_sockets', 'Open TCP sockets', listener.connectionCount),
+    open === 0 ? '' : gauge('process_open_fds', 'Open file descriptors', open),
+    disk === undefined
+      ? ''
+      : gauge('disk_space_available_bytes', 'Disk space available in bytes', disk.bavail * disk.bsize),
+  ].join('');
+}
+
+/** What the node may use, and since when it runs (family `node_metrics`). */
+export async function nodeLimits(source: MetricsSource, prefix = 'rabbitmq_'): Promise<string> {
+  const { listener, resources, dataDir } = source;
+  const limits = await readFile('/proc/self/limits', 'latin1').catch(() => '');
+  const max = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+  const diskLimit = dataDir === undefined ? undefined : resources.diskFreeLimitBytes;
+  const gauge = (name: string, help: string, value: number) => one('gauge', prefix + name, help, value);
+  return [
+    gauge('resident_memory_limit_bytes', 'Memory high watermark in bytes', resources.memoryLimitBytes),
+    max === undefined
+      ? ''
+      : gauge('process_max_fds', 'Open file descriptors limit', Number(max)) +
+        gauge(
+          'process_max_tcp_sockets',
+          'Open TCP sockets limit',
+          Math.min(Number(max), listener.settings.connectionMax),
+        ),
+    diskLimit === undefined
+      ? ''
+      : gauge('disk_space_available_limit_bytes', 'Free disk space low watermark in bytes', diskLimit),
+    gauge('erlang_uptime_seconds', 'Node uptime', process.uptime()),
+  ].join('');
+}
+
+/** Versions. */
+export function buildMetrics(): string {
+  return labelled(
+    'untyped',
+    'rabbitmq_build_info',
+    'Version of the broker',
+    {
+      rabbitmq_version: version,
+      product_name: 'Leveret',
+      product_version: version,
+      node_version: process.versions.node,
+    },
+    1,
+  );
+}
+
+/** Flushes to disk: there is one to a commit (family `node_persister_metrics`). */
+export function flushMetrics({ broker: { committer } }: MetricsSource, prefix = 'rabbitmq_'): string {
+  const { count, mean } = committer.times;
+  const seconds = count === 0 ? 0 : count * mean * 1e-6;
+  return [
+    one('counter', `${prefix}io_sync_ops_total`, 'Total number of I/O sync operations', count),
+    one('counter', `${prefix}io_sync_time_seconds_total`, 'Total I/O sync time', seconds),
+  ].join('');
+}
+
+/** How long an entry of a log takes until it is on disk (family `ra_metrics`). */
+export function commitLatency({ broker: { committer } }: MetricsSource, prefix = 'rabbitmq_'): string {
+  const { count, mean } = committer.times;
+  return one(
+    'gauge',
+    `${prefix}raft_entry_commit_latency_seconds`,
+    'Time taken for a log entry to be committed, on average since the start',
+    count === 0 ? 0 : mean * 1e-6,
+  );
 }
 
 /** What dashboards join every panel on. */
@@ -94,10 +160,10 @@ export function churnMetrics({ broker: { churn } }: MetricsSource, prefix = 'rab
   ].join('');
 }
 
-/** Logins by protocol. */
-function authAttempts({ loginCounts }: MetricsSource): string {
+/** Logins by protocol (family `auth_attempt_metrics`). */
+export function authAttempts({ loginCounts }: MetricsSource, prefix = 'rabbitmq_'): string {
   const metric = (name: string, help: string, value: (counts: LoginCounts) => number) => {
-    const announced = { name: `rabbitmq_auth_attempts_${name}total`, type: 'counter' as const, help };
+    const announced = { name: `${prefix}auth_attempts_${name}total`, type: 'counter' as const, help };
     const samples = Object.entries(loginCounts).map(([protocol, counts]) =>
       sample(announced.name, labelText({ protocol }), value(counts)),
     );
@@ -110,27 +176,9 @@ function authAttempts({ loginCounts }: MetricsSource): string {
   ].join('');
 }
 
-async function fileMetrics(listener: Listener): Promise<string> {
-  const limits = await readFile('/proc/self/limits', 'latin1').catch(() => '');
-  const max = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
-  const open = (await readdir('/proc/self/fd').catch(() => [])).length;
-  if (open === 0) return '';
-  return [
-    one('gauge', 'rabbitmq_process_open_fds', 'Open file descriptors', open),
-    one('gauge', 'rabbitmq_process_max_fds', 'Open file descriptors limit', max),
-    one(
-      'gauge',
-      'rabbitmq_process_max_tcp_sockets',
-      'Open TCP sockets limit',
-      Math.min(max, listener.settings.connectionMax),
-    ),
-  ].join('');
-}
-
-async function diskMetrics({ dataDir, resources }: MetricsSource): Promise<string> {
-  const limit = resources.diskFreeLimitBytes;
-  if (dataDir === undefined || limit === undefined) return '';
-  const { bavail, bsize } = await statfs(dataDir);
+/** The files in the data directory. */
+async function storeMetrics({ dataDir }: MetricsSource): Promise<string> {
+  if (dataDir === undefined) return '';
   const files = await readdir(dataDir);
   const sizes = await Promise.all(
     // A generation may go while it is looked at.
@@ -141,41 +189,23 @@ async function diskMetrics({ dataDir, resources }: MetricsSource): Promise<strin
       ),
     ),
   );
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const generations = files.filter((file) => /^messages-\d+\.mdb$/.test(file)).length;
+  const journal = sizes.filter((_, i) => files[i]?.startsWith('journal-'));
+  const journalBytes = journal.reduce((sum, size) => sum + size, 0);
   return [
-    one('gauge', 'rabbitmq_disk_space_available_bytes', 'Disk space available in bytes', bavail * bsize),
-    one(
-      'gauge',
-      'rabbitmq_disk_space_available_limit_bytes',
-      'Free disk space low watermark in bytes',
-      limit,
-    ),
-    one(
-      'gauge',
-      'leveret_data_directory_bytes',
-      'Disk space the data directory takes',
-      sizes.reduce((sum, size) => sum + size, 0),
-    ),
-    one(
-      'gauge',
-      'leveret_generations',
-      'Generations of the store, spare one included',
-      files.filter((file) => /^messages-\d+\.mdb$/.test(file)).length,
-    ),
+    one('gauge', 'leveret_journal_files', 'Files of the journal, spare ones included', journal.length),
+    one('gauge', 'leveret_journal_bytes', 'Disk space the journal takes', journalBytes),
+    one('gauge', 'leveret_data_directory_bytes', 'Disk space the data directory takes', bytes),
+    one('gauge', 'leveret_generations', 'Generations of the store, spare one included', generations),
   ].join('');
 }
 
-function objectCounts({ broker, listener }: MetricsSource): string[] {
-  let [queues, consumers] = [0, 0];
-  for (const vhost of broker.vhosts.values()) {
-    for (const queue of vhost.queues()) {
-      queues++;
-      consumers += queue.consumerCount;
-    }
-  }
+function objectCounts({ listener }: MetricsSource, { queues, consumers }: Tally): string {
   return [
     one('gauge', 'rabbitmq_connections', 'Connections currently open', listener.connectionCount),
     one('gauge', 'rabbitmq_channels', 'Channels currently open', listener.channelCount),
     one('gauge', 'rabbitmq_consumers', 'Consumers currently connected', consumers),
     one('gauge', 'rabbitmq_queues', 'Queues available', queues),
-  ];
+  ].join('');
 }

@@ -1,13 +1,9 @@
 import type { ChannelStats, DeliveryStats, QueueStats } from '../broker/message-stats.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
-import type { Channel } from '../server/channel.ts';
-import type { Connection } from '../server/connection.ts';
-import type { Metric, MetricType } from './exposition.ts';
-
-/** A metric that every queue, channel or connection has. Aggregated, it is the sum over all of them. */
-export interface ObjectMetric<T> extends Metric {
-  value(object: T): number;
-}
+import type { Channel } from '../server/channel/channel.ts';
+import type { Connection } from '../server/connection/connection.ts';
+import type { MetricType } from './exposition.ts';
+import type { ObjectMetric } from './samples.ts';
 
 function metric<T>(
   type: MetricType,
@@ -151,8 +147,8 @@ export const channelMetrics: readonly ObjectMetric<Channel>[] = [
   ),
 ];
 
-/** Metrics of connections under RabbitMQ's names. */
-export const connectionMetrics: readonly ObjectMetric<Connection>[] = [
+/** Bytes to and from clients (family `connection_coarse_metrics`). */
+export const connectionCoarseMetrics: readonly ObjectMetric<Connection>[] = [
   metric(
     'counter',
     'connection_incoming_bytes_total',
@@ -165,5 +161,9 @@ export const connectionMetrics: readonly ObjectMetric<Connection>[] = [
     'Total number of bytes sent on a connection',
     (connection) => connection.bytesSent,
   ),
+];
+
+/** What a connection carries (family `connection_metrics`). */
+export const connectionMetrics: readonly ObjectMetric<Connection>[] = [
   metric('gauge', 'connection_channels', 'Channels on a connection', (connection) => connection.channelCount),
 ];

@@ -27,7 +27,7 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   const source: MetricsSource = { ...options, eventLoopDelay };
   const app = fastify({ forceCloseConnections: true });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
-  const send = (reply: FastifyReply, text: AsyncIterable<string>) =>
+  const send = (reply: FastifyReply, text: AsyncIterable<string | Buffer>) =>
     reply.type(contentType).send(Readable.from(text, { objectMode: false }));
   app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source)));
   app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));

@@ -5,14 +5,14 @@ import type { VirtualHost } from '../broker/virtual-host.ts';
 import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { Certificates } from '../tls/certificates.ts';
-import { Connection, type ConnectionContext } from './connection.ts';
-import { DeliveryTimeouts } from './delivery-timeouts.ts';
-import { Doorway } from './doorway.ts';
-import { Greeting } from './greeting.ts';
-import type { Session } from './handshake.ts';
-import { Heartbeats } from './heartbeats.ts';
+import { Connection, type ConnectionContext } from './connection/connection.ts';
+import { Heartbeats } from './connection/heartbeats.ts';
+import { DeliveryTimeouts } from './deliveries/delivery-timeouts.ts';
+import { Greeting } from './handshake/greeting.ts';
+import type { Session } from './handshake/handshake.ts';
 import type { ServerSettings } from './settings.ts';
-import type { Transport } from './transport.ts';
+import { Doorway } from './sockets/doorway.ts';
+import type { Transport } from './sockets/transport.ts';
 
 export interface ListenerOptions {
   readonly broker: Broker;

@@ -148,6 +148,14 @@ class LmdbStore implements Store {
     return this.#rows.scanRows(range);
   }
 
+  async flushStates(): Promise<void> {
+    try {
+      await this.#parts.logStates.flush();
+    } catch (error) {
+      throw error instanceof StoreFullError ? error : this.#fail(error);
+    }
+  }
+
   async backup(options: BackupOptions, progress: BackupProgress): Promise<void> {
     if (this.#phase !== 'running' || this.#failure !== undefined) {
       throw new BackupError('the store is not in use');

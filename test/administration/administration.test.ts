@@ -135,6 +135,35 @@ describe('the first start', () => {
   });
 });
 
+describe('seeded users', () => {
+  it('get their permissions in each new virtual host they are meant for, and keep what they have', async () => {
+    await broker.close();
+    await rm(dataDir, { recursive: true });
+    await start({
+      seededUsers: [
+        { name: 'qa', vhostPattern: '^qa-', password: 'secret', tags: ['monitoring'], write: '^own-' },
+        { name: 'everywhere', password: 'hush' },
+      ],
+    });
+    const { users, vhosts, permissions } = broker.administration;
+    expect(users.list().map(({ name }) => name)).toEqual(['everywhere', 'guest']);
+    await connect('everywhere', 'hush');
+    await vhosts.put({ name: 'qa-1' });
+    expect(permissions.get('qa-1', 'qa')).toMatchObject({ configure: '.*', write: '^own-', read: '.*' });
+    expect(users.get('qa')?.tags).toEqual(['monitoring']);
+    await users.setPassword('qa', 'changed');
+    await vhosts.put({ name: 'qa-2' });
+    await vhosts.put({ name: 'prod' });
+    await connect('qa', 'changed', 'qa-2');
+    expect(permissions.list({ user: 'qa' }).map(({ vhost }) => vhost)).toEqual(['qa-1', 'qa-2']);
+    expect(permissions.get('prod', 'everywhere')).toBeDefined();
+    // What is there is left alone.
+    await permissions.delete('qa-1', 'qa');
+    await vhosts.put({ name: 'qa-1', description: 'changed' });
+    expect(permissions.get('qa-1', 'qa')).toBeUndefined();
+  });
+});
+
 describe('logins', () => {
   it('are refused for a while after too many wrong ones, but not where they were right before', async () => {
     await broker.close();

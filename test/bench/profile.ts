@@ -27,15 +27,15 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['frames: cut the chunk', /^protocol\/(frame-reader|bytes)/],
   [
     'content: put the message together',
-    /^(server\/(content|scratch-pool)|broker\/message|protocol\/(properties|basic-))/,
+    /^(server\/publishing\/(content|scratch-pool|address)|broker\/message|protocol\/(properties|basic-))/,
   ],
   [
     'publish: check and route',
-    /^(server\/(publisher|connection|channel|frame-router|throttle|input|read-buffer)|broker\/(rout|exch|virt|topology))/,
+    /^(server\/(publishing\/publisher|connection\/(?!output)|channel|sockets)|broker\/(rout|exch|virt|topology))/,
   ],
-  ['queue: append, take, settle', /^broker\/(queue|classic|quorum|stream|turn|broker|consumer)/],
-  ['deliver: write and remember', /^server\/(output|consumer|deliver|unsettled)/],
-  ['confirm', /^server\/confirms/],
+  ['queue: append, take, settle', /^broker\/(log|queue|stream|turn|broker)/],
+  ['deliver: write and remember', /^server\/(connection\/output|deliveries)/],
+  ['confirm', /^server\/publishing\/confirms/],
   ['journal: hand the write over', /^(storage\/journal-file|node:fs)/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],
   ['LMDB: hand over, wake its thread', /^\/lmdb\//],
@@ -85,14 +85,16 @@ async function main(): Promise<void> {
     const options = `--messages ${Math.ceil(count)} ${what}`;
     return runLoad(load, broker.port, options, { progress() {}, figures() {} });
   };
-  if (flags.prepare !== '') await run(messages, flags.prepare);
-  await run(messages / 5);
-  const from = monotonicUs();
-  const before = broker.usage();
-  const figures = await run(messages);
-  const after = broker.usage();
-  const to = monotonicUs();
-  await broker.stop();
+  const measured = async () => {
+    if (flags.prepare !== '') await run(messages, flags.prepare);
+    await run(messages / 5);
+    const from = monotonicUs();
+    const before = broker.usage();
+    const figures = await run(messages);
+    return { from, before, figures, after: broker.usage(), to: monotonicUs() };
+  };
+  // The profile is written when the broker ends, and a broker that is left alone never does.
+  const { from, before, figures, after, to } = await measured().finally(() => broker.stop());
   const count = figures.get('delivered') || figures.get('published') || messages;
   if (profile === undefined) throw new Error('no profile');
   const mainThreadNs = ((after.mainThreadUs - before.mainThreadUs) * 1000) / count;

@@ -89,6 +89,23 @@ describe('Policies', () => {
     expect(queue.settings).toBe(settings);
   });
 
+  it('comes into force bit by bit for very many queues, and the last change counts for all of them', async () => {
+    const host = new TestHost();
+    const { policies } = host.vhost;
+    for (let index = 0; index < 3000; index++) host.queue(`q${index}`);
+    const inForce = () => new Set([...host.vhost.queues()].map((queue) => queue.policies.policy?.name));
+    policies.set('policy', policy('first'));
+    policies.set('policy', policy('second', { priority: 1 }));
+    const queue = host.queue('new');
+    expect(queue.policies.policy?.name).toBe('second');
+    await policies.applied;
+    expect([...inForce()]).toEqual(['second']);
+    policies.clear('policy', 'second');
+    policies.clear('policy', 'first');
+    await policies.applied;
+    expect([...inForce()]).toEqual([undefined]);
+  });
+
   it('survives a restart, with what it does', () => {
     const host = new TestHost();
     const { policies } = host.vhost;

@@ -2,12 +2,14 @@ import type { Actor } from '../../src/broker/actor.ts';
 import type { BrokerContext } from '../../src/broker/broker-context.ts';
 import type { Clock, Timer } from '../../src/broker/clock.ts';
 import { Committer } from '../../src/broker/committer.ts';
+import { DeadLetterCounts } from '../../src/broker/dead-letters/dead-letter-counts.ts';
 import { Delays } from '../../src/broker/delays/delays.ts';
 import { EventHub } from '../../src/broker/events/event-hub.ts';
 import type { LogContext } from '../../src/broker/log/log-context.ts';
 import { MessageLog } from '../../src/broker/log/message-log.ts';
 import { SlabPool } from '../../src/broker/log/slab.ts';
 import { Message } from '../../src/broker/message.ts';
+import { MessageSizes } from '../../src/broker/message-sizes.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import type { QueueType } from '../../src/broker/queues/queue-type.ts';
@@ -55,6 +57,8 @@ export class ManualClock implements Clock {
 export class TestBroker implements BrokerContext, LogContext {
   readonly replies = new ReplyAddresses();
   readonly churn = new Churn();
+  readonly messageSizes = new MessageSizes();
+  readonly deadLetterCounts = new DeadLetterCounts();
   readonly clock = new ManualClock();
   readonly events = new EventHub(this.clock);
   readonly store = new MemoryStore();
@@ -62,7 +66,7 @@ export class TestBroker implements BrokerContext, LogContext {
   readonly committer = new Committer(this.store, { storeFailed: () => {}, storeFull: () => {} });
   readonly segmentCache = new SegmentCache(this.store, this.slabs);
   readonly offsetStamp = new OffsetStamp();
-  readonly turnBudget = new TurnBudget(() => this.committer.isBehind);
+  readonly turnBudget = new TurnBudget(this.committer);
   readonly slabBytesTarget = 64 * 1024 * 1024;
   readonly droppedLogs: number[] = [];
   readonly isDiskBehind = false;

@@ -82,13 +82,15 @@ describe('the local socket', () => {
 describe('which broker is meant', () => {
   it.each([
     [['--url', 'http://127.0.0.1:1', '--data-dir', '/x'], ExitCode.Usage, 'say one of them'],
+    [['--node', 'leveret@'], ExitCode.Usage, '--node: "leveret@" is not a name such as leveret@host'],
+    [['--node', 'leveret@broker.invalid'], ExitCode.Unavailable, 'the broker at http://broker.invalid:15672'],
     [['--url', 'localhost'], ExitCode.Usage, 'is not a URL such as http://127.0.0.1:15672'],
     [
       ['-n', 'rabbit@localhost', '--config', '/nonexistent.conf'],
       undefined,
       'cannot read the configuration file',
     ],
-    [['-n', 'rabbit@no host'], ExitCode.Usage, '"http://no host:15672" is not a URL'],
+    [['-n', 'rabbit@no host'], ExitCode.Usage, '"rabbit@no host" is not a name such as leveret@host'],
   ])('%j', async (flags, exitCode, text) => {
     const asked = new Ctl(...flags).print('list_users');
     await expect(asked).rejects.toMatchObject({

@@ -42,6 +42,7 @@ describe('sources', () => {
       webSocketOrigins: undefined,
       managementTls: undefined,
       defaultUserTags: ['administrator'],
+      seededUsers: [],
       defaultPermissions: { configure: '.*', write: '.*', read: '.*' },
       authentication: {
         backEnds: undefined,
@@ -165,7 +166,58 @@ describe('the first user', () => {
   });
 });
 
+describe('users for new virtual hosts', () => {
+  const file = [
+    'default_users.qa.vhost_pattern = ^qa-',
+    'default_users.qa.password = se,cret',
+    'default_users.qa.tags = policymaker, monitoring',
+    'default_users.qa.read = ^q',
+    'default_users.all.write = ^$',
+  ].join('\n');
+
+  it('are given line by line, or as JSON in the environment, and never shown', () => {
+    expect(config({ file }).seededUsers).toEqual([
+      {
+        name: 'qa',
+        vhostPattern: '^qa-',
+        password: 'se,cret',
+        tags: ['policymaker', 'monitoring'],
+        read: '^q',
+      },
+      { name: 'all', write: '^$' },
+    ]);
+    const environment = { LEVERET_DEFAULT_USERS: '{"env":{"password":"hush"}}' };
+    const loaded = load({ file, environment });
+    expect(loaded.config.seededUsers).toEqual([{ name: 'env', password: 'hush' }]);
+    expect(JSON.stringify(loaded.effective)).not.toContain('hush');
+  });
+
+  it('have fields that make sense', () => {
+    expect(() => config({ file: 'default_users.qa.passwort = x' })).toThrow(/unknown key/);
+    expect(() => config({ file: 'default_users.qa.write = (' })).toThrow(/leveret.conf:1/);
+    const environment = { LEVERET_DEFAULT_USERS: '{"qa":{"host":"x"}}' };
+    expect(() => config({ environment })).toThrow(/vhost_pattern/);
+  });
+});
+
 describe('scope aliases', () => {
+  it('may have names that no key could hold', () => {
+    const file = [
+      'auth_oauth2.resource_server_id = rabbitmq',
+      'auth_oauth2.scope_aliases.dev = rabbitmq.read:*/*',
+      'auth_oauth2.scope_aliases.1.scope = rabbitmq.tag:administrator rabbitmq.write:*/*',
+      'auth_oauth2.scope_aliases.1.alias = urn:example:broker.admin',
+    ].join('\n');
+    expect(config({ file }).authentication.oauth2?.scopeAliases).toEqual(
+      new Map([
+        ['urn:example:broker.admin', ['rabbitmq.tag:administrator', 'rabbitmq.write:*/*']],
+        ['dev', ['rabbitmq.read:*/*']],
+      ]),
+    );
+    const half = 'auth_oauth2.scope_aliases.1.alias = admin';
+    expect(() => config({ file: half })).toThrow(/a list of aliases/);
+  });
+
   it('are lists of scopes', () => {
     const file = [
       'auth_oauth2.resource_server_id = rabbitmq',

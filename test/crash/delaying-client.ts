@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib, { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
+import { startBroker } from '../../src/index.ts';
 import { bodyOf, numberOf } from './books.ts';
 import { QueueLedger, Tally } from './ledger.ts';
 import { ServerProcess } from './server-process.ts';
@@ -19,6 +20,9 @@ const flags = ['--generation-size', '16MiB'];
 /** The longest delay; the last of a number of messages is not due before any other. */
 const delayMsMax = 300;
 const retryDelayMs = 60;
+
+/** What is due so late is not put into order before. */
+const laterMs = 2 * 3_600_000;
 const retryLimit = 2;
 
 const messagesPerRound = 25;
@@ -29,7 +33,7 @@ const marker = Buffer.from('marker');
 /**
  * Publishes with delays, and gives messages back for another attempt, to a broker that is killed again and again.
  *
- * @throws Error when a confirmed message is missing, or a delayed one is there twice.
+ * @throws Error when a confirmed message is missing, or one that waited is there twice.
  */
 export async function delayThroughKills(options: DelayOptions): Promise<Tally> {
   const { dataDir, random, kills, env, afterKill } = options;
@@ -49,6 +53,7 @@ export async function delayThroughKills(options: DelayOptions): Promise<Tally> {
   await client.inspect(url);
   const exitCode = await server.stop();
   if (exitCode !== 0) throw new Error(`exit code ${exitCode} at the end:\n${server.log}`);
+  await client.inspectLater(dataDir);
   return client.tally;
 }
 
@@ -58,6 +63,8 @@ class DelayingClient {
   readonly #delayed = new QueueLedger('delayed', 'any');
   /** In the queue `work`, or given up after its last attempt. */
   readonly #tried = new QueueLedger('work', 'any');
+  /** In the exchange still. */
+  readonly #later = new QueueLedger('later', 'any');
   #lastNumber = 0;
 
   constructor(random: () => number) {
@@ -98,11 +105,15 @@ class DelayingClient {
   async #publish(channel: ConfirmChannel): Promise<void> {
     const number = ++this.#lastNumber;
     this.tally.published++;
-    const headers = { 'x-delay': 1 + Math.floor(this.#random() * delayMsMax) };
-    const [exchange, key, ledger] =
-      this.#random() < 0.5 ? (['later', 'k', this.#delayed] as const) : (['', 'work', this.#tried] as const);
+    const isLater = this.#random() < 0.2;
+    const delayMs = Math.floor(this.#random() * (isLater ? laterMs : delayMsMax));
+    const headers = { 'x-delay': 1 + delayMs + (isLater ? laterMs : 0) };
+    const isTried = !isLater && this.#random() < 0.5;
+    const ledger = isLater ? this.#later : isTried ? this.#tried : this.#delayed;
     ledger.published(number);
-    await confirmed(channel, exchange, key, bodyOf(number), headers);
+    await (isTried
+      ? confirmed(channel, '', 'work', bodyOf(number), headers)
+      : confirmed(channel, 'later', 'k', bodyOf(number), headers));
     ledger.confirmed(number, 'perhaps');
     this.tally.confirmed++;
   }
@@ -112,13 +123,13 @@ class DelayingClient {
     const { connection, channel } = await open(url);
     await confirmed(channel, 'later', 'k', marker, { 'x-delay': delayMsMax });
     const delayed = await takeUpToMarker(channel, 'delayed', 1);
-    const numbers = new Set(delayed.map(({ content }) => numberOf(content)));
-    if (numbers.size < delayed.length) throw new Error('a delayed message is there twice');
+    requireOnce('delayed', delayed);
     this.#check(this.#delayed, delayed);
 
     await confirmed(channel, '', 'work', marker, {});
     // Delays do not grow here: what was given back before the marker comes back before it.
     const tried = await takeUpToMarker(channel, 'work', 2);
+    requireOnce('retried', tried);
     await confirmed(channel, '', 'given-up', marker, {});
     tried.push(...(await takeUpToMarker(channel, 'given-up', 1)));
     this.#check(this.#tried, tried);
@@ -136,6 +147,22 @@ class DelayingClient {
     await connection.close();
   }
 
+  /** Compares what waits in the exchange with what was confirmed. */
+  async inspectLater(dataDir: string): Promise<void> {
+    const broker = await startBroker({ port: 0, dataDir });
+    const messages = [];
+    for (let after: string | undefined; ; after = messages.at(-1)?.id) {
+      const page = broker.listDelayed({ exchange: 'later' }, { limit: 100, ...(after && { after }) });
+      if (page.length === 0) break;
+      messages.push(...page);
+    }
+    await broker.close();
+    const numbers = messages.map(({ body }) => numberOf(body));
+    if (new Set(numbers).size < numbers.length) throw new Error('a later message is there twice');
+    const found = numbers.map((number) => ({ number, redelivered: false, persistent: true }));
+    this.#later.check(found, this.tally, true);
+  }
+
   #check(ledger: QueueLedger, messages: readonly ConsumeMessage[]): void {
     const found = messages.map(({ content, fields, properties }) => ({
       number: numberOf(content),
@@ -144,6 +171,12 @@ class DelayingClient {
     }));
     ledger.check(found, this.tally, true);
   }
+}
+
+function requireOnce(kind: string, messages: readonly ConsumeMessage[]): void {
+  const numbers = new Set(messages.map(({ content }) => numberOf(content)));
+  const extra = messages.length - numbers.size;
+  if (extra > 0) throw new Error(`of ${numbers.size} ${kind} messages ${extra} are there twice`);
 }
 
 async function open(url: string): Promise<{ connection: ChannelModel; channel: ConfirmChannel }> {

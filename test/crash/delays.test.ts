@@ -9,7 +9,7 @@ const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 
 afterAll(removeDirectories);
 
-it(`delayed messages once, and retried ones at least once, over ${kills} kills`, {
+it(`delayed messages and retried ones once, over ${kills} kills`, {
   timeout: 30_000 + kills * 10_000,
 }, async () => {
   const random = randomNumbers(seed);

@@ -76,17 +76,20 @@ export async function inspectStream(connection: ChannelModel, books: Books): Pro
   const channel = await connection.createChannel();
   const { messageCount } = await channel.checkQueue('stream');
   await channel.prefetch(1000);
-  const found = await readFromStart(channel, messageCount, {});
+  const found = await readSome(channel, messageCount, {});
+  const [newest] = await readSome(channel, Math.min(1, messageCount), { 'x-stream-offset': 'last' });
+  if (newest?.offset !== found.at(-1)?.offset)
+    throw new Error(`the stream counts ${messageCount} messages and ends with offset ${newest?.offset}`);
   const wanted = filterValueOf(found[Math.floor(found.length / 2)]?.number ?? 0);
   const expected = found.filter(({ number }) => filterValueOf(number) === wanted);
-  const filtered = await readFromStart(channel, expected.length, { 'x-stream-filter': wanted });
+  const filtered = await readSome(channel, expected.length, { 'x-stream-filter': wanted });
   await channel.close();
   const missed = expected.findIndex(({ offset }, i) => filtered[i]?.offset !== offset);
   if (missed >= 0) throw new Error(`a reader of ${wanted} was not given offset ${expected[missed]?.offset}`);
   books.stream.check(found);
 }
 
-async function readFromStart(channel: Channel, count: number, args: object): Promise<Streamed[]> {
+async function readSome(channel: Channel, count: number, args: object): Promise<Streamed[]> {
   const found: Streamed[] = [];
   if (count === 0) return found;
   let timer: NodeJS.Timeout | undefined;
@@ -101,7 +104,7 @@ async function readFromStart(channel: Channel, count: number, args: object): Pro
       channel.ack(message);
       if (found.push(streamed(message)) === count) resolve();
     };
-    channel.consume('stream', take, { arguments: { ...args, 'x-stream-offset': 'first' } }).catch(reject);
+    channel.consume('stream', take, { arguments: { 'x-stream-offset': 'first', ...args } }).catch(reject);
   });
   clearTimeout(timer);
   return found;

@@ -215,22 +215,27 @@ describe('delayed messages', () => {
     expect(await channel.checkQueue('q')).toMatchObject({ messageCount: 0 });
   });
 
-  test('are counted, listed in order and cancelled', async () => {
+  test('are counted, listed in order, later ones by ten minutes, and cancelled', async () => {
     await declare('later', 'direct', { q: 'k' });
     const place = { exchange: 'later' };
-    for (let i = 0; i < 2500; i++) publish('later', 'k', String(i), neverMs - 1000 * i);
+    for (let i = 0; i < 2000; i++) publish('later', 'k', String(i), neverMs - 1000 * i);
+    for (let i = 2000; i < 2500; i++) publish('later', 'k', String(i), 500_000 - 10 * i);
     await channel.waitForConfirms();
     const { broker } = bed;
     expect(broker.countDelayed(place)).toBe(2500);
     const listed: string[] = [];
+    const slots: number[] = [];
     for (let after: string | undefined; ; ) {
       const page = broker.listDelayed(place, after === undefined ? {} : { after });
       if (page.length === 0) break;
       expect(page.length).toBeLessThanOrEqual(1000);
       listed.push(...page.map(({ body }) => body.toString()));
+      slots.push(...page.map(({ dueAt }) => Math.floor(dueAt / 600_000)));
       after = page.at(-1)?.id;
     }
-    expect(listed).toEqual(Array.from({ length: 2500 }, (_, i) => String(2499 - i)));
+    expect(listed.slice(0, 500)).toEqual(Array.from({ length: 500 }, (_, i) => String(2499 - i)));
+    expect(new Set(listed).size).toBe(2500);
+    expect(slots).toEqual(slots.toSorted((a, b) => a - b));
 
     const [first, second] = broker.listDelayed(place, { limit: 2 });
     expect(first).toMatchObject({ exchange: 'later', routingKey: 'k', properties: { deliveryMode: 2 } });

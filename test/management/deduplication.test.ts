@@ -41,6 +41,7 @@ it('lists every type of exchange with what RabbitMQ says of it', async () => {
   expect([...types.keys()]).toEqual(
     expect.arrayContaining([
       'x-delayed-message',
+      'x-local-random',
       'x-message-deduplication',
       'x-modulus-hash',
       'x-random',

@@ -1,6 +1,6 @@
 /**
- * What the panels of RabbitMQ's published dashboards ask for. Those about Erlang's runtime, about Raft and about the
- * stream protocol ask for what is not there.
+ * What the panels of RabbitMQ's published dashboards ask for. Those about Erlang's runtime ask for what is not there:
+ * Erlang-BEAM, Erlang-Distribution, Erlang-Memory-Allocators.
  */
 const node = [
   'rabbitmq_build_info',
@@ -66,4 +66,44 @@ export const olderOverview = [
   'rabbitmq_channel_messages_unroutable_dropped_total',
   'rabbitmq_channel_messages_unroutable_returned_total',
   'rabbitmq_queue_messages_published_total',
+];
+
+/** RabbitMQ-Quorum-Queues-Raft and RabbitMQ-Raft. */
+export const raft = [
+  'rabbitmq_raft_entry_commit_latency_seconds',
+  'rabbitmq_raft_log_commit_index',
+  'rabbitmq_raft_log_last_applied_index',
+  'rabbitmq_raft_log_last_written_index',
+  'rabbitmq_raft_log_snapshot_index',
+  'rabbitmq_raft_term_total',
+];
+
+/** RabbitMQ-Stream: all of these with the label protocol="stream". */
+export const stream = [
+  'rabbitmq_global_consumers',
+  'rabbitmq_global_messages_confirmed_total',
+  'rabbitmq_global_messages_delivered_total',
+  'rabbitmq_global_messages_received_confirm_total',
+  'rabbitmq_global_messages_received_total',
+  'rabbitmq_global_messages_routed_total',
+  'rabbitmq_global_publishers',
+  ...[
+    'access_refused',
+    'authentication_failure',
+    'frame_too_large',
+    'internal_error',
+    'precondition_failed',
+    'publisher_does_not_exist',
+    'sasl_authentication_failure_loopback',
+    'sasl_challenge',
+    'sasl_error',
+    'sasl_mechanism_not_supported',
+    'stream_already_exists',
+    'stream_does_not_exist',
+    'stream_not_available',
+    'subscription_id_already_exists',
+    'subscription_id_does_not_exist',
+    'unknown_frame',
+    'vhost_access_failure',
+  ].map((error) => `rabbitmq_global_stream_error_${error}_total`),
 ];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { olderOverview, overview } from './dashboards.ts';
+import { olderOverview, overview, raft, stream } from './dashboards.ts';
 
 let directory: string;
 let broker: RunningBroker;
@@ -25,7 +25,7 @@ async function scrape(path: string): Promise<ReadonlyMap<string, number>> {
   const samples = new Map<string, number>();
   const announced = new Set<string>();
   for (const line of (await response.text()).split('\n').slice(0, -1)) {
-    const [, type] = /^# TYPE (\S+) (?:counter|gauge|summary|untyped)$/.exec(line) ?? [];
+    const [, type] = /^# TYPE (\S+) (?:counter|gauge|histogram|summary|untyped)$/.exec(line) ?? [];
     if (type !== undefined) {
       expect(announced).not.toContain(type);
       announced.add(type);
@@ -33,7 +33,7 @@ async function scrape(path: string): Promise<ReadonlyMap<string, number>> {
     if (line.startsWith('#')) continue;
     const [, name, labels = '', value] = /^([a-z_0-9]+)(\{.*\})? (\S+)$/.exec(line) ?? [];
     if (name === undefined) throw new Error(`not a sample: ${line}`);
-    expect(announced).toContain(name.replace(/(?<=_seconds)_(sum|count)$/, ''));
+    expect(announced).toContain(name.replace(/(?<=_seconds|_size_bytes)_(sum|count|bucket)$/, ''));
     samples.set(name + labels, Number(value));
   }
   return samples;
@@ -109,8 +109,9 @@ it('has every metric of the overview dashboards, and figures that fit what happe
   );
   expect(samples.get('leveret_commit_seconds_count')).toBeGreaterThan(0);
   expect(samples.get('leveret_commit_seconds{quantile="0.5"}')).toBeLessThan(10);
-  // An idle loop is late by less than the time between two looks at it.
-  expect(samples.get('leveret_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(0.01);
+  // In seconds; how many depends on what else the machine does.
+  expect(samples.get('leveret_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(1);
+  expect(samples.get('leveret_journal_files')).toBeGreaterThanOrEqual(1);
   expect(samples.get('leveret_generations')).toBeGreaterThanOrEqual(1);
   expect(samples.get('leveret_data_directory_bytes')).toBeGreaterThan(4096);
   await connection.close();
@@ -141,9 +142,9 @@ it('gives the families that are asked for, of the virtual hosts that are asked f
   expect(samples.get('rabbitmq_detailed_queue_consumers{vhost="/",queue="q"}')).toBe(0);
   expect(samples.get('rabbitmq_cluster_exchange_name{vhost="/",exchange="amq.topic",type="topic"}')).toBe(1);
   expect([...samples.keys()].filter((key) => key.includes('queue_messages'))).toEqual([]);
-  // What is left is the line that dashboards join on.
-  expect((await scrape('/metrics/detailed?family=queue_consumer_count&vhost=other')).size).toBe(1);
-  expect((await scrape('/metrics/detailed')).size).toBe(1);
+  // What is left are the lines that dashboards join on.
+  expect((await scrape('/metrics/detailed?family=queue_consumer_count&vhost=other')).size).toBe(2);
+  expect((await scrape('/metrics/detailed')).size).toBe(2);
   await connection.close();
 });
 
@@ -182,11 +183,98 @@ it('gives what came and went by queue, exchange and channel', async () => {
   await connection.close();
 });
 
+it('shows the logs of quorum queues on the Raft dashboards, and that nothing came over the stream protocol', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  await channel.assertQueue('safe', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+  await channel.assertQueue('log', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+  for (let i = 0; i < 5; i++) channel.sendToQueue('safe', Buffer.from('x'));
+  channel.sendToQueue('log', Buffer.from('x'));
+  await channel.waitForConfirms();
+  for (let i = 0; i < 2; i++) await channel.get('safe', { noAck: true });
+  await channel.checkQueue('safe');
+
+  const samples = await scrape('/metrics');
+  const names = new Set([...samples.keys()].map((key) => key.replace(/\{.*/, '')));
+  expect(raft.filter((name) => !names.has(name))).toEqual([]);
+  const ofStream = new Set(
+    [...samples.keys()]
+      .filter((key) => key.includes('protocol="stream"'))
+      .map((key) => key.replace(/\{.*/, '')),
+  );
+  expect(stream.filter((name) => !ofStream.has(name))).toEqual([]);
+  expect(Object.fromEntries(samples)).toMatchObject({
+    rabbitmq_raft_term_total: 1,
+    rabbitmq_raft_log_commit_index: 5,
+    rabbitmq_raft_log_last_applied_index: 5,
+    rabbitmq_raft_log_last_written_index: 5,
+    rabbitmq_raft_log_snapshot_index: 2,
+    'rabbitmq_global_messages_received_total{protocol="stream"}': 0,
+    'rabbitmq_global_messages_received_total{protocol="amqp091"}': 6,
+  });
+  expect(samples.get('rabbitmq_raft_entry_commit_latency_seconds')).toBeGreaterThan(0);
+  expect(samples.get('rabbitmq_io_sync_ops_total')).toBeGreaterThan(0);
+  const detailed = await scrape('/metrics/detailed?family=ra_metrics');
+  expect(detailed.get('rabbitmq_detailed_raft_log_commit_index{vhost="/",queue="safe"}')).toBe(5);
+  await connection.close();
+});
+
+it('counts dead letters by type, strategy and reason, and messages by size', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  const toDead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
+  await channel.assertQueue('dead');
+  await channel.assertQueue('plain', { arguments: toDead });
+  await channel.assertQueue('lost', { arguments: { 'x-message-ttl': 0 } });
+  const once = { ...toDead, 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
+  await channel.assertQueue('sure', { durable: true, arguments: { ...once, 'x-queue-type': 'quorum' } });
+  for (const queue of ['plain', 'lost', 'sure']) channel.sendToQueue(queue, Buffer.alloc(101));
+  channel.sendToQueue('plain', Buffer.alloc(20_000));
+  await channel.waitForConfirms();
+  for (const queue of ['plain', 'sure']) {
+    const message = await channel.get(queue);
+    if (message !== false) channel.nack(message, false, false);
+  }
+  await channel.checkQueue('dead');
+
+  const dead = (reason: string, type: string, strategy: string) =>
+    `rabbitmq_global_messages_dead_lettered_${reason}_total{queue_type="rabbit_${type}_queue",dead_letter_strategy="${strategy}"}`;
+  const size = (what: string) => `rabbitmq_message_size_bytes_${what}`;
+  expect(Object.fromEntries(await scrape('/metrics'))).toMatchObject({
+    [dead('rejected', 'classic', 'at_most_once')]: 1,
+    [dead('expired', 'classic', 'disabled')]: 1,
+    [dead('rejected', 'quorum', 'at_least_once')]: 1,
+    [dead('confirmed', 'quorum', 'at_least_once')]: 1,
+    [dead('maxlen', 'classic', 'at_most_once')]: 0,
+    [dead('delivery_limit', 'quorum', 'disabled')]: 0,
+    [size('bucket{protocol="amqp091",le="100"}')]: 0,
+    [size('bucket{protocol="amqp091",le="1000"}')]: 3,
+    [size('bucket{protocol="amqp091",le="100000"}')]: 4,
+    [size('bucket{protocol="amqp091",le="+Inf"}')]: 4,
+    [size('count{protocol="amqp091"}')]: 4,
+    [size('sum{protocol="amqp091"}')]: 20_303,
+  });
+  await connection.close();
+});
+
+it('says when the first message of a queue was sent', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createChannel();
+  await channel.assertQueue('dated');
+  channel.sendToQueue('dated', Buffer.from('x'), { timestamp: 1_700_000_000 });
+  await channel.checkQueue('dated');
+  const samples = await scrape('/metrics/detailed?family=queue_metrics');
+  expect(samples.get('rabbitmq_detailed_queue_head_message_timestamp{vhost="/",queue="dated"}')).toBe(
+    1_700_000_000,
+  );
+  await connection.close();
+});
+
 describe('many queues', () => {
   it('are listed one by one', async () => {
     const connection = await connect(broker.url);
     const channel = await connection.createChannel();
-    const count = 2000;
+    const count = 1000;
     for (let i = 0; i < count; i += 200) {
       await Promise.all(
         Array.from({ length: 200 }, (_, j) => channel.assertQueue(`q${i + j}`, { durable: false })),

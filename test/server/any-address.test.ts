@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, test } from 'vitest';
-import { listenableHost } from '../../src/server/any-address.ts';
+import { listenableHost } from '../../src/server/sockets/any-address.ts';
 
 const common = { mac: '00:00:00:00:00:00', internal: true };
 const ipv4: NetworkInterfaceInfo = {

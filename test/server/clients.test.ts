@@ -14,6 +14,19 @@ beforeAll(async () => {
 
 afterAll(() => broker.close());
 
+describe('exclusive queues', () => {
+  it('are gone when the client is told that its connection is closed, however many', async () => {
+    const connection = await amqplib.connect(url);
+    const channel = await connection.createChannel();
+    const names = Array.from({ length: 1500 }, (_, index) => `exclusive-${index}`);
+    await Promise.all(names.map((name) => channel.assertQueue(name, { exclusive: true })));
+    const vhost = broker.administration.vhosts.get('/');
+    expect(vhost?.queueCount).toBe(names.length);
+    await connection.close();
+    expect(vhost?.queueCount).toBe(0);
+  });
+});
+
 describe('client libraries', () => {
   it('amqplib publishes with confirms, consumes, and survives a channel error', async () => {
     const connection = await amqplib.connect(`${url}?heartbeat=1`);

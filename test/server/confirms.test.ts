@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ConfirmLedger } from '../../src/server/confirms.ts';
+import { ConfirmLedger } from '../../src/server/publishing/confirms.ts';
 
 /** Marks each publish with the answer it got; answering one twice or covering a refused one is an error. */
 class Answers {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { MethodId } from '../../src/protocol/methods.ts';
 import { writeContentHeaderStart } from '../../src/protocol/properties.ts';
-import { ContentAssembler } from '../../src/server/content.ts';
+import { ContentAssembler } from '../../src/server/publishing/content.ts';
 import { methodFrame } from './raw-client.ts';
 
 const methodStart = 11;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DeliveryAges } from '../../src/server/delivery-ages.ts';
+import { DeliveryAges } from '../../src/server/deliveries/delivery-ages.ts';
 
 test('a delivery is as old as the first look that saw it, and never taken for older', () => {
   const ages = new DeliveryAges();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HeartbeatPeer, Heartbeats } from '../../src/server/heartbeats.ts';
+import { type HeartbeatPeer, Heartbeats } from '../../src/server/connection/heartbeats.ts';
 import { ManualClock } from './manual-clock.ts';
 
 class Peer implements HeartbeatPeer {

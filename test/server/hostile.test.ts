@@ -174,6 +174,23 @@ describe('everybody else goes on while a client', () => {
     expect(await purge(await open(1), 'unread')).toBeGreaterThan(1_000);
   });
 
+  it('takes one message after the other, from a queue that is flooded', async () => {
+    await fill('slow', 1, 1_000);
+    const slow = await open(1);
+    slow.send(1, { id: MethodId.BasicQos, prefetchSize: 0, prefetchCount: 1, global: false });
+    await slow.expect(MethodId.BasicQosOk, 1);
+    slow.send(1, consumption('slow', false));
+    await slow.expect(MethodId.BasicConsumeOk, 1);
+    const flooding = await open(1);
+    flooding.write(times(20_000, publication('slow', 1_000)));
+    for (let round = 0; round < 20; round++) {
+      const { deliveryTag } = await slow.expect(MethodId.BasicDeliver, 1);
+      await bystander.more(1);
+      slow.send(1, { id: MethodId.BasicAck, deliveryTag, multiple: false });
+    }
+    await purge(await open(1), 'slow');
+  });
+
   it('does not read its confirms', async () => {
     const client = await open(1);
     client.send(1, declaration('unconfirmed'));

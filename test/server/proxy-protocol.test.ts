@@ -7,7 +7,7 @@ import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { protocolHeader } from '../../src/protocol/frame-reader.ts';
 import { MethodId } from '../../src/protocol/methods.ts';
-import { ProxyHeaderError, readProxyHeader } from '../../src/server/proxy-protocol.ts';
+import { ProxyHeaderError, readProxyHeader } from '../../src/server/sockets/proxy-protocol.ts';
 import { CertificateDirectory, type Issued } from '../tls/authority.ts';
 import { RawClient } from './raw-client.ts';
 

@@ -5,7 +5,7 @@ import type { Consumer } from '../../src/broker/queues/consumer.ts';
 import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.ts';
 import type { TouchedQueue } from '../../src/broker/turn.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
-import { Throttle, type ThrottleHost } from '../../src/server/throttle.ts';
+import { Throttle, type ThrottleHost } from '../../src/server/connection/throttle.ts';
 import { messageOf, TestActor } from '../broker/support.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -42,6 +42,8 @@ class SlowStore implements Store {
   scanRows(): Row[] {
     return [];
   }
+
+  async flushStates(): Promise<void> {}
 
   async backup(): Promise<void> {}
 

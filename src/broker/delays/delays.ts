@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
 import type { Committer } from '../committer.ts';
 import type { DurableRows } from '../rows/durable-rows.ts';
-import { RowTable } from '../store.ts';
+import { type RowRange, RowTable } from '../store.ts';
 import { type DelayContext, DelayLine, type DelayOwner } from './delay-line.ts';
-import { lineEnd, lineOf, lineStart } from './keys.ts';
+import { Departures } from './departures.ts';
+import { laterEnd, laterStart, lineEnd, lineOf, lineStart } from './keys.ts';
 
 /** Rows of a line without an owner that are removed with one commit. */
 const discardedRowsMax = 1000;
@@ -20,6 +21,7 @@ export interface DelayHost {
 export class Delays implements DelayContext {
   readonly rows: DurableRows;
   readonly clock: Clock;
+  readonly departures: Departures;
   readonly #host: DelayHost;
   /** Lines that hold messages, as the store was found. */
   readonly #found: ReadonlySet<number>;
@@ -31,11 +33,16 @@ export class Delays implements DelayContext {
     this.#host = host;
     this.rows = host.committer.rows;
     this.clock = host.clock;
+    this.departures = new Departures(host.clock, host.committer);
     this.#found = new Set(this.#lines());
   }
 
   get isDiskBehind(): boolean {
     return this.#host.isDiskBehind;
+  }
+
+  flush(): Promise<void> {
+    return this.#host.committer.flush();
   }
 
   /** Ids of lines as the store was found. They are not to be given to anything new. */
@@ -66,6 +73,7 @@ export class Delays implements DelayContext {
   /** The rest is removed after the next start. */
   stop(): void {
     this.#isStopped = true;
+    this.departures.stop();
   }
 
   async #discardAll(): Promise<void> {
@@ -80,7 +88,12 @@ export class Delays implements DelayContext {
 
   /** False when there was nothing left. */
   #discardSome(lineId: number): boolean {
-    const range = { from: lineStart(lineId), below: lineEnd(lineId) };
+    // The first row, by which a start finds the line, is among the last to go.
+    const later = { from: laterStart(lineId), below: laterEnd(lineId) };
+    return this.#removeSome(later) || this.#removeSome({ from: lineStart(lineId), below: lineEnd(lineId) });
+  }
+
+  #removeSome(range: Pick<RowRange, 'from' | 'below'>): boolean {
     const rows = this.rows.scan({ ...range, rowsMax: discardedRowsMax, bytesMax: discardedBytesMax });
     for (const { key } of rows) this.rows.remove(key);
     return rows.length > 0;

@@ -10,6 +10,7 @@ import { deliveryCountHeader } from '../queues/delivery-count.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
+import type { Departures } from './departures.ts';
 import type { ReturnReason } from './return-reason.ts';
 
 /** Header that tells consumers, and readers of dead letters, how often a queue has given a message out again. */
@@ -38,15 +39,17 @@ export interface RetryingQueue {
 export class QueueRetry implements DelayOwner {
   readonly line: DelayLine;
   readonly #queue: RetryingQueue;
+  readonly #departures: Departures;
 
   constructor(delays: Delays, lineId: number, queue: RetryingQueue) {
     this.#queue = queue;
+    this.#departures = delays.departures;
     this.line = delays.open(lineId, this);
   }
 
   /**
    * Keeps a delivered record of the queue, which is in memory, for its next attempt; the caller takes it out of its
-   * log. False: it has come back as often as it may.
+   * log in the same turn. False: it has come back as often as it may.
    */
   keep(segment: Segment, index: number, settings: RetrySettings, now: number): boolean {
     const { delayMs, delayMsMax, growth, limit } = settings;
@@ -65,6 +68,7 @@ export class QueueRetry implements DelayOwner {
     const record = recordOf(message, segment.enqueuedAt(index), segment.expiresAt(index));
     const factor = growth === 'linear' ? deliveryCount : 2 ** Math.min(retryCount - 1, 52);
     this.line.add(record, now + Math.min(delayMs * factor, delayMsMax));
+    this.#departures.note(segment.log.id, segment.firstSequence + index);
     return true;
   }
 

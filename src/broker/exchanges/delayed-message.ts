@@ -28,8 +28,8 @@ export function delayedMessage(types: ReadonlyMap<string, ExchangeType>): Exchan
     delays: true,
     createMatcher: (all) => innerType(all).createMatcher(all),
     checkArguments: (all) => innerType(all).checkArguments?.(all),
-    checkBinding: (routingKey, all, ofExchange) =>
-      innerType(ofExchange).checkBinding?.(routingKey, all, ofExchange),
+    checkBinding: (routingKey, all, ofExchange, destination) =>
+      innerType(ofExchange).checkBinding?.(routingKey, all, ofExchange, destination),
   };
 }
 

@@ -12,8 +12,11 @@ export interface ExchangeType {
   createMatcher(all: FieldTable): BindingMatcher;
   /** @throws AmqpError 406 when an exchange of this type cannot have such arguments */
   checkArguments?(all: FieldTable): void;
-  /** @throws AmqpError 406 when a binding of this type cannot have such a routing key or such arguments; `ofExchange` are those of the exchange */
-  checkBinding?(routingKey: string, all: FieldTable, ofExchange: FieldTable): void;
+  /**
+   * @param ofExchange arguments of the exchange
+   * @throws AmqpError 406 when a binding of this type cannot have such a routing key, such arguments, or lead there
+   */
+  checkBinding?(routingKey: string, all: FieldTable, ofExchange: FieldTable, destination: Destination): void;
   /** Messages may have to wait at exchanges of this type before they are routed. */
   readonly delays?: true;
 }

@@ -2,7 +2,8 @@ import type { Message } from '../message.ts';
 import type { Binding, Destination } from '../routing/binding.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 
-class RandomMatcher implements BindingMatcher {
+/** Picks any one of the bindings. */
+export class RandomMatcher implements BindingMatcher {
   readonly looksBeyondKey = true;
   readonly #bindings: Binding[] = [];
 

@@ -5,6 +5,7 @@ import { event } from './event.ts';
 import type { ExchangeType } from './exchange-type.ts';
 import { fanout } from './fanout.ts';
 import { headers } from './headers.ts';
+import { localRandom } from './local-random.ts';
 import { messageDeduplication } from './message-deduplication.ts';
 import { modulusHash } from './modulus-hash.ts';
 import { random } from './random.ts';
@@ -20,6 +21,7 @@ const types = new Map<string, ExchangeType>(
     consistentHash,
     modulusHash,
     random,
+    localRandom,
     messageDeduplication,
     recentHistory,
     event,

@@ -1,13 +1,11 @@
 import type { Store } from '../store.ts';
 import { Amount } from './amount.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { type RecordKeeper, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes } from './slab.ts';
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
 const holeRecordsMax = 4096;
-
-/** How far ahead of its readers a backlog is brought into memory from the disk, in lengths of the segment just read. */
-const readAheadSegments = 4;
 
 /**
  * The part of a log that is on disk only, however long it is: two sequence numbers, how many records between them are
@@ -18,8 +16,7 @@ export class Gap {
   to = 0;
   /** The records in it that are owed. */
   readonly owed = new Amount();
-  /** The store has been told that sequences below will be read. */
-  #announcedTo = 0;
+  #readAhead: ReadAhead | undefined;
 
   get isEmpty(): boolean {
     return this.from >= this.to;
@@ -58,6 +55,7 @@ export class Gap {
 
   /** Reads its front back; undefined when nothing of it is left in the store. */
   read(log: RecordKeeper, store: Store, slabs: SlabPool): Segment | undefined {
+    const startedAt = performance.now();
     const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.spaceForSegment());
     const first = entries[0];
     if (first === undefined) return undefined;
@@ -73,17 +71,8 @@ export class Gap {
     this.from = end;
     this.owed.removeAll(segment.owed);
     if (this.isEmpty) this.owed.clear();
-    this.#readAhead(log.id, store, segment.count);
+    this.#readAhead ??= new ReadAhead(store);
+    this.#readAhead.wasRead(segment, performance.now() - startedAt, this.to);
     return segment;
-  }
-
-  /** Keeps the disk ahead of the readers: what is not in memory when it is read holds up the whole broker. */
-  #readAhead(logId: number, store: Store, segmentRecords: number): void {
-    const from = Math.max(this.#announcedTo, this.from);
-    const to = Math.min(this.from + readAheadSegments * segmentRecords, this.to);
-    // In halves, so that not every segment costs a call.
-    if (from >= to || (to < this.to && (to - from) * 2 < readAheadSegments * segmentRecords)) return;
-    this.#announcedTo = to;
-    store.prefetch(logId, from, to);
   }
 }

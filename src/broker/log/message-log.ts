@@ -9,7 +9,7 @@ import { LogStorage } from './log-storage.ts';
 import type { Reached } from './reached.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { RecordFlag } from './record.ts';
-import { recordBytes } from './record-bytes.ts';
+import { type FrameStamp, recordBytes } from './record-bytes.ts';
 import { restoreRecords } from './recovered-records.ts';
 import { type RecordKeeper, RecordState, type Segment } from './segment.ts';
 import type { Tail } from './tail.ts';
@@ -126,8 +126,8 @@ export class MessageLog implements RecordKeeper {
   // ---- records in
 
   /** Takes a message over (one copy). True when a commit is needed to keep it. */
-  append(message: Message, enqueuedAt: number, expiresAt: number): boolean {
-    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message));
+  append(message: Message, enqueuedAt: number, expiresAt: number, stamp?: FrameStamp): boolean {
+    return this.#append(message, enqueuedAt, expiresAt, this.#flagsFor(message), stamp);
   }
 
   /**
@@ -154,11 +154,17 @@ export class MessageLog implements RecordKeeper {
     );
   }
 
-  #append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): boolean {
-    const bytes = recordBytes(message);
+  #append(
+    message: Message,
+    enqueuedAt: number,
+    expiresAt: number,
+    flags: number,
+    stamp?: FrameStamp,
+  ): boolean {
+    const bytes = recordBytes(message, stamp);
     let segment = this.#tail.open;
     if (segment === undefined || !segment.fits(bytes)) segment = this.#storage.begin(bytes);
-    segment.append(message, enqueuedAt, expiresAt, flags);
+    segment.append(message, enqueuedAt, expiresAt, flags, stamp);
     const isPersistent = (flags & RecordFlag.Persistent) !== 0;
     this.#parts.nextSequence++;
     this.#parts.ready.add(message.bodySize, isPersistent);

@@ -6,9 +6,18 @@ import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
 /** Frame end behind the address. */
 const addressOverheadBytes = 1;
 
+/** Writes the frames of a message into its record with something added to them. */
+export interface FrameStamp {
+  /** How much longer they get. */
+  readonly extraBytes: number;
+  /** Returns the offset behind them. */
+  write(message: Message, into: Buffer, at: number): number;
+}
+
 /** Bytes of the record of a message. */
-export function recordBytes(message: Message): number {
+export function recordBytes(message: Message, stamp?: FrameStamp): number {
   return (
+    (stamp === undefined ? 0 : stamp.extraBytes) +
     RECORD_HEADER_BYTES +
     (message.addressEnd - message.addressStart) +
     addressOverheadBytes +
@@ -25,12 +34,14 @@ export function writeRecord(
   enqueuedAt: number,
   expiresAt: number,
   flags: number,
+  stamp?: FrameStamp,
 ): number {
   let at = start + RECORD_HEADER_BYTES;
   at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
   buffer[at++] = frameEnd;
   const addressSize = at - start - RECORD_HEADER_BYTES;
-  at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
+  if (stamp === undefined) at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
+  else at = stamp.write(message, buffer, at);
   putUint32(buffer, start + RecordOffset.Size, at - start);
   putUint32(buffer, start + RecordOffset.SequenceLow, sequence >>> 0);
   writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);

@@ -3,7 +3,7 @@ import { Message } from '../message.ts';
 import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
 import { Amount } from './amount.ts';
 import { RecordFlag, RecordOffset } from './record.ts';
-import { readTime, writeRecord } from './record-bytes.ts';
+import { type FrameStamp, readTime, writeRecord } from './record-bytes.ts';
 import { RecordSizes } from './record-sizes.ts';
 import { type Slab, type SlabPool, slabOf } from './slab.ts';
 
@@ -93,11 +93,11 @@ export class Segment {
   }
 
   /** Copies a message behind the last record; the caller has checked that it fits. */
-  append(message: Message, enqueuedAt: number, expiresAt: number, flags: number): void {
+  append(message: Message, enqueuedAt: number, expiresAt: number, flags: number, stamp?: FrameStamp): void {
     const { buffer, offsets } = this.expectSlab();
     const start = offsets[this.count] ?? 0;
     const sequence = this.firstSequence + this.count;
-    const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags);
+    const at = writeRecord(buffer, start, message, sequence, enqueuedAt, expiresAt, flags, stamp);
     offsets[++this.count] = at;
     this.owed.add(message.bodySize, (flags & RecordFlag.Persistent) !== 0);
   }

@@ -1,3 +1,4 @@
+import { Slices } from '../../slices.ts';
 import { erlangJson } from '../erlang-term.ts';
 import type { ResourceKind } from '../names.ts';
 import type { Queue } from '../queues/queue.ts';
@@ -18,6 +19,9 @@ import {
 
 /** Policies of one kind in a virtual host. Every declaration and every change looks at all of them. */
 const policiesMax = 1000;
+
+/** Queues that are given their policies before anybody looks at the clock. */
+const queuesPerLook = 16;
 
 /** Longest name of a policy, and longest definition as JSON, in bytes. */
 const nameBytesMax = 255;
@@ -44,7 +48,8 @@ interface Rule {
  * a queue or exchange: the matching one with the highest priority, and of several such, the first by name. A
  * policy with a setting that a queue's type does not have is not for this queue.
  *
- * Names are matched when something is declared and when a policy changes, never when messages come and go.
+ * Names are matched when something is declared and when a policy changes, never when messages come and go. A change
+ * holds at once for what is declared from then on, and for what is there bit by bit, if that is very much.
  */
 export class Policies {
   readonly #scope: PolicyScope;
@@ -52,6 +57,9 @@ export class Policies {
   readonly #rules: Record<PolicyKind, Rule[]> = { policy: [], operator_policy: [] };
   /** One object for each pair in force. */
   #pairs = new Map<Policy | undefined, Map<Policy | undefined, AppliedPolicies>>();
+  /** Counts the changes: a later one ends what is still being done for those before it, as it looks at everything. */
+  #changes = 0;
+  #applied: Promise<void> = Promise.resolve();
 
   constructor(scope: PolicyScope) {
     this.#scope = scope;
@@ -67,7 +75,7 @@ export class Policies {
   }
 
   /**
-   * Sets a policy, in place of the one with this name, and applies it at once.
+   * Sets a policy, in place of the one with this name, and begins to apply it; see {@link applied}.
    *
    * @throws PolicyError
    */
@@ -84,7 +92,7 @@ export class Policies {
     return policy;
   }
 
-  /** True if there was such a policy; what it did is undone at once. */
+  /** True if there was such a policy; what it did is undone, see {@link applied}. */
   clear(kind: PolicyKind, name: string): boolean {
     if (!this.#remove(kind, name)) return false;
     this.#scope.definePolicy(kind, name, undefined);
@@ -115,20 +123,39 @@ export class Policies {
     return pair;
   }
 
+  /** Resolves when the policies that there are hold for everything. */
+  get applied(): Promise<void> {
+    return this.#applied;
+  }
+
   /** Matches everything that is there anew. What keeps its policies is left alone. */
   apply(): void {
     this.#pairs = new Map();
-    for (const exchange of this.#scope.exchanges()) {
-      const applied = this.match('exchange', exchange.name);
-      if (!isSame(applied, exchange.policies)) exchange.applyPolicies(applied);
-    }
+    this.#applied = this.#applyAll(++this.#changes);
+  }
+
+  /** Nothing is applied any more: the virtual host goes, or the broker. */
+  stop(): void {
+    this.#changes++;
+  }
+
+  async #applyAll(change: number): Promise<void> {
+    const slices = new Slices(queuesPerLook);
     // A limit that comes into force may make queues dead-letter, and an expiry may delete them.
-    for (const queue of [...this.#scope.queues()]) {
-      const applied = this.match('queue', queue.name, queue.type);
-      if (queue.isDeleted || isSame(applied, queue.policies)) continue;
-      queue.applyPolicies(applied);
-      this.#scope.policiesApplied(queue);
+    for (const each of [...this.#scope.exchanges(), ...this.#scope.queues()]) {
+      this.#applyTo(each);
+      const pause = slices.next();
+      if (pause === undefined) continue;
+      await pause;
+      if (change !== this.#changes) return this.#applied;
     }
+  }
+
+  #applyTo(one: Exchange | Queue): void {
+    const applied = this.match(one.kind, one.name, one.kind === 'queue' ? one.type : undefined);
+    if (isSame(applied, one.policies) || (one.kind === 'queue' && one.isDeleted)) return;
+    one.applyPolicies(applied);
+    if (one.kind === 'queue') this.#scope.policiesApplied(one);
   }
 
   #first(policyKind: PolicyKind, kind: ResourceKind, name: string, type: QueueType): Policy | undefined {

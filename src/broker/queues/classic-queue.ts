@@ -85,7 +85,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     if (overflow === 'drop-head' || !this.#isTooLong(1, message.bodySize)) return false;
     this.drain(now);
     if (!this.#isTooLong(1, message.bodySize)) return false;
-    if (overflow === 'reject-publish-dlx') this.vhost.deadLetters.publish(this, message, 'maxlen');
+    if (overflow === 'reject-publish-dlx') this.bury(message, 'maxlen');
     return true;
   }
 
@@ -386,11 +386,20 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
 
   /** A message leaves the queue unread, in memory and no longer ready. */
   protected discard(segment: Segment, index: number, reason: DeathReason): void {
-    if (this.settings.deadLetterExchange !== undefined) {
+    if (this.settings.deadLetterExchange === undefined) {
+      this.vhost.broker.deadLetterCounts.count(this.type, 'disabled', reason);
+    } else {
       this.vhost.broker.moved();
-      this.vhost.deadLetters.publish(this, segment.message(index), reason);
+      this.bury(segment.message(index), reason);
     }
     segment.log.settle(segment, index);
+  }
+
+  /** At most once. */
+  protected bury(message: Message, reason: DeathReason): void {
+    const isKept = this.settings.deadLetterExchange !== undefined;
+    this.vhost.broker.deadLetterCounts.count(this.type, isKept ? 'at_most_once' : 'disabled', reason);
+    this.vhost.deadLetters.publish(this, message, reason);
   }
 
   // ---- the end

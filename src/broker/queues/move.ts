@@ -13,6 +13,9 @@ import type { Queue, Taken } from './queue.ts';
 /** Messages that one commit carries. */
 const batchMax = 500;
 
+/** Messages that are held because they stay: each takes some 100 bytes until the end. */
+const passedOverMax = 1_000_000;
+
 /** Headers that dead-lettering writes. */
 const deathHeaders = ['x-death', 'x-first-death-exchange', 'x-first-death-queue', 'x-first-death-reason'];
 
@@ -46,6 +49,8 @@ export interface MoveResult {
   readonly unroutable: number;
   /** A full queue would not have any more: the move ended early. */
   readonly refused: boolean;
+  /** More would have had to be held than a million that stay: the move ended early. */
+  readonly tooManyStay?: true;
 }
 
 /** How far a move has got. */
@@ -79,11 +84,14 @@ export async function move(
   const result = { moved: 0, passedOver: 0, unroutable: 0, refused: false };
   const total = queue.readyCount;
   let left = total;
-  const isOver = () => result.moved >= limit || result.refused || queue.isDeleted || signal?.aborted === true;
+  const isFull = () => kept.length >= passedOverMax;
+  const isOver = () =>
+    result.moved >= limit || result.refused || isFull() || queue.isDeleted || signal?.aborted === true;
   try {
     onProgress?.({ ...result, total, examined: 0 });
     while (left > 0 && !isOver()) {
-      const batch = Math.min(left, batchMax, limit - result.moved, Math.max(1, ratePerSecond));
+      const room = passedOverMax - kept.length;
+      const batch = Math.min(left, room, batchMax, limit - result.moved, Math.max(1, ratePerSecond));
       for (let i = 0; i < batch && !result.refused; i++) {
         const taken = queue.get(false);
         if (taken === undefined) {
@@ -109,7 +117,7 @@ export async function move(
     // `gone` holds some only if a caller's function has thrown: then they are in both places.
     for (const { segment, index } of [...kept, ...gone]) queue.abandon(segment, index);
   }
-  return result;
+  return { ...result, ...(isFull() && left > 0 && { tooManyStay: true }) };
 }
 
 /** What {@link move} would do now, without doing it. A full queue may still refuse. */

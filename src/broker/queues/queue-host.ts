@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Committer } from '../committer.ts';
 import type { DeathReason } from '../dead-letters/dead-letter.ts';
+import type { DeadLetterCounts } from '../dead-letters/dead-letter-counts.ts';
 import type { Delays } from '../delays/delays.ts';
 import type { Message } from '../message.ts';
 import type { ChannelStats } from '../message-stats.ts';
@@ -21,6 +22,7 @@ export interface QueueBroker {
   readonly segmentCache: SegmentCache;
   readonly offsetStamp: OffsetStamp;
   readonly turnBudget: TurnBudget;
+  readonly deadLetterCounts: DeadLetterCounts;
   /** A message leaves one log for another: see {@link Committer.moved}. */
   moved(): void;
   /** The queue has something to deliver at the end of this turn. */

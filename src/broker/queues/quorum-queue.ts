@@ -79,8 +79,12 @@ export class QuorumQueue extends ClassicQueue {
     const message = segment.wasReturned(index) ? withoutDeliveryCount(queued) : queued;
     this.vhost.broker.moved();
     if (!this.settings.deadLettersAtLeastOnce) {
-      this.vhost.deadLetters.publish(this, message, reason);
-    } else if (!this.vhost.deadLetters.forward(this, message, reason)) {
+      this.bury(message, reason);
+    } else if (this.vhost.deadLetters.forward(this, message, reason)) {
+      const { deadLetterCounts } = this.vhost.broker;
+      deadLetterCounts.count(this.type, 'at_least_once', reason);
+      deadLetterCounts.confirmed++;
+    } else {
       this.#held.add({ segment, index, reason });
       this.#armRetryTimer();
       return;

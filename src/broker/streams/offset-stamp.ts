@@ -3,7 +3,8 @@ import { copyBytes, putUint32, uint32At } from '../../protocol/bytes.ts';
 import { findHeader } from '../../protocol/field-table.ts';
 import { framePrefixBytes } from '../../protocol/frame-reader.ts';
 import { propertiesOffset, rewriteProperties } from '../../protocol/properties.ts';
-import { Message } from '../message.ts';
+import type { FrameStamp } from '../log/record-bytes.ts';
+import type { Message } from '../message.ts';
 
 const offsetHeader = 'x-stream-offset';
 const offsetKey = Buffer.from(offsetHeader);
@@ -14,63 +15,51 @@ const entry = Buffer.concat([Buffer.from([offsetKey.length]), offsetKey, Buffer.
 /** What a message needs that has no headers yet: the length of the table, then the entry. */
 const tableBytes = 4 + entry.length;
 
-/** Larger messages are stamped in memory of their own. */
-const scratchBytes = 64 * 1024;
-
 /**
- * Writes into messages which offset they get, before they are appended to a stream: what consumers are to see in
+ * Writes into messages which offset they get, while they are appended to a stream: what consumers are to see in
  * the header x-stream-offset is part of the record from the beginning, and a delivery is a copy as from any queue.
  */
-export class OffsetStamp {
-  readonly #message = new Message();
-  #scratch: Buffer | undefined;
+export class OffsetStamp implements FrameStamp {
+  /** Of the message that is prepared. */
+  extraBytes = 0;
+  #offset = 0;
+  /** Where the header goes: the end of the headers, or where they belong. */
+  #place = 0;
 
-  /** The message with that offset in its headers, valid until the next call. */
-  stamped(message: Message, offset: number): Message {
-    const { scan } = message;
-    if (scan.headersEnd === 0) return this.#spliced(message, offset, placeOfHeaders(message));
-    const { headersStart, headersEnd } = scan;
-    if (findHeader(message.frames, headersStart, headersEnd, offsetKey) < 0)
-      return this.#spliced(message, offset, headersEnd);
-    return this.stamped(withoutOffset(message), offset);
-  }
-
-  /** Puts the header in at `place`, an offset into the frames: the end of the headers, or where they belong. */
-  #spliced(message: Message, offset: number, place: number): Message {
-    const { frames, framesStart, framesEnd, bodySize, scan } = message;
-    const hasHeaders = scan.headersEnd !== 0;
-    const extra = hasHeaders ? entry.length : tableBytes;
-    const out = this.#space(framesEnd - framesStart + extra);
-    let at = copyBytes(frames, framesStart, place, out, 0);
-    if (hasHeaders) {
-      putUint32(out, scan.headersStart - 4 - framesStart, scan.headersEnd - scan.headersStart + entry.length);
-    } else {
-      at = putUint32(out, at, entry.length);
+  /** Gets ready for a message with that offset. Returns what is to be appended: itself, or without its old offset. */
+  prepare(message: Message, offset: number): Message {
+    const { headersStart, headersEnd } = message.scan;
+    this.#offset = offset;
+    if (headersEnd === 0) {
+      this.extraBytes = tableBytes;
+      this.#place = placeOfHeaders(message);
+      return message;
     }
-    at = copyBytes(entry, 0, entry.length - 8, out, at);
-    at = putUint32(out, at, Math.floor(offset / 2 ** 32));
-    at = putUint32(out, at, offset >>> 0);
-    at = copyBytes(frames, place, framesEnd, out, at);
-    const headerSize = uint32At(frames, framesStart + 3) + extra;
-    putUint32(out, 3, headerSize);
-    out.writeUInt16BE(scan.flags | PropertyFlag.Headers, framePrefixBytes + propertiesOffset);
-    const stamped = this.#message;
-    stamped.setAddress(
-      message.address,
-      message.addressStart,
-      message.addressEnd,
-      message.exchange,
-      message.routingKey,
-    );
-    stamped.setFrames(out, 0, at, headerSize, bodySize);
-    stamped.hasBlindCopies = message.hasBlindCopies;
-    return stamped;
+    if (findHeader(message.frames, headersStart, headersEnd, offsetKey) >= 0)
+      return this.prepare(withoutOffset(message), offset);
+    this.extraBytes = entry.length;
+    this.#place = headersEnd;
+    return message;
   }
 
-  #space(bytes: number): Buffer {
-    if (bytes > scratchBytes) return Buffer.allocUnsafeSlow(bytes);
-    this.#scratch ??= Buffer.allocUnsafeSlow(scratchBytes);
-    return this.#scratch;
+  write({ frames, framesStart, framesEnd, scan }: Message, into: Buffer, start: number): number {
+    let at = copyBytes(frames, framesStart, this.#place, into, start);
+    if (scan.headersEnd === 0) {
+      at = putUint32(into, at, entry.length);
+    } else {
+      const tableAt = start + scan.headersStart - 4 - framesStart;
+      putUint32(into, tableAt, scan.headersEnd - scan.headersStart + entry.length);
+    }
+    at = copyBytes(entry, 0, entry.length - 8, into, at);
+    at = putUint32(into, at, Math.floor(this.#offset / 2 ** 32));
+    at = putUint32(into, at, this.#offset >>> 0);
+    at = copyBytes(frames, this.#place, framesEnd, into, at);
+    putUint32(into, start + 3, uint32At(frames, framesStart + 3) + this.extraBytes);
+    const flags = scan.flags | PropertyFlag.Headers;
+    const flagsAt = start + framePrefixBytes + propertiesOffset;
+    into[flagsAt] = flags >>> 8;
+    into[flagsAt + 1] = flags;
+    return at;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { MessageLog } from '../log/message-log.ts';
+import { ReadAhead } from '../log/read-ahead.ts';
 import { Segment } from '../log/segment.ts';
 import { type SlabPool, segmentBytes } from '../log/slab.ts';
 import type { Store } from '../store.ts';
@@ -11,9 +12,6 @@ const cachedSegmentsMax = 512;
 
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
 const holeRecordsMax = 4096;
-
-/** How far ahead of a reader the disk is read, in lengths of the segment just read. */
-const readAheadSegments = 4;
 
 /**
  * Segments of streams that were read back from the store, shared by all readers of all streams: readers that
@@ -43,6 +41,11 @@ export class SegmentCache {
     return undefined;
   }
 
+  /** For somebody who {@link read}s one segment after the other. */
+  newReadAhead(): ReadAhead {
+    return new ReadAhead(this.#store);
+  }
+
   /** Reads the segment that has the first record in `[from, to)`; undefined when the store has none there. */
   read(log: MessageLog, from: number, to: number): Segment | undefined {
     const entries = this.#store.read(log.id, from, to, segmentBytes, this.#slabs.spaceForSegment());
@@ -65,16 +68,6 @@ export class SegmentCache {
     );
     this.#add(segment);
     return segment;
-  }
-
-  /** Keeps the disk ahead of a reader that goes on to `to` and has just come to a segment that was read back. */
-  readAhead(reader: { announcedTo: number }, { log, count, endSequence }: Segment, to: number): void {
-    const from = Math.max(reader.announcedTo, endSequence);
-    const until = Math.min(endSequence + readAheadSegments * count, to);
-    // In halves, so that not every segment costs a call.
-    if (from >= until || (until < to && (until - from) * 2 < readAheadSegments * count)) return;
-    reader.announcedTo = until;
-    this.#store.prefetch(log.id, from, until);
   }
 
   #add(segment: Segment): void {

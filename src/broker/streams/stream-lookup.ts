@@ -1,4 +1,5 @@
 import type { MessageLog } from '../log/message-log.ts';
+import type { ReadAhead } from '../log/read-ahead.ts';
 import type { Segment } from '../log/segment.ts';
 import type { SegmentCache } from './segment-cache.ts';
 
@@ -20,6 +21,14 @@ export class StreamLookup {
   /** The segment with the first message at or above an offset, in memory; undefined when there is none. */
   locate(offset: number, end: number): Segment | undefined {
     return this.inMemory(offset) ?? this.#cache.read(this.#log, offset, end);
+  }
+
+  /** The same for somebody who reads on from there, where it is not in memory. */
+  read(offset: number, end: number, readAhead: ReadAhead): Segment | undefined {
+    const startedAt = performance.now();
+    const segment = this.#cache.read(this.#log, offset, end);
+    if (segment !== undefined) readAhead.wasRead(segment, performance.now() - startedAt, end);
+    return segment;
   }
 
   /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */

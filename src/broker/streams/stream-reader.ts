@@ -1,3 +1,4 @@
+import type { ReadAhead } from '../log/read-ahead.ts';
 import type { Segment } from '../log/segment.ts';
 import type { Consumer } from '../queues/consumer.ts';
 import type { StreamFilter } from './stream-filter.ts';
@@ -12,8 +13,9 @@ export class StreamReader {
   segment: Segment | undefined;
   /** With a filter: up to here there may be messages for it, as far as the stream's index knows. */
   mayMatchUntil = 0;
-  /** The store has been told that what lies below will be read. */
-  announcedTo = 0;
+  /** Messages that were looked at since its turn began. */
+  looked = 0;
+  readonly readAhead: ReadAhead;
 
   /** Offsets that the consumer has and did not settle, ascending; undefined when nobody keeps track. */
   readonly #unsettled: Set<number> | undefined;
@@ -23,11 +25,16 @@ export class StreamReader {
   constructor(
     consumer: Consumer,
     position: number,
-    options: { readonly filter: StreamFilter | undefined; readonly isTracked: boolean },
+    options: {
+      readonly filter: StreamFilter | undefined;
+      readonly isTracked: boolean;
+      readonly readAhead: ReadAhead;
+    },
   ) {
     this.consumer = consumer;
     this.position = position;
     this.filter = options.filter;
+    this.readAhead = options.readAhead;
     this.#unsettled = options.isTracked ? new Set() : undefined;
   }
 

@@ -15,16 +15,11 @@ import { streamStart } from './offset-argument.ts';
 import { filterValueOf, StreamFilter } from './stream-filter.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { StreamReader } from './stream-reader.ts';
+import { StreamReaders } from './stream-readers.ts';
 import { checkStreamConsumer, notSupported, tracking } from './stream-rules.ts';
 import { StreamSegments } from './stream-segments.ts';
 import { type StreamSettings, streamSettings } from './stream-settings.ts';
 import { TrackedOffsets } from './tracked-offsets.ts';
-
-/** Messages that one consumer is given before the next one has its turn. */
-const messagesPerReader = 256;
-
-/** A segment that has to be read from the store counts as so many messages. */
-const readWeight = 128;
 
 /** Messages that are on disk once a commit is. */
 interface PendingCommit {
@@ -44,10 +39,8 @@ interface PendingCommit {
 export class Stream extends Queue implements CommitWaiter, LogOwner {
   readonly #log: MessageLog;
   readonly #lookup: StreamLookup;
-  readonly #readers = new Map<Consumer, StreamReader>();
-  /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
-  readonly #idle = new Set<StreamReader>();
-  #ready: StreamReader[] = [];
+  readonly #readers: StreamReaders;
+  readonly #goOn = () => this.touch();
   /** Messages below are on disk. */
   #committedEnd: number;
   #pendingCommits: PendingCommit[] = [];
@@ -77,6 +70,9 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const { filterBytes } = this.#streamSettings;
     this.#filterIndex = FilterIndex.restore(filters, filterBytes, this.#committedEnd);
     this.#tracked = TrackedOffsets.restore(offsets);
+    const { turnBudget } = options.vhost.broker;
+    const parts = { log, lookup: this.#lookup, filterIndex: this.#filterIndex, budget: turnBudget };
+    this.#readers = new StreamReaders(this, parts);
     if (first < this.#committedEnd)
       this.#lastTime = this.#lookup.timeAt(this.#committedEnd - 1, this.#committedEnd) ?? 0;
     log.owner = this;
@@ -129,7 +125,8 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const log = this.#log;
     const offset = log.nextSequence;
     if (now > this.#lastTime) this.#lastTime = now;
-    log.append(this.vhost.broker.offsetStamp.stamped(message, offset), this.#lastTime, 0);
+    const { offsetStamp } = this.vhost.broker;
+    log.append(offsetStamp.prepare(message, offset), this.#lastTime, 0, offsetStamp);
     this.stats.publish++;
     this.#filterIndex.append(offset, message.bodySize, filterValueOf(message));
     this.showTaps(message, now);
@@ -148,7 +145,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       this.#advance();
       this.#pendingCommits.push({ commit: committer.next, end });
     }
-    if (this.#readers.size > 0) this.#awaitCommit();
+    if (!this.#readers.isEmpty) this.#awaitCommit();
   }
 
   /** Somebody reads: what was published is committed as soon as if it had to be confirmed. */
@@ -176,16 +173,8 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     }
     if (count === 0) return;
     this.#pendingCommits.splice(0, count);
-    this.#wakeReaders();
-  }
-
-  #wakeReaders(): void {
-    for (const reader of this.#idle) {
-      if (reader.position >= this.#committedEnd) continue;
-      this.#idle.delete(reader);
-      this.#ready.push(reader);
-    }
-    if (this.#ready.length > 0) this.touch();
+    this.#readers.wake(this.#committedEnd);
+    if (this.#readers.areReady) this.touch();
   }
 
   /** Lets go of the segments that are too much. */
@@ -206,74 +195,14 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   override drain(_now: number): void {
     this.#advance();
-    const { turnBudget } = this.vhost.broker;
-    for (let reader = this.#ready[0]; reader !== undefined; reader = this.#ready[0]) {
-      if (turnBudget.left <= 0) {
-        this.touch();
-        return;
-      }
-      turnBudget.spend(this.#feed(reader, Math.min(turnBudget.left, messagesPerReader)));
-      this.#ready.shift();
-      if (!this.#hasCapacity(reader)) continue;
-      if (reader.position < this.#committedEnd) this.#ready.push(reader);
-      else this.#idle.add(reader);
-    }
+    const readers = this.#readers;
+    if (!readers.areReady) return;
+    readers.serve(this.#committedEnd);
+    if (readers.areReady) this.vhost.broker.turnBudget.goOn(this.#goOn);
   }
 
-  /** False: its consumer comes back to the ring when it can take messages again. */
-  #hasCapacity({ consumer }: StreamReader): boolean {
-    consumer.isInRing = consumer.isInRing && consumer.hasCapacity;
-    return consumer.isInRing;
-  }
-
-  /** Gives a reader's consumer what it can take, after a look at `budget` messages at most. Returns what that cost. */
-  #feed(reader: StreamReader, budget: number): number {
-    const { consumer, filter } = reader;
-    const end = this.#committedEnd;
-    let looked = 0;
-    let cost = 1;
-    reader.position = Math.max(reader.position, this.#log.readPosition);
-    while (looked < budget && reader.position < end && consumer.hasCapacity) {
-      if (filter !== undefined && reader.position >= reader.mayMatchUntil) {
-        const { mayMatch, until } = this.#filterIndex.look(reader.position, filter.probe);
-        looked++;
-        if (mayMatch) reader.mayMatchUntil = Math.min(until, end);
-        else reader.position = Math.min(until, end);
-        continue;
-      }
-      let { segment } = reader;
-      if (segment?.slab === undefined || reader.position >= segment.endSequence) {
-        segment = this.#lookup.inMemory(reader.position);
-        if (segment === undefined) {
-          cost += readWeight;
-          segment = this.#readFor(reader);
-        }
-        reader.segment = segment;
-        if (segment === undefined) {
-          // Nothing up to the end can be read any more, which the store has reported.
-          reader.position = end;
-          break;
-        }
-      }
-      const index = segment.nextUnsettled(Math.max(0, reader.position - segment.firstSequence));
-      const offset = segment.firstSequence + index;
-      reader.position = Math.min(offset, end);
-      if (index >= segment.count || offset >= end) continue;
-      reader.position++;
-      looked++;
-      if (filter !== undefined && !filter.matches(segment, index)) continue;
-      reader.delivered(offset);
-      this.stats.deliver++;
-      consumer.deliver(this, segment, index, false);
-    }
-    return cost + looked;
-  }
-
-  #readFor(reader: StreamReader): Segment | undefined {
-    const { segmentCache } = this.vhost.broker;
-    const segment = segmentCache.read(this.#log, reader.position, this.#committedEnd);
-    if (segment !== undefined) segmentCache.readAhead(reader, segment, this.#committedEnd);
-    return segment;
+  delivered(): void {
+    this.stats.deliver++;
   }
 
   override get(): Taken | undefined {
@@ -294,7 +223,8 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     const resumed = isTracked ? this.#tracked.resume(consumer.tag) : undefined;
     const position = resumed ?? this.#startOf(consumer);
     const filter = StreamFilter.from(consumer.arguments);
-    this.#readers.set(consumer, new StreamReader(consumer, position, { filter, isTracked }));
+    const readAhead = this.vhost.broker.segmentCache.newReadAhead();
+    this.#readers.add(new StreamReader(consumer, position, { filter, isTracked, readAhead }));
     if (this.#pendingCommits.length > 0) this.#awaitCommit();
     this.consumerHasCapacity(consumer);
   }
@@ -320,21 +250,13 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   override consumerHasCapacity(consumer: Consumer): void {
     const reader = this.#readers.get(consumer);
     if (reader === undefined || consumer.isInRing || !this.consumers.has(consumer)) return;
-    consumer.isInRing = true;
-    if (reader.position >= this.#committedEnd) {
-      this.#idle.add(reader);
-    } else {
-      this.#ready.push(reader);
-      this.touch();
-    }
+    this.#readers.resume(reader, this.#committedEnd);
+    if (this.#readers.areReady) this.touch();
   }
 
   override pauseConsumer(consumer: Consumer): void {
     const reader = this.#readers.get(consumer);
-    if (reader === undefined) return;
-    consumer.isInRing = false;
-    this.#idle.delete(reader);
-    this.#ready = this.#ready.filter((other) => other !== reader);
+    if (reader !== undefined) this.#readers.pause(reader);
   }
 
   protected override consumerLeft(consumer: Consumer): void {
@@ -344,7 +266,7 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   /** A tracked consumer that was cancelled may still acknowledge what it has. */
   #forgetReader(consumer: Consumer): void {
     if (this.consumers.has(consumer) || this.#readers.get(consumer)?.isOwed) return;
-    this.#readers.delete(consumer);
+    this.#readers.forget(consumer);
   }
 
   override acknowledge(segment: Segment, index: number, consumer?: Consumer): void {
@@ -378,7 +300,6 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   }
 
   override close(): void {
-    for (const consumer of [...this.#readers.keys()]) this.pauseConsumer(consumer);
     this.#readers.clear();
     super.close();
     this.vhost.broker.segmentCache.forget(this.#log);

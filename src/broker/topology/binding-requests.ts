@@ -33,7 +33,7 @@ export class BindingRequests {
       throw notFound(declaration.destinationKind, stripLineBreaks(declaration.destination), this.#host.name);
     }
     if (destination.kind === 'queue') checkOwner(actor, destination);
-    source.type.checkBinding?.(routingKey, all, source.arguments);
+    source.type.checkBinding?.(routingKey, all, source.arguments, destination);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
     this.#topology.createBinding(new Binding(source, destination, routingKey, all), actor.username);
     if (source.history !== undefined) this.#replay(source.history, destination);

@@ -6,10 +6,9 @@ import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from 
 import { printable } from '../printable.ts';
 import { Api } from './api.ts';
 import { type Command, Invocation, nameOf } from './command.ts';
-import { findCommand, topics } from './commands.ts';
+import { allTopics, commandNames, findCommand } from './commands.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 import { formatters, isJson } from './format.ts';
-import { helpOf, overview } from './help.ts';
 import { withInterval } from './live/options.ts';
 import { processTerminal, type Terminal } from './live/terminal.ts';
 import { findTarget } from './target.ts';
@@ -32,7 +31,7 @@ export async function ctl(
   if (args[0] === 'bench') return (await import('./live/bench.ts')).bench(args);
   if (args[0] === '__complete') {
     const { complete } = await import('./live/complete.ts');
-    const commands = topics.flatMap((topic) => topic.commands);
+    const commands = (await allTopics()).flatMap((topic) => topic.commands);
     await complete(args.slice(1), { commands, flags, write });
   } else {
     await administer(withInterval(args), write, terminal);
@@ -52,19 +51,24 @@ async function administer(
   const given = givenFlags(parsed, flags);
   const [word, about] = given.words;
   if (parsed['version'] === true || word === 'version') return write(`${version}\n`);
-  if (word === 'help') return write(about === undefined ? overview(topics) : await helpOf(commandOf(about)));
-  if (parsed['help'] === true)
-    return write(word === undefined ? overview(topics) : await helpOf(commandOf(word)));
+  if (word === 'help') return write(await helpAbout(about));
+  if (parsed['help'] === true) return write(await helpAbout(word));
   if (word === undefined) throw usageError('a command is missing; leveretctl help lists them');
-  await runCommand(commandOf(word), given, write, terminal);
+  await runCommand(await commandOf(word), given, write, terminal);
+}
+
+/** Of a command, or all there are. @throws CommandError */
+async function helpAbout(word: string | undefined): Promise<string> {
+  const { helpOf, overview } = await import('./help.ts');
+  return word === undefined ? overview(await allTopics()) : helpOf(await commandOf(word));
 }
 
 /** @throws CommandError */
-function commandOf(word: string): Command {
-  const command = findCommand(word);
+async function commandOf(word: string): Promise<Command> {
+  const command = await findCommand(word);
   if (command !== undefined) return command;
-  const names = topics.flatMap(({ commands }) => commands.map(nameOf));
-  throw usageError(`unknown command ${word}${suggestion(word, names) || ': leveretctl help lists them all'}`);
+  const otherwise = ': leveretctl help lists them all';
+  throw usageError(`unknown command ${word}${suggestion(word, commandNames) || otherwise}`);
 }
 
 async function runCommand(

@@ -145,7 +145,7 @@ async function report(given: Invocation, terminal: Terminal): Promise<string> {
   const { versions, platform } = await given.api.object(await nodePath(given, '/process'));
   let text = `Node.js and libraries: ${JSON.stringify(versions)} on ${platform}\n`;
   for (const name of reported) {
-    const command = findCommand(name);
+    const command = await findCommand(name);
     if (command !== undefined) text += `\n## ${name}\n\n${await command.run(given, terminal)}`;
   }
   return text;

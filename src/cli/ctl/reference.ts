@@ -1,15 +1,15 @@
 import type { Flag } from '../flags.ts';
 import { nameOf, type Topic } from './command.ts';
-import { topics } from './commands.ts';
+import { allTopics } from './commands.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 import { reasons } from './unsupported.ts';
 
 /** The reference page of all commands (docs/leveretctl-reference.md), in Markdown. */
-export function referencePage(): string {
+export async function referencePage(): Promise<string> {
   return `${[
     '# Commands of leveretctl',
     'Written from the commands themselves (`src/cli/ctl`) by `npm run generate`. [How to use leveretctl](leveretctl.md) explains how it finds the broker, and its exit codes. `leveretctl help <command>` says the same, with the flags of all commands.',
-    ...topics.map(chapter),
+    ...(await allTopics()).map(chapter),
     '## Flags of all commands',
     table(
       ['Flag', 'Meaning', 'Default'],

@@ -81,7 +81,10 @@ function remoteOf(flags: GivenFlags['values'], environment: NodeJS.ProcessEnv): 
   if (url !== undefined || dataDir !== undefined) return url;
   if (node === undefined) return environment['LEVERETCTL_URL'];
   const host = node.slice(node.indexOf('@') + 1);
-  return ['localhost', hostname()].includes(host) || host === node ? undefined : `http://${host}:15672`;
+  if (['localhost', hostname()].includes(host) || host === node) return undefined;
+  const remote = `http://${host}:15672`;
+  if (host !== '' && URL.canParse(remote)) return remote;
+  throw usageError(`--node: "${node}" is not a name such as leveret@host`);
 }
 
 async function findSocket(flags: GivenFlags['values'], environment: NodeJS.ProcessEnv): Promise<string> {

@@ -1,9 +1,11 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 import type { Command } from './command.ts';
 
-const noCluster = 'there is no cluster yet: this broker is its only node';
-const noErlang = 'there is no Erlang here to evaluate it';
-const noMirrors = 'there are no mirrored queues: this broker is one node';
+const noCluster =
+  'there is no cluster yet, this broker is its only node: leave the step out, cluster_status shows the node';
+const noErlang =
+  'there is no Erlang here to evaluate it: leveretctl help lists what can be asked, the HTTP API has the rest';
+const noMirrors = 'there are no mirrored queues, this broker is one node: leave the step out';
 const noCookie =
   'there is no Erlang cookie: leveretctl comes in by the local socket, or with a password over --url';
 const noApp = 'the broker and its process are one: use stop, or suspend_listeners to keep clients away';
@@ -27,9 +29,10 @@ export const reasons: Readonly<Record<string, string>> = {
   add_replica: noCluster,
   delete_replica: noCluster,
   transfer_leadership: noCluster,
-  drain: noCluster,
-  revive: noCluster,
-  await_online_quorum_plus_one: noCluster,
+  drain:
+    'there is no other node to go to: suspend_listeners keeps clients away, close_all_connections ends theirs',
+  revive: 'use resume_listeners, after suspend_listeners',
+  await_online_quorum_plus_one: 'there are no replicas to wait for: await_startup waits for the broker',
   await_online_synchronized_mirror: noCluster,
   sync_queue: noMirrors,
   cancel_sync_queue: noMirrors,
@@ -50,7 +53,7 @@ export const reasons: Readonly<Record<string, string>> = {
   list_hashes: notEncrypted,
   erlang_cookie_hash: noCookie,
   erlang_cookie_sources: noCookie,
-  hipe_compile: 'there is nothing to compile',
+  hipe_compile: 'there is nothing to compile: leave the step out',
   schema_info: 'definitions are not kept in Mnesia: see export_definitions',
   node_health_check: 'use check_running, check_local_alarms and check_virtual_hosts',
   maybe_stuck: 'there is one event loop: see leveret_event_loop_delay in /metrics',

@@ -18,11 +18,12 @@ import type { Certificates } from '../../tls/certificates.ts';
 import { createHttpsServer } from '../https-server.ts';
 import { ApiError, badRequest, fromAdministrationError, fromAmqpError, objectNotFound } from './api-error.ts';
 import type { Authorization } from './authorization.ts';
+import { JsonStream } from './json-stream.ts';
 import { LineStream } from './line-stream.ts';
-import { JsonStream } from './listing.ts';
 import { listenLocally } from './local-socket.ts';
 import { openApi } from './openapi.ts';
 import type { Principal } from './principal.ts';
+import { bodyBytesMax, RequestLimits } from './request-limits.ts';
 import { Answer, type Method, type Route } from './route.ts';
 import { notJson } from './schema.ts';
 import { readUpload } from './upload.ts';
@@ -60,14 +61,14 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Nothing larger is read: definitions come here, and messages. */
-const bodyBytesMax = 64 * 1024 * 1024;
-
 /** A name of 255 bytes that is percent-encoded twice, as a properties_key is, and its hash. */
 const parameterLengthMax = 8192;
 
 /** Time for a request to arrive in full. */
 const requestTimeoutMs = 120_000;
+
+/** Clients of one port, those with WebSockets included. Further ones are turned away. */
+const clientsMax = 50_000;
 
 const json = 'application/json';
 
@@ -106,7 +107,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders);
   });
-  register(app, options);
+  const requestLimits = new RequestLimits();
+  app.addHook('onClose', async () => requestLimits.stop());
+  app.server.maxConnections = clientsMax;
+  register(app, options, requestLimits);
   options.onServer(app.server);
   if ('path' in address) {
     const socket = await listenLocally(address.path, (path) => app.listen({ path }));
@@ -120,7 +124,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-function register(app: FastifyInstance, { routes, authorization, probe, audit }: HttpServerOptions): void {
+function register(
+  app: FastifyInstance,
+  { routes, authorization, probe, audit }: HttpServerOptions,
+  limits: RequestLimits,
+): void {
   const description = openApi(routes);
   const methods = new Map<string, Set<Method>>();
   app.get('/health', (_request, reply) => answer(reply, probe()));
@@ -129,15 +137,28 @@ function register(app: FastifyInstance, { routes, authorization, probe, audit }:
     const url = `/api${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     methods.set(url, (methods.get(url) ?? new Set()).add(route.method));
     const trails = new WeakMap<FastifyRequest, AuditTrail>();
+    const principals = new WeakMap<FastifyRequest, Principal>();
     app.route({
       method: route.method,
       url,
-      handler: (request, reply) => {
-        if (route.method === 'GET') return handle(route, authorization, request, reply);
+      // Who may not come in sends no body: it is not read before that is known.
+      onRequest: async (request, reply) => {
         const [path] = request.url.split('?');
-        const trail = audit.begin(request.ip, `${request.method} ${path}`);
-        trails.set(request, trail);
-        return audit.follow(trail, () => handle(route, authorization, request, reply, trail));
+        const trail =
+          route.method === 'GET' ? undefined : audit.begin(request.ip, `${request.method} ${path}`);
+        if (trail !== undefined) trails.set(request, trail);
+        limits.admit(request.raw, reply.raw);
+        if (route.access === 'public') return;
+        const principal = await login(route, authorization, request);
+        if (principal === undefined) return challenge(reply);
+        principals.set(request, principal);
+        if (trail !== undefined) trail.user = principal.username;
+        authorization.check(route, principal, textsOf(request.params)['vhost']);
+      },
+      handler: (request, reply) => {
+        const run = () => handle(route, request, reply, principals.get(request));
+        const trail = trails.get(request);
+        return trail === undefined ? run() : audit.follow(trail, run);
       },
       onResponse: async (request, { statusCode }) => {
         const trail = trails.get(request);
@@ -148,26 +169,25 @@ function register(app: FastifyInstance, { routes, authorization, probe, audit }:
   for (const [url, known] of methods) refuseOtherMethods(app, url, known);
 }
 
+/** Undefined: nobody has said who is there. @throws ApiError 400, 401 */
+function login(
+  { takesQueryLogin }: Route,
+  authorization: Authorization,
+  { query, headers, ip }: FastifyRequest,
+): Promise<Principal | undefined> {
+  const inQuery = takesQueryLogin ? queryLoginHeader(queryOf(query)) : undefined;
+  return authorization.login(inQuery ?? headers.authorization, ip);
+}
+
 async function handle(
   route: Route,
-  authorization: Authorization,
   request: FastifyRequest,
   reply: FastifyReply,
-  trail?: AuditTrail,
+  principal: Principal | undefined,
 ): Promise<FastifyReply> {
+  const { headers } = request;
   const parameters = textsOf(request.params);
   const query = queryOf(request.query);
-  let principal: Principal | undefined;
-  if (route.access !== 'public') {
-    const login =
-      (route.takesQueryLogin ? queryLoginHeader(query) : undefined) ?? request.headers.authorization;
-    const found = await authorization.login(login, request.ip);
-    if (found === undefined) return challenge(reply);
-    principal = found;
-    if (trail !== undefined) trail.user = found.username;
-    authorization.check(route, principal, parameters['vhost']);
-  }
-  const { headers } = request;
   const { bytes, redirect } = await bodyOf(route, request);
   const run = () => route.run({ parameters, query, bytes, principal, headers });
   const result = await (principal === undefined ? run() : actAs(principal.username, run));

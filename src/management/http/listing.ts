@@ -1,9 +1,9 @@
-import { Readable } from 'node:stream';
 import { NamePattern } from '../../broker/policies/name-pattern.ts';
 import { PatternError } from '../../broker/policies/pattern-reader.ts';
 import { Slices } from '../../slices.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { compareTerms, dottedValue, type Json, selectColumns } from './columns.ts';
+import { arrayParts, JsonStream } from './json-stream.ts';
 import { bool, optional, text, type ValuesOf } from './schema.ts';
 import { sortedInSlices } from './sorting.ts';
 
@@ -62,15 +62,6 @@ interface Sorted<Item> {
 
 interface Remembered<Item> extends Sorted<Item> {
   readonly until: number;
-}
-
-/** A list that is written while it is sent, so that it neither fills memory nor keeps the event loop. */
-export class JsonStream {
-  readonly stream: Readable;
-
-  constructor(chunks: AsyncIterable<string>) {
-    this.stream = Readable.from(chunks, { objectMode: false });
-  }
 }
 
 /** Lists objects of one kind: sorted, filtered, in pages, with selected columns. Never in one go when they are many. */
@@ -206,25 +197,11 @@ export class Lister<Item, Context = undefined> {
 
   #written(items: readonly Item[], query: ListQuery, context: Context): unknown {
     if (items.length <= itemsAtOnceMax) return items.flatMap((item) => this.#view(item, query, context));
-    return new JsonStream(this.#chunks(items, query, context));
+    return new JsonStream(arrayParts(this.#views(items, query, context)));
   }
 
-  async *#chunks(items: readonly Item[], query: ListQuery, context: Context): AsyncIterable<string> {
-    const slices = new Slices();
-    let chunk = '[';
-    let separator = '';
-    for (const item of items) {
-      for (const view of this.#view(item, query, context)) {
-        chunk += separator + JSON.stringify(view);
-        separator = ',';
-      }
-      const pause = slices.next();
-      if (pause === undefined) continue;
-      yield chunk;
-      chunk = '';
-      await pause;
-    }
-    yield `${chunk}]`;
+  *#views(items: readonly Item[], query: ListQuery, context: Context): Iterable<Json> {
+    for (const item of items) yield* this.#view(item, query, context);
   }
 }
 

@@ -1,5 +1,6 @@
 import { version } from '../../version.ts';
-import type { Access, RouteDescription } from './route.ts';
+import type { Access } from './access.ts';
+import type { RouteDescription } from './route.ts';
 import { parameterNames } from './route.ts';
 import type { JsonSchema } from './schema.ts';
 
@@ -108,6 +109,7 @@ function responses({
   const takesInput = takesBody || Object.keys(query).length > 0 || path.includes('{');
   const all: Readonly<Record<number, string>> = {
     ...(Object.keys(answers).some((status) => Number(status) < 300) ? {} : success),
+    503: 'Too many requests are being answered already: try again later',
     ...answers,
     ...(takesInput && { 400: 'The request cannot be carried out as it is' }),
     ...(access !== 'public' && { 401: 'No login, a wrong one, or one that may not do this' }),

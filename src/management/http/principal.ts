@@ -1,7 +1,7 @@
 import type { Account } from '../../access/back-end.ts';
 import { localAccount } from '../../access/local-account.ts';
+import type { Access } from './access.ts';
 import { notAuthorised } from './api-error.ts';
-import type { Access } from './route.ts';
 
 /** Any of these tags opens the HTTP API (RabbitMQ page "Management Plugin", "Access and Permissions"). */
 const managementTags: readonly string[] = ['administrator', 'management', 'monitoring', 'policymaker'];

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../broker/store.ts';
+import type { Access } from './access.ts';
 import type { Principal } from './principal.ts';
 import {
   type Field,
@@ -12,19 +13,6 @@ import {
 } from './schema.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
-
-/**
- * Who may send a request (RabbitMQ page "Management Plugin", "Access and Permissions"). Whoever gets in at all has
- * one of the tags management, policymaker, monitoring, administrator; where the path names a virtual host, it must
- * be there and be one that the user may see.
- *
- * - `public`: no login
- * - `management`: any of the tags
- * - `policymaker`: policymaker or administrator
- * - `monitoring`: monitoring or administrator
- * - `administrator`
- */
-export type Access = 'public' | 'management' | 'policymaker' | 'monitoring' | 'administrator';
 
 /** `{name}`s of a path. */
 export type ParametersOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`

@@ -110,6 +110,7 @@ function publishNow(
   }
   const { closedChannels: stats } = vhost;
   stats.publish++;
+  api.broker.messageSizes.observe(message.bodySize);
   stats.confirm++;
   exchange.stats.publishIn++;
   exchange.stats.publishOut += route.queues.length;

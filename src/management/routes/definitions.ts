@@ -1,11 +1,11 @@
 import { DefinitionError } from '../../definitions/definition-error.ts';
 import { exportAll, exportVhost, type Sections } from '../../definitions/export.ts';
 import { importDefinitions } from '../../definitions/import.ts';
-import { Slices } from '../../slices.ts';
 import { type Api, virtualHost } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
 import { selectColumns } from '../http/columns.ts';
-import { JsonStream, listQuery } from '../http/listing.ts';
+import { arrayParts, JsonStream } from '../http/json-stream.ts';
+import { listQuery } from '../http/listing.ts';
 import { Answer, noContent, type Route, route } from '../http/route.ts';
 import { type JsonSchema, optional, text } from '../http/schema.ts';
 
@@ -92,34 +92,19 @@ function written(
     download === undefined
       ? {}
       : { 'content-disposition': `attachment; filename="${encodeURIComponent(download)}"` };
-  return new Answer(200, new JsonStream(chunks(chosen)), headers);
+  return new Answer(200, new JsonStream(parts(chosen)), headers);
 }
 
-/** The document, bit by bit: there may be a hundred thousand queues in it. */
-async function* chunks(sections: Sections): AsyncIterable<string> {
-  const slices = new Slices();
-  let chunk = '{';
-  let isFirst = true;
+/** The document, row by row: there may be a hundred thousand queues in it. */
+function* parts(sections: Sections): Iterable<string> {
+  let separator = '{';
   for (const [name, section] of Object.entries(sections)) {
-    chunk += `${isFirst ? '' : ','}${JSON.stringify(name)}:`;
-    isFirst = false;
-    if (!isIterable(section)) {
-      chunk += JSON.stringify(section);
-      continue;
-    }
-    let separator = '[';
-    for (const row of section) {
-      chunk += separator + JSON.stringify(row);
-      separator = ',';
-      const pause = slices.next();
-      if (pause === undefined) continue;
-      yield chunk;
-      chunk = '';
-      await pause;
-    }
-    chunk += separator === '[' ? '[]' : ']';
+    yield `${separator}${JSON.stringify(name)}:`;
+    separator = ',';
+    if (isIterable(section)) yield* arrayParts(section);
+    else yield JSON.stringify(section);
   }
-  yield `${chunk}}`;
+  yield separator === '{' ? '{}' : '}';
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {

@@ -2,8 +2,10 @@ import type { DelayLine } from '../../broker/delays/delay-line.ts';
 import { recordMessage } from '../../broker/delays/delayed-record.ts';
 import type { ResourceKind } from '../../broker/names.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
+import { Slices } from '../../slices.ts';
 import { type Api, act } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
+import type { Json } from '../http/columns.ts';
 import { noContent, type Route, route } from '../http/route.ts';
 import { integer, optional, text } from '../http/schema.ts';
 import { messageView } from '../messages/message-view.ts';
@@ -14,6 +16,9 @@ const listedDefault = 100;
 const listedMax = 1000;
 /** Payloads of an answer, together; one may be larger. */
 const listedBytesMax = 16 * 2 ** 20;
+/** Messages that are read together, and the bytes of them. */
+const readMax = 32;
+const readBytesMax = 2 ** 20;
 
 /** Messages that wait in an x-delayed-message exchange, or for another attempt of a queue. */
 export function delayedRoutes(api: Api): readonly Route[] {
@@ -46,13 +51,7 @@ function routesOf<Path extends '/exchanges/{vhost}/{name}' | '/queues/{vhost}/{n
           actor.require('read', kind, name);
           return lineOf(host, kind, name);
         });
-        const { after, limit = listedDefault, truncate } = query;
-        const delayed = line?.list(after, limit, listedBytesMax) ?? [];
-        return delayed.map(({ id, dueAt, record }) => ({
-          id,
-          due_at: dueAt,
-          ...messageView(recordMessage(record), undefined, { encoding: 'auto', truncate }),
-        }));
+        return line === undefined ? [] : listed(line, query);
       },
     }),
     route('DELETE', {
@@ -73,6 +72,32 @@ function routesOf<Path extends '/exchanges/{vhost}/{name}' | '/queues/{vhost}/{n
       },
     }),
   ];
+}
+
+interface Range {
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly truncate?: number | undefined;
+}
+
+/** Some messages at a time: they may have to be read from the disk. */
+async function listed(line: DelayLine, { after, limit = listedDefault, truncate }: Range): Promise<Json[]> {
+  const views: Json[] = [];
+  const slices = new Slices(1);
+  let bytesLeft = listedBytesMax;
+  for (let last = after; views.length < limit && bytesLeft > 0; ) {
+    const rowsMax = Math.min(readMax, limit - views.length);
+    const messages = line.list(last, rowsMax, Math.min(readBytesMax, bytesLeft));
+    if (messages.length === 0) break;
+    for (const { id, dueAt, record } of messages) {
+      const view = messageView(recordMessage(record), undefined, { encoding: 'auto', truncate });
+      views.push({ id, due_at: dueAt, ...view });
+      bytesLeft -= record.length;
+      last = id;
+    }
+    await slices.next();
+  }
+  return views;
 }
 
 /** @throws ApiError 404 */

@@ -151,8 +151,8 @@ async function moved(
   return new LineStream(lines);
 }
 
-function counts({ moved, passedOver: passed_over, unroutable, refused }: MoveResult) {
-  return { moved, passed_over, unroutable, refused };
+function counts({ moved, passedOver: passed_over, unroutable, refused, tooManyStay }: MoveResult) {
+  return { moved, passed_over, unroutable, refused, ...(tooManyStay && { too_many_stay: true }) };
 }
 
 /** What the tools have against a request, they say in a plain Error. */

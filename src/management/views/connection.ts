@@ -3,6 +3,7 @@ import type { ClientConnection, OpenChannel } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
 import { trafficColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
+import { merged } from './merged.ts';
 import { channelMessageStats, counts } from './message-stats.ts';
 import { tlsView } from './tls.ts';
 
@@ -12,33 +13,39 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
   const { ends, tls } = connection.transport;
   const properties = client.table.toJSON();
   const givenName = properties['connection_name'];
-  return {
-    name: connection.name,
-    node,
-    type: 'network',
-    protocol: 'AMQP 0-9-1',
-    state: connection.state,
-    user: user.name,
-    user_who_performed_action: user.name,
-    vhost: vhost.name,
-    ...(typeof givenName === 'string' && { user_provided_name: givenName }),
-    auth_mechanism: connection.mechanism,
-    host: ends.host,
-    port: ends.port,
-    peer_host: ends.peerHost,
-    peer_port: ends.peerPort,
-    ...tlsView(tls),
-    channels: connection.channelCount,
-    channel_max: tuning.channelMax,
-    frame_max: tuning.frameMax,
-    timeout: tuning.heartbeat,
-    client_properties: properties,
-    connected_at: connection.connectedAt,
-    recv_cnt: connection.reads,
-    send_cnt: connection.writes,
-    send_pend: connection.unsentBytes,
-    ...counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
-  };
+  return merged(
+    {
+      name: connection.name,
+      node,
+      type: 'network',
+      protocol: 'AMQP 0-9-1',
+      state: connection.state,
+      user: user.name,
+      user_who_performed_action: user.name,
+      vhost: vhost.name,
+    },
+    typeof givenName === 'string' && { user_provided_name: givenName },
+    {
+      auth_mechanism: connection.mechanism,
+      host: ends.host,
+      port: ends.port,
+      peer_host: ends.peerHost,
+      peer_port: ends.peerPort,
+    },
+    tlsView(tls),
+    {
+      channels: connection.channelCount,
+      channel_max: tuning.channelMax,
+      frame_max: tuning.frameMax,
+      timeout: tuning.heartbeat,
+      client_properties: properties,
+      connected_at: connection.connectedAt,
+      recv_cnt: connection.reads,
+      send_cnt: connection.writes,
+      send_pend: connection.unsentBytes,
+    },
+    counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
+  );
 }
 
 /** A channel as lists show it. */

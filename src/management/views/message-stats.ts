@@ -10,6 +10,7 @@ import {
 } from '../stats/columns.ts';
 import type { Range } from '../stats/ranges.ts';
 import type { Details } from '../stats/sample-table.ts';
+import { merged } from './merged.ts';
 
 /** The four ways to get a message, which `deliver_get` adds up. */
 export const deliverGet = ['deliver', 'deliver_no_ack', 'get', 'get_no_ack'] as const;
@@ -27,11 +28,12 @@ export function counts<Item, Column extends string>(
   values: readonly number[],
   range: Range | undefined,
 ): Json {
-  const entries = columns.flatMap((column, index) => [
-    [column, values[index] ?? 0],
-    [`${column}_details`, samples.details(item, [column], range)],
-  ]);
-  return Object.fromEntries(entries);
+  const view: Record<string, unknown> = {};
+  for (const [index, column] of columns.entries()) {
+    view[column] = values[index] ?? 0;
+    view[`${column}_details`] = samples.details(item, [column], range);
+  }
+  return view;
 }
 
 function deliveryCounts<Item>(
@@ -40,11 +42,10 @@ function deliveryCounts<Item>(
   stats: DeliveryStats,
   range: Range | undefined,
 ): Json {
-  return {
-    ...counts(samples, item, deliveryColumns, deliveryValues(stats), range),
+  return merged(counts(samples, item, deliveryColumns, deliveryValues(stats), range), {
     deliver_get: stats.deliver + stats.deliverNoAck + stats.get + stats.getNoAck,
     deliver_get_details: samples.details(item, deliverGet, range),
-  };
+  });
 }
 
 /** `message_stats` of a queue; none before something has happened, as in RabbitMQ. */
@@ -57,10 +58,10 @@ export function queueMessageStats<Item>(
   const { publish } = stats;
   if (publish === 0 && !isActive(deliveryValues(stats))) return {};
   return {
-    message_stats: {
-      ...counts(samples, item, ['publish'], [publish], range),
-      ...deliveryCounts(samples, item, stats, range),
-    },
+    message_stats: merged(
+      counts(samples, item, ['publish'], [publish], range),
+      deliveryCounts(samples, item, stats, range),
+    ),
   };
 }
 
@@ -75,10 +76,10 @@ export function channelMessageStats<Item>(
   const [publishes, delivers] = [isActive(published), isActive(deliveryValues(stats))];
   if (!publishes && !delivers) return {};
   return {
-    message_stats: {
-      ...(publishes && counts(samples, item, publishColumns, published, range)),
-      ...(delivers && deliveryCounts(samples, item, stats, range)),
-    },
+    message_stats: merged(
+      publishes && counts(samples, item, publishColumns, published, range),
+      delivers && deliveryCounts(samples, item, stats, range),
+    ),
   };
 }
 
@@ -95,9 +96,11 @@ export function lengthCounts<Item>(
   range: Range | undefined,
 ): Json {
   const columns = ['messages_ready', 'messages_unacknowledged'] as const;
-  return {
-    messages: ready + unacknowledged,
-    messages_details: samples.details(item, columns, range),
-    ...counts(samples, item, columns, [ready, unacknowledged], range),
-  };
+  return merged(
+    {
+      messages: ready + unacknowledged,
+      messages_details: samples.details(item, columns, range),
+    },
+    counts(samples, item, columns, [ready, unacknowledged], range),
+  );
 }

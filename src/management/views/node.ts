@@ -4,8 +4,8 @@ import type { Json } from '../http/columns.ts';
 import { churnColumns, churnValues, nodeColumns } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { processCount } from '../stats/totals.ts';
+import { exchangeTypesView } from './exchange-types.ts';
 import { counts } from './message-stats.ts';
-import { exchangeTypesView } from './overview.ts';
 
 /** RabbitMQ's default. */
 const processesMax = 1_048_576;

@@ -1,4 +1,3 @@
-import { exchangeTypes } from '../../broker/exchanges/registry.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import { version } from '../../version.ts';
 import type { Api } from '../api.ts';
@@ -8,6 +7,7 @@ import type { Principal } from '../http/principal.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { retentionSeconds } from '../stats/sampler.ts';
 import { Totals } from '../stats/totals.ts';
+import { exchangeTypesView } from './exchange-types.ts';
 import { channelMessageStats, lengthCounts } from './message-stats.ts';
 import { churnView } from './node.ts';
 
@@ -47,11 +47,6 @@ export function overviewView(api: Api, principal: Principal, ranges: Ranges): Js
       contexts: contextsView(api).map((context) => ({ node, ...context })),
     }),
   };
-}
-
-export function exchangeTypesView(): readonly Json[] {
-  const types = [...exchangeTypes.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
-  return types.map(({ name, description }) => ({ name, description, enabled: true }));
 }
 
 /** Where the HTTP API itself is served. */

@@ -1,7 +1,5 @@
-import type { Message } from '../../broker/message.ts';
+import { timestampOf } from '../../broker/message-timestamp.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
-import { PropertyFlag } from '../../protocol/basic-properties.ts';
-import { ByteReader } from '../../protocol/byte-reader.ts';
 import type { Json } from '../http/columns.ts';
 
 /**
@@ -17,7 +15,7 @@ export function queueFigures(node: string, queue: Queue): Json {
     memory,
     consumer_capacity: queue.consumerCapacity,
     consumer_utilisation: queue.consumerCapacity,
-    head_message_timestamp: timestampOf(queue.backlog.head.headInMemory()),
+    head_message_timestamp: timestampOf(queue.backlog.head.headInMemory()) ?? null,
     messages_persistent: persistent.count,
     message_bytes: readyBytes + delivered.bytes,
     message_bytes_ready: readyBytes,
@@ -40,20 +38,4 @@ export function queueFigures(node: string, queue: Queue): Json {
           message_bytes_paged_out: pagedOut.bytes,
         }),
   };
-}
-
-/** The property `timestamp`: seconds since 1970, as a rule. Headers, which may be unreadable, are not looked at. */
-function timestampOf(message: Message | undefined): number | null {
-  if (message === undefined) return null;
-  const { frames, propertiesStart, propertiesEnd, scan } = message;
-  if ((scan.flags & PropertyFlag.Timestamp) === 0) return null;
-  const { ContentType, ContentEncoding, DeliveryMode, Priority } = PropertyFlag;
-  const { CorrelationId, ReplyTo, Expiration, MessageId } = PropertyFlag;
-  const hasHeaders = scan.headersEnd !== 0;
-  const reader = new ByteReader(frames, hasHeaders ? scan.headersEnd : propertiesStart + 2, propertiesEnd);
-  const has = (flag: number): boolean => (scan.flags & flag) !== 0;
-  if (!hasHeaders) for (const flag of [ContentType, ContentEncoding]) if (has(flag)) reader.rawShortString();
-  for (const flag of [DeliveryMode, Priority]) if (has(flag)) reader.uint8();
-  for (const flag of [CorrelationId, ReplyTo, Expiration, MessageId]) if (has(flag)) reader.rawShortString();
-  return Number(reader.bigUint64());
 }

@@ -7,6 +7,7 @@ import { deliveryColumns, deliveryValues } from '../stats/columns.ts';
 import type { Ranges } from '../stats/ranges.ts';
 import { consumerView } from './consumer.ts';
 import { deduplicationView } from './deduplication.ts';
+import { merged } from './merged.ts';
 import { deliverGet, lengthCounts, queueMessageStats } from './message-stats.ts';
 import { queueFigures } from './queue-figures.ts';
 
@@ -14,52 +15,49 @@ import { queueFigures } from './queue-figures.ts';
 export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges: Ranges): Json {
   const { policies, exclusiveOwner, readyCount, unackedCount } = queue;
   const owner = exclusiveOwner === undefined ? undefined : clients.connectionOf(exclusiveOwner);
-  return {
-    ...definitionView(node, queue),
-    policy: policies.policy?.name ?? null,
-    operator_policy: policies.operatorPolicy?.name ?? null,
-    effective_policy_definition: policies.definition,
-    consumers: queue.consumerCount,
-    ...(queue.type === 'quorum'
+  return merged(
+    definitionView(node, queue),
+    {
+      policy: policies.policy?.name ?? null,
+      operator_policy: policies.operatorPolicy?.name ?? null,
+      effective_policy_definition: policies.definition,
+      consumers: queue.consumerCount,
+    },
+    queue.type === 'quorum'
       ? { ...membersView(node), single_active_consumer_ctag: queue.activeConsumer?.tag ?? null }
       : {
           exclusive_consumer_tag: exclusiveTag(queue),
           single_active_consumer_tag: queue.activeConsumer?.tag ?? null,
-        }),
-    ...(owner !== undefined && {
-      owner_pid_details: ownerView(owner),
-    }),
-    ...(queue.delayed !== undefined && { messages_delayed: queue.delayed.count }),
-    ...(queue.deduplicator !== undefined && {
+        },
+    owner !== undefined && { owner_pid_details: ownerView(owner) },
+    queue.delayed !== undefined && { messages_delayed: queue.delayed.count },
+    queue.deduplicator !== undefined && {
       message_deduplication_cache_info: deduplicationView(queue.deduplicator),
-    }),
-    ...queueFigures(node, queue),
-    ...lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),
-    ...queueMessageStats(sampler.queues, queue, queue.stats, ranges.msg_rates),
-  };
+    },
+    queueFigures(node, queue),
+    lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),
+    queueMessageStats(sampler.queues, queue, queue.stats, ranges.msg_rates),
+  );
 }
 
 /** A queue that is asked for by name: with its consumers. */
 export function queueDetailsView(api: Api, queue: Queue, ranges: Ranges): Json {
-  return {
-    consumer_details: [...queue.consumers].map((consumer) => consumerView(api, queue, consumer)),
-    ...queueView(api, queue, ranges),
+  return merged(
+    { consumer_details: [...queue.consumers].map((consumer) => consumerView(api, queue, consumer)) },
+    queueView(api, queue, ranges),
     // RabbitMQ fills these with rates_mode = detailed only.
-    deliveries: [],
-    incoming: [],
-  };
+    { deliveries: [], incoming: [] },
+  );
 }
 
 /** What `disable_stats=true&enable_queue_totals=true` leaves of a queue. */
 export function queueTotalsView(node: string, queue: Queue): Json {
   const { readyCount, unackedCount } = queue;
-  return {
-    ...definitionView(node, queue),
-    ...(queue.type === 'quorum' && membersView(node)),
+  return merged(definitionView(node, queue), queue.type === 'quorum' && membersView(node), {
     messages: readyCount + unackedCount,
     messages_ready: readyCount,
     messages_unacknowledged: unackedCount,
-  };
+  });
 }
 
 /** Values to sort 100,000 queues by without making their views. */

@@ -25,15 +25,21 @@ export const many: readonly Scenario[] = [
   {
     name: 'churn',
     measures:
-      'connect, open a channel, publish one message, close: one client at a time, so that waiting for each other counts',
+      'connect, open a channel, publish one message, close: one client at a time, so that waiting for each other counts; after two seconds of the same',
     ceiling: 'memory',
-    steps: [load('--churn --duration {seconds}', [connections, cpuPerConnection])],
+    steps: [
+      load('--churn --duration 2', []),
+      load('--churn --duration {seconds}', [connections, cpuPerConnection]),
+    ],
   },
   {
     name: 'churn, 8 at a time',
     measures: 'the same with 8 clients: what the broker can do',
     ceiling: 'memory',
-    steps: [load('--churn --producers 8 --duration {seconds}', [connections, cpuPerConnection])],
+    steps: [
+      load('--churn --producers 8 --duration 2', []),
+      load('--churn --producers 8 --duration {seconds}', [connections, cpuPerConnection]),
+    ],
   },
   {
     name: 'idle connections',

@@ -163,3 +163,20 @@ describe('x-random and x-modulus-hash', () => {
     }
   });
 });
+
+describe('x-local-random', () => {
+  it('picks one of the classic queues that are bound, and lets nothing else be bound', () => {
+    const host = new TestHost();
+    host.exchange('x', 'x-local-random');
+    for (const name of ['a', 'b']) {
+      host.queue(name);
+      host.bind('x', name, '');
+    }
+    const routes = keys.map((key) => host.routes('x', key));
+    expect(routes.every((names) => names.length === 1)).toBe(true);
+    expect([...new Set(routes.flat())].sort()).toEqual(['a', 'b']);
+    expect(refusal(() => host.bind('x', 'a', 'k'))).toBe("406 Non empty binding 'k' key not permitted");
+    host.exchange('y', 'fanout');
+    expect(refusal(() => host.bindExchange('x', 'y', ''))).toBe('406 Destination not found');
+  });
+});

@@ -161,8 +161,6 @@ class Comparison {
   }
 
   async take(step: Step): Promise<void> {
-    // What streams may do in a turn is limited.
-    await new Promise((resolve) => setImmediate(resolve));
     switch (step.do) {
       case 'publish':
         await this.#publish(step.count, step.bytes);
@@ -181,10 +179,10 @@ class Comparison {
         break;
       }
       case 'track':
-        this.#track(step.count);
+        await this.#track(step.count);
         break;
       case 'seek':
-        this.#seek(step.ago);
+        await this.#seek(step.ago);
         break;
       case 'restart':
         await this.stop();
@@ -192,8 +190,16 @@ class Comparison {
         await this.start();
         break;
     }
-    this.#broker?.endTurn(this.#clock.now());
+    await this.#rest();
     this.#compare();
+  }
+
+  /** What streams may do in a turn is limited. */
+  async #rest(): Promise<void> {
+    do {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#broker?.endTurn(this.#clock.now());
+    } while (this.#queue.isTouched);
   }
 
   async #publish(count: number, bytes: number): Promise<void> {
@@ -216,13 +222,13 @@ class Comparison {
   }
 
   /** Comes back, settles a few messages and leaves with the others unsettled. */
-  #track(count: number): void {
+  async #track(count: number): Promise<void> {
     const reader = new Reader('me', 1000, [
       ['x-stream-automatic-offset-tracking', bool(true)],
       ['x-stream-offset', longString('first')],
     ]);
     this.#queue.addConsumer(reader);
-    this.#broker?.endTurn(this.#clock.now());
+    await this.#rest();
     const from = Math.max(this.#tracked, this.#base());
     this.#checkSeen(reader, from);
     const settled = Math.min(count, reader.held.length);
@@ -235,7 +241,7 @@ class Comparison {
   }
 
   /** By the time at which one of the last messages came. */
-  #seek(ago: number): void {
+  async #seek(ago: number): Promise<void> {
     const index = Math.max(this.#base(), this.#published.length - ago);
     const time = this.#published[index]?.time;
     if (time === undefined) return;
@@ -246,7 +252,7 @@ class Comparison {
     );
     const reader = new Reader('', 5, [['x-stream-offset', { tag: 'T', value: BigInt(seconds) }]]);
     this.#queue.addConsumer(reader);
-    this.#broker?.endTurn(this.#clock.now());
+    await this.#rest();
     expect(reader.seen[0]?.[0]).toBe(wanted < 0 ? undefined : wanted);
     this.#queue.removeConsumer(reader);
   }

@@ -10,8 +10,8 @@ const filters = ['exchange', 'routing-key', 'header', 'payload', 'older-than'] a
 /** What rabbitmqctl has not. The code of each is read when it is asked for, so that other commands start quickly. */
 export const liveCommands: readonly Command[] = [
   live({
-    synopsis: 'peek <queue>',
-    doc: 'Show messages, which stay as they are',
+    synopsis: 'peek <queue> [position]',
+    doc: 'Show messages, which stay as they are; only the one at a position, the first is 1',
     flags: ['count', 'from', 'truncate', ...filters],
     load: async () => (await import('./peek.ts')).peek,
   }),

@@ -1,0 +1,509 @@
+import type { Account } from '../../access/back-end.ts';
+import { UserActor } from '../../access/user-actor.ts';
+import type { Actor } from '../../broker/actor.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { VirtualHost } from '../../broker/virtual-host.ts';
+import type { Logger } from '../../logger.ts';
+import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
+import { FrameType, protocolHeader } from '../../protocol/frame-reader.ts';
+import { decodeMethod, MethodId, type ServerMethod } from '../../protocol/methods.ts';
+import { payloadSnippet } from '../../protocol/octets.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
+import type { DeliveryTimeouts } from '../deliveries/delivery-timeouts.ts';
+import type { ClientCapabilities, ClientProperties } from '../handshake/client-properties.ts';
+import { Credentials, type CredentialsHost } from '../handshake/credentials.ts';
+import {
+  Handshake,
+  type HandshakeContext,
+  type HandshakeHost,
+  type Session,
+} from '../handshake/handshake.ts';
+import { describeProtocol } from '../handshake/protocol-header.ts';
+import type { Tuning } from '../handshake/tuning.ts';
+import type { ServerSettings } from '../settings.ts';
+import { type ByteStream, connectionName, type TlsPeer, type Transport } from '../sockets/transport.ts';
+import { Answers, type AnswersHost } from './answers.ts';
+import { Channels } from './channels.ts';
+import { ClientEvents } from './client-events.ts';
+import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { Farewell, type FarewellHost } from './farewell.ts';
+import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
+import type { Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import { Input, type InputHost } from './input.ts';
+import { Lifetime } from './lifetime.ts';
+import { Output } from './output.ts';
+import { Pulse } from './pulse.ts';
+import { Throttle, type ThrottleHost } from './throttle.ts';
+import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
+
+/** What a connection needs of the server around it. */
+export interface ConnectionContext extends HandshakeContext {
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly heartbeats: Heartbeats;
+  readonly deliveryTimeouts: DeliveryTimeouts;
+  /** @throws AmqpError 530 when the user has no room for one more channel */
+  checkChannelLimit(user: string): void;
+  /** The socket is gone and everything the connection held has been let go. */
+  connectionClosed(connection: Connection): void;
+}
+
+/** Class and method id at the start of a method frame's payload. */
+const methodIdBytes = 4;
+
+/**
+ * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
+ * channel.close and connection.close (AMQP 0-9-1 section 2.2; RabbitMQ pages "Connections", "Channels").
+ */
+export class Connection
+  implements
+    AnswersHost,
+    ChannelHost,
+    FrameRouterHost,
+    InputHost,
+    HandshakeHost,
+    UnreadLimitHost,
+    ThrottleHost,
+    CredentialsHost,
+    FarewellHost
+{
+  readonly output: Output;
+  readonly answers: Answers;
+  readonly broker: Broker;
+  readonly log: Logger;
+  /** `client address -> broker address`, as in RabbitMQ's log and listings. */
+  readonly name: string;
+  readonly transport: Transport;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
+
+  readonly #socket: ByteStream;
+  readonly #context: ConnectionContext;
+  readonly #frames: FrameRouter;
+  readonly #input: Input;
+  readonly #lifetime: Lifetime;
+  readonly #farewell: Farewell;
+  readonly #unread: UnreadLimit;
+  readonly #throttle: Throttle;
+  readonly #events: ConnectionLog;
+  readonly #told: ClientEvents;
+  readonly #channels: Channels;
+  #handshake: Handshake | undefined;
+  #session: Session | undefined;
+  #actor: Actor | undefined;
+  #heartbeatWatch: HeartbeatWatch | undefined;
+  #credentials: Credentials | undefined;
+  #isReleased = false;
+  #released: Promise<void> = Promise.resolve();
+
+  constructor(transport: Transport, context: ConnectionContext) {
+    const { stream: socket, ends } = transport;
+    this.transport = transport;
+    this.#socket = socket;
+    this.#context = context;
+    this.broker = context.broker;
+    this.log = context.log;
+    this.name = connectionName(ends);
+    this.#events = new ConnectionLog(context.log, this.name);
+    this.#told = new ClientEvents(this, context.broker.events);
+    this.#channels = new Channels(this, {
+      checkChannelLimit: (user) => context.checkChannelLimit(user),
+      channelOpened: (channel) => this.#told.channelOpened(channel),
+      channelFailed: (number, error) => this.#events.channelFailed(number, error),
+    });
+    this.output = new Output(socket, () => this.#drained());
+    this.#unread = new UnreadLimit(this.output, context.broker.clock, this);
+    this.#throttle = new Throttle(this);
+    this.#frames = new FrameRouter(this, {
+      channels: this.#channels,
+      throttle: this.#throttle,
+      unread: this.#unread,
+    });
+    this.#input = new Input(transport, this.#frames, this);
+    const { clock } = context.broker;
+    const { settings } = context;
+    const parts = { transport, input: this.#input, output: this.output, clock, settings };
+    this.#lifetime = new Lifetime(parts);
+    this.#farewell = new Farewell(this, this.#lifetime, this.#events);
+    this.answers = new Answers(this, context.broker.committer);
+    this.connectedAt = this.broker.clock.now();
+    socket.on('error', (error) => {
+      this.#lifetime.reason ??= `client unexpectedly closed TCP connection (${error.message})`;
+    });
+    socket.on('end', () => this.#lifetime.clientEnded());
+    socket.on('close', () => this.#socketClosed());
+  }
+
+  get user(): Account {
+    return this.#opened.user;
+  }
+
+  get vhost(): VirtualHost {
+    return this.#opened.vhost;
+  }
+
+  get client(): ClientProperties {
+    return this.#opened.client;
+  }
+
+  get clientCapabilities(): ClientCapabilities {
+    return this.#opened.client.capabilities;
+  }
+
+  /** Largest frame either side may send, in bytes, overhead included. */
+  get frameMax(): number {
+    return this.#opened.tuning.frameMax;
+  }
+
+  get deliveryTimeouts(): DeliveryTimeouts {
+    return this.#context.deliveryTimeouts;
+  }
+
+  get settings(): ServerSettings {
+    return this.#context.settings;
+  }
+
+  /** The client at work in its virtual host. */
+  get actor(): Actor {
+    if (this.#actor === undefined) throw new Error('connection is not open');
+    return this.#actor;
+  }
+
+  /** The connection is open, or was. Channels exist only then. */
+  get #opened(): Session {
+    if (this.#session === undefined) throw new Error('connection is not open');
+    return this.#session;
+  }
+
+  secretUpdated(account: Account): void {
+    this.#session = { ...this.#opened, user: account };
+    this.#actor = new UserActor(this, account, this.vhost.name);
+    for (const channel of this.#channels.values()) channel.accountChanged();
+    this.send({ id: MethodId.ConnectionUpdateSecretOk });
+    this.output.flushSoon();
+  }
+
+  /** Whose connection it is; `undefined` before connection.open and from closing on. */
+  get session(): Session | undefined {
+    return this.isRunning ? this.#session : undefined;
+  }
+
+  get isRunning(): boolean {
+    return this.#lifetime.isRunning;
+  }
+
+  get channelCount(): number {
+    return this.#channels.count;
+  }
+
+  // ---- for listings
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** Connection.open was answered, so that the connection has a user and a virtual host. */
+  get isOpen(): boolean {
+    return this.#session !== undefined;
+  }
+
+  get state(): 'starting' | 'running' | 'blocked' | 'closing' {
+    if (this.#session === undefined) return 'starting';
+    if (this.isClosed) return 'closing';
+    return this.#throttle.isBlocked ? 'blocked' : 'running';
+  }
+
+  /** The client's address, IPv4 written as such. */
+  get peerHost(): string {
+    return this.transport.ends.peerHost;
+  }
+
+  get peerPort(): number {
+    return this.transport.ends.peerPort;
+  }
+
+  /** `undefined`: no TLS. */
+  get tls(): TlsPeer | undefined {
+    return this.transport.tls;
+  }
+
+  /** Our side of the socket. */
+  get host(): string {
+    return this.transport.ends.host;
+  }
+
+  get port(): number {
+    return this.transport.ends.port;
+  }
+
+  /** Such as `PLAIN`. */
+  get mechanism(): string {
+    return this.#opened.mechanism;
+  }
+
+  get tuning(): Tuning {
+    return this.#opened.tuning;
+  }
+
+  /** Bytes that wait for the client to read them. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
+  closeForced(reason: string): void {
+    if (this.#session === undefined) this.destroy();
+    else this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+  }
+
+  // ---- input
+
+  protocolAccepted(): void {
+    this.#handshake = new Handshake(this, this.#context);
+    this.#handshake.start();
+  }
+
+  protocolRefused(header: Buffer): void {
+    this.#lifetime.reason = `client speaks ${describeProtocol(header)}`;
+    this.output.raw(protocolHeader);
+    this.#lifetime.endSocket();
+  }
+
+  /**
+   * Stops handing out frames after the current one, and reading from the socket, until
+   * {@link resumeInput}. Several may pause at a time; all of them have to resume.
+   */
+  pauseInput(): void {
+    if (!this.isClosed) this.#input.pause();
+  }
+
+  resumeInput(): void {
+    this.#input.resume();
+  }
+
+  get hasMoreInput(): boolean {
+    return this.#input.hasMore;
+  }
+
+  blocked(reason: string): void {
+    if (this.clientCapabilities.connectionBlocked) this.send({ id: MethodId.ConnectionBlocked, reason });
+  }
+
+  unblocked(): void {
+    if (!this.isRunning || !this.clientCapabilities.connectionBlocked) return;
+    this.send({ id: MethodId.ConnectionUnblocked });
+  }
+
+  stalled(unreadBytes: number): void {
+    this.#lifetime.drop(`client does not read what it asks for (${unreadBytes} bytes)`);
+  }
+
+  #drained(): void {
+    this.#unread.drained();
+    for (const channel of this.#channels.values()) channel.resumeConsumers();
+  }
+
+  // ---- frames
+
+  answered(): void {
+    this.output.flushSoon();
+  }
+
+  /** See {@link FrameRouter.chunkTime}. */
+  get chunkTime(): number {
+    return this.#frames.chunkTime;
+  }
+
+  /** What was done outside of a chunk has its effects now. */
+  chunkEnd(): void {
+    this.#frames.chunkEnd();
+  }
+
+  connectionMethod(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    if (this.isRunning) this.#methodWhileRunning(id, buffer, start, end);
+    else this.#methodOutsideRunning(number, id, buffer, start, end);
+  }
+
+  #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
+    const { phase } = this.#lifetime;
+    if (phase === 'ended') return;
+    if (id === MethodId.ConnectionClose && number === 0) {
+      this.send({ id: MethodId.ConnectionCloseOk });
+      if (phase === 'handshake') this.#lifetime.endSocket();
+    } else if (phase === 'closing') {
+      if (id === MethodId.ConnectionCloseOk && number === 0) this.#lifetime.endSocket();
+    } else if (number === 0) {
+      this.#handshake?.method(decodeMethod(id, buffer, start, end));
+    } else {
+      const text = `type ${FrameType.Method}, ${payloadSnippet(buffer, start - methodIdBytes, end)}`;
+      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, text));
+    }
+  }
+
+  #methodWhileRunning(id: number, buffer: Buffer, start: number, end: number): void {
+    switch (id) {
+      case MethodId.ConnectionClose:
+        this.#farewell.answer();
+        return;
+      case MethodId.ConnectionUpdateSecret: {
+        const method = decodeMethod(id, buffer, start, end);
+        if (method.id === id) void this.#credentials?.renew(method.newSecret.toString());
+        return;
+      }
+      default:
+        throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
+    }
+  }
+
+  // ---- errors and the end
+
+  /** Closes the channel or, if it is a matter of the connection, that. */
+  methodFailed(number: number, error: unknown): void {
+    if (this.answers.areOwed) this.#frames.afterAnswers(() => this.methodFailed(number, error));
+    else if (error instanceof AmqpError && !error.hard && number !== 0)
+      this.#channels.closeWithError(number, error);
+    else this.failed(error);
+  }
+
+  closeChannelWithError(number: number, error: AmqpError): void {
+    this.#channels.closeWithError(number, error);
+  }
+
+  /** Messages were taken back from a consumer of a channel, and the consumer was cancelled. */
+  deliveriesLate(channel: number, late: LateDeliveries): void {
+    this.#events.deliveriesLate(channel, late);
+  }
+
+  failed(error: unknown): void {
+    this.#frames.chunkBroken();
+    this.#farewell.failed(error);
+  }
+
+  closeWithError(error: AmqpError): void {
+    this.#farewell.close(error);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#handshake?.isAuthenticated === true;
+  }
+
+  get released(): Promise<void> {
+    return this.#released;
+  }
+
+  get heartbeat(): number {
+    return this.#session?.tuning.heartbeat ?? 0;
+  }
+
+  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
+    this.#events.loginRefused(mechanism, reason);
+    this.#told.loginFailed(user, mechanism, reason);
+    this.#farewell.refuseLogin(notice);
+  }
+
+  /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
+  shutDown(): void {
+    this.closeForced("broker forced connection closure with reason 'shutdown'");
+  }
+
+  /** Drops the socket; what the connection held is let go. */
+  destroy(): void {
+    this.#lifetime.drop('closed by the broker');
+  }
+
+  #socketClosed(): void {
+    this.#lifetime.socketClosed();
+    this.#unread.stop();
+    this.#throttle.stop();
+    this.release();
+    this.output.close();
+    if (this.#session !== undefined) {
+      this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
+    }
+    this.#events.ended(
+      this.#lifetime.reason,
+      this.#socket.bytesRead,
+      this.broker.clock.now() - this.connectedAt,
+    );
+    this.#context.connectionClosed(this);
+  }
+
+  /** Lets go of everything: channels with their consumers and deliveries, then exclusive queues. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    if (this.#session !== undefined) this.broker.churn.connectionClosed++;
+    this.#heartbeatWatch?.stop();
+    this.#credentials?.stop();
+    this.answers.stop();
+    this.#channels.release();
+    if (this.#session !== undefined) this.#released = this.#session.vhost.deleteExclusiveQueues(this);
+    if (this.#session !== undefined) this.#told.closed(this.#session, this.settings.nodeName);
+  }
+
+  // ---- handshake and heartbeat
+
+  get isClosed(): boolean {
+    return this.#lifetime.isClosed;
+  }
+
+  /** Sends a method on channel 0. */
+  send(method: ServerMethod): void {
+    this.output.method(0, method);
+  }
+
+  sendEncoded(method: Buffer): void {
+    this.output.encodedMethod(0, method);
+  }
+
+  channelReleased(channel: OpenChannel): void {
+    this.#told.channelClosed(channel);
+  }
+
+  loggedIn(user: string, mechanism: string): void {
+    this.#told.loginSucceeded(user, mechanism);
+  }
+
+  setFrameMax(bytes: number): void {
+    this.#input.frameMax = bytes;
+  }
+
+  opened(session: Session): void {
+    const { user, vhost, tuning } = session;
+    this.#lifetime.opened();
+    this.#handshake = undefined;
+    this.#session = session;
+    this.#actor = new UserActor(this, user, vhost.name);
+    this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
+    this.#channels.max = tuning.channelMax;
+    this.broker.churn.connectionCreated++;
+    this.send({ id: MethodId.ConnectionOpenOk });
+    // Written before the first half interval begins, which it would otherwise count for.
+    this.output.flush();
+    if (tuning.heartbeat > 0) this.#watchHeartbeat(tuning.heartbeat);
+    this.#events.opened(session);
+    this.#told.opened(session, this.settings.nodeName);
+  }
+
+  #watchHeartbeat(intervalSeconds: number): void {
+    const parts = { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime };
+    this.#heartbeatWatch = this.#context.heartbeats.watch(new Pulse(parts, intervalSeconds), intervalSeconds);
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesSent(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  get reads(): number {
+    return this.#input.reads;
+  }
+
+  get writes(): number {
+    return this.output.writes;
+  }
+}

@@ -1,0 +1,67 @@
+import type { Clock, Timer } from '../../broker/clock.ts';
+
+/** Holds deliveries that somebody may keep for too long. */
+export interface DeliveryHolder {
+  /** Looks for deliveries that were not settled in time; `now` is in milliseconds since the epoch. */
+  checkDeliveries(now: number): void;
+}
+
+/** Checks come four times in the shortest timeout that anybody asked for, within these limits. */
+const checksPerTimeout = 4;
+const checkMsMin = 50;
+const checkMsMax = 60_000;
+
+/**
+ * How long deliveries may stay unsettled (RabbitMQ page "Consumers", "Delivery Acknowledgement Timeout"),
+ * watched for all channels by one timer.
+ */
+export class DeliveryTimeouts {
+  /** For queues and consumers that do not say otherwise; `Infinity`: no limit. */
+  readonly defaultMs: number;
+  /** Nobody has asked for less. */
+  shortestMs: number;
+
+  readonly #clock: Clock;
+  readonly #holders = new Set<DeliveryHolder>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, defaultMs: number) {
+    this.#clock = clock;
+    this.defaultMs = defaultMs;
+    this.shortestMs = defaultMs;
+  }
+
+  watch(holder: DeliveryHolder): void {
+    this.#holders.add(holder);
+    if (this.#timer === undefined) this.#arm();
+  }
+
+  unwatch(holder: DeliveryHolder): void {
+    this.#holders.delete(holder);
+    if (this.#holders.size === 0) this.#disarm();
+  }
+
+  /** Some queue or consumer has a timeout of its own: checks have to come often enough for it. */
+  expect(timeoutMs: number | undefined): void {
+    if (timeoutMs === undefined || timeoutMs >= this.shortestMs) return;
+    this.shortestMs = timeoutMs;
+    if (this.#timer === undefined) return;
+    this.#disarm();
+    this.#arm();
+  }
+
+  #arm(): void {
+    const checkMs = Math.min(checkMsMax, Math.max(checkMsMin, this.shortestMs / checksPerTimeout));
+    this.#timer = this.#clock.setTimer(checkMs, () => {
+      this.#timer = undefined;
+      const now = this.#clock.now();
+      for (const holder of this.#holders) holder.checkDeliveries(now);
+      if (this.#holders.size > 0) this.#arm();
+    });
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
