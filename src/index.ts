@@ -43,6 +43,7 @@ export type { Logger } from './logger.ts';
 export type { LogCategory } from './logs/category.ts';
 export type { LogLevel } from './logs/level.ts';
 export type { LogLevelControl, LogLevels } from './logs/logs.ts';
+export type { ManagementLimits } from './management/http/request-limits.ts';
 export type {
   BrokerOptions,
   RunningBroker,

@@ -86,7 +86,7 @@ export async function openManagement(
   options: BrokerOptions,
   stock: CertificateStock,
   listener: Listener,
-  parts: Omit<ManagementOptions, 'onServer'>,
+  parts: Omit<ManagementOptions, 'onServer' | 'requestLimits'>,
 ): Promise<OpenManagement> {
   const { Management } = await import('./management/server.ts');
   const { serveWebSockets } = await import('./server/sockets/websocket.ts');
@@ -96,6 +96,7 @@ export async function openManagement(
   const allowedOrigins = options.webSocketOrigins ?? [];
   const management = new Management({
     ...parts,
+    requestLimits: options.managementLimits,
     onServer: (server) => {
       if (options.webSocket === false) return;
       serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });

@@ -12,6 +12,7 @@ import type { MessageControl } from './control/message-control.ts';
 import type { PolicyControl } from './control/policy-control.ts';
 import type { Logger } from './logger.ts';
 import type { LogLevelControl } from './logs/logs.ts';
+import type { ManagementLimits } from './management/http/request-limits.ts';
 import type { Program } from './management/program.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import type { TlsOptions } from './tls/options.ts';
@@ -54,6 +55,8 @@ export interface BrokerOptions {
   readonly managementPort?: number;
   /** Address the HTTP API listens on. Default: {@link BrokerOptions.host}. */
   readonly managementHost?: string;
+  /** What each port of the HTTP API takes. Default: 1,000 requests at a time, 50,000 clients, 5 minutes to read on. */
+  readonly managementLimits?: Partial<ManagementLimits>;
   /**
    * Path of a Unix socket that has the HTTP API without a login, for `leveretctl`: only the owner of this process (and
    * root) can open it. Default: none. `leveret server` has one in its data directory.

@@ -11,6 +11,7 @@ import {
   startHttpServer,
 } from './http/http-server.ts';
 import { LocalAuthorization } from './http/local-authorization.ts';
+import { defaultManagementLimits, type ManagementLimits } from './http/request-limits.ts';
 import type { Route } from './http/route.ts';
 import { type Limits, NodeFigures } from './node-figures.ts';
 import { backupRoutes } from './routes/backups.ts';
@@ -56,6 +57,8 @@ export interface ManagementOptions
   readonly statisticsIntervalMs: number;
   /** Other things are served on the same ports. */
   readonly onServer: (server: Server) => void;
+  /** Where they are to be other than {@link defaultManagementLimits}. */
+  readonly requestLimits: Partial<ManagementLimits> | undefined;
 }
 
 /** The HTTP API (RabbitMQ page "HTTP API Reference"), served on any number of ports, and on a local socket. */
@@ -63,6 +66,7 @@ export class Management {
   readonly #api: Api;
   readonly #access: AccessControl;
   readonly #onServer: (server: Server) => void;
+  readonly #limits: ManagementLimits;
   readonly #servers: HttpServer[] = [];
   readonly #listeners: ListenerInfo[] = [];
 
@@ -79,6 +83,7 @@ export class Management {
       listeners: () => [...clients.addresses, ...this.#listeners],
     };
     this.#onServer = options.onServer;
+    this.#limits = { ...defaultManagementLimits, ...options.requestLimits };
     this.#access = access;
   }
 
@@ -114,6 +119,7 @@ export class Management {
       probe: () => readiness(api),
       logger: api.logger,
       audit: api.administration.audit,
+      limits: this.#limits,
     });
     this.#servers.push(server);
     return server;

@@ -23,7 +23,7 @@ import { LineStream } from './line-stream.ts';
 import { listenLocally } from './local-socket.ts';
 import { openApi } from './openapi.ts';
 import type { Principal } from './principal.ts';
-import { bodyBytesMax, RequestLimits } from './request-limits.ts';
+import { bodyBytesMax, type ManagementLimits, RequestLimits } from './request-limits.ts';
 import { Answer, type Method, type Route } from './route.ts';
 import { notJson } from './schema.ts';
 import { readUpload } from './upload.ts';
@@ -49,6 +49,7 @@ export interface HttpServerOptions {
   readonly probe: () => Answer;
   readonly logger: Logger;
   readonly audit: Audit;
+  readonly limits: ManagementLimits;
   /** Other things are served on the same port. */
   readonly onServer: (server: Server) => void;
 }
@@ -66,9 +67,6 @@ const parameterLengthMax = 8192;
 
 /** Time for a request to arrive in full. */
 const requestTimeoutMs = 120_000;
-
-/** Clients of one port, those with WebSockets included. Further ones are turned away. */
-const clientsMax = 50_000;
 
 const json = 'application/json';
 
@@ -107,9 +105,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders);
   });
-  const requestLimits = new RequestLimits();
+  const requestLimits = new RequestLimits(options.limits);
   app.addHook('onClose', async () => requestLimits.stop());
-  app.server.maxConnections = clientsMax;
+  app.server.maxConnections = options.limits.clients;
   register(app, options, requestLimits);
   options.onServer(app.server);
   if ('path' in address) {

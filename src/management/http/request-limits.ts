@@ -4,15 +4,26 @@ import { ApiError } from './api-error.ts';
 /** Nothing larger is read: definitions come here, and messages. */
 export const bodyBytesMax = 64 * 1024 * 1024;
 
-/** Requests that are being answered at the same time, on one port. */
-const requestsMax = 1_000;
+/** What one port of the HTTP API takes. */
+export interface ManagementLimits {
+  /** Requests that are being answered at the same time; further ones get 503. */
+  readonly requests: number;
+  /** Clients, those with WebSockets included; further ones are turned away. */
+  readonly clients: number;
+  /** A client that takes nothing of its answer for so long is let go, in milliseconds. */
+  readonly unreadMs: number;
+}
+
+export const defaultManagementLimits: ManagementLimits = {
+  requests: 1_000,
+  clients: 50_000,
+  unreadMs: 300_000,
+};
 
 /** Of the bodies of all these together. One whose length is not said counts as if it were as long as can be. */
 const bodiesBytesMax = 8 * bodyBytesMax;
 
-/** Between two looks at the clients that are slow to read. */
-const lookMs = 60_000;
-/** A client that has taken nothing of its answer for so many looks is let go. */
+/** Looks at a client that is slow to read, before it is let go. */
 const idleLooksMax = 5;
 
 interface OpenRequest {
@@ -25,8 +36,14 @@ interface OpenRequest {
 /** What all requests on one port may take together, and how long an answer waits for a client that does not read it. */
 export class RequestLimits {
   readonly #open = new Map<ServerResponse, OpenRequest>();
+  readonly #requestsMax: number;
+  readonly #timer: NodeJS.Timeout;
   #bodiesBytes = 0;
-  readonly #timer = setInterval(() => this.#look(), lookMs).unref();
+
+  constructor({ requests, unreadMs }: ManagementLimits) {
+    this.#requestsMax = requests;
+    this.#timer = setInterval(() => this.#look(), unreadMs / idleLooksMax).unref();
+  }
 
   /** Before the body is read. @throws ApiError 503 */
   admit(request: IncomingMessage, response: ServerResponse): void {
@@ -34,7 +51,7 @@ export class RequestLimits {
     // One that is too long is refused without being read.
     const said = Math.min(Number(length ?? 0), bodyBytesMax);
     const bodyBytes = encoding === undefined ? said : bodyBytesMax;
-    if (this.#open.size >= requestsMax) throw busy(`${requestsMax} requests are being answered`);
+    if (this.#open.size >= this.#requestsMax) throw busy(`${this.#requestsMax} requests are being answered`);
     if (bodyBytes > 0 && this.#bodiesBytes + bodyBytes > bodiesBytesMax) {
       throw busy(`requests with ${bodiesBytesMax} bytes are being answered`);
     }
