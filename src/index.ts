@@ -10,14 +10,7 @@ import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
 import { loadDefinitions } from './definitions/load.ts';
 import { delayControl } from './delay-control.ts';
-import {
-  acceptWebSockets,
-  amqpUrl,
-  CertificateStock,
-  openAmqpListeners,
-  openManagement,
-  openMetrics,
-} from './listeners.ts';
+import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
 import { ofCategory, silentLogger } from './logger.ts';
 import { messageControl } from './message-control.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
@@ -161,7 +154,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
-    const management = await openManagement(options, stock, {
+    const management = await openManagement(options, stock, listener, {
       node: nodeName,
       broker,
       administration,
@@ -182,7 +175,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       logger: log,
       logLevels: options.logLevels,
       backups,
-      onServer: (server) => acceptWebSockets(server, options, listener),
     });
     // Its ports stay open for as long as somebody is connected by WebSocket.
     closers.push(() => Promise.all([listener.close(), management.close()]).then(() => {}));
