@@ -227,8 +227,4 @@ export const absent: readonly string[] = [
 ];
 
 /** What is rightly 0 after anything that a client of AMQP can do, or while nothing is under way. */
-export const zeros: readonly string[] = [
-  '*{protocol="stream"}',
-  'rabbitmq_channel_messages_unconfirmed',
-  'rabbitmq_message_size_bytes_bucket{le="100"}',
-];
+export const zeros: readonly string[] = ['*{protocol="stream"}', 'rabbitmq_channel_messages_unconfirmed'];

@@ -83,9 +83,9 @@ async function useAll(connection: ChannelModel): Promise<void> {
 function pattern(entry: string): RegExp {
   const [name = '', label] = entry.split(/[{}]/);
   const start = `^${name.replaceAll('*', '.*')}`;
-  return new RegExp(
-    label === undefined ? `${start}(\\{|$)` : `${start}\\{(.*,)?${label.replace('+', '\\+')}`,
-  );
+  if (label === undefined) return new RegExp(`${start}(\\{|$)`);
+  const value = label.includes('=') ? label.replace('+', '\\+') : `${label}="`;
+  return new RegExp(`${start}\\{(.*,)?${value}`);
 }
 
 it("has every metric that RabbitMQ's dashboards ask for and that has a meaning here", async () => {
