@@ -248,7 +248,7 @@ export class Connection
 
   /** Bytes that wait for the client to read them. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.output.unreadBytes;
   }
 
   /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
