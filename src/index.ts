@@ -4,22 +4,15 @@ import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
-import { backupControl } from './backup-control.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { backupControl } from './control/backup-control.ts';
+import { delayControl } from './control/delay-control.ts';
+import { messageControl } from './control/message-control.ts';
 import { loadDefinitions } from './definitions/load.ts';
-import { delayControl } from './delay-control.ts';
-import {
-  acceptWebSockets,
-  amqpUrl,
-  CertificateStock,
-  openAmqpListeners,
-  openManagement,
-  openMetrics,
-} from './listeners.ts';
+import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
 import { ofCategory, silentLogger } from './logger.ts';
-import { messageControl } from './message-control.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -29,17 +22,13 @@ import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/authentication-options.ts';
-export type { BackupControl, BackupRequest, BackupStatus } from './backup-control.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
 export { BackupError } from './broker/store.ts';
 export type { PassingMessage } from './broker/taps/passing-messages.ts';
-export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './delay-control.ts';
-export type { Logger } from './logger.ts';
-export type { LogCategory } from './logs/category.ts';
-export type { LogLevel } from './logs/level.ts';
-export type { LogLevelControl, LogLevels } from './logs/logs.ts';
+export type { BackupControl, BackupRequest, BackupStatus } from './control/backup-control.ts';
+export type { DelayControl, DelayedMessage, DelayedRange, DelayPlace } from './control/delay-control.ts';
 export type {
   ChangeRequest,
   MessageControl,
@@ -47,10 +36,19 @@ export type {
   PeekRequest,
   ReplayRequest,
   TailRequest,
-} from './message-control.ts';
-export type { TailEvent, TailOptions } from './message-tail.ts';
-export type { BrokerOptions, RunningBroker, TlsListenerOptions, TracingOptions } from './options.ts';
-export type { NewPolicy, PolicyControl } from './policy-control.ts';
+} from './control/message-control.ts';
+export type { TailEvent, TailOptions } from './control/message-tail.ts';
+export type { NewPolicy, PolicyControl } from './control/policy-control.ts';
+export type { Logger } from './logger.ts';
+export type { LogCategory } from './logs/category.ts';
+export type { LogLevel } from './logs/level.ts';
+export type { LogLevelControl, LogLevels } from './logs/logs.ts';
+export type {
+  BrokerOptions,
+  RunningBroker,
+  TlsListenerOptions,
+  TracingOptions,
+} from './options.ts';
 export type { CertificateFiles, TlsOptions, TlsVersion } from './tls/options.ts';
 export { TlsError } from './tls/tls-error.ts';
 
@@ -161,7 +159,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
     const stock = new CertificateStock(log);
     closers.push(async () => stock.close());
     const amqp = await openAmqpListeners(options, listener, stock);
-    const management = await openManagement(options, stock, {
+    const management = await openManagement(options, stock, listener, {
       node: nodeName,
       broker,
       administration,
@@ -182,7 +180,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       logger: log,
       logLevels: options.logLevels,
       backups,
-      onServer: (server) => acceptWebSockets(server, options, listener),
     });
     // Its ports stay open for as long as somebody is connected by WebSocket.
     closers.push(() => Promise.all([listener.close(), management.close()]).then(() => {}));

@@ -1,12 +1,10 @@
-import type { Server } from 'node:http';
 import type { Logger } from './logger.ts';
 import type { HttpServer } from './management/http/http-server.ts';
-import { Management, type ManagementOptions } from './management/server.ts';
-import { type MetricsOptions, type MetricsServer, startMetrics } from './metrics/server.ts';
+import type { ManagementOptions } from './management/server.ts';
+import type { MetricsOptions, MetricsServer } from './metrics/server.ts';
 import type { BrokerOptions } from './options.ts';
 import type { Listener, ListenerAddress } from './server/listener.ts';
 import { listenableHost } from './server/sockets/any-address.ts';
-import { serveWebSockets } from './server/sockets/websocket.ts';
 import { Certificates } from './tls/certificates.ts';
 import type { TlsOptions } from './tls/options.ts';
 
@@ -78,16 +76,31 @@ export interface OpenManagement {
   close(): Promise<void>;
 }
 
-/** The HTTP API over HTTP, HTTPS or both, if it is wanted; @throws as {@link openAmqpListeners} does. */
+/**
+ * The HTTP API over HTTP, HTTPS or both, if it is wanted, and AMQP by WebSocket on the same ports. Its code is loaded
+ * here and not before: that takes a third of a start, and AMQP clients are let in meanwhile.
+ *
+ * @throws as {@link openAmqpListeners} does
+ */
 export async function openManagement(
   options: BrokerOptions,
   stock: CertificateStock,
-  parts: ManagementOptions,
+  listener: Listener,
+  parts: Omit<ManagementOptions, 'onServer'>,
 ): Promise<OpenManagement> {
+  const { Management } = await import('./management/server.ts');
+  const { serveWebSockets } = await import('./server/sockets/websocket.ts');
   const { managementPort: port, managementTls: tls, controlSocket } = options;
   const host = options.managementHost ?? options.host ?? defaultHost;
   const certificates = stock.add(tls);
-  const management = new Management(parts);
+  const allowedOrigins = options.webSocketOrigins ?? [];
+  const management = new Management({
+    ...parts,
+    onServer: (server) => {
+      if (options.webSocket === false) return;
+      serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });
+    },
+  });
   const close = () => management.close();
   try {
     if (controlSocket !== undefined) await management.listenLocally(controlSocket);
@@ -108,13 +121,6 @@ export async function openManagement(
   }
 }
 
-/** Lets AMQP clients in by WebSocket, on a server of the HTTP API. */
-export function acceptWebSockets(server: Server, options: BrokerOptions, listener: Listener): void {
-  if (options.webSocket === false) return;
-  const allowedOrigins = options.webSocketOrigins ?? [];
-  serveWebSockets(server, { allowedOrigins, enter: (transport) => listener.enter(transport) });
-}
-
 /** The metrics, if they are wanted; @throws the operating system's error when the port cannot be listened on. */
 export async function openMetrics(
   options: BrokerOptions,
@@ -122,6 +128,7 @@ export async function openMetrics(
 ): Promise<MetricsServer | undefined> {
   if (options.metricsPort === undefined) return undefined;
   const host = listenableHost(options.metricsHost ?? options.host ?? defaultHost);
+  const { startMetrics } = await import('./metrics/server.ts');
   const { metricsPort: port, dataDir, metricsPerObject: isPerObject = false } = options;
   return startMetrics({ ...source, port, host, dataDir, isPerObject });
 }

@@ -5,14 +5,14 @@ import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
 import type { SeededUser } from './administration/seeded-users.ts';
-import type { BackupControl } from './backup-control.ts';
 import type { AlarmResource } from './broker/alarms.ts';
-import type { DelayControl } from './delay-control.ts';
+import type { BackupControl } from './control/backup-control.ts';
+import type { DelayControl } from './control/delay-control.ts';
+import type { MessageControl } from './control/message-control.ts';
+import type { PolicyControl } from './control/policy-control.ts';
 import type { Logger } from './logger.ts';
 import type { LogLevelControl } from './logs/logs.ts';
 import type { Program } from './management/program.ts';
-import type { MessageControl } from './message-control.ts';
-import type { PolicyControl } from './policy-control.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import type { TlsOptions } from './tls/options.ts';
 

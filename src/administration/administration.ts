@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DefaultPermissions } from '../access/access-control.ts';
 import { hashPassword } from '../access/passwords/password-hash.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
-import { type PolicyControl, policyControl } from '../policy-control.ts';
+import { type PolicyControl, policyControl } from '../control/policy-control.ts';
 import { Audit } from './audit.ts';
 import type { AdministrationContext } from './context.ts';
 import { AdministrationEvents } from './events.ts';

@@ -19,8 +19,14 @@ import { runServer, settingFlags } from './server.ts';
 
 const commands = ['server', 'config', 'perf'];
 
+/** Of a command given by its name yargs lays out the help whether it is asked for or not: a tenth of a start. */
+function withoutDefault(args: readonly string[]): readonly string[] {
+  const asksForHelp = args.some((arg) => arg === '--help' || arg === '-h');
+  return args[0] === commands[0] && !asksForHelp ? args.slice(1) : args;
+}
+
 await runCommand('leveret', async (setExitCode) => {
-  await commandLine(process.argv.slice(2), 'leveret')
+  await commandLine(withoutDefault(process.argv.slice(2)), 'leveret')
     .usage('$0 [command] [flags]')
     .command(
       ['server', '$0'],

@@ -1,9 +1,9 @@
 import { UserActor } from '../access/user-actor.ts';
 import type { Administration } from '../administration/administration.ts';
-import type { BackupControl } from '../backup-control.ts';
 import { type Actor, Undecided } from '../broker/actor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
+import type { BackupControl } from '../control/backup-control.ts';
 import type { Logger } from '../logger.ts';
 import type { LogLevelControl } from '../logs/logs.ts';
 import type { Clients, ListenerInfo } from './clients.ts';

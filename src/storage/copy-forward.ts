@@ -15,6 +15,7 @@ export function copyForward(mover: EntryMover, generations: Generations, log: St
       generation && {
         file: generation,
         copied: true,
+        prepare: async () => {},
         isThere: () => generations.has(generation),
         isUrgent: () => false,
         emptied: (bytes) => {

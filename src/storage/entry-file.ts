@@ -1,5 +1,33 @@
 import type { Space } from '../broker/store.ts';
-import type { Span } from './log-index.ts';
+
+/** Sums over entries of one log in one file. */
+export interface SpanTotals {
+  readonly logId: number;
+  /** The entries were copied from an older generation: there may be holes between them. */
+  readonly copied: boolean;
+  firstSequence: number;
+  lastSequence: number;
+  /** No sequence is in it twice, as far as the order of its entries tells. */
+  isOrdered: boolean;
+  records: number;
+  bytes: number;
+  persistentCount: number;
+  persistentBodyBytes: number;
+}
+
+/**
+ * The entries of one log in one file. What it leaves out below `firstSequence` was settled. Entries that
+ * were written there and those that were copied there make two spans, so that neither is full of holes.
+ */
+export interface Span extends SpanTotals {
+  readonly file: EntryFile;
+  /** About how many of `bytes` are still owed to somebody. */
+  liveBytes: number;
+  /** About how many records an entry has, as far as was seen when it was read. */
+  entryRecords: number;
+  /** It stands in the spans of its log: something of it is owed. */
+  isLive: boolean;
+}
 
 /**
  * Where entries are: a generation, or a file of the journal. Entries are only ever added; space comes back at once
@@ -46,6 +74,11 @@ export abstract class EntryFile {
 
   /** The bytes of an entry, a copy, in memory of `space` if that helps; undefined when it is not there. Synchronous. */
   abstract value(key: Uint8Array, space?: Space): Buffer | undefined;
+
+  /** The same for as long as the file is being moved: whoever has brought it into memory need not copy. */
+  view(key: Uint8Array): Buffer | undefined {
+    return this.value(key);
+  }
 
   /** Has entries brought into memory, off the event loop. */
   abstract prefetch(keys: Uint8Array[]): Promise<void>;

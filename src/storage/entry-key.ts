@@ -21,6 +21,11 @@ export interface EntryKey {
   readonly byteLength: number;
 }
 
+/** An entry that may have its key already, with the checksum of what its bytes were when they were written first. */
+export interface KeyedEntry extends LogEntry {
+  readonly rawKey?: Uint8Array;
+}
+
 export const ENTRY_KEY_BYTES = 34;
 const CHECKSUM_OFFSET = 30;
 

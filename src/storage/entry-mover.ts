@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecordFlag, RecordOffset } from '../broker/log/record.ts';
-import { type LogEntry, StoreFullError } from '../broker/store.ts';
+import { StoreFullError } from '../broker/store.ts';
 import type { DamageReport } from './damage-report.ts';
 import type { EntryFile } from './entry-file.ts';
-import type { EntryKey } from './entry-key.ts';
-import { EntryWalk, type FoundEntry } from './entry-reader.ts';
+import type { KeyedEntry } from './entry-key.ts';
+import { type DamagedEntry, EntryWalk, type FoundEntry } from './entry-reader.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { Generations } from './generations.ts';
 import { type Log, type LogIndex, owedWithin } from './log-index.ts';
@@ -17,9 +17,10 @@ interface Pace {
   /** Before the step, so that commits have the disk to themselves most of the time. */
   readonly pauseMs: number;
 }
-const AT_LEISURE: Pace = { bytes: 2 ** 20, entries: 256, pauseMs: 10 };
-/** Few large transactions take LMDB less time than many small ones; the event loop is held for 4 ms by such a step. */
-const IN_HASTE: Pace = { bytes: 4 * 2 ** 20, entries: 512, pauseMs: 0 };
+/** Each transaction flushes twice, beside commits that wait for their one flush: better few of them than small ones. */
+const AT_LEISURE: Pace = { bytes: 2 ** 20, entries: 1024, pauseMs: 25 };
+/** Few large transactions take LMDB less time than many small ones. */
+const IN_HASTE: Pace = { bytes: 4 * 2 ** 20, entries: 1024, pauseMs: 0 };
 /** Between looks whether the newest generation can make way for the next. */
 const ROLL_PAUSE_MS = 10;
 /** Until the next try when there was no room. */
@@ -38,9 +39,11 @@ export interface MoveSource {
   readonly file: EntryFile;
   /** What is moved are copies of what was copied before: see {@link LogIndex}. */
   readonly copied: boolean;
+  /** Brings it into memory, if that is worth it. */
+  prepare(): Promise<void>;
   /** It has not gone by itself meanwhile. */
   isThere(): boolean;
-  /** Commits are about to find no room: there is no time for pauses. */
+  /** Commits may come to find no room: there is no time for pauses. */
   isUrgent(): boolean;
   /** Nothing of it is owed any more. */
   emptied(bytes: number): void;
@@ -77,6 +80,7 @@ export class EntryMover {
     const { index, damage } = this.#parts;
     const walk = new OwedWalk(index, source.file);
     let bytes = 0;
+    await source.prepare();
     for (;;) {
       const pace = source.isUrgent() ? IN_HASTE : AT_LEISURE;
       await this.#pause(pace.pauseMs);
@@ -97,13 +101,12 @@ export class EntryMover {
   /** Returns the bytes moved. */
   async #move(found: readonly OwedEntry[], copied: boolean): Promise<number> {
     const { index, damage } = this.#parts;
-    const copies: LogEntry[] = [];
+    const copies: KeyedEntry[] = [];
     let bytes = 0;
-    for (const { log, entry, first, last } of found) {
-      if (wasMoved(log, entry.file, first, last)) continue;
-      const value = entry.intactValue((damaged) => damage.report(damaged));
-      if (value === undefined) continue;
-      const copy = cut(entry.key, value, first, last);
+    for (const owed of found) {
+      if (wasMoved(owed)) continue;
+      const copy = isWhole(owed) ? whole(owed) : cut(owed, (damaged) => damage.report(damaged));
+      if (copy === undefined) continue;
       copies.push(copy);
       bytes += copy.bytes.length;
     }
@@ -118,7 +121,7 @@ export class EntryMover {
     return bytes;
   }
 
-  async #write(copies: readonly LogEntry[], copied: boolean): Promise<void> {
+  async #write(copies: readonly KeyedEntry[], copied: boolean): Promise<void> {
     const { generations, freeSpace, log } = this.#parts;
     for (let isFirst = true; ; isFirst = false) {
       try {
@@ -195,17 +198,31 @@ function* owedEntries(index: LogIndex, file: EntryFile): Generator<OwedEntry | u
 }
 
 /** Whether a move that was interrupted by a crash got as far as this one. */
-function wasMoved(log: Log, from: EntryFile, first: number, last: number): boolean {
-  const spans = log.spans.filter((span) => from.mayHaveMovedTo(span));
+function wasMoved({ log, entry: { file }, first, last }: OwedEntry): boolean {
+  const spans = log.spans.filter((span) => file.mayHaveMovedTo(span));
   if (spans.length === 0) return false;
   const entry = new EntryWalk(spans, first, last + 1).next();
   return entry !== undefined && entry.key.firstSequence <= first && entry.end > last;
 }
 
-/** An entry with the records from `first` to `last` only. */
-function cut(key: EntryKey, value: Buffer, first: number, last: number): LogEntry {
-  if (first === key.firstSequence && last === key.firstSequence + key.count - 1)
-    return { ...key, bytes: value };
+function isWhole({ entry: { key, end }, first, last }: OwedEntry): boolean {
+  return first === key.firstSequence && last === end - 1;
+}
+
+/** Goes with its key as it is: whether it is damaged is seen by the same checksum when it is read, then as now. */
+function whole({ entry: { file, rawKey, key } }: OwedEntry): KeyedEntry | undefined {
+  const bytes = file.view(rawKey);
+  return bytes && { ...key, rawKey, bytes };
+}
+
+/** An entry with the records from `first` to `last` only; undefined when it is damaged. */
+function cut(
+  { entry, first, last }: OwedEntry,
+  onDamage: (damage: DamagedEntry) => void,
+): KeyedEntry | undefined {
+  const { key } = entry;
+  const value = entry.intactValue(onDamage);
+  if (value === undefined) return undefined;
   let start = 0;
   let end = 0;
   let persistentCount = 0;

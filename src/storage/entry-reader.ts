@@ -1,7 +1,7 @@
 import type { LogEntry, Space, StoredEntry } from '../broker/store.ts';
-import type { EntryFile } from './entry-file.ts';
+import type { EntryFile, Span } from './entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryIsIntact } from './entry-key.ts';
-import type { Log, Span } from './log-index.ts';
+import type { Log } from './log-index.ts';
 
 /** An entry that fails its checksum. Its bytes are kept in no queue; the broker goes on without them. */
 export interface DamagedEntry extends LogEntry {

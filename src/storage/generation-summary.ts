@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { SpanTotals } from './log-index.ts';
+import type { SpanTotals } from './entry-file.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**

@@ -2,11 +2,10 @@ import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Space } from '../broker/store.ts';
-import { EntryFile } from './entry-file.ts';
+import { EntryFile, type Span } from './entry-file.ts';
 import { decodeEntryKey, entryPosition } from './entry-key.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
-import type { Span } from './log-index.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const HEADER_KEY = Buffer.from([0]);

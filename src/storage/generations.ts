@@ -1,6 +1,6 @@
-import { type LogEntry, StoreFullError } from '../broker/store.ts';
+import { StoreFullError } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
-import { encodeEntryKey } from './entry-key.ts';
+import { encodeEntryKey, type KeyedEntry } from './entry-key.ts';
 import { transact } from './environment.ts';
 import { freeBytes } from './file-check.ts';
 import { Generation } from './generation.ts';
@@ -96,7 +96,7 @@ export class Generations {
    * @param copied they come from an older generation.
    * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
    */
-  async write(entries: readonly LogEntry[], copied: boolean): Promise<void> {
+  async write(entries: readonly KeyedEntry[], copied: boolean): Promise<void> {
     try {
       await this.#write(entries, copied);
     } finally {
@@ -104,7 +104,7 @@ export class Generations {
     }
   }
 
-  async #write(entries: readonly LogEntry[], copied: boolean): Promise<void> {
+  async #write(entries: readonly KeyedEntry[], copied: boolean): Promise<void> {
     this.roll();
     const generation = this.#newest;
     const { environment } = generation;
@@ -113,7 +113,7 @@ export class Generations {
     this.#writes++;
     try {
       const put = () => {
-        for (const entry of entries) environment.put(encodeEntryKey(entry), entry.bytes);
+        for (const entry of entries) environment.put(entry.rawKey ?? encodeEntryKey(entry), entry.bytes);
       };
       await transact(environment, put, bytes);
     } finally {

@@ -1,9 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, readSync, write, writev } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readSync, write, writev } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
 import { BLOCK_ALIGNMENT } from './journal-block.ts';
+
+const readSome = promisify(read);
 
 const FILE_NAME = /^journal-(\d{2,})\.wal$/;
 
@@ -103,6 +106,17 @@ export class JournalFile {
       got += count;
     }
     return bytes.subarray(0, got);
+  }
+
+  /** Fills `target` from the beginning of the file, off the event loop. Returns as much of it as there was. */
+  async readInto(target: Buffer): Promise<Buffer> {
+    let got = 0;
+    while (got < target.length) {
+      const { bytesRead } = await readSome(this.#fd, target, got, target.length - got, got);
+      if (bytesRead === 0) break;
+      got += bytesRead;
+    }
+    return target.subarray(0, got);
   }
 
   close(): void {

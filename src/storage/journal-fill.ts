@@ -1,12 +1,13 @@
-import { EntryFile } from './entry-file.ts';
+import { EntryFile, type Span } from './entry-file.ts';
 import { decodeEntryKey, ENTRY_KEY_BYTES } from './entry-key.ts';
 import { Generation } from './generation.ts';
 import { BLOCK_ALIGNMENT, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
-import type { Span } from './log-index.ts';
 
 /** Each entry takes memory, however small it is. */
 const ENTRIES_MAX = 16_384;
+
+const NOTHING = Buffer.alloc(0);
 
 /** An entry in a journal file. */
 interface Place {
@@ -31,6 +32,7 @@ export class JournalFill extends EntryFile {
   fullSince = performance.now();
   /** Of each log in the order of sequences. */
   readonly #places = new Map<number, Place[]>();
+  #loaded: Buffer = NOTHING;
 
   constructor(file: JournalFile, first: number, isRecovered: boolean) {
     super();
@@ -92,10 +94,33 @@ export class JournalFill extends EntryFile {
   }
 
   override value(key: Uint8Array): Buffer | undefined {
-    const { logId, firstSequence, byteLength } = decodeEntryKey(key);
+    const place = this.#placeOf(key);
+    return place && this.file.read(place.valueAt, decodeEntryKey(key).byteLength);
+  }
+
+  #placeOf(key: Uint8Array): Place | undefined {
+    const { logId, firstSequence } = decodeEntryKey(key);
     const places = this.#places.get(logId) ?? [];
     const place = places[firstAt(places, firstSequence)];
-    return place?.firstSequence === firstSequence ? this.file.read(place.valueAt, byteLength) : undefined;
+    return place?.firstSequence === firstSequence ? place : undefined;
+  }
+
+  /** A view of what {@link load} has read. */
+  override view(key: Uint8Array): Buffer | undefined {
+    const place = this.#placeOf(key);
+    if (place === undefined) return undefined;
+    const { valueAt } = place;
+    const end = valueAt + decodeEntryKey(key).byteLength;
+    return end <= this.#loaded.length ? this.#loaded.subarray(valueAt, end) : this.value(key);
+  }
+
+  /** Reads all of it at once, off the event loop, into `memory`, which is its own until {@link unload}. */
+  async load(memory: Buffer): Promise<void> {
+    this.#loaded = await this.file.readInto(memory.subarray(0, this.end));
+  }
+
+  unload(): void {
+    this.#loaded = NOTHING;
   }
 
   /** What was written lately is in memory as it is. */

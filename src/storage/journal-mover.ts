@@ -1,19 +1,53 @@
 import { Clearing } from './clearing.ts';
 import type { EntryMover } from './entry-mover.ts';
 import type { Journal } from './journal.ts';
+import type { JournalFill } from './journal-fill.ts';
+
+/** A file of which less than this is still owed is not worth reading as a whole. */
+const LOADED_PART_MIN = 0.25;
 
 /** Frees journal files that have been full for a while: what is owed of them still goes to the newest generation. */
 export function journalMover(mover: EntryMover, journal: Journal): Clearing {
+  const memory = new MoverMemory();
   return new Clearing(mover, () => {
+    memory.unload();
     const fill = journal.overdue;
-    return (
-      fill && {
-        file: fill,
-        copied: false,
-        isThere: () => journal.has(fill),
-        isUrgent: () => journal.isPressed,
-        emptied: () => journal.retireDead(),
-      }
-    );
+    if (fill === undefined) {
+      memory.release();
+      return undefined;
+    }
+    return {
+      file: fill,
+      copied: false,
+      prepare: async () => {
+        if (fill.liveBytes >= fill.end * LOADED_PART_MIN) await memory.load(fill);
+      },
+      isThere: () => journal.has(fill),
+      isUrgent: () => journal.isCrowded,
+      emptied: () => journal.retireDead(),
+    };
   });
+}
+
+/** What the file that is being moved is read into. New memory for each would cost the kernel more than the reading. */
+class MoverMemory {
+  #bytes: Buffer | undefined;
+  #loaded: JournalFill | undefined;
+
+  async load(fill: JournalFill): Promise<void> {
+    if (this.#bytes === undefined || this.#bytes.length < fill.end) {
+      this.#bytes = Buffer.allocUnsafeSlow(fill.end);
+    }
+    this.#loaded = fill;
+    await fill.load(this.#bytes);
+  }
+
+  unload(): void {
+    this.#loaded?.unload();
+    this.#loaded = undefined;
+  }
+
+  release(): void {
+    this.#bytes = undefined;
+  }
 }

@@ -5,7 +5,7 @@ import type { DamageReport } from './damage-report.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { decodeEntryKey } from './entry-key.ts';
-import { freeBytes, isBlank } from './file-check.ts';
+import { isBlank } from './file-check.ts';
 import {
   BLOCK_ALIGNMENT,
   BlockKind,
@@ -17,13 +17,9 @@ import {
 } from './journal-block.ts';
 import { JournalFile, journalNumbers } from './journal-file.ts';
 import { JournalFill } from './journal-fill.ts';
+import { JournalPool, type JournalPoolOptions } from './journal-pool.ts';
 import { readFill } from './journal-reader.ts';
 import type { LogIndex } from './log-index.ts';
-import type { StoreLog } from './store-log.ts';
-
-/** The first file is small; each further one is so many times as large, up to the size that was asked for. */
-const FIRST_FILE_BYTES = 2 ** 20;
-const GROWTH = 4;
 
 /** Part of a file that is filled before another one is made, when none is free. */
 const PREPARE_AT = 0.5;
@@ -34,24 +30,19 @@ const PREPARE_AT = 0.5;
  */
 const LEFT_ALONE_MS = 1000;
 
-/** Part of all space that full files may take before they are no longer left alone. */
+/**
+ * Parts of all space that full files may take, and what is owed in them, before they are no longer left alone but moved
+ * as fast as it goes. What is left is room for commits until there is less to move.
+ */
 const FULL_PART_MAX = 0.5;
+const OWED_PART_MAX = 0.25;
 
-/** How soon another file is tried after one could not be made. */
-const PREPARE_RETRY_MS = 1000;
-
-export interface JournalOptions {
-  readonly directory: string;
+/** With `bytesMax` 0, entries go to the generations at once. */
+export interface JournalOptions extends Omit<JournalPoolOptions, 'freeMark'> {
   /** Random, and the same as long as the directory lives. */
   readonly journalId: Buffer;
-  /** Size of a file, and of all files together; 0: entries go to the generations at once. */
-  readonly fileBytes: number;
-  readonly bytesMax: number;
-  /** Beyond this, a file is made only when as much stays free as all files take then. */
-  readonly freeBytesMin: number;
   readonly index: LogIndex;
   readonly damage: DamageReport;
-  readonly log: StoreLog;
   /** Called when a file is full. */
   readonly filled: () => void;
   /** Called with dropped logs of which nothing is left on disk. */
@@ -79,23 +70,17 @@ export class Journal {
   readonly #full: JournalFill[] = [];
   /** The one that has just become full: it does not say so yet. */
   #unended: JournalFill | undefined;
-  readonly #free: JournalFile[] = [];
+  readonly #pool: JournalPool;
   /** Dead ones that a backup still reads; undefined: there is no backup. */
   #held: JournalFill[] | undefined;
   /** Of the next commit. */
   #nextNumber = 1;
-  #nextFile = 1;
-  /** Of all files, and of the largest. */
-  #bytes = 0;
-  #largestBytes = 0;
-  /** A commit found no room: growing by further steps would be too slow. */
-  #isOutgrown = false;
-  #prepareFrom = 0;
-  #preparing: Promise<void> | undefined;
   #releases: Promise<void> = Promise.resolve();
 
   private constructor(options: JournalOptions) {
     this.#options = options;
+    const freeMark = (size: number) => this.#mark(BlockKind.Free, size, this.#nextNumber);
+    this.#pool = new JournalPool({ ...options, freeMark });
   }
 
   /**
@@ -108,7 +93,7 @@ export class Journal {
     try {
       for (const number of journalNumbers(await readdir(options.directory))) await journal.#takeUp(number);
       journal.#full.sort((a, b) => a.first - b.first);
-      if (journal.#free.length === 0) journal.#prepareNext();
+      if (journal.#pool.isEmpty) journal.#pool.grow();
       await journal.settle();
     } catch (error) {
       journal.#closeFiles();
@@ -119,18 +104,18 @@ export class Journal {
 
   async #takeUp(number: number): Promise<void> {
     const { directory, journalId, damage } = this.#options;
-    this.#nextFile = Math.max(this.#nextFile, number + 1);
+    this.#pool.reserve(number);
     const file = JournalFile.open(directory, number);
     const found = readFill(file, journalId);
     if (found === undefined) {
       await this.#dismiss(file);
       return;
     }
-    this.#count(file);
+    this.#pool.count(file);
     this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
     for (const stretch of found.damage) damage.reportStretch(stretch);
     if (found.isFree) {
-      this.#free.push(file);
+      this.#pool.add(file);
       return;
     }
     this.#full.push(found.fill);
@@ -174,17 +159,21 @@ export class Journal {
     const oldest = this.#full[0];
     if (oldest === undefined) return undefined;
     const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < LEFT_ALONE_MS;
-    return isLeftAlone && !this.#isCrowded && !this.isPressed ? undefined : oldest;
+    return isLeftAlone && !this.isCrowded ? undefined : oldest;
   }
 
-  get #isCrowded(): boolean {
-    const fullBytes = this.#full.reduce((sum, { file }) => sum + file.size, 0);
-    return fullBytes > this.#options.bytesMax * FULL_PART_MAX;
-  }
-
-  /** The next commits will find no room: files become full faster than they are emptied. */
-  get isPressed(): boolean {
-    return this.#free.length === 0 && this.#preparing === undefined && this.#nextFileBytes === undefined;
+  /** Files become full faster than they are emptied. */
+  get isCrowded(): boolean {
+    const { bytesMax } = this.#options;
+    let fullBytes = 0;
+    let owedBytes = 0;
+    for (const { file, liveBytes } of this.#full) {
+      fullBytes += file.size;
+      owedBytes += liveBytes;
+    }
+    return (
+      fullBytes > bytesMax * FULL_PART_MAX || owedBytes > bytesMax * OWED_PART_MAX || this.#pool.isExhausted
+    );
   }
 
   has(fill: JournalFill): boolean {
@@ -200,8 +189,7 @@ export class Journal {
     if (!this.#isUsed) return undefined;
     const fill = this.#fillFor(commitBlockBytes(entries));
     if (fill !== undefined) return this.#append(fill, entries);
-    this.#isOutgrown = true;
-    this.#prepareNext();
+    this.#pool.growFast();
     return undefined;
   }
 
@@ -211,7 +199,7 @@ export class Journal {
 
   #fillFor(byteLength: number): JournalFill | undefined {
     if (this.#active?.fits(byteLength)) return this.#active;
-    const file = this.#takeFree(byteLength);
+    const file = this.#pool.take(byteLength);
     if (file === undefined) return undefined;
     if (this.#active !== undefined) {
       this.#active.fullSince = performance.now();
@@ -220,17 +208,6 @@ export class Journal {
     }
     this.#active = new JournalFill(file, this.#nextNumber, false);
     return this.#active;
-  }
-
-  /** The largest. */
-  #takeFree(byteLength: number): JournalFile | undefined {
-    const file = this.#free.reduce<JournalFile | undefined>(
-      (largest, other) => (largest === undefined || other.size > largest.size ? other : largest),
-      undefined,
-    );
-    if (file === undefined || !new JournalFill(file, 0, false).fits(byteLength)) return undefined;
-    this.#free.splice(this.#free.indexOf(file), 1);
-    return file;
   }
 
   async #append(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
@@ -248,7 +225,7 @@ export class Journal {
       this.retireDead();
       this.#tellOfFull();
     }
-    if (this.#free.length === 0 && fill.filled >= PREPARE_AT) this.#prepareNext();
+    if (this.#pool.isEmpty && fill.filled >= PREPARE_AT) this.#pool.grow();
   }
 
   /** Now, because there may be too many of them, and again when this one has been left alone long enough. */
@@ -295,7 +272,13 @@ export class Journal {
   }
 
   #releaseSoon(fill: JournalFill): void {
-    this.#releases = this.#releases.then(() => this.#carryOut(() => this.#release(fill)));
+    this.#releases = this.#releases.then(async () => {
+      try {
+        await this.#release(fill);
+      } catch (error) {
+        this.#options.log.error(error instanceof Error ? error.message : String(error));
+      }
+    });
   }
 
   async #release(fill: JournalFill): Promise<void> {
@@ -303,49 +286,8 @@ export class Journal {
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
     await fill.file.write([this.#mark(BlockKind.Free, fill.file.size, fill.first)], 0);
-    this.#free.push(fill.file);
+    this.#pool.add(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
-  }
-
-  /** Has another file made, if there may be one. */
-  #prepareNext(): void {
-    const size = this.#nextFileBytes;
-    if (this.#preparing !== undefined || size === undefined) return;
-    this.#preparing = this.#carryOut(() => this.#prepare(size)).finally(() => {
-      this.#preparing = undefined;
-    });
-  }
-
-  /** Of the next file to be made; undefined when there may be none. */
-  get #nextFileBytes(): number | undefined {
-    const { fileBytes, bytesMax } = this.#options;
-    if (!this.#isUsed || performance.now() < this.#prepareFrom) return undefined;
-    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
-    const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
-    return this.#bytes + size > bytesMax ? undefined : size;
-  }
-
-  async #prepare(size: number): Promise<void> {
-    const { directory, freeBytesMin } = this.#options;
-    try {
-      // It never gives space back: messages must be able to take as much.
-      const left = freeBytes(directory) - size - freeBytesMin;
-      if (left < this.#bytes + size) throw new Error('too little free disk space');
-      const number = this.#nextFile++;
-      const mark = this.#mark(BlockKind.Free, size, this.#nextNumber);
-      const file = await JournalFile.create(directory, number, size, mark);
-      this.#count(file);
-      this.#free.push(file);
-    } catch (error) {
-      this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`the journal stays as small as it is: ${reason}`);
-    }
-  }
-
-  #count(file: JournalFile): void {
-    this.#bytes += file.size;
-    this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
   #stamp(fileBytes: number, fill: number): BlockStamp {
@@ -356,18 +298,9 @@ export class Journal {
     return encodeMark(kind, this.#stamp(fileBytes, fill));
   }
 
-  /** Work off the way of commits: they do without it when it fails. */
-  async #carryOut(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#options.log.error(error instanceof Error ? error.message : String(error));
-    }
-  }
-
   /** Waits until no file is being made or freed. */
   async settle(): Promise<void> {
-    await Promise.all([this.#preparing, this.#releases]);
+    await Promise.all([this.#pool.settle(), this.#releases]);
   }
 
   /** Writes down where the journal ends. Nothing is written any more. */
@@ -383,7 +316,7 @@ export class Journal {
 
   #closeFiles(): void {
     for (const { file } of this.#full) file.close();
-    for (const file of this.#free) file.close();
+    this.#pool.close();
     this.#active?.file.close();
   }
 }

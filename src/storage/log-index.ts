@@ -1,33 +1,4 @@
-import type { EntryFile } from './entry-file.ts';
-
-/** Sums over entries of one log in one file. */
-export interface SpanTotals {
-  readonly logId: number;
-  /** The entries were copied from an older generation: there may be holes between them. */
-  readonly copied: boolean;
-  firstSequence: number;
-  lastSequence: number;
-  /** No sequence is in it twice, as far as the order of its entries tells. */
-  isOrdered: boolean;
-  records: number;
-  bytes: number;
-  persistentCount: number;
-  persistentBodyBytes: number;
-}
-
-/**
- * The entries of one log in one file. What it leaves out below `firstSequence` was settled. Entries that
- * were written there and those that were copied there make two spans, so that neither is full of holes.
- */
-export interface Span extends SpanTotals {
-  readonly file: EntryFile;
-  /** About how many of `bytes` are still owed to somebody. */
-  liveBytes: number;
-  /** About how many records an entry has, as far as was seen when it was read. */
-  entryRecords: number;
-  /** It stands in the spans of its log: something of it is owed. */
-  isLive: boolean;
-}
+import type { EntryFile, Span, SpanTotals } from './entry-file.ts';
 
 /** What is noted of an entry, whatever it was read from. */
 export interface EntryTotals {

@@ -1,9 +1,10 @@
 import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
 import type { LogState, RecoveredLog } from '../broker/store.ts';
+import type { Span } from './entry-file.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { type DamagedEntry, EntryWalk } from './entry-reader.ts';
 import type { Generation } from './generation.ts';
-import type { Log, LogIndex, Span } from './log-index.ts';
+import type { Log, LogIndex } from './log-index.ts';
 
 /**
  * Fills the index with what the generations hold: one row of each that has a summary, the keys of the others.

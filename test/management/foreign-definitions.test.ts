@@ -96,6 +96,7 @@ const newer = {
   exchanges: [
     { name: 'den', vhost: 'burrow', type: 'topic', ...durable, internal: false, arguments: {} },
     { name: 'rnd', vhost: 'burrow', type: 'x-local-random', ...durable, internal: false, arguments: {} },
+    { name: 'jms', vhost: 'burrow', type: 'x-jms-topic', ...durable, internal: false, arguments: {} },
   ],
   bindings: [
     {
@@ -115,7 +116,7 @@ describe('definitions of a RabbitMQ 4', () => {
     const { status, body } = await http.post('/api/definitions', newer);
     expect(status).toBe(200);
     const skipped = body.skipped.map(({ kind, name }: { kind: string; name: string }) => `${kind} ${name}`);
-    expect(skipped.sort()).toEqual(['exchange rnd', 'parameter far', 'parameter move']);
+    expect(skipped.sort()).toEqual(['exchange jms', 'parameter far', 'parameter move']);
     for (const { reason } of body.skipped) expect(reason).toMatch(/not found|unknown exchange type/);
     expect(body.without_effect).toEqual([
       {
@@ -134,6 +135,7 @@ describe('definitions of a RabbitMQ 4', () => {
       { name: 'q', type: 'quorum', policy: 'spread', operator_policy: 'cap' },
       { name: 's', type: 'stream', policy: null, operator_policy: null },
     ]);
+    expect((await http.get('/api/exchanges/burrow/rnd')).body).toMatchObject({ type: 'x-local-random' });
     expect((await http.get('/api/vhost-limits/burrow')).body).toEqual([
       { vhost: 'burrow', value: { 'max-connections': 10 } },
     ]);
@@ -158,7 +160,7 @@ describe('definitions of a RabbitMQ 4', () => {
       parameters: [],
       ...JSON.parse(JSON.stringify(nameless, (key, value) => (key === 'vhost' ? undefined : value))),
     };
-    expect((await http.post('/api/definitions/copy', single)).body.skipped).toMatchObject([{ name: 'rnd' }]);
+    expect((await http.post('/api/definitions/copy', single)).body.skipped).toMatchObject([{ name: 'jms' }]);
     expect((await http.get('/api/queues/copy?columns=name')).body).toHaveLength(3);
     expect((await http.get('/api/policies/copy')).body).toMatchObject([{ name: 'spread', vhost: 'copy' }]);
   });

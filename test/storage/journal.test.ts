@@ -271,6 +271,17 @@ describe('a journal file', () => {
     expect(log.lines.join()).toMatch(`1 messages of log 1 from sequence ${damaged} on are damaged`);
   });
 
+  it('with a damaged message that is moved tells of it when it is read', async () => {
+    await publish(1, 0, 3);
+    await store.close();
+    flip(name, BLOCK_BYTES + 3000);
+    await start({ journalBytes: 0 });
+    await expect.poll(() => isMoved(1, 2)).toBe(true);
+    expect(sequencesOf(1)).toEqual([0, 2]);
+    expect(store.damagedCount).toBe(1);
+    expect(log.lines.join()).toMatch(/are damaged in .*messages-00000001\.mdb/);
+  });
+
   it.each([
     ['the header', 0],
     ['the keys', 80],

@@ -1,5 +1,5 @@
 import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import { HttpClient } from '../http/http-client.ts';
 
 export interface SigningKeyOptions {
@@ -22,33 +22,40 @@ const jwksBytesMax = 1024 * 1024;
 export class SigningKeys {
   readonly #keys: ReadonlyMap<string, KeyObject>;
   readonly #defaultKey: string | undefined;
-  readonly #remote: JWTVerifyGetKey | undefined;
+  readonly #jwksUrl: URL | undefined;
+  readonly #timeoutMs: number;
+  #remote: Promise<JWTVerifyGetKey> | undefined;
   readonly #client: HttpClient;
 
   /** @throws Error naming a key that is none */
   constructor(options: SigningKeyOptions) {
     const { signingKeys = new Map(), defaultKey, jwksUrl, timeoutMs = defaultTimeoutMs, ca } = options;
+    this.#jwksUrl = jwksUrl === undefined ? undefined : new URL(jwksUrl);
+    this.#timeoutMs = timeoutMs;
     this.#keys = new Map([...signingKeys].map(([id, content]) => [id, readKey(id, content)]));
     this.#defaultKey = defaultKey;
     this.#client = new HttpClient({ timeoutMs, answerBytesMax: jwksBytesMax, ca });
-    if (jwksUrl !== undefined) {
-      this.#remote = createRemoteJWKSet(new URL(jwksUrl), {
-        timeoutDuration: timeoutMs,
-        [customFetch]: async (url) => {
-          const { status, body } = await this.#client.ask(new URL(url));
-          return new Response(body, { status });
-        },
-      });
-    }
   }
 
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const id = header.kid ?? this.#defaultKey;
     const key = id === undefined ? undefined : this.#keys.get(id);
     if (key !== undefined) return key;
-    if (this.#remote === undefined) throw new Error('the key it is signed with is not known');
-    return this.#remote(header, token);
+    if (this.#jwksUrl === undefined) throw new Error('the key it is signed with is not known');
+    this.#remote ??= this.#remoteKeys(this.#jwksUrl);
+    return (await this.#remote)(header, token);
   };
+
+  async #remoteKeys(url: URL): Promise<JWTVerifyGetKey> {
+    const { createRemoteJWKSet, customFetch } = await import('jose');
+    return createRemoteJWKSet(url, {
+      timeoutDuration: this.#timeoutMs,
+      [customFetch]: async (asked: string | URL) => {
+        const { status, body } = await this.#client.ask(new URL(asked));
+        return new Response(body, { status });
+      },
+    });
+  }
 
   close(): void {
     this.#client.close();

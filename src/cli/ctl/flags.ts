@@ -1,6 +1,6 @@
 import type { Flags } from '../flags.ts';
 import { formatters } from './format.ts';
-import { liveFlags } from './live/options.ts';
+import { liveFlags } from './live/flags.ts';
 import { targetFlags } from './target.ts';
 
 /** Flags of every command. */

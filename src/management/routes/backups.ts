@@ -1,5 +1,5 @@
-import type { BackupStatus } from '../../backup-control.ts';
 import { BackupError } from '../../broker/store.ts';
+import type { BackupStatus } from '../../control/backup-control.ts';
 import type { Api } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
 import { Answer, type Route, route } from '../http/route.ts';

@@ -1,5 +1,5 @@
 import type { MoveOptions, MoveResult } from '../../broker/queues/move.ts';
-import { messageControl } from '../../message-control.ts';
+import { messageControl } from '../../control/message-control.ts';
 import { type Api, act } from '../api.ts';
 import { badRequest } from '../http/api-error.ts';
 import { LineStream } from '../http/line-stream.ts';

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
-import type { Broker } from './broker/broker.ts';
-import { BackupError } from './broker/store.ts';
-import { type Logger, ofCategory } from './logger.ts';
+import type { Broker } from '../broker/broker.ts';
+import { BackupError } from '../broker/store.ts';
+import { type Logger, ofCategory } from '../logger.ts';
 
 /** What to back up to, and how fast. */
 export interface BackupRequest {

@@ -1,8 +1,8 @@
-import type { Broker } from './broker/broker.ts';
-import type { DelayLine } from './broker/delays/delay-line.ts';
-import { recordMessage } from './broker/delays/delayed-record.ts';
-import { defaultVirtualHost } from './broker/names.ts';
-import { type BasicProperties, decodeProperties } from './protocol/basic-properties.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { DelayLine } from '../broker/delays/delay-line.ts';
+import { recordMessage } from '../broker/delays/delayed-record.ts';
+import { defaultVirtualHost } from '../broker/names.ts';
+import { type BasicProperties, decodeProperties } from '../protocol/basic-properties.ts';
 
 /** Messages listed at once, unless somebody asks for fewer. Of large ones there may be less. */
 const listedMax = 1000;

@@ -1,6 +1,6 @@
-import type { QueuedMessage } from './broker/queues/peek.ts';
-import { type PassingMessage, PassingMessages } from './broker/taps/passing-messages.ts';
-import type { Tap } from './broker/taps/taps.ts';
+import type { QueuedMessage } from '../broker/queues/peek.ts';
+import { type PassingMessage, PassingMessages } from '../broker/taps/passing-messages.ts';
+import type { Tap } from '../broker/taps/taps.ts';
 
 /** Between two looks at what has come. */
 const intervalMs = 50;

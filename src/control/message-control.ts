@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Broker } from './broker/broker.ts';
-import type { Message } from './broker/message.ts';
-import { defaultVirtualHost } from './broker/names.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Message } from '../broker/message.ts';
+import { defaultVirtualHost } from '../broker/names.ts';
 import {
   type Departure,
   type MoveOptions,
@@ -9,14 +9,14 @@ import {
   move,
   rehearse,
   wayBack,
-} from './broker/queues/move.ts';
-import { peek, type QueuedMessage, type QueuePage } from './broker/queues/peek.ts';
-import type { Queue } from './broker/queues/queue.ts';
-import type { Exchange } from './broker/routing/exchange.ts';
-import { Route } from './broker/routing/route.ts';
-import type { VirtualHost } from './broker/virtual-host.ts';
+} from '../broker/queues/move.ts';
+import { peek, type QueuedMessage, type QueuePage } from '../broker/queues/peek.ts';
+import type { Queue } from '../broker/queues/queue.ts';
+import type { Exchange } from '../broker/routing/exchange.ts';
+import { Route } from '../broker/routing/route.ts';
+import type { VirtualHost } from '../broker/virtual-host.ts';
+import { tableFrom } from '../protocol/field-table.ts';
 import { type TailEvent, type TailOptions, tail } from './message-tail.ts';
-import { tableFrom } from './protocol/field-table.ts';
 
 const pageDefault = 100;
 const pageMax = 1000;

@@ -1,0 +1,132 @@
+import { freeBytes } from './file-check.ts';
+import { BLOCK_ALIGNMENT } from './journal-block.ts';
+import { JournalFile } from './journal-file.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** The first file is small; each further one is so many times as large, up to the size that was asked for. */
+const FIRST_FILE_BYTES = 2 ** 20;
+const GROWTH = 4;
+
+/** How soon another file is tried after one could not be made. */
+const PREPARE_RETRY_MS = 1000;
+
+export interface JournalPoolOptions {
+  readonly directory: string;
+  /** Size of a file, and of all files together; 0: none is made. */
+  readonly fileBytes: number;
+  readonly bytesMax: number;
+  /** Beyond this, a file is made only when as much stays free as all files take then. */
+  readonly freeBytesMin: number;
+  readonly log: StoreLog;
+  /** The block that says of a file of so many bytes that it is free. */
+  readonly freeMark: (fileBytes: number) => Buffer;
+}
+
+/** The files of a journal: those that are free, and how there come to be more of them. */
+export class JournalPool {
+  readonly #options: JournalPoolOptions;
+  readonly #free: JournalFile[] = [];
+  #nextFile = 1;
+  /** Of all files, and of the largest. */
+  #bytes = 0;
+  #largestBytes = 0;
+  /** A commit found no room: growing by further steps would be too slow. */
+  #isOutgrown = false;
+  #prepareFrom = 0;
+  /** It was told that no further file can be made. */
+  #isStunted = false;
+  #preparing: Promise<void> | undefined;
+
+  constructor(options: JournalPoolOptions) {
+    this.#options = options;
+  }
+
+  /** No other file gets this number. */
+  reserve(number: number): void {
+    this.#nextFile = Math.max(this.#nextFile, number + 1);
+  }
+
+  /** Counts a file that was there, free or not. */
+  count(file: JournalFile): void {
+    this.#bytes += file.size;
+    this.#largestBytes = Math.max(this.#largestBytes, file.size);
+  }
+
+  /** Takes a file back that is counted. */
+  add(file: JournalFile): void {
+    this.#free.push(file);
+  }
+
+  /** Hands out the largest free file, if a block of so many bytes has room there. */
+  take(blockBytes: number): JournalFile | undefined {
+    const file = this.#free.reduce<JournalFile | undefined>(
+      (largest, other) => (largest === undefined || other.size > largest.size ? other : largest),
+      undefined,
+    );
+    // Behind it comes the mark that ends the file.
+    if (file === undefined || blockBytes + BLOCK_ALIGNMENT > file.size) return undefined;
+    this.#free.splice(this.#free.indexOf(file), 1);
+    return file;
+  }
+
+  get isEmpty(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /** There is no free file, and no further one may be made. */
+  get isExhausted(): boolean {
+    return this.isEmpty && this.#preparing === undefined && this.#nextFileBytes === undefined;
+  }
+
+  /** A commit found no room: the next file is as large as any. */
+  growFast(): void {
+    this.#isOutgrown = true;
+    this.grow();
+  }
+
+  /** Has another file made, if there may be one. */
+  grow(): void {
+    const size = this.#nextFileBytes;
+    if (this.#preparing !== undefined || size === undefined) return;
+    this.#preparing = this.#prepare(size).finally(() => {
+      this.#preparing = undefined;
+    });
+  }
+
+  /** Of the next file to be made; undefined when there may be none. */
+  get #nextFileBytes(): number | undefined {
+    const { fileBytes, bytesMax } = this.#options;
+    if (bytesMax === 0 || performance.now() < this.#prepareFrom) return undefined;
+    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
+    return this.#bytes + size > bytesMax ? undefined : size;
+  }
+
+  async #prepare(size: number): Promise<void> {
+    const { directory, freeBytesMin, log, freeMark } = this.#options;
+    try {
+      // It never gives space back: messages must be able to take as much.
+      const left = freeBytes(directory) - size - freeBytesMin;
+      if (left < this.#bytes + size) throw new Error('too little free disk space');
+      const file = await JournalFile.create(directory, this.#nextFile++, size, freeMark(size));
+      this.count(file);
+      this.add(file);
+      if (this.#isStunted) log.info('the journal grows again');
+      this.#isStunted = false;
+    } catch (error) {
+      this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
+      if (this.#isStunted) return;
+      this.#isStunted = true;
+      log.warn(`the journal stays as small as it is: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** Waits until no file is being made. */
+  async settle(): Promise<void> {
+    await this.#preparing;
+  }
+
+  close(): void {
+    for (const file of this.#free) file.close();
+  }
+}
