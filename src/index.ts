@@ -192,6 +192,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       clusterId: () => administration.clusterId,
       loginCounts: access.loginCounts,
       spanExporter: tracing?.exporter,
+      log,
     });
     if (metrics !== undefined) closers.push(() => metrics.close());
     const address = amqp.plain ?? amqp.tls;

@@ -1,10 +1,12 @@
-import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import type { LoginCounts } from '../access/access-control.ts';
 import { usedBytes } from '../resources/memory-monitor.ts';
 import { version } from '../version.ts';
 import { header, labelled, labelText, one, sample } from './exposition.ts';
 import { globalMetrics } from './global-metrics.ts';
+import { type OpenFiles, openFiles } from './open-files.ts';
 import { ownMetrics } from './own-metrics.ts';
+import { runtimeMetrics } from './runtime-metrics.ts';
 import type { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 import { type Tally, tally } from './tally.ts';
@@ -14,6 +16,7 @@ export async function nodeMetrics(source: MetricsSource, scrape: Scrape): Promis
   const { alarms } = source.broker;
   const isSet = (resource: string) => (alarms.resources.some((each) => each === resource) ? 1 : 0);
   const counted = await tally(source, scrape);
+  const files = await openFiles();
   return [
     one(
       'untyped',
@@ -34,8 +37,8 @@ export async function nodeMetrics(source: MetricsSource, scrape: Scrape): Promis
       isSet('memory'),
     ),
     churnMetrics(source),
-    await nodeUse(source),
-    await nodeLimits(source),
+    await nodeUse(source, files),
+    nodeLimits(source, files),
     one(
       'gauge',
       'process_start_time_seconds',
@@ -49,19 +52,23 @@ export async function nodeMetrics(source: MetricsSource, scrape: Scrape): Promis
     authAttempts(source),
     buildMetrics(),
     globalMetrics(source, counted),
+    runtimeMetrics(source, counted, files),
     ownMetrics(source),
   ].join('');
 }
 
 /** What the node uses (family `node_coarse_metrics`). */
-export async function nodeUse({ listener, dataDir }: MetricsSource, prefix = 'rabbitmq_'): Promise<string> {
-  const open = (await readdir('/proc/self/fd').catch(() => [])).length;
+export async function nodeUse(
+  { listener, dataDir }: MetricsSource,
+  { open }: OpenFiles,
+  prefix = 'rabbitmq_',
+): Promise<string> {
   const disk = dataDir === undefined ? undefined : await statfs(dataDir);
   const gauge = (name: string, help: string, value: number) => one('gauge', prefix + name, help, value);
   return [
     gauge('process_resident_memory_bytes', 'Memory used in bytes', usedBytes()),
     gauge('process_open_tcp_sockets', 'Open TCP sockets', listener.connectionCount),
-    open === 0 ? '' : gauge('process_open_fds', 'Open file descriptors', open),
+    open === undefined ? '' : gauge('process_open_fds', 'Open file descriptors', open),
     disk === undefined
       ? ''
       : gauge('disk_space_available_bytes', 'Disk space available in bytes', disk.bavail * disk.bsize),
@@ -69,21 +76,19 @@ export async function nodeUse({ listener, dataDir }: MetricsSource, prefix = 'ra
 }
 
 /** What the node may use, and since when it runs (family `node_metrics`). */
-export async function nodeLimits(source: MetricsSource, prefix = 'rabbitmq_'): Promise<string> {
+export function nodeLimits(source: MetricsSource, { max }: OpenFiles, prefix = 'rabbitmq_'): string {
   const { listener, resources, dataDir } = source;
-  const limits = await readFile('/proc/self/limits', 'latin1').catch(() => '');
-  const max = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
   const diskLimit = dataDir === undefined ? undefined : resources.diskFreeLimitBytes;
   const gauge = (name: string, help: string, value: number) => one('gauge', prefix + name, help, value);
   return [
     gauge('resident_memory_limit_bytes', 'Memory high watermark in bytes', resources.memoryLimitBytes),
     max === undefined
       ? ''
-      : gauge('process_max_fds', 'Open file descriptors limit', Number(max)) +
+      : gauge('process_max_fds', 'Open file descriptors limit', max) +
         gauge(
           'process_max_tcp_sockets',
           'Open TCP sockets limit',
-          Math.min(Number(max), listener.settings.connectionMax),
+          Math.min(max, listener.settings.connectionMax),
         ),
     diskLimit === undefined
       ? ''

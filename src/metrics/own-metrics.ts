@@ -8,7 +8,12 @@ export const eventLoopResolutionMs = 10;
 const quantiles = [0.5, 0.9, 0.99, 0.999];
 
 /** What RabbitMQ has no name for. Summaries cover the time since the start of the broker. */
-export function ownMetrics({ broker, eventLoopDelay, spanExporter }: MetricsSource): string {
+export function ownMetrics({
+  broker,
+  eventLoopDelay,
+  garbageCollections,
+  spanExporter,
+}: MetricsSource): string {
   return [
     summary(
       'leveret_commit_seconds',
@@ -25,6 +30,12 @@ export function ownMetrics({ broker, eventLoopDelay, spanExporter }: MetricsSour
     ),
     one('gauge', 'leveret_slab_bytes', 'Memory that holds messages', broker.slabs.bytesInUse),
     one('gauge', 'leveret_heap_used_bytes', 'JavaScript objects', process.memoryUsage().heapUsed),
+    one(
+      'counter',
+      'leveret_gc_seconds_total',
+      'Time for which garbage collection stopped the broker',
+      garbageCollections.seconds,
+    ),
     one(
       'counter',
       'leveret_cpu_seconds_total',

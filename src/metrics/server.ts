@@ -1,17 +1,20 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { type FastifyReply, fastify } from 'fastify';
+import { type Logger, ofCategory } from '../logger.ts';
 import { aggregated, detailed, type Family, families, perObject } from './collect.ts';
 import { contentType } from './exposition.ts';
+import { GarbageCollections } from './garbage-collections.ts';
 import { eventLoopResolutionMs } from './own-metrics.ts';
 import type { MetricsSource } from './source.ts';
 
-export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay'> {
+export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay' | 'garbageCollections'> {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
   /** `/metrics` has a line for every object, too. */
   readonly isPerObject: boolean;
+  readonly log: Logger;
 }
 
 /** Prometheus' endpoint (RabbitMQ page "Monitoring with Prometheus"), listening. */
@@ -24,11 +27,15 @@ export interface MetricsServer {
 export async function startMetrics(options: MetricsOptions): Promise<MetricsServer> {
   const eventLoopDelay = monitorEventLoopDelay({ resolution: eventLoopResolutionMs });
   eventLoopDelay.enable();
-  const source: MetricsSource = { ...options, eventLoopDelay };
+  const garbageCollections = new GarbageCollections();
+  const source: MetricsSource = { ...options, eventLoopDelay, garbageCollections };
+  const log = ofCategory(options.log, 'http');
   const app = fastify({ forceCloseConnections: true });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
-  const send = (reply: FastifyReply, text: AsyncIterable<string | Buffer>) =>
-    reply.type(contentType).send(Readable.from(text, { objectMode: false }));
+  const send = (reply: FastifyReply, page: AsyncIterable<string | Buffer>) =>
+    reply
+      .type(contentType)
+      .send(Readable.from(withFailureLogged(page, reply.request.url, log), { objectMode: false }));
   app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source)));
   app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));
   app.get('/metrics/detailed', (request, reply) => {
@@ -52,7 +59,22 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
     port: address !== null && typeof address === 'object' ? address.port : options.port,
     close: async () => {
       eventLoopDelay.disable();
+      garbageCollections.close();
       await app.close();
     },
   };
+}
+
+/** A page that cannot be written to its end is broken off, so that Prometheus counts the scrape as failed. */
+async function* withFailureLogged(
+  page: AsyncIterable<string | Buffer>,
+  url: string,
+  log: Logger,
+): AsyncGenerator<string | Buffer> {
+  try {
+    yield* page;
+  } catch (error) {
+    log.error({ err: error, url }, 'a page of metrics could not be written');
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import type { LoginCounts, LoginProtocol } from '../access/access-control.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { ResourceMonitor } from '../resources/resource-monitor.ts';
 import type { Listener } from '../server/listener.ts';
+import type { GarbageCollections } from './garbage-collections.ts';
 
 /** What there is to be measured. */
 export interface MetricsSource {
@@ -19,4 +20,5 @@ export interface MetricsSource {
   readonly dataDir: string | undefined;
   /** Nanoseconds. */
   readonly eventLoopDelay: IntervalHistogram;
+  readonly garbageCollections: Pick<GarbageCollections, 'count' | 'seconds'>;
 }
