@@ -35,6 +35,12 @@ export class Message {
   framesEnd = 0;
   bodySize = 0;
 
+  /**
+   * {@link frames} is memory that nobody else uses, with the frames at its end and room for the rest of a record in
+   * front of them: it may become the record.
+   */
+  isOwn = false;
+
   persistent = false;
   priority = 0;
   /** Milliseconds from the expiration property, once checked; -1: none. */
@@ -53,6 +59,7 @@ export class Message {
     this.framesStart = start;
     this.framesEnd = end;
     this.bodySize = bodySize;
+    this.isOwn = false;
     this.expirationMs = -1;
     this.hasBlindCopies = false;
     this.#headerSize = headerSize;
@@ -74,7 +81,16 @@ export class Message {
   letGo(): void {
     this.address = nothing;
     this.frames = nothing;
+    this.isOwn = false;
     this.#headers = undefined;
+  }
+
+  /** The memory for a record of so many bytes in which the frames lie in place already; undefined: there is none. */
+  takeRecord(recordBytes: number): Buffer | undefined {
+    const { frames, framesEnd } = this;
+    if (!this.isOwn || framesEnd !== recordBytes || frames.length !== recordBytes) return undefined;
+    this.isOwn = false;
+    return frames;
   }
 
   /** Where the property list (flags and values) starts and ends in {@link frames}. */
@@ -114,13 +130,19 @@ export class Message {
     return message;
   }
 
-  /** The same message in memory of its own. */
+  /** The same message in memory of its own: in what this one has, or in new memory. */
   copy(): Message {
     const copy = new Message();
     const address = Buffer.from(this.address.subarray(this.addressStart, this.addressEnd));
     copy.setAddress(address, 0, address.length, this.exchange, this.routingKey);
-    const frames = Buffer.from(this.frames.subarray(this.framesStart, this.framesEnd));
-    copy.setFrames(frames, 0, frames.length, this.#headerSize, this.bodySize);
+    if (this.isOwn) {
+      copy.setFrames(this.frames, this.framesStart, this.framesEnd, this.#headerSize, this.bodySize);
+      copy.isOwn = true;
+      this.isOwn = false;
+    } else {
+      const frames = Buffer.from(this.frames.subarray(this.framesStart, this.framesEnd));
+      copy.setFrames(frames, 0, frames.length, this.#headerSize, this.bodySize);
+    }
     copy.expirationMs = this.expirationMs;
     copy.hasBlindCopies = this.hasBlindCopies;
     return copy;

@@ -61,12 +61,14 @@ export interface ClientConnection {
   readonly client: { readonly table: FieldTable; readonly displayName: string | undefined };
   readonly mechanism: string;
   readonly tuning: { readonly channelMax: number; readonly frameMax: number; readonly heartbeat: number };
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  /** Chunks that came from the socket, and writes to it. */
-  readonly reads: number;
-  readonly writes: number;
-  readonly unsentBytes: number;
+  readonly traffic: {
+    readonly bytesReceived: number;
+    readonly bytesSent: number;
+    /** Chunks that came from the socket, and writes to it. */
+    readonly reads: number;
+    readonly writes: number;
+    readonly unsentBytes: number;
+  };
   readonly isClosed: boolean;
   readonly channelCount: number;
   readonly channels: Iterable<ClientChannel>;

@@ -153,13 +153,13 @@ export const connectionCoarseMetrics: readonly ObjectMetric<Connection>[] = [
     'counter',
     'connection_incoming_bytes_total',
     'Total number of bytes received on a connection',
-    (connection) => connection.bytesReceived,
+    (connection) => connection.traffic.bytesReceived,
   ),
   metric(
     'counter',
     'connection_outgoing_bytes_total',
     'Total number of bytes sent on a connection',
-    (connection) => connection.bytesSent,
+    (connection) => connection.traffic.bytesSent,
   ),
 ];
 

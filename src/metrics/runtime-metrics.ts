@@ -64,7 +64,8 @@ function trafficMetrics({ broker, listener }: MetricsSource): string {
 function traffic({ vhosts }: Broker, { connections }: Listener): TrafficStats {
   const sum = new TrafficStats();
   for (const { closedConnections: closed } of vhosts.values()) sum.add(closed.received, closed.sent);
-  for (const { bytesReceived, bytesSent } of connections) sum.add(bytesReceived, bytesSent);
+  for (const connection of connections)
+    sum.add(connection.traffic.bytesReceived, connection.traffic.bytesSent);
   return sum;
 }
 

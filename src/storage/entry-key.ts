@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { LogEntry } from '../broker/store.ts';
+import { Slices } from '../slices.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**
@@ -29,6 +30,9 @@ export interface KeyedEntry extends LogEntry {
 export const ENTRY_KEY_BYTES = 34;
 const CHECKSUM_OFFSET = 30;
 
+/** Checksummed at once: a quarter of a millisecond. */
+const CHECKSUM_STEP_BYTES = 2 ** 20;
+
 /** Largest log id: a u32. */
 export const LOG_ID_MAX = 0xffff_ffff;
 
@@ -39,14 +43,41 @@ export function encodeEntryKey(entry: LogEntry): Buffer {
   return key;
 }
 
+/** The same entries; large ones have their keys, whose checksums were computed bit by bit: 128 MiB take 35 ms. */
+export async function withLargeKeys(entries: readonly LogEntry[]): Promise<KeyedEntry[]> {
+  const keyed: KeyedEntry[] = [];
+  for (const entry of entries) {
+    const isLarge = entry.bytes.length > CHECKSUM_STEP_BYTES;
+    keyed.push(isLarge ? { ...entry, rawKey: await encodeLargeKey(entry) } : entry);
+  }
+  return keyed;
+}
+
+async function encodeLargeKey(entry: LogEntry): Promise<Buffer> {
+  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES);
+  writeFields(key, entry);
+  const slices = new Slices(1);
+  let checksum = crc32(key.subarray(0, CHECKSUM_OFFSET));
+  for (let at = 0; at < entry.bytes.length; at += CHECKSUM_STEP_BYTES) {
+    checksum = crc32(entry.bytes.subarray(at, at + CHECKSUM_STEP_BYTES), checksum);
+    await slices.next();
+  }
+  key.writeUInt32BE(checksum, CHECKSUM_OFFSET);
+  return key;
+}
+
 /** Writes the key of an entry to the beginning of `key`. */
 export function writeEntryKey(key: Buffer, entry: LogEntry): void {
+  writeFields(key, entry);
+  key.writeUInt32BE(entryChecksum(key, entry.bytes), CHECKSUM_OFFSET);
+}
+
+function writeFields(key: Buffer, entry: LogEntry): void {
   writePosition(key, entry.logId, entry.firstSequence);
   key.writeUInt32BE(entry.count, 12);
   key.writeUInt32BE(entry.persistentCount, 16);
   key.writeUIntBE(entry.persistentBodyBytes, 20, 6);
   key.writeUInt32BE(entry.bytes.length, 26);
-  key.writeUInt32BE(entryChecksum(key, entry.bytes), CHECKSUM_OFFSET);
 }
 
 /** @throws RangeError when the bytes are not an entry key. */

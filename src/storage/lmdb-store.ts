@@ -17,6 +17,7 @@ import {
 import { backUp, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
 import { definitionRow, readDefinitions } from './definition-rows.ts';
+import { withLargeKeys } from './entry-key.ts';
 import { prefetchEntries } from './entry-prefetch.ts';
 import { readEntries } from './entry-reader.ts';
 import { prepareLogState, type StagedLogState } from './log-state-table.ts';
@@ -280,8 +281,9 @@ class LmdbStore implements Store {
     else this.#flushStatesSoon();
   }
 
-  #writeEntries(entries: readonly LogEntry[]): Promise<void> {
-    return this.#parts.journal.write(entries) ?? this.#parts.generations.write(entries, false);
+  async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
+    const { journal, generations } = this.#parts;
+    await (journal.write(entries) ?? generations.write(await withLargeKeys(entries), false));
   }
 
   #rowsApplied(sequence: number): void {

@@ -55,9 +55,22 @@ export class LogStorage implements CommittedLog {
     const full = tail.open;
     if (full !== undefined) this.#seal(full);
     const segment = tail.begin(this.#log, nextSequence, recordBytes, full !== undefined, this.#context.slabs);
+    this.#begun();
+    return segment;
+  }
+
+  /** Begins a segment for the one record that `memory` is for. */
+  beginIn(memory: Buffer): Segment {
+    this.seal();
+    const slab = this.#context.slabs.takeOver(memory);
+    const segment = this.#parts.tail.beginIn(slab, this.#log, this.#parts.nextSequence);
+    this.#begun();
+    return segment;
+  }
+
+  #begun(): void {
     this.noteUse();
     this.#shrink();
-    return segment;
   }
 
   /** Nothing is appended to the open segment any more. */

@@ -161,9 +161,7 @@ export class MessageLog implements RecordKeeper {
     flags: number,
     stamp?: FrameStamp,
   ): boolean {
-    const bytes = recordBytes(message, stamp);
-    let segment = this.#tail.open;
-    if (segment === undefined || !segment.fits(bytes)) segment = this.#storage.begin(bytes);
+    const segment = this.#segmentFor(message, stamp);
     segment.append(message, enqueuedAt, expiresAt, flags, stamp);
     const isPersistent = (flags & RecordFlag.Persistent) !== 0;
     this.#parts.nextSequence++;
@@ -172,6 +170,17 @@ export class MessageLog implements RecordKeeper {
     if (!isPersistent || !this.durable) return false;
     this.#storage.write(segment);
     return true;
+  }
+
+  /** Where its record goes. */
+  #segmentFor(message: Message, stamp: FrameStamp | undefined): Segment {
+    const bytes = recordBytes(message, stamp);
+    if (message.isOwn && stamp === undefined) {
+      const memory = message.takeRecord(bytes);
+      if (memory !== undefined) return this.#storage.beginIn(memory);
+    }
+    const { open } = this.#tail;
+    return open?.fits(bytes) ? open : this.#storage.begin(bytes);
   }
 
   // ---- records out

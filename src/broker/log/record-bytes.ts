@@ -14,15 +14,15 @@ export interface FrameStamp {
   write(message: Message, into: Buffer, at: number): number;
 }
 
+/** Bytes of the record of a message before its frames. */
+export function recordPrefixBytes(message: Message): number {
+  return RECORD_HEADER_BYTES + (message.addressEnd - message.addressStart) + addressOverheadBytes;
+}
+
 /** Bytes of the record of a message. */
 export function recordBytes(message: Message, stamp?: FrameStamp): number {
-  return (
-    (stamp === undefined ? 0 : stamp.extraBytes) +
-    RECORD_HEADER_BYTES +
-    (message.addressEnd - message.addressStart) +
-    addressOverheadBytes +
-    (message.framesEnd - message.framesStart)
-  );
+  const framesBytes = message.framesEnd - message.framesStart + (stamp === undefined ? 0 : stamp.extraBytes);
+  return recordPrefixBytes(message) + framesBytes;
 }
 
 /** Writes a message as a record; for times and flags see {@link RecordOffset}. Returns the offset behind it. */
@@ -40,8 +40,9 @@ export function writeRecord(
   at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
   buffer[at++] = frameEnd;
   const addressSize = at - start - RECORD_HEADER_BYTES;
-  if (stamp === undefined) at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
-  else at = stamp.write(message, buffer, at);
+  if (stamp !== undefined) at = stamp.write(message, buffer, at);
+  else if (message.frames === buffer && message.framesStart === at) at = message.framesEnd;
+  else at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);
   putUint32(buffer, start + RecordOffset.Size, at - start);
   putUint32(buffer, start + RecordOffset.SequenceLow, sequence >>> 0);
   writeTime(buffer, start + RecordOffset.EnqueuedAt, enqueuedAt);

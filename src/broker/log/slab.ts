@@ -76,6 +76,12 @@ export class SlabPool {
       this.#freeBuffers.push(whole);
   }
 
+  /** A slab for the one record that `buffer` is the memory for. */
+  takeOver(buffer: Buffer): Slab {
+    this.#bytesInUse += buffer.length;
+    return { buffer, offsets: new Uint32Array(2) };
+  }
+
   /** Counts a buffer that was filled elsewhere (read back from the store). */
   adopt(buffer: Buffer, offsets: Uint32Array): Slab {
     const whole = wholeOf(buffer);
@@ -92,8 +98,9 @@ export class SlabPool {
   }
 }
 
-/** Records that fit into so many bytes, and the end of the last one. */
+/** Records that fit into so many bytes, and the end of the last one. Only for a single one there is more than a segment. */
 function offsetsMax(bytes: number): number {
+  if (bytes > segmentBytes) return 2;
   return Math.floor(bytes / recordBytesMin) + 2;
 }
 

@@ -1,5 +1,5 @@
 import { type RecordKeeper, Segment } from './segment.ts';
-import { type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
+import { type Slab, type SlabPool, segmentBytes, segmentBytesMin } from './slab.ts';
 
 /** The end of a log that nobody has read yet: full segments, and the one that is appended to. */
 export class Tail {
@@ -13,7 +13,12 @@ export class Tail {
   begin(log: RecordKeeper, sequence: number, recordBytes: number, grows: boolean, slabs: SlabPool): Segment {
     const bytes = Math.max(this.#nextSegmentBytes, recordBytes);
     if (grows) this.#nextSegmentBytes = Math.min(this.#nextSegmentBytes * 2, segmentBytes);
-    const segment = new Segment(log, sequence, slabs.take(bytes));
+    return this.beginIn(slabs.take(bytes), log, sequence);
+  }
+
+  /** Begins a segment in that slab. */
+  beginIn(slab: Slab, log: RecordKeeper, sequence: number): Segment {
+    const segment = new Segment(log, sequence, slab);
     this.open = segment;
     this.segments.push(segment);
     return segment;

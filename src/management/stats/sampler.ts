@@ -99,9 +99,9 @@ export class Sampler implements Ticks {
     };
     this.queues = table(queueColumns, basic, queueValues);
     this.exchanges = table(exchangeColumns, basic, ({ stats }) => [stats.publishIn, stats.publishOut]);
-    this.connections = table(trafficColumns, basic, ({ bytesReceived, bytesSent }) => [
-      bytesReceived,
-      bytesSent,
+    this.connections = table(trafficColumns, basic, ({ traffic }) => [
+      traffic.bytesReceived,
+      traffic.bytesSent,
     ]);
     this.channels = table(channelColumns, basic, (channel) => channelValues(channel.currentStats()));
     this.vhosts = table(totalColumns, global, (vhost) =>

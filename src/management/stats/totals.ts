@@ -39,7 +39,7 @@ export function clientTotals(broker: Broker, clients: Clients): TotalsByVhost {
   for (const connection of openConnections(clients)) {
     const ofVhost = totals.get(connection.vhost);
     if (ofVhost === undefined) continue;
-    ofVhost.traffic.add(connection.bytesReceived, connection.bytesSent);
+    ofVhost.traffic.add(connection.traffic.bytesReceived, connection.traffic.bytesSent);
     for (const channel of connection.channels) ofVhost.stats.add(channel.currentStats());
   }
   return totals;

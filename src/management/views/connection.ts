@@ -9,7 +9,8 @@ import { tlsView } from './tls.ts';
 
 /** A connection that is open. */
 export function connectionView({ node, sampler }: Api, connection: ClientConnection, ranges: Ranges): Json {
-  const { client, tuning, user, vhost, bytesReceived, bytesSent } = connection;
+  const { client, tuning, user, vhost, traffic } = connection;
+  const { bytesReceived, bytesSent } = traffic;
   const { ends, tls } = connection.transport;
   const properties = client.table.toJSON();
   const givenName = properties['connection_name'];
@@ -40,9 +41,9 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
       timeout: tuning.heartbeat,
       client_properties: properties,
       connected_at: connection.connectedAt,
-      recv_cnt: connection.reads,
-      send_cnt: connection.writes,
-      send_pend: connection.unsentBytes,
+      recv_cnt: traffic.reads,
+      send_cnt: traffic.writes,
+      send_pend: traffic.unsentBytes,
     },
     counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
   );

@@ -5,9 +5,8 @@ import type { Broker } from '../../broker/broker.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { FrameType, protocolHeader } from '../../protocol/frame-reader.ts';
-import { decodeMethod, MethodId, type ServerMethod } from '../../protocol/methods.ts';
-import { payloadSnippet } from '../../protocol/octets.ts';
+import { protocolHeader } from '../../protocol/frame-reader.ts';
+import { type Method, MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
 import type { DeliveryTimeouts } from '../deliveries/delivery-timeouts.ts';
@@ -27,6 +26,7 @@ import { Answers, type AnswersHost } from './answers.ts';
 import { Channels } from './channels.ts';
 import { ClientEvents } from './client-events.ts';
 import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { Control, type ControlHost } from './control.ts';
 import { Farewell, type FarewellHost } from './farewell.ts';
 import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
 import type { Heartbeats, HeartbeatWatch } from './heartbeats.ts';
@@ -35,6 +35,7 @@ import { Lifetime } from './lifetime.ts';
 import { Output } from './output.ts';
 import { Pulse } from './pulse.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
+import { Traffic } from './traffic.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
@@ -48,9 +49,6 @@ export interface ConnectionContext extends HandshakeContext {
   /** The socket is gone and everything the connection held has been let go. */
   connectionClosed(connection: Connection): void;
 }
-
-/** Class and method id at the start of a method frame's payload. */
-const methodIdBytes = 4;
 
 /**
  * One client connection: hands frames to its channels, keeps their numbers, and turns errors into
@@ -66,7 +64,8 @@ export class Connection
     UnreadLimitHost,
     ThrottleHost,
     CredentialsHost,
-    FarewellHost
+    FarewellHost,
+    ControlHost
 {
   readonly output: Output;
   readonly answers: Answers;
@@ -78,12 +77,15 @@ export class Connection
   /** Milliseconds since the epoch. */
   readonly connectedAt: number;
 
+  readonly traffic: Traffic;
+
   readonly #socket: ByteStream;
   readonly #context: ConnectionContext;
   readonly #frames: FrameRouter;
   readonly #input: Input;
   readonly #lifetime: Lifetime;
   readonly #farewell: Farewell;
+  readonly #control: Control;
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
   readonly #events: ConnectionLog;
@@ -121,10 +123,12 @@ export class Connection
       unread: this.#unread,
     });
     this.#input = new Input(transport, this.#frames, this);
+    this.traffic = new Traffic(socket, this.#input, this.output);
     const { clock } = context.broker;
     const { settings } = context;
     const parts = { transport, input: this.#input, output: this.output, clock, settings };
     this.#lifetime = new Lifetime(parts);
+    this.#control = new Control(this, this.#lifetime);
     this.#farewell = new Farewell(this, this.#lifetime, this.#events);
     this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
@@ -228,15 +232,6 @@ export class Connection
     return this.transport.tls;
   }
 
-  /** Our side of the socket. */
-  get host(): string {
-    return this.transport.ends.host;
-  }
-
-  get port(): number {
-    return this.transport.ends.port;
-  }
-
   /** Such as `PLAIN`. */
   get mechanism(): string {
     return this.#opened.mechanism;
@@ -244,11 +239,6 @@ export class Connection
 
   get tuning(): Tuning {
     return this.#opened.tuning;
-  }
-
-  /** Bytes that wait for the client to read them. */
-  get unsentBytes(): number {
-    return this.#socket.writableLength;
   }
 
   /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
@@ -287,12 +277,11 @@ export class Connection
   }
 
   blocked(reason: string): void {
-    if (this.clientCapabilities.connectionBlocked) this.send({ id: MethodId.ConnectionBlocked, reason });
+    this.#control.blocked(reason);
   }
 
   unblocked(): void {
-    if (!this.isRunning || !this.clientCapabilities.connectionBlocked) return;
-    this.send({ id: MethodId.ConnectionUnblocked });
+    this.#control.unblocked();
   }
 
   stalled(unreadBytes: number): void {
@@ -321,39 +310,19 @@ export class Connection
   }
 
   connectionMethod(number: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.isRunning) this.#methodWhileRunning(id, buffer, start, end);
-    else this.#methodOutsideRunning(number, id, buffer, start, end);
+    this.#control.method(number, id, buffer, start, end);
   }
 
-  #methodOutsideRunning(number: number, id: number, buffer: Buffer, start: number, end: number): void {
-    const { phase } = this.#lifetime;
-    if (phase === 'ended') return;
-    if (id === MethodId.ConnectionClose && number === 0) {
-      this.send({ id: MethodId.ConnectionCloseOk });
-      if (phase === 'handshake') this.#lifetime.endSocket();
-    } else if (phase === 'closing') {
-      if (id === MethodId.ConnectionCloseOk && number === 0) this.#lifetime.endSocket();
-    } else if (number === 0) {
-      this.#handshake?.method(decodeMethod(id, buffer, start, end));
-    } else {
-      const text = `type ${FrameType.Method}, ${payloadSnippet(buffer, start - methodIdBytes, end)}`;
-      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, text));
-    }
+  handshakeMethod(method: Method): void {
+    this.#handshake?.method(method);
   }
 
-  #methodWhileRunning(id: number, buffer: Buffer, start: number, end: number): void {
-    switch (id) {
-      case MethodId.ConnectionClose:
-        this.#farewell.answer();
-        return;
-      case MethodId.ConnectionUpdateSecret: {
-        const method = decodeMethod(id, buffer, start, end);
-        if (method.id === id) void this.#credentials?.renew(method.newSecret.toString());
-        return;
-      }
-      default:
-        throw new AmqpError(ReplyCode.ChannelError, 'unexpected method in connection state running');
-    }
+  closedByClient(): void {
+    this.#farewell.answer();
+  }
+
+  renewSecret(secret: string): void {
+    void this.#credentials?.renew(secret);
   }
 
   // ---- errors and the end
@@ -497,21 +466,5 @@ export class Connection
   #watchHeartbeat(intervalSeconds: number): void {
     const parts = { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime };
     this.#heartbeatWatch = this.#context.heartbeats.watch(new Pulse(parts, intervalSeconds), intervalSeconds);
-  }
-
-  get bytesReceived(): number {
-    return this.#socket.bytesRead;
-  }
-
-  get bytesSent(): number {
-    return this.#socket.bytesWritten;
-  }
-
-  get reads(): number {
-    return this.#input.reads;
-  }
-
-  get writes(): number {
-    return this.output.writes;
   }
 }

@@ -10,6 +10,12 @@ const initialFrameMaxBytes = 8192;
 /** From here on it pays to read more at once. */
 const largeBodyBytes = 16 * 1024;
 
+/**
+ * libuv reads a socket up to 32 times in a row while chunks come full, which are 16 MiB of the largest chunks, and
+ * nobody else has a turn meanwhile. This is what it comes to with the usual ones.
+ */
+const turnBytesMax = 2 * 1024 * 1024;
+
 /** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
 const manyOutputs = 256;
 
@@ -36,6 +42,12 @@ export class Input implements Reader {
   #header: Buffer | undefined;
   #pauses = 0;
   #hasMore = false;
+  /** Bytes that came in full chunks since others had a turn. */
+  #turnBytes = 0;
+  /** The socket is not read in this turn any more. */
+  #isResting = false;
+  /** The socket is not read until {@link resume}. */
+  #isStopped = false;
   /** Chunks that have come. */
   reads = 0;
 
@@ -78,8 +90,22 @@ export class Input implements Reader {
     this.reads++;
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
-    if (wasPaused && this.isPaused) this.#socket.pause();
+    this.#turnBytes = isFull ? this.#turnBytes + chunk.length : 0;
+    if (wasPaused && this.isPaused) {
+      this.#isStopped = true;
+      this.#socket.pause();
+    } else if (this.#turnBytes >= turnBytesMax && !this.#isResting) {
+      this.#isResting = true;
+      this.#socket.pause();
+      setImmediate(this.#restOver);
+    }
   }
+
+  readonly #restOver = (): void => {
+    this.#isResting = false;
+    this.#turnBytes = 0;
+    if (!this.#isStopped) this.#socket.resume();
+  };
 
   #receivedHeader(chunk: Buffer): void {
     const bytes = this.#header === undefined ? chunk : Buffer.concat([this.#header, chunk]);
@@ -146,7 +172,8 @@ export class Input implements Reader {
   }
 
   #continue(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#isStopped = false;
+    if (!this.#isResting && this.#socket.isPaused()) this.#socket.resume();
     if (this.#state === 'ended') return;
     try {
       this.#reader.resume();

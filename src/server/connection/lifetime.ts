@@ -107,7 +107,7 @@ export class Lifetime {
     if (!this.isClosed) return;
     const { output, transport } = this.#parts;
     output.flush();
-    if (transport.stream.writableLength === 0) transport.stream.destroy();
+    if (output.unreadBytes === 0) transport.stream.destroy();
   }
 
   /** The socket goes at once; what was the reason before remains it. */

@@ -8,17 +8,11 @@ import { FrameType, frameEnd, frameOverhead, framePrefixBytes } from '../../prot
 import { encodeBasicAck, encodeBasicNack, encodeMethod, type Method } from '../../protocol/methods.ts';
 import { propertiesOffset } from '../../protocol/properties.ts';
 import type { ByteStream } from '../sockets/transport.ts';
+import { startFrame } from './frame-start.ts';
+import { LargeBody, largeBodyBytes } from './large-body.ts';
+import { bufferBytes, largeBufferBytes, recycle, smallBufferBytes, takeBuffer } from './output-buffers.ts';
+import { WaitingOutput } from './waiting-output.ts';
 
-/** Written to the socket in one go at most, but for larger messages. */
-const bufferBytes = 256 * 1024;
-/** What a connection that says little writes to: thousands of them may have something to say in the same turn. */
-const smallBufferBytes = 16 * 1024;
-/** The same where a small buffer would not hold a single frame: bytes cost the less the more of them go at once. */
-const largeBufferBytes = 1024 * 1024;
-/** Free buffers kept for all connections together. */
-const freeBuffersMax = 32;
-const freeLargeBuffersMax = 8;
-const freeSmallBuffersMax = 512;
 /** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
 const congestedBytes = 1024 * 1024;
 
@@ -33,9 +27,6 @@ export function outputsWaiting(): number {
   return waitingCount;
 }
 
-const freeLargeBuffers: Buffer[] = [];
-const freeBuffers: Buffer[] = [];
-const freeSmallBuffers: Buffer[] = [];
 const methodWriter = new ByteWriter(1024);
 
 /** Something with more to say just before the output is written: confirms that were collected. */
@@ -45,10 +36,13 @@ export interface BeforeFlush {
 
 /**
  * What goes out to one connection. Frames are laid end to end in a buffer that is written once a turn of
- * the event loop, whatever number of channels and queues contributed to it.
+ * the event loop, whatever number of channels and queues contributed to it. Only a large body takes several turns, and
+ * what is said meanwhile waits for it.
  */
 export class Output {
   readonly #socket: ByteStream;
+  /** Behind a large body. */
+  readonly #waiting: WaitingOutput;
   #buffer: Buffer | undefined;
   #at = 0;
   #isScheduled = false;
@@ -66,19 +60,24 @@ export class Output {
   constructor(socket: ByteStream, onDrain: () => void) {
     this.#socket = socket;
     this.#onDrain = onDrain;
+    this.#waiting = new WaitingOutput(socket, () => {
+      this.writes++;
+      this.#drained();
+    });
     socket.on('drain', () => this.#drained());
   }
 
   /** The client does not read as fast as we write: feed it nothing more until it has caught up. */
   get isCongested(): boolean {
-    if (this.#socket.writableLength <= congestedBytes) return false;
+    if (this.unreadBytes <= congestedBytes) return false;
     this.#wasCongested = true;
     return true;
   }
 
   /** What was written and the socket has not taken. */
   get unreadBytes(): number {
-    return this.#socket.writableLength;
+    const { writableLength } = this.#socket;
+    return this.#waiting.isEmpty ? writableLength : writableLength + this.#waiting.byteLength;
   }
 
   method(channel: number, method: Method): void {
@@ -138,7 +137,8 @@ export class Output {
     const addressSize = uint16At(buffer, record + RecordOffset.AddressSize);
     const bodySize = uint32At(buffer, record + RecordOffset.BodySize);
     const hasBlindCopies = ((buffer[record + RecordOffset.Flags] ?? 0) & RecordFlag.BlindCopies) !== 0;
-    const isChanged = hasBlindCopies || (frameMax !== 0 && bodySize > frameMax - frameOverhead);
+    const isCut = bodySize > largeBodyBytes || (frameMax !== 0 && bodySize > frameMax - frameOverhead);
+    const isChanged = hasBlindCopies || isCut;
     const out = this.#reserve(prefix.length + 9 + (isChanged ? addressSize : end - start));
     let at = copyBytes(prefix, 0, prefix.length, out, this.#at);
     const methodSize = prefix.length - framePrefixBytes + 9 + addressSize - 1;
@@ -230,6 +230,11 @@ export class Output {
 
   /** The `bodySize` bytes of `buffer` before `bodyEnd`, in frames of the connection's size. */
   #body(channel: number, frameMax: number, buffer: Buffer, bodyEnd: number, bodySize: number): void {
+    if (bodySize > largeBodyBytes) {
+      this.#write();
+      this.#waiting.addBody(new LargeBody(channel, frameMax, buffer, bodyEnd - bodySize, bodyEnd));
+      return;
+    }
     const pieceMax = frameMax === 0 ? bodySize : frameMax - frameOverhead;
     for (let from = bodyEnd - bodySize; from < bodyEnd; from += pieceMax) {
       const to = Math.min(bodyEnd, from + pieceMax);
@@ -274,6 +279,7 @@ export class Output {
   /** Nothing is written any more. */
   close(): void {
     this.#isClosed = true;
+    this.#waiting.clear();
     if (this.#buffer !== undefined) recycle(this.#buffer);
     this.#buffer = undefined;
     this.#at = 0;
@@ -322,6 +328,11 @@ export class Output {
     }
     this.writes++;
     const written = buffer.subarray(0, length);
+    if (!this.#waiting.isEmpty) {
+      this.#waiting.addBytes(Buffer.from(written));
+      recycle(buffer);
+      return;
+    }
     // Behind a full socket a small write would pin a whole buffer for as long as the client does not read.
     if (length < smallWriteBytes && this.#socket.writableLength > 0) {
       this.#socket.write(Buffer.from(written));
@@ -332,7 +343,7 @@ export class Output {
   }
 
   #drained(): void {
-    if (!this.#wasCongested) return;
+    if (!this.#wasCongested || this.unreadBytes > congestedBytes) return;
     this.#wasCongested = false;
     this.#onDrain();
   }
@@ -341,31 +352,6 @@ export class Output {
 /** More than these `bytes` are to be expected. */
 function roomyBytes(bytes: number): number {
   return Math.max(bytes, bytes > smallBufferBytes ? largeBufferBytes : bufferBytes);
-}
-
-/** The smallest kind of buffer with room for `bytes`. */
-function takeBuffer(bytes: number): Buffer {
-  if (bytes <= smallBufferBytes) return freeSmallBuffers.pop() ?? Buffer.allocUnsafeSlow(smallBufferBytes);
-  if (bytes <= bufferBytes) return freeBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
-  if (bytes <= largeBufferBytes) return freeLargeBuffers.pop() ?? Buffer.allocUnsafeSlow(largeBufferBytes);
-  return Buffer.allocUnsafeSlow(bytes);
-}
-
-function recycle(buffer: Buffer): void {
-  if (buffer.length === bufferBytes) {
-    if (freeBuffers.length < freeBuffersMax) freeBuffers.push(buffer);
-  } else if (buffer.length === smallBufferBytes) {
-    if (freeSmallBuffers.length < freeSmallBuffersMax) freeSmallBuffers.push(buffer);
-  } else if (buffer.length === largeBufferBytes) {
-    if (freeLargeBuffers.length < freeLargeBuffersMax) freeLargeBuffers.push(buffer);
-  }
-}
-
-function startFrame(out: Buffer, start: number, type: number, channel: number, size: number): number {
-  out[start] = type;
-  out[start + 1] = channel >>> 8;
-  out[start + 2] = channel;
-  return putUint32(out, start + 3, size);
 }
 
 const basicDeliver = 0x003c003c;

@@ -40,7 +40,7 @@ export class Pulse implements HeartbeatPeer {
   sendHeartbeat(): void {
     const { socket, output } = this.#parts;
     // What waits for the socket will do as well.
-    if (socket.writableLength > 0) return;
+    if (output.unreadBytes > 0) return;
     output.flush();
     socket.write(heartbeatFrame);
     output.writes++;

@@ -1,3 +1,4 @@
+import { recordPrefixBytes } from '../../broker/log/record-bytes.ts';
 import { contentBytes, Message, startBodyFrame } from '../../broker/message.ts';
 import { copyBytes, uint32At } from '../../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
@@ -11,6 +12,8 @@ import { ScratchPool } from './scratch-pool.ts';
 const bodyBytesMax = 512 * 1024 * 1024;
 /** First size of the buffer for a body that comes in pieces: memory for bytes that came, not for promises. */
 const assemblyBytesMin = 1024 * 1024;
+/** From here on there is room for all of it: what the kernel gives memory for is only what has been written to. */
+const assemblyBytesWhole = 4 * 1024 * 1024;
 /** reserved-1 before the address in basic.publish, and the octet of bits behind it. */
 const reservedBytes = 2;
 const mandatoryBit = 1;
@@ -30,7 +33,8 @@ const Expecting = { Method: 0, Header: 1, Body: 2 } as const;
  * Puts the three parts of a publish (method, content header, body) together on one channel.
  *
  * A message that lies whole in the chunk it came in is not copied: {@link message} becomes a view of the
- * chunk. Only one that arrives in pieces is collected in a buffer of its own, in the same form.
+ * chunk. Only one that arrives in pieces is collected in a buffer of its own, in the same form. Of a large one that
+ * buffer becomes its record ({@link Message.takeRecord}): copying 128 MiB would hold everybody up.
  */
 export class ContentAssembler {
   readonly message = new Message();
@@ -152,6 +156,7 @@ export class ContentAssembler {
 
   /** The message is dealt with later: it needs memory of its own until then. */
   keep(): void {
+    if (this.message.isOwn) return;
     const { frames, framesStart, framesEnd, propertiesEnd, bodySize } = this.message;
     const headerSize = propertiesEnd - framesStart - framePrefixBytes;
     const own = Buffer.from(frames.subarray(framesStart, framesEnd));
@@ -178,17 +183,24 @@ export class ContentAssembler {
   }
 
   #completeAssembly(): void {
-    const size = contentBytes(this.#headerEnd - this.#headerStart, this.bodySize);
-    const assembly = this.#assemblyFor(size);
-    assembly[size - 1] = frameEnd;
+    const start = this.#framesOffset;
+    const end = start + contentBytes(this.#headerEnd - this.#headerStart, this.bodySize);
+    const assembly = this.#assemblyFor(end);
+    assembly[end - 1] = frameEnd;
     this.#assembly = undefined;
     this.#complete = assembly;
-    this.#completed(assembly, 0, size);
+    this.#completed(assembly, start, end);
+    this.message.isOwn = !assemblies.keeps(assembly);
+  }
+
+  /** Where the frames begin in the assembly: behind what a record begins with. */
+  get #framesOffset(): number {
+    return recordPrefixBytes(this.message);
   }
 
   /** Where the body begins in the assembly: behind the header frame and the start of its own frame. */
   get #bodyOffset(): number {
-    return contentBytes(this.#headerEnd - this.#headerStart, 0) + framePrefixBytes;
+    return this.#framesOffset + contentBytes(this.#headerEnd - this.#headerStart, 0) + framePrefixBytes;
   }
 
   /** The assembly with room for `bytes`, its header frame and the start of the body frame in place. */
@@ -196,13 +208,15 @@ export class ContentAssembler {
     const old = this.#assembly;
     if (old !== undefined && bytes <= old.length) return old;
     const headerSize = this.#headerEnd - this.#headerStart;
-    const whole = contentBytes(headerSize, this.bodySize);
+    const start = this.#framesOffset;
+    const whole = start + contentBytes(headerSize, this.bodySize);
     const grown = Math.max(bytes, assemblyBytesMin, (old?.length ?? 0) * 2);
-    const assembly = assemblies.take(Math.min(whole, grown));
+    const assembly = assemblies.take(grown > assemblyBytesWhole ? whole : Math.min(whole, grown));
     if (old === undefined) {
-      assembly[0] = FrameType.Header;
-      assembly.writeUInt32BE(headerSize, 3);
-      const at = copyBytes(this.#header, this.#headerStart, this.#headerEnd, assembly, framePrefixBytes);
+      assembly[start] = FrameType.Header;
+      assembly.writeUInt32BE(headerSize, start + 3);
+      const headerAt = start + framePrefixBytes;
+      const at = copyBytes(this.#header, this.#headerStart, this.#headerEnd, assembly, headerAt);
       assembly[at] = frameEnd;
       if (this.bodySize > 0) startBodyFrame(assembly, at + 1, this.bodySize);
     } else {

@@ -20,9 +20,14 @@ export class ScratchPool {
     return found ?? Buffer.allocUnsafeSlow(size);
   }
 
+  /** The buffer is used again once it is released; else its memory is its user's, for good. */
+  keeps(buffer: Buffer): boolean {
+    return buffer.length <= pooledBytesMax;
+  }
+
   /** The caller has dropped every view of the buffer. */
   release(buffer: Buffer): void {
-    if (buffer.length > pooledBytesMax) return;
+    if (!this.keeps(buffer)) return;
     // Sizes that are not asked for any more make room.
     if (this.#free.length === freeMax) this.#free.shift();
     this.#free.push(buffer);
