@@ -125,7 +125,7 @@ describe('a turn of the event loop', () => {
     expect(sent.length).toBeGreaterThan(body.length);
   });
 
-  it('is over for a flood after 2 MiB of it', async () => {
+  it('is over for a flood after 4 MiB of it', async () => {
     const socket = stream();
     const ends = { peerHost: '127.0.0.1', peerPort: 1, host: '127.0.0.1', port: 2 };
     const handler = { method() {}, header() {}, body() {}, heartbeat() {}, chunkEnd() {} };
@@ -137,11 +137,11 @@ describe('a turn of the event loop', () => {
     socket.resume();
     input.received(protocolHeader, false);
     const chunk = Buffer.alloc(512 * 1024, frame(8, 0, Buffer.alloc(0)));
-    const pausedAfter = Array.from({ length: 4 }, () => {
+    const pausedAfter = Array.from({ length: 8 }, () => {
       input.received(chunk, true);
       return socket.isPaused();
     });
-    expect(pausedAfter).toEqual([false, false, false, true]);
+    expect(pausedAfter).toEqual([...Array(7).fill(false), true]);
     await nextTurn();
     expect(socket.isPaused()).toBe(false);
   });

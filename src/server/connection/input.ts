@@ -12,9 +12,9 @@ const largeBodyBytes = 16 * 1024;
 
 /**
  * libuv reads a socket up to 32 times in a row while chunks come full, which are 16 MiB of the largest chunks, and
- * nobody else has a turn meanwhile. This is what it comes to with the usual ones.
+ * nobody else has a turn meanwhile. So much is enough, where it is not for many connections.
  */
-const turnBytesMax = 2 * 1024 * 1024;
+const turnBytesMax = 4 * 1024 * 1024;
 
 /** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
 const manyOutputs = 256;
@@ -81,7 +81,12 @@ export class Input implements Reader {
   get wanted(): ChunkSize {
     if (this.isPaused) return 'usual';
     if (this.#reader.bodyBytesAwaited > largeBodyBytes) return 'largest';
-    return this.#hasMore && outputsWaiting() > manyOutputs ? 'large' : 'usual';
+    return this.#hasMore && this.#isSpread ? 'large' : 'usual';
+  }
+
+  /** What comes in goes out to many. */
+  get #isSpread(): boolean {
+    return outputsWaiting() > manyOutputs;
   }
 
   received(chunk: Buffer, isFull: boolean): void {
@@ -94,7 +99,7 @@ export class Input implements Reader {
     if (wasPaused && this.isPaused) {
       this.#isStopped = true;
       this.#socket.pause();
-    } else if (this.#turnBytes >= turnBytesMax && !this.#isResting) {
+    } else if (this.#turnBytes >= turnBytesMax && !this.#isResting && !this.#isSpread) {
       this.#isResting = true;
       this.#socket.pause();
       setImmediate(this.#restOver);
