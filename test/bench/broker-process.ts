@@ -16,6 +16,8 @@ export interface BrokerCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Whether it has come to rest after its start; it may be at work still when it listens. */
+  readonly isReady?: () => boolean;
   /** Its standard error is of interest. */
   readonly showsErrors: boolean;
   /** Runs when the broker has ended for good. */
@@ -41,11 +43,11 @@ export class BrokerProcess {
     [this.#child, this.#ended] = this.#spawn();
   }
 
-  /** @throws Error when it does not listen within a minute. */
+  /** @throws Error when it does not listen, or is not ready, within a minute. */
   static async start(command: BrokerCommand): Promise<BrokerProcess> {
     const broker = new BrokerProcess(command);
     started.add(broker);
-    await broker.#listening();
+    await broker.#until(async () => (await answers(command.port)) && command.isReady?.() !== false);
     return broker;
   }
 
@@ -71,7 +73,7 @@ export class BrokerProcess {
     await this.#ended;
     const startedAt = performance.now();
     [this.#child, this.#ended] = this.#spawn();
-    await this.#listening();
+    await this.#until(() => answers(this.port));
     return startedAt;
   }
 
@@ -103,12 +105,12 @@ export class BrokerProcess {
     process.kill(signal === 'SIGKILL' ? -pid : pid, signal);
   }
 
-  async #listening(): Promise<void> {
+  async #until(isThere: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + startTimeoutMs;
-    while (!(await answers(this.port))) {
+    while (!(await isThere())) {
       if (this.#hasEnded || Date.now() > deadline) {
         await this.stop();
-        throw new Error(`${this.#child.spawnargs.join(' ')} does not listen on port ${this.port}`);
+        throw new Error(`${this.#child.spawnargs.join(' ')} does not serve port ${this.port}`);
       }
       await sleep(startPollMs);
     }

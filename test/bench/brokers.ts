@@ -51,6 +51,8 @@ function leveret(): Broker {
         program,
         args: ['server', ...options.join(' ').split(' ')],
         env: process.env,
+        // AMQP clients are let in while the code of the HTTP API is loaded; this is its socket.
+        isReady: () => existsSync(join(directory, 'leveretctl.sock')),
         showsErrors: true,
         cleanUp: () => rm(directory, { recursive: true, force: true }),
       });
