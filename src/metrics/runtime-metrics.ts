@@ -1,4 +1,4 @@
-import { getHeapCodeStatistics } from 'node:v8';
+import { getHeapSpaceStatistics } from 'node:v8';
 import type { Broker } from '../broker/broker.ts';
 import { TrafficStats } from '../broker/message-stats.ts';
 import type { Listener } from '../server/listener.ts';
@@ -72,7 +72,7 @@ function traffic({ vhosts }: Broker, { connections }: Listener): TrafficStats {
 /** JavaScript objects are what Erlang's processes hold, buffers what its binaries are. */
 function memoryMetrics(): string {
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
-  const code = getHeapCodeStatistics().code_and_metadata_size;
+  const code = codeBytes();
   const parts = { binary: arrayBuffers, code, other: Math.max(0, rss - heapUsed - arrayBuffers) };
   const kinds = {
     processes: Math.max(0, heapUsed - code),
@@ -82,6 +82,13 @@ function memoryMetrics(): string {
     labelledGauge('erlang_vm_memory_bytes_total', 'Memory in bytes', 'kind', kinds),
     labelledGauge('erlang_vm_memory_system_bytes_total', 'Memory in bytes beside objects', 'usage', parts),
   ].join('');
+}
+
+/** Of compiled code. V8's `getHeapCodeStatistics` would walk the whole heap for it, which takes 12 ms and more. */
+function codeBytes(): number {
+  return getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => name.startsWith('code'))
+    .reduce((sum, { space_used_size: used }) => sum + used, 0);
 }
 
 function labelledGauge(
