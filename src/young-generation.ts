@@ -4,7 +4,8 @@ import { runInNewContext } from 'node:vm';
 /** New bytes after which {@link collectWhenGrown} collects. What survives of them is copied in some milliseconds. */
 const growthMax = 4 * 1024 * 1024;
 
-const collect = collector();
+/** Made when it is needed first: that takes some milliseconds, which not every start has to spend. */
+let collect: (() => void) | undefined;
 let usedAfter = 0;
 
 /**
@@ -17,6 +18,7 @@ export function collectWhenGrown(): boolean {
   const used = getHeapStatistics().used_heap_size;
   usedAfter = Math.min(usedAfter, used);
   if (used - usedAfter < growthMax) return false;
+  collect ??= collector();
   collect();
   usedAfter = getHeapStatistics().used_heap_size;
   return true;

@@ -169,8 +169,11 @@ export async function* detailed(
     yield* scrape.lines(prefix, ofConnections, source.listener.connections, connectionLabels);
   if (chosen.has('connection_churn_metrics')) yield churnMetrics(source, prefix);
   if (chosen.has('auth_attempt_metrics')) yield authAttempts(source, prefix);
-  if (chosen.has('node_coarse_metrics')) yield await nodeUse(source, await openFiles(), prefix);
-  if (chosen.has('node_metrics')) yield nodeLimits(source, await openFiles(), prefix);
+  if (chosen.has('node_coarse_metrics') || chosen.has('node_metrics')) {
+    const files = await openFiles();
+    if (chosen.has('node_coarse_metrics')) yield await nodeUse(source, files, prefix);
+    if (chosen.has('node_metrics')) yield nodeLimits(source, files, prefix);
+  }
   if (chosen.has('node_persister_metrics')) yield flushMetrics(source, prefix);
   if (chosen.has('vhost_status')) yield vhostStatus(source, isVhostWanted);
   const clusterPrefix = 'rabbitmq_cluster_';
