@@ -6,16 +6,16 @@ import type { JournalFill } from './journal-fill.ts';
 /** A file of which less than this is still owed is not worth reading as a whole. */
 const LOADED_PART_MIN = 0.25;
 
+/** Memory that no file has been read into for so long is given back. */
+const KEPT_MS = 5000;
+
 /** Frees journal files that have been full for a while: what is owed of them still goes to the newest generation. */
 export function journalMover(mover: EntryMover, journal: Journal): Clearing {
   const memory = new MoverMemory();
   return new Clearing(mover, () => {
     memory.unload();
     const fill = journal.overdue;
-    if (fill === undefined) {
-      memory.release();
-      return undefined;
-    }
+    if (fill === undefined) return undefined;
     return {
       file: fill,
       copied: false,
@@ -33,21 +33,23 @@ export function journalMover(mover: EntryMover, journal: Journal): Clearing {
 class MoverMemory {
   #bytes: Buffer | undefined;
   #loaded: JournalFill | undefined;
+  #release: NodeJS.Timeout | undefined;
 
   async load(fill: JournalFill): Promise<void> {
+    clearTimeout(this.#release);
     if (this.#bytes === undefined || this.#bytes.length < fill.end) {
-      this.#bytes = Buffer.allocUnsafeSlow(fill.end);
+      this.#bytes = Buffer.allocUnsafeSlow(fill.file.size);
     }
     this.#loaded = fill;
-    await fill.load(this.#bytes);
+    await fill.load(this.#bytes.subarray(0, fill.end));
   }
 
   unload(): void {
-    this.#loaded?.unload();
+    if (this.#loaded === undefined) return;
+    this.#loaded.unload();
     this.#loaded = undefined;
-  }
-
-  release(): void {
-    this.#bytes = undefined;
+    this.#release = setTimeout(() => {
+      this.#bytes = undefined;
+    }, KEPT_MS).unref();
   }
 }

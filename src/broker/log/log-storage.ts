@@ -119,11 +119,11 @@ export class LogStorage implements CommittedLog {
     if (!store.durable) return;
     const { gap, reached } = this.#parts;
     const tail = this.#parts.tail.segments;
-    const isShort = slabs.bytesInUse > slabBytesTarget;
-    if (!isShort && tail.length <= this.#tailSegmentsMax) return;
+    const isShort = () => slabs.bytesInUse > slabBytesTarget;
+    if (!isShort() && tail.length <= this.#tailSegmentsMax) return;
     this.#putAside(reached.last);
-    const keptSegments = isShort ? tailSegmentsMin : this.#tailSegmentsMax;
-    while (tail.length > keptSegments) {
+    // No more than is needed: what is let go is memory for the next segments, and there is not room for all of it.
+    while (tail.length > (isShort() ? tailSegmentsMin : this.#tailSegmentsMax)) {
       const segment = tail[0];
       if (segment === undefined || !segment.isEvictable) break;
       tail.shift();
