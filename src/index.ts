@@ -22,6 +22,7 @@ import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/authentication-options.ts';
+export type { NewPolicy, PolicyControl } from './administration/policy-control.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
@@ -38,9 +39,7 @@ export type {
   TailRequest,
 } from './control/message-control.ts';
 export type { TailEvent, TailOptions } from './control/message-tail.ts';
-export type { NewPolicy, PolicyControl } from './control/policy-control.ts';
-export type { Logger } from './logger.ts';
-export type { LogCategory } from './logs/category.ts';
+export type { LogCategory, Logger } from './logger.ts';
 export type { LogLevel } from './logs/level.ts';
 export type { LogLevelControl, LogLevels } from './logs/logs.ts';
 export type { ManagementLimits } from './management/http/request-limits.ts';

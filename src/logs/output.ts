@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { LogCategory } from './category.ts';
+import type { LogCategory } from '../logger.ts';
 import type { LogFormatter } from './formatter.ts';
 import { type LogLevel, pinoLevel } from './level.ts';
 
