@@ -191,4 +191,5 @@ export interface RunningBroker extends PolicyControl, DelayControl, MessageContr
   close(): Promise<void>;
 }
 
+/** What `startBroker` is, for whoever is handed it. */
 export type StartBroker = (options: BrokerOptions) => Promise<RunningBroker>;

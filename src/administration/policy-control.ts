@@ -29,6 +29,7 @@ export interface PolicyControl {
   listOperatorPolicies(vhost?: string): readonly Policy[];
 }
 
+/** Policies of this broker; `events` hears of every change. */
 export function policyControl(broker: Broker, events: AdministrationEvents): PolicyControl {
   const policies = (vhost = defaultVirtualHost): Policies => {
     const found = broker.vhost(vhost)?.policies;

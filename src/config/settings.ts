@@ -316,6 +316,7 @@ export function readSettings(read: SettingReader) {
 
 /** The settings of one start. */
 export type Config = Readonly<ReturnType<typeof readSettings>>;
+/** What programs call a setting, or a group of them. */
 export type SettingName = keyof Config;
 
 /** A setting as documentation, checks and listings need it: without its value. */

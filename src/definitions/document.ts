@@ -3,6 +3,7 @@ import type { FieldTable } from '../protocol/field-table.ts';
 import { readSections, type SectionReader } from './json-sections.ts';
 import { Row } from './row.ts';
 
+/** A user of the file. */
 export interface UserRow {
   readonly name: string;
   readonly passwordHash: string | undefined;
@@ -11,6 +12,7 @@ export interface UserRow {
   readonly limits: { readonly [name: string]: JsonValue };
 }
 
+/** A virtual host of the file. */
 export interface VhostRow {
   readonly name: string;
   readonly description: string | undefined;
@@ -18,6 +20,7 @@ export interface VhostRow {
   readonly defaultQueueType: string | undefined;
 }
 
+/** What a user may do in a virtual host, as regular expressions. */
 export interface PermissionRow {
   readonly vhost: string;
   readonly user: string;
@@ -26,8 +29,10 @@ export interface PermissionRow {
   readonly read: string;
 }
 
+/** Which routing keys of a topic exchange a user may use, as regular expressions. */
 export type TopicPermissionRow = Omit<PermissionRow, 'configure'> & { readonly exchange: string };
 
+/** A parameter of a virtual host: limits are some. */
 export interface ParameterRow {
   readonly vhost: string;
   readonly component: string;
@@ -35,8 +40,10 @@ export interface ParameterRow {
   readonly value: JsonValue;
 }
 
+/** A parameter of no virtual host. */
 export type GlobalParameterRow = Pick<ParameterRow, 'name' | 'value'>;
 
+/** A policy as it was written: what it says is checked when it is set. */
 export interface PolicyRow {
   readonly vhost: string;
   readonly name: string;
@@ -46,6 +53,7 @@ export interface PolicyRow {
   readonly applyTo: JsonValue;
 }
 
+/** What queues and exchanges of the file have in common. */
 export interface DeclarationRow {
   readonly vhost: string;
   readonly name: string;
@@ -54,13 +62,16 @@ export interface DeclarationRow {
   readonly arguments: FieldTable;
 }
 
+/** A queue of the file. */
 export type QueueRow = DeclarationRow & {
   /** What it is, if that is not said by its arguments alone. */
   readonly type: string | undefined;
 };
 
+/** An exchange of the file. */
 export type ExchangeRow = DeclarationRow & { readonly type: string; readonly internal: boolean };
 
+/** A binding of the file. */
 export interface BindingRow {
   readonly vhost: string;
   readonly source: string;

@@ -21,6 +21,7 @@ export interface LogDestination {
   write(text: string): unknown;
 }
 
+/** What of the log goes to an output, and how it looks there. */
 export interface LogOutputOptions {
   readonly level: LogLevel;
   readonly formatter: LogFormatter;

@@ -14,6 +14,7 @@ import type { ServerSettings } from './settings.ts';
 import { Doorway } from './sockets/doorway.ts';
 import type { Transport } from './sockets/transport.ts';
 
+/** What a listener serves its clients with. */
 export interface ListenerOptions {
   readonly broker: Broker;
   readonly access: AccessControl;

@@ -12,14 +12,17 @@ export function integer(min: number, max: number, what: string): Check {
     Number.isInteger(value) && Number(value) >= min && Number(value) <= max ? undefined : isNot(value, what);
 }
 
+/** A whole number from `min`. */
 export function atLeast(min: number, what: string): Check {
   return integer(min, Number.POSITIVE_INFINITY, what);
 }
 
+/** One of a few values. */
 export function oneOf(known: readonly JsonValue[], what: string): Check {
   return (value) => (known.includes(value) ? undefined : isNot(value, what));
 }
 
+/** A text, the empty one included. */
 export function text(what: string): Check {
   return (value) => (typeof value === 'string' ? undefined : isNot(value, what));
 }

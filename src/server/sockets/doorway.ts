@@ -15,6 +15,7 @@ import {
   tlsTransport,
 } from './transport.ts';
 
+/** What a client has to get through, and where it then is. */
 export interface DoorwayOptions {
   /** Clients speak TLS, with these. */
   readonly certificates: Certificates | undefined;
