@@ -1,3 +1,6 @@
+import type { PermissionRow } from '../access/permissions.ts';
+import type { TopicPermissionRow } from '../access/topic-permissions.ts';
+import type { GlobalParameter, Parameter } from '../administration/parameters.ts';
 import type { JsonValue } from '../broker/store.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { readSections, type SectionReader } from './json-sections.ts';
@@ -19,29 +22,6 @@ export interface VhostRow {
   readonly tags: readonly string[];
   readonly defaultQueueType: string | undefined;
 }
-
-/** What a user may do in a virtual host, as regular expressions. */
-export interface PermissionRow {
-  readonly vhost: string;
-  readonly user: string;
-  readonly configure: string;
-  readonly write: string;
-  readonly read: string;
-}
-
-/** Which routing keys of a topic exchange a user may use, as regular expressions. */
-export type TopicPermissionRow = Omit<PermissionRow, 'configure'> & { readonly exchange: string };
-
-/** A parameter of a virtual host: limits are some. */
-export interface ParameterRow {
-  readonly vhost: string;
-  readonly component: string;
-  readonly name: string;
-  readonly value: JsonValue;
-}
-
-/** A parameter of no virtual host. */
-export type GlobalParameterRow = Pick<ParameterRow, 'name' | 'value'>;
 
 /** A policy as it was written: what it says is checked when it is set. */
 export interface PolicyRow {
@@ -87,8 +67,8 @@ export interface DefinitionDocument {
   readonly vhosts: readonly VhostRow[];
   readonly permissions: readonly PermissionRow[];
   readonly topicPermissions: readonly TopicPermissionRow[];
-  readonly parameters: readonly ParameterRow[];
-  readonly globalParameters: readonly GlobalParameterRow[];
+  readonly parameters: readonly Parameter[];
+  readonly globalParameters: readonly GlobalParameter[];
   readonly policies: readonly PolicyRow[];
   readonly operatorPolicies: readonly PolicyRow[];
   readonly queues: readonly QueueRow[];
@@ -123,8 +103,8 @@ class DocumentReader implements DefinitionDocument, SectionReader {
   readonly vhosts: VhostRow[] = [];
   readonly permissions: PermissionRow[] = [];
   readonly topicPermissions: TopicPermissionRow[] = [];
-  readonly parameters: ParameterRow[] = [];
-  readonly globalParameters: GlobalParameterRow[] = [];
+  readonly parameters: Parameter[] = [];
+  readonly globalParameters: GlobalParameter[] = [];
   readonly policies: PolicyRow[] = [];
   readonly operatorPolicies: PolicyRow[] = [];
   readonly queues: QueueRow[] = [];
@@ -220,11 +200,11 @@ function readVhost(row: Row): VhostRow {
   };
 }
 
-function readParameter(row: Row, vhost: string): ParameterRow {
+function readParameter(row: Row, vhost: string): Parameter {
   return { vhost, component: row.text('component'), ...readGlobalParameter(row) };
 }
 
-function readGlobalParameter(row: Row): GlobalParameterRow {
+function readGlobalParameter(row: Row): GlobalParameter {
   return { name: row.text('name'), value: row.json('value') ?? null };
 }
 
