@@ -10,7 +10,7 @@ import type { Queue } from '../../../src/broker/queues/queue.ts';
 import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
 import { bool, int32, int64, longString } from '../../../src/protocol/field-value.ts';
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
-import { consumerChannel, ManualClock, messageOf, TestActor } from '../support.ts';
+import { ManualClock, messageOf, TestActor } from '../support.ts';
 
 const segmentBytes = 20_000;
 const maxBytes = 80_000;
@@ -26,7 +26,14 @@ class Reader implements Consumer {
   readonly priority = 0;
   readonly arguments: FieldTable;
   readonly prefetch: number;
-  readonly channel = consumerChannel;
+  readonly channel = {
+    name: 'client -> broker (1)',
+    number: 1,
+    connectionName: 'client -> broker',
+    username: 'guest',
+    peerHost: '127.0.0.1',
+    peerPort: 1,
+  };
   isInRing = false;
   readonly held: { readonly segment: Segment; readonly index: number }[] = [];
   /** Offset and body of all it was given. */
