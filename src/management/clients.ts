@@ -88,7 +88,7 @@ export interface ListenerInfo {
 
 /** All clients. The server's listener is it. */
 export interface Clients {
-  readonly connections: ReadonlySet<ClientConnection>;
+  readonly connections: Iterable<ClientConnection> & { readonly size: number };
   /** The connection that owns an exclusive queue. */
   connectionOf(owner: object): ClientConnection | undefined;
   /** Where clients can connect. */

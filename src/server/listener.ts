@@ -10,6 +10,7 @@ import { Heartbeats } from './connection/heartbeats.ts';
 import { DeliveryTimeouts } from './deliveries/delivery-timeouts.ts';
 import { Greeting } from './handshake/greeting.ts';
 import type { Session } from './handshake/handshake.ts';
+import { Roster } from './roster.ts';
 import type { ServerSettings } from './settings.ts';
 import { Doorway } from './sockets/doorway.ts';
 import type { Transport } from './sockets/transport.ts';
@@ -36,6 +37,11 @@ export interface ListenerAddress {
   readonly port: number;
 }
 
+/** Connections in the order in which they were accepted. */
+export interface Connections extends Iterable<Connection> {
+  readonly size: number;
+}
+
 /** Accepts AMQP clients and keeps account of their connections. */
 export class Listener implements ConnectionContext {
   readonly broker: Broker;
@@ -51,7 +57,7 @@ export class Listener implements ConnectionContext {
   /** How to listen again where it was listened to before {@link suspend}. */
   readonly #suspended: (() => Promise<unknown>)[] = [];
   readonly #reopen: (() => Promise<unknown>)[] = [];
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Roster<Connection>();
   #allClosed: (() => void) | undefined;
 
   constructor({ broker, access, settings, log }: ListenerOptions) {
@@ -65,7 +71,7 @@ export class Listener implements ConnectionContext {
   }
 
   /** All connections, those in the middle of their handshake included. */
-  get connections(): ReadonlySet<Connection> {
+  get connections(): Connections {
     return this.#connections;
   }
 
