@@ -76,7 +76,7 @@ export class ConnectionLog {
 
   /** `reason` is why, if the client did not say connection.close. */
   ended(reason: string | undefined, bytesReceived: number, durationMs: number): void {
-    const fields = { ...this.#fields, durationMs };
+    const fields = { connection: this.#name, durationMs };
     const suffix = reason === undefined ? '' : `: ${reason}`;
     if (this.#session !== undefined) {
       const message = `closing AMQP connection ${this.#name} (${this.#details(this.#session, durationMs)})${suffix}`;

@@ -91,9 +91,13 @@ export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: S
   };
 }
 
+/** As the operating system writes it (RFC 5952, section 5). */
+const mappedPrefix = '::ffff:';
+
 /** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
 function plainAddress(address: string | undefined): string {
-  return `${address}`.replace(/^::ffff:/i, '');
+  if (address === undefined) return 'undefined';
+  return address.startsWith(mappedPrefix) ? address.slice(mappedPrefix.length) : address;
 }
 
 /** `client address -> broker address`, as in RabbitMQ's log and listings. */
