@@ -10,10 +10,10 @@ export interface Seated<T> {
 }
 
 /**
- * Those who come and go, in the order in which they came, as a `Set` of them would be. V8 copies a set whenever many
- * have left it, and the copies lead from one to the next: once one of them has grown old, all after it and all that
- * was in them waits for the great collection of garbage, which makes the small ones five times as long. Here only empty seats are left
- * behind.
+ * Those who come and go, in the order in which they came. A `Set` of them would do, but for this: V8 moves a set to
+ * fresh memory whenever many have left it, and leaves a way from the old memory to the fresh one. Once the first has
+ * grown old, all that follow and all who were in them live until garbage is collected everywhere; with connections that
+ * come and go, each collection of the young took five times as long. Here only empty seats are left behind.
  */
 export class Roster<T extends Seated<T>> implements Iterable<T> {
   readonly #seats = new Set<Seat<T>>();
