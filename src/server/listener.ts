@@ -13,7 +13,7 @@ import type { Session } from './handshake/handshake.ts';
 import { Roster } from './roster.ts';
 import type { ServerSettings } from './settings.ts';
 import { Doorway } from './sockets/doorway.ts';
-import type { Transport } from './sockets/transport.ts';
+import { onlyEndOf, type Transport } from './sockets/transport.ts';
 
 export interface ListenerOptions {
   readonly broker: Broker;
@@ -173,6 +173,7 @@ export class Listener implements ConnectionContext {
     this.#doorways.push(doorway);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
+    doorway.local = onlyEndOf(bound);
     const protocol = options.certificates === undefined ? 'amqp' : 'amqp/ssl';
     const where = { protocol, host: bound.address, port: bound.port } as const;
     const address: ListenerAddress = { ...where, certificates: options.certificates };
