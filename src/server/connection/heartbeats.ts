@@ -14,6 +14,7 @@ export interface HeartbeatPeer {
   heartbeatsMissed(): void;
 }
 
+/** The watch over one connection. */
 export interface HeartbeatWatch {
   stop(): void;
 }
