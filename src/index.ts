@@ -195,7 +195,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
       spanExporter: tracing?.exporter,
       log,
     });
-    if (metrics !== undefined) closers.push(() => metrics.close());
+    if (metrics !== undefined) {
+      closers.push(() => metrics.close());
+      management.announce({ protocol: 'http/prometheus', host: metrics.host, port: metrics.port });
+    }
     const address = amqp.plain ?? amqp.tls;
     if (address === undefined)
       throw new Error('there is no listener for AMQP: neither port nor tls is given');

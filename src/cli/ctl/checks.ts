@@ -23,7 +23,7 @@ const checks: readonly Check[] = [
     path: () => '/api/health/checks/ready-to-serve-clients',
     banner: () => 'Checking if the broker is running ...',
     passed: (_given, node) => `Leveret on node ${node} is fully booted and running`,
-    failed: () => 'The broker does not accept connections: its listeners are suspended',
+    failed: () => 'The broker does not accept connections: leveretctl resume_listeners lets clients in again',
   },
   {
     synopsis: 'check_alarms',
@@ -50,17 +50,18 @@ const checks: readonly Check[] = [
     },
     banner: (given) => `Asking the broker if there's an active listener on port ${given.argument(0)} ...`,
     passed: (given, node) => `A listener for port ${given.argument(0)} is running on node ${node}.`,
-    failed: (given, { ports }) => `No listener for port ${given.argument(0)} is active: there are ${ports}`,
+    failed: (given, { ports }) =>
+      `No listener for port ${given.argument(0)} is active: there are ${words(ports)}`,
   },
   {
     synopsis: 'check_protocol_listener <protocol>',
-    doc: 'Something listens for this protocol: amqp, amqp/ssl, http, https',
+    doc: 'Something listens for this protocol: amqp, amqp/ssl, http, https, http/prometheus',
     path: (given) => `/api/health/checks/protocol-listener/${given.path(0)}`,
     banner: (given) =>
       `Asking the broker if there's an active listener for protocol ${given.argument(0)} ...`,
     passed: (given, node) => `A listener for protocol ${given.argument(0)} is running on node ${node}.`,
     failed: (given, { protocols }) =>
-      `No listener for protocol ${given.argument(0)} is active: there are ${protocols}`,
+      `No listener for protocol ${given.argument(0)} is active: there are ${words(protocols)}`,
   },
   {
     synopsis: 'check_virtual_hosts',
@@ -154,7 +155,11 @@ export const checkCommands: readonly Command[] = [
 
 function alarmsReported(_given: Invocation, { alarms }: JsonObject): string {
   const resources = objectsOf(alarms).map(({ resource }) => resource);
-  return `The broker reported alarms: ${resources.join(', ')}`;
+  return `The broker reported alarms: ${resources.join(', ')}. Publishers wait until they are over; see leveretctl status`;
+}
+
+function words(list: unknown): string {
+  return Array.isArray(list) ? list.join(', ') : '';
 }
 
 /** Resource alarms of a node, `memory` and `disk`. */

@@ -87,6 +87,15 @@ const chapters: readonly Chapter[] = [
     load: async () => (await import('./diagnostics.ts')).diagnosticCommands,
   },
   {
+    title: 'Maintenance and upgrade',
+    names:
+      'drain revive await_online_quorum_plus_one await_online_synchronized_mirror post_upgrade list is_enabled enable',
+    load: async () => [
+      ...(await import('./maintenance.ts')).maintenanceCommands,
+      ...(await import('./plugins.ts')).pluginCommands,
+    ],
+  },
+  {
     title: 'Replicated queues',
     names: 'quorum_status stream_status rebalance reclaim_quorum_memory force_gc',
     load: async () => (await import('./replication.ts')).replicationCommands,

@@ -84,7 +84,8 @@ async function runCommand(
   }
   const formatter = formatterOf(given);
   const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
-  const api = new Api(() => findTarget(given), timeoutOf(given));
+  const isSubject = command.isAboutUser && given.values['password'] === undefined;
+  const api = new Api(() => findTarget(isSubject ? without(given, 'user') : given), timeoutOf(given));
   const invocation = new Invocation(api, given, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
   if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
@@ -99,6 +100,10 @@ async function runCommand(
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
   write(hasBanner ? `${printable(banner)}\n${text}` : text);
+}
+
+function without({ values, ...others }: GivenFlags, flag: string): GivenFlags {
+  return { ...others, values: Object.fromEntries(Object.entries(values).filter(([name]) => name !== flag)) };
 }
 
 function timeoutOf(given: GivenFlags): number {
