@@ -4,7 +4,8 @@
  * - `promtool check metrics` reads all pages;
  * - whatever RabbitMQ's dashboards ask for has values, joined as their panels join it;
  * - each FILE that is a dashboard of Grafana (`*.json`): its panels' queries, and which of them are empty;
- * - each FILE of alert rules (`*.yml`): whether Prometheus can evaluate them, and which fire.
+ * - each FILE of alert rules (`*.yml`): whether Prometheus can evaluate them, and which fire. Not together with
+ *   dashboards.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -90,7 +91,7 @@ async function checkMetrics(source: Prometheus): Promise<void> {
     const selector = entry.replace(/\{(\w+)\}/, '{$1!=""}');
     const isCounter = /_total(\{|$)/.test(selector) && !/^erlang_vm_memory|_term_total/.test(selector);
     const series = isCounter ? `rate(${selector}[5s])` : selector;
-    const joined = `${series} * on(instance) group_left(rabbitmq_cluster, rabbitmq_node) rabbitmq_identity_info`;
+    const joined = `${series} * on(instance) group_left(rabbitmq_cluster, rabbitmq_node) rabbitmq_identity_info{rabbitmq_endpoint="aggregated"}`;
     const values = await source.query(joined);
     if (values.length === 0 || values.some(Number.isNaN)) faults.push(`no values: ${joined}`);
   }

@@ -32,7 +32,7 @@ export interface EvaluatedRule {
   readonly state?: string;
 }
 
-/** A Prometheus of one's own that scrapes one target every second. */
+/** A Prometheus of one's own that scrapes one broker every second. */
 export class Prometheus {
   readonly #child: ChildProcess;
   readonly #directory: string;
@@ -47,15 +47,24 @@ export class Prometheus {
   /** @throws Error when it does not come up */
   static async start(target: string, ruleFiles: readonly string[]): Promise<Prometheus> {
     const directory = await mkdtemp(join(tmpdir(), 'check-prometheus-'));
+    // Kubernetes adds the namespace, and RabbitMQ's dashboards choose by it.
+    const static_configs = [{ targets: [target], labels: { namespace: 'default' } }];
     const config = {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: ruleFiles,
       scrape_configs: [
-        {
-          job_name: 'leveret',
-          // Kubernetes adds it, and RabbitMQ's dashboards choose by it.
-          static_configs: [{ targets: [target], labels: { namespace: 'default' } }],
-        },
+        { job_name: 'leveret', static_configs },
+        // Rules about single queues ask for it; dashboards would find every node twice.
+        ...(ruleFiles.length === 0
+          ? []
+          : [
+              {
+                job_name: 'queues',
+                metrics_path: '/metrics/detailed',
+                params: { family: ['queue_coarse_metrics', 'queue_consumer_count'] },
+                static_configs,
+              },
+            ]),
       ],
     };
     // JSON is YAML.
