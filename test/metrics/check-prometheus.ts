@@ -43,6 +43,8 @@ const rules = files.filter((file) => !file.endsWith('.json'));
 const prometheus = await Prometheus.start(`127.0.0.1:${broker.metricsPort}`, rules);
 try {
   await putLoadOn(broker);
+  // The last state has been scraped, and rules evaluated with it.
+  await sleep(2_000);
   await checkPages(broker);
   await checkMetrics(prometheus);
   for (const file of files.filter((each) => each.endsWith('.json'))) await checkDashboard(prometheus, file);

@@ -113,6 +113,17 @@ const checks: readonly Check[] = [
   },
 ];
 
+/** Checks of later versions of RabbitMQ that one node passes whenever it answers: what they say of it. */
+const alwaysPassed: Readonly<Record<string, string>> = {
+  'check_for_quorum_queues_without_an_elected_leader [pattern]':
+    'Each quorum queue has one replica, which is its leader',
+  check_if_new_quorum_queue_replicas_have_finished_initial_sync: 'There are no replicas to synchronise',
+  check_if_metadata_store_is_initialized: 'Definitions have been read',
+  check_if_metadata_store_is_initialized_with_data: 'Definitions have been read',
+  check_if_any_deprecated_features_are_used: 'There are no deprecated features',
+  check_if_cluster_has_classic_queue_mirroring_policy: 'There is no mirroring of queues',
+};
+
 /** Checks for monitoring and orchestrators: exit code 0, or 69 and one line. */
 export const checkCommands: readonly Command[] = [
   ...checks.map(
@@ -122,6 +133,18 @@ export const checkCommands: readonly Command[] = [
         const { isHealthy, body } = await given.api.check(path(given));
         if (isHealthy) return given.ok(passed(given, await given.node()));
         throw new CommandError(failed(given, body), ExitCode.Unavailable);
+      },
+    }),
+  ),
+  ...Object.entries(alwaysPassed).map(
+    ([synopsis, words]): Command => ({
+      synopsis,
+      doc: `Passes when the broker answers. ${words}`,
+      ...(synopsis.includes(' ') && { flags: ['across-all-vhosts'] as const }),
+      banner: () => 'Asking the broker ...',
+      run: async (given) => {
+        await given.node();
+        return given.ok(words);
       },
     }),
   ),

@@ -44,6 +44,7 @@ export const specialFlags = {
   within: { doc: 'So many of the unit from now.', placeholder: '<n>' },
   address: { doc: 'Host to connect to.', placeholder: '<host>' },
   all: { doc: 'All there are.' },
+  'across-all-vhosts': { doc: 'In all virtual hosts.' },
   details: { doc: 'Say more.' },
   minimal: { doc: 'Only names.', alias: 'm' },
   enabled: { doc: 'Only those that are enabled: all are.', alias: 'E' },
