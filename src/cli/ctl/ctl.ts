@@ -2,7 +2,7 @@ import { suggestion } from '../../config/nearest.ts';
 import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
 import { ExitCode } from '../exit-code.ts';
-import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { type GivenFlags, givenFlags, parseFlags, usageError } from '../flags.ts';
 import { printable } from '../printable.ts';
 import { Api } from './api.ts';
 import { type Command, Invocation, nameOf } from './command.ts';
@@ -45,9 +45,7 @@ async function administer(
   terminal: Terminal,
 ): Promise<void> {
   // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
-  const argv = withFlags(commandLine(args, 'leveretctl').help(false).version(false), flags);
-  argv.boolean(['help', 'version']).alias('help', ['h', '?']);
-  const parsed = await argv.parseAsync();
+  const parsed = parseFlags(args, flags);
   const given = givenFlags(parsed, flags);
   const [word, about] = given.words;
   if (parsed['version'] === true || word === 'version') return write(`${version}\n`);
