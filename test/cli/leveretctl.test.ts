@@ -110,6 +110,7 @@ describe('errors', () => {
     [['list_queues', '--formatter', 'xml'], 64, '--formatter: "xml" is not one of'],
     [['list_queues', '-p', 'nope'], 65, "Virtual host 'nope' does not exist"],
     [['set_policy', 'p', '^a', '{"max-length":5}', '--priority', 'high'], 64, '"high" is not a whole number'],
+    [['add_vhost', ''], 64, 'argument 1 is empty'],
     [['change_password', 'guest'], 70, 'as the first line of standard input'],
     [['add_user', 'guest'], 65, 'as the first line of standard input'],
     [['status', '--password', 'wrong'], 67, "refused the login of user 'guest'"],

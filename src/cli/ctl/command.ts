@@ -80,9 +80,10 @@ export class Invocation {
     return this.#words[index] ?? '';
   }
 
-  /** An argument as a part of a path. */
+  /** An argument as a part of a path. @throws CommandError for an empty one, most often a variable that is not set */
   path(index: number): string {
-    return encodeURIComponent(this.argument(index));
+    if (this.argument(index) !== '') return encodeURIComponent(this.argument(index));
+    throw usageError(`(argument validation) argument ${index + 1} is empty: it has to be a name`);
   }
 
   /** Arguments from this place on. */
