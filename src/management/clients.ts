@@ -78,7 +78,7 @@ export interface ClientConnection {
 
 /** Where something listens. */
 export interface ListenerInfo {
-  /** `amqp`, `amqp/ssl`, `http` or `https`. */
+  /** `amqp`, `amqp/ssl`, `http`, `https` or `http/prometheus`. */
   readonly protocol: string;
   readonly host: string;
   readonly port: number;
