@@ -24,6 +24,16 @@ export function collectWhenGrown(): boolean {
   return true;
 }
 
+/**
+ * To be called when the broker has started: what that has made is there to stay. V8 copies it twice before it is out of
+ * the young generation, some 10 ms each time, and would do so while the first clients wait for their messages.
+ */
+export function settleYoungGeneration(): void {
+  collect ??= collector();
+  collect();
+  collect();
+}
+
 /** V8's function to collect the young generation, which it shows only to those who ask. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc');

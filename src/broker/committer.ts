@@ -68,6 +68,8 @@ export class Committer {
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
   #statesTakenAt = 0;
+  /** When the last commit with messages began. */
+  #messagesTakenAt = Number.NEGATIVE_INFINITY;
   #failed = false;
   #isClosing = false;
   #isFull = false;
@@ -98,8 +100,7 @@ export class Committer {
     this.#used.push(log);
     // After a quiet time what is delivered is written down at once: a crash would deliver it as new again.
     if (this.#lazyTimer === undefined && performance.now() - this.#statesTakenAt > lazyCommitMs) {
-      this.#statesDue = true;
-      this.#schedule();
+      this.#commitStates();
     }
     this.#commitLazily();
   }
@@ -197,9 +198,27 @@ export class Committer {
     if (this.#lazyTimer !== undefined || this.#isClosing) return;
     this.#lazyTimer = setTimeout(() => {
       this.#lazyTimer = undefined;
-      this.#statesDue = true;
-      this.#schedule();
+      this.#commitStates();
     }, lazyCommitMs);
+  }
+
+  /**
+   * Messages that keep coming take the states along, and need not wait for LMDB then. A commit of states alone would
+   * hold the next message up for two flushes, so it waits until none has come for a while.
+   */
+  #commitStates(): void {
+    this.#statesDue = true;
+    const isQuiet = performance.now() - this.#messagesTakenAt > lazyCommitMs;
+    if (isQuiet || this.#hasMore) this.#schedule();
+    else this.#commitLazily();
+  }
+
+  /** Something besides states waits for a commit. */
+  get #hasMore(): boolean {
+    return (
+      this.#unwritten.length + this.#definitions.size + this.#droppedLogs.length > 0 ||
+      this.rows.hasUncommitted
+    );
   }
 
   #schedule(): void {
@@ -218,8 +237,9 @@ export class Committer {
       this.#underway = undefined;
       if (this.#failed) return;
       for (const waiter of this.#waiters) waiter.committed();
+      if (this.#waiters.size > 0) this.#schedule();
       // A timer that ran out during the commit has only left its mark.
-      if (this.#waiters.size > 0 || this.#statesDue) this.#schedule();
+      else if (this.#statesDue) this.#commitStates();
     });
     return this.#underway;
   }
@@ -251,6 +271,7 @@ export class Committer {
   #take(): Commit {
     const logs = this.#unwritten;
     this.#unwritten = [];
+    if (logs.length > 0) this.#messagesTakenAt = performance.now();
     const entries: LogEntry[] = [];
     for (const log of logs) {
       log.isUnwritten = false;

@@ -10,6 +10,7 @@ import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
 import { DataDirectoryError } from '../storage/data-directory-error.ts';
 import { version } from '../version.ts';
+import { settleYoungGeneration } from '../young-generation.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Flags } from './flags.ts';
 import { openLogs } from './open-logs.ts';
@@ -93,6 +94,7 @@ async function run(
     logs.debug({ err: error }, 'start failed');
     throw startError(error);
   }
+  settleYoungGeneration();
   reload = new Reload(loaded, load, logs, broker);
   logs.info(
     {

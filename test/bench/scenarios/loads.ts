@@ -22,6 +22,14 @@ export function flow(
   return [load(`--duration {seconds} --warmup 1 ${options}`, metrics)];
 }
 
+/**
+ * The same, after three seconds of it. A broker that has just started is compiled while it works, and RabbitMQ, one
+ * process for many scenarios, has been at work before.
+ */
+export function warmedUp(options: string, metrics: readonly Metric[]): readonly Step[] {
+  return [load(`--duration 3 ${options}`, []), ...flow(options, metrics)];
+}
+
 /** Fills a queue that outlives the command, so it is deleted afterwards. */
 export function publishOnly(options: string, metrics: readonly Metric[]): readonly Step[] {
   const publish = `--duration {seconds} --warmup 1 --publish-only ${persistent} ${options}`;
