@@ -3,19 +3,20 @@ import { confirmed, cpuPerConfirm, cpuPerDelivery, delivered, ms, rssPeak } from
 import type { Scenario } from '../scenario.ts';
 import { acked, load } from './loads.ts';
 
+const published = `--stream --publish-only --persistent --confirm 1000 ${acked}`;
+/** What readers find. */
 const streamMessages = '--messages 300000';
 
 export const streams: readonly Scenario[] = [
   {
     name: 'stream',
     measures:
-      '1 KiB messages published to a stream with confirms (window 1,000), then read whole by 1, 5 and 20 consumers',
+      '1 KiB messages published to a stream with confirms (window 1,000); then a stream of 300,000 read whole by 1, 5 and 20 consumers',
     ceiling: false,
     steps: [
-      load(`--stream --publish-only ${streamMessages} --persistent --confirm 1000 ${acked}`, [
-        confirmed,
-        cpuPerConfirm,
-      ]),
+      load(`${published} --duration {seconds} --warmup 1`, [confirmed, cpuPerConfirm]),
+      load('--delete-only', []),
+      load(`${published} ${streamMessages}`, []),
       ...[1, 5, 20].map((readers) =>
         load(`--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`, [
           { ...delivered, label: `delivered to ${readers}, k/s` },
@@ -33,7 +34,7 @@ export const streams: readonly Scenario[] = [
     fresh: true,
     repetitionsMax: 1,
     steps: [
-      load(`--stream --publish-only --messages {backlog} --persistent --confirm 1000 ${acked}`, [
+      load(`${published} --messages {backlog}`, [
         confirmed,
         { ...rssPeak, label: 'RssAnon filling at most, MiB' },
       ]),
