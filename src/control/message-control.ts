@@ -15,7 +15,7 @@ import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
 import { Route } from '../broker/routing/route.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
-import { tableFrom } from '../protocol/field-table.ts';
+import { tableFrom } from '../protocol/plain-value.ts';
 import { type TailEvent, type TailOptions, tail } from './message-tail.ts';
 
 const pageDefault = 100;

@@ -9,7 +9,8 @@
 import { PropertyFlag } from './basic-properties.ts';
 import { undecodable } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
 export const basicClassId = 60;
 

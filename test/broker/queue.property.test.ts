@@ -6,8 +6,8 @@ import type { Consumer } from '../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import type { Overflow } from '../../src/broker/queues/queue-settings.ts';
 import { PublishOutcome } from '../../src/broker/routing/publish-outcome.ts';
-import { FieldTable } from '../../src/protocol/field-table.ts';
-import { bool, type FieldValue, int32, longString } from '../../src/protocol/field-value.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
+import { bool, int32, longString } from '../../src/protocol/field-value.ts';
 import { messageOf, TestHost, take } from './support.ts';
 
 /** What a queue may be asked for, in this test. */

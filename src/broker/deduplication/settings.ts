@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { FieldTable } from '../../protocol/field-table.ts';
-import { type FieldValue, integerOf } from '../../protocol/field-value.ts';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.ts';
+import { integerOf } from '../../protocol/field-value.ts';
 import { textArgument } from '../arguments.ts';
 
 /** Ten years: the longest time for which an id counts. */

@@ -1,5 +1,6 @@
 import { ByteWriter } from '../../protocol/byte-writer.ts';
-import { decodeTable, type FieldTable, writeTable } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { decodeTable, writeTable } from '../../protocol/field-table-codec.ts';
 import type { SideLogIds, SideLogs } from '../log/side-logs.ts';
 import type { ResourceKind } from '../names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from '../policies/policy.ts';

@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import type { Segment } from '../../../src/broker/log/segment.ts';
 import type { Consumer } from '../../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../../src/broker/queues/queue.ts';
-import { FieldTable } from '../../../src/protocol/field-table.ts';
-import { type FieldValue, int64 } from '../../../src/protocol/field-value.ts';
+import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
+import { int64 } from '../../../src/protocol/field-value.ts';
 
 /** Somebody who reads and settles what the test says. */
 export class Reader implements Consumer {
