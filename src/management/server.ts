@@ -35,6 +35,7 @@ import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
 import { Sampler } from './stats/sampler.ts';
 
+/** What the HTTP API shows and changes, and where it listens. */
 export interface ManagementOptions
   extends Pick<
     Api,
@@ -95,6 +96,11 @@ export class Management {
     const protocol = certificates === undefined ? 'http' : 'https';
     this.#listeners.push({ protocol, host, port: server.port, certificates });
     return server;
+  }
+
+  /** Names a listener that others opened among those of this broker. */
+  announce(listener: ListenerInfo): void {
+    this.#listeners.push(listener);
   }
 
   /**

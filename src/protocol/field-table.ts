@@ -31,6 +31,7 @@ export type FieldValue =
   | { readonly tag: 'S' | 'x'; readonly value: Buffer }
   | { readonly tag: 'V' };
 
+/** A key, of at most 255 bytes, and its value. */
 export type FieldEntry = readonly [key: string, value: FieldValue];
 
 /** Immutable. Where a key stands twice, the first one counts. */

@@ -15,6 +15,7 @@ export const sizeMax = 16_777_216;
 /** An argument of exchanges and queues, and the type of exchange that does nothing else. */
 export const deduplicationArgument = 'x-message-deduplication';
 
+/** The header with the id of a message. */
 export const deduplicationHeader = 'x-deduplication-header';
 
 /** How an exchange or a queue tells duplicates from other messages. */

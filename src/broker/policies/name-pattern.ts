@@ -29,18 +29,22 @@ type Step =
  */
 export class NamePattern {
   readonly #automaton: Automaton;
+  /** What most permissions say, asked for by every connection. */
+  readonly #isEverything: boolean;
 
   /** @throws PatternError */
   constructor(pattern: string) {
     if (Buffer.byteLength(pattern) > patternBytesMax) {
       throw new PatternError(`pattern is longer than ${patternBytesMax} bytes`, patternBytesMax);
     }
+    this.#isEverything = pattern === '.*';
     const compiler = new Compiler();
     this.#automaton = compiler.automaton(parsePattern(pattern), Buffer.byteLength(pattern));
   }
 
   /** True when the pattern is found anywhere in the name. */
   matches(name: string): boolean {
+    if (this.#isEverything) return true;
     const bytes = Buffer.from(name);
     return this.#automaton.finds(bytes, 0, bytes.length, 'anywhere');
   }
@@ -224,4 +228,15 @@ function isAt(place: Place, text: Buffer, at: number): boolean {
 
 function isWord(text: Buffer, index: number): boolean {
   return wordBytes[text[index] ?? 0] === 1;
+}
+
+/** Why a pattern is no regular expression, as RabbitMQ prints it; `undefined`: it is one. */
+export function patternFault(pattern: string): string | undefined {
+  try {
+    new NamePattern(pattern);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return `{${JSON.stringify(error.message)},${error.offset}}`;
+    throw error;
+  }
 }

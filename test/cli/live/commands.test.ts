@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/cli/exit-code.ts';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
@@ -56,7 +57,7 @@ describe('peek', () => {
     expect(await run('peek', 'paged', '--from', '0.2', '--json')).toMatch(/^\{.*"payload":"paged 2".*\}\n$/);
     expect(await run('peek', 'paged', '--payload', 'd 1')).toMatch(/^#1 [^#]*paged 1\n\n$/);
     expect(await run('peek', 'paged', '3')).toMatch(/^#3 [^#]*paged 2\n\n$/);
-    await expect(run('peek', 'paged', '4')).rejects.toThrow('there is no message at position 4');
+    await expect(run('peek', 'paged', '4')).rejects.toThrow('does not have a message at that position');
     await expect(run('peek', 'paged', '0')).rejects.toThrow('position: "0" is not a whole number from 1');
     await expect(run('peek', 'paged', '1', '--count', '2')).rejects.toThrow('so --count means nothing');
     await run('peek', 'paged', '--older-than', '1h');
@@ -137,7 +138,7 @@ describe('move and replay', () => {
     await declare('slowly');
     const moving = run('move', 'slow', 'slowly', '--rate', '1');
     moving.catch(() => {});
-    while ((await ready('slowly')) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    while ((await ready('slowly')) === 0) await delay(10);
     terminal.interrupt();
     await expect(moving).rejects.toMatchObject({ exitCode: ExitCode.Interrupted });
     await expect(moving).rejects.toThrow(/^stopped: about [01] messages? moved from 'slow' to 'slowly'$/);
