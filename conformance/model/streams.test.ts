@@ -323,12 +323,12 @@ scenarios('2.8 streams: what they refuse', () => {
     });
   });
 
-  test('an interval of nothing', async () => {
+  test.each(['0h', '1w', '1d', '1.5h'])('an interval of %s', async (interval) => {
     const [channel, queue] = await newStream();
-    const args = { 'x-stream-offset': '0h' };
+    const args = { 'x-stream-offset': interval };
     await expectChannelError(channel.call('basic.consume', { queue, arguments: args }), {
       code: 406,
-      text: `PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '${queue}' in vhost '/': {invalid_stream_offset_arg,{longstr,<<"0h">>}}`,
+      text: `PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '${queue}' in vhost '/': {invalid_stream_offset_arg,{longstr,<<"${interval}">>}}`,
       method: 'basic.consume',
     });
   });
@@ -338,6 +338,9 @@ scenarios('2.8 streams: what they refuse', () => {
     ['an empty text', '', '{longstr,<<>>}'],
     ['a boolean', true, '{bool,true}'],
     ['a fraction', new Typed('d', 2.5), '{double,2.5}'],
+    ['an interval without a number', 'h', '{longstr,<<"h">>}'],
+    ['a negative interval', '-1h', '{longstr,<<"-1h">>}'],
+    ['nothing', null, '{void,undefined}'],
   ])('%s as offset', async (_title, offset, term) => {
     const [channel, queue] = await newStream();
     const args = { 'x-stream-offset': offset };
@@ -360,6 +363,11 @@ scenarios('2.8 streams: reading', () => {
     ['a long offset', new Typed('l', 3n), ['3:m3', '4:m4', '5:new']],
     ['a negative offset', -3, ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
     ['an interval', '1h', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
+    ['an interval of years', '2Y', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
+    ['an interval of months', '1M', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
+    ['an interval of days', '7D', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
+    ['an interval of minutes', '30m', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
+    ['an interval of seconds', '90s', ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
     ['a time long ago', new Typed('T', 0n), ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
     ['a time to come', new Typed('T', 4_000_000_000n), ['5:new']],
   ])('from %s', async (_title, offset, expected) => {
@@ -368,6 +376,16 @@ scenarios('2.8 streams: reading', () => {
     const channel = await reader(queue, offset);
     await append(queue, 'new');
     expect(await take(channel, expected.length)).toEqual(expected);
+  });
+
+  // Timestamps are whole seconds.
+  test('from a time in between', async () => {
+    const [, queue] = await newStream();
+    await append(queue, 'before');
+    const seconds = Math.floor(Date.now() / 1000) + 1;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000 + 20 - Date.now()));
+    await append(queue, 'after');
+    expect(await take(await reader(queue, new Typed('T', BigInt(seconds))), 1)).toEqual(['1:after']);
   });
 
   test('an offset beyond the end is waited for', async () => {

@@ -180,9 +180,9 @@ export interface Store {
   ): StoredEntry[];
   /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
-   * anybody waiting. Only a hint.
+   * anybody waiting. Only a hint. Resolves when they are there, as far as the store knows.
    */
-  prefetch(logId: number, fromSequence: number, toSequence: number): void;
+  prefetch(logId: number, fromSequence: number, toSequence: number): Promise<void>;
   /** The value of a row, as of the last commit that has resolved. */
   row(key: Buffer): Buffer | undefined;
   /** Rows in a range in order, at least one, if there is one; as of the last commit that has resolved. Synchronous. */
@@ -261,7 +261,7 @@ export class MemoryStore implements Store {
     return [];
   }
 
-  prefetch(): void {}
+  async prefetch(): Promise<void> {}
 
   async flushStates(): Promise<void> {}
 

@@ -144,9 +144,9 @@ class LmdbStore implements Store {
     return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
   }
 
-  prefetch(logId: number, fromSequence: number, toSequence: number): void {
+  async prefetch(logId: number, fromSequence: number, toSequence: number): Promise<void> {
     const log = this.#parts.index.get(logId);
-    if (log !== undefined && this.#phase === 'running') prefetchEntries(log, fromSequence, toSequence);
+    if (log !== undefined && this.#phase === 'running') await prefetchEntries(log, fromSequence, toSequence);
   }
 
   row(key: Buffer): Buffer | undefined {

@@ -105,7 +105,8 @@ export class Measurement {
     switch (beside.kind) {
       case 'load': {
         const load = this.#run(this.#options(beside.options), { progress() {}, figures() {} });
-        return { end: () => load.then(() => new Map()) };
+        const renamed = (figures: Figures) => new Map([...figures].map(([name, n]) => [`beside_${name}`, n]));
+        return { end: () => load.then(renamed) };
       }
       case 'greet':
         return greeting(this.#broker.port);

@@ -46,7 +46,7 @@ export interface LoadStep {
 }
 
 export type Beside =
-  /** Another amqpload with these options; it has to come to its end by itself. */
+  /** Another amqpload with these options; it has to come to its end by itself. Its figures: `beside_` and their names. */
   | { readonly kind: 'load'; readonly options: string }
   /** Every 10 ms a new connection's greeting waits for its answer: `greeting_p99_ms`, `greeting_max_ms`. */
   | { readonly kind: 'greet' }

@@ -63,6 +63,8 @@ class DelayingClient {
   readonly #delayed = new QueueLedger('delayed', 'any');
   /** In the queue `work`, or given up after its last attempt. */
   readonly #tried = new QueueLedger('work', 'any');
+  /** In the queue `turns`, where what is given back goes behind all others at once. */
+  readonly #turns = new QueueLedger('turns', 'any');
   /** In the exchange still. */
   readonly #later = new QueueLedger('later', 'any');
   #lastNumber = 0;
@@ -80,7 +82,8 @@ class DelayingClient {
         isOpen = false;
       });
       await channel.prefetch(50);
-      await channel.consume('work', (message) => this.#attempt(channel, message));
+      await channel.consume('work', (message) => this.#attempt(channel, message, this.#tried));
+      await channel.consume('turns', (message) => this.#attempt(channel, message, this.#turns));
       while (isOpen) {
         await Promise.all(Array.from({ length: messagesPerRound }, () => this.#publish(channel)));
       }
@@ -89,14 +92,14 @@ class DelayingClient {
     }
   }
 
-  #attempt(channel: ConfirmChannel, message: ConsumeMessage | null): void {
+  #attempt(channel: ConfirmChannel, message: ConsumeMessage | null, ledger: QueueLedger): void {
     if (message === null) return;
     const number = numberOf(message.content);
-    this.#tried.delivered(number);
+    ledger.delivered(number);
     if (this.#random() < 0.6) {
       channel.nack(message, false, true);
     } else {
-      this.#tried.acknowledged(number);
+      ledger.acknowledged(number);
       this.tally.acknowledged++;
       channel.ack(message);
     }
@@ -109,10 +112,12 @@ class DelayingClient {
     const delayMs = Math.floor(this.#random() * (isLater ? laterMs : delayMsMax));
     const headers = { 'x-delay': 1 + delayMs + (isLater ? laterMs : 0) };
     const isTried = !isLater && this.#random() < 0.5;
-    const ledger = isLater ? this.#later : isTried ? this.#tried : this.#delayed;
+    const queue = this.#random() < 0.5 ? 'work' : 'turns';
+    const tried = queue === 'work' ? this.#tried : this.#turns;
+    const ledger = isLater ? this.#later : isTried ? tried : this.#delayed;
     ledger.published(number);
     await (isTried
-      ? confirmed(channel, '', 'work', bodyOf(number), headers)
+      ? confirmed(channel, '', queue, bodyOf(number), headers)
       : confirmed(channel, 'later', 'k', bodyOf(number), headers));
     ledger.confirmed(number, 'perhaps');
     this.tally.confirmed++;
@@ -133,9 +138,15 @@ class DelayingClient {
     await confirmed(channel, '', 'given-up', marker, {});
     tried.push(...(await takeUpToMarker(channel, 'given-up', 1)));
     this.#check(this.#tried, tried);
+
+    await confirmed(channel, '', 'turns', marker, {});
+    const turns = await takeUpToMarker(channel, 'turns', 1);
+    requireOnce('requeued', turns);
+    this.#check(this.#turns, turns);
     for (const [ledger, messages] of [
       [this.#delayed, delayed],
       [this.#tried, tried],
+      [this.#turns, turns],
     ] as const) {
       for (const { content } of messages) {
         ledger.acknowledged(numberOf(content));
@@ -199,6 +210,7 @@ async function open(url: string): Promise<{ connection: ChannelModel; channel: C
     deadLetterRoutingKey: 'given-up',
     arguments: retries,
   });
+  await channel.assertQueue('turns', { arguments: { 'x-queue-type': 'quorum' } });
   return { connection, channel };
 }
 

@@ -9,7 +9,7 @@ const seed = Number(process.env['LEVERET_SEED'] ?? Date.now() % 1e9);
 
 afterAll(removeDirectories);
 
-it(`delayed messages and retried ones once, over ${kills} kills`, {
+it(`messages that are delayed, retried or requeued at the back once, over ${kills} kills`, {
   timeout: 30_000 + kills * 10_000,
 }, async () => {
   const random = randomNumbers(seed);

@@ -35,7 +35,7 @@ class SlowStore implements Store {
     return [];
   }
 
-  prefetch(): void {}
+  async prefetch(): Promise<void> {}
 
   row(): undefined {}
 

@@ -23,9 +23,9 @@ const rowsPerScan = 64;
 const table = { from: Buffer.from([RowTable.Departed]), below: Buffer.from([RowTable.Departed + 1]) };
 
 /**
- * Records that left their logs by becoming rows. The row is durable with its commit, the state of the log that says
- * that the record is gone a little later: a crash in between would find the message in both places. So the same
- * commit notes that the record has departed, until the state is on disk.
+ * Records that left their places by becoming rows, or other records of their logs. What they became is durable with
+ * its commit, the state of the log that says that the record is gone a little later: a crash in between would find
+ * the message in both places. So the same commit notes that the record has departed, until the state is on disk.
  */
 export class Departures {
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class Departures {
     return this.#found;
   }
 
-  /** A record has become a row, and is settled in its log, in this turn. */
+  /** A record has become something else, and is settled in its log, in this turn. */
   note(logId: number, sequence: number): void {
     this.#open ??= this.#newBatch();
     this.#open.add(logId, sequence);

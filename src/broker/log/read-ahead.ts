@@ -36,6 +36,6 @@ export class ReadAhead {
     // In halves, so that not every segment costs a call.
     if (from >= until || (until < to && (until - from) * 2 < segmentsAhead * count)) return;
     this.#announcedTo = until;
-    this.#store.prefetch(log.id, from, until);
+    void this.#store.prefetch(log.id, from, until);
   }
 }

@@ -68,7 +68,9 @@ export class QuorumQueue extends ClassicQueue {
     const { log } = segment;
     log.load(segment);
     const deliveryCount = log.deliveryCount(segment, index) + 1;
-    this.vhost.broker.moved();
+    const { broker } = this.vhost;
+    broker.moved();
+    broker.delays.departures.note(log.id, segment.firstSequence + index);
     log.appendReturned(withDeliveryCount(segment.message(index), deliveryCount), segment, index);
     this.settledByQueue();
   }

@@ -10,6 +10,9 @@ export const cacheBytesMax = 32 * 1024 * 1024;
 /** Segments of streams that were written in small pieces are small: so many are looked through at most. */
 const cachedSegmentsMax = 512;
 
+/** What a record has beside its body, roughly. */
+const recordOverheadBytes = 100;
+
 /** Sequences without a record that one segment read back may span; a longer hole starts the next one. */
 const holeRecordsMax = 4096;
 
@@ -44,6 +47,19 @@ export class SegmentCache {
   /** For somebody who {@link read}s one segment after the other. */
   newReadAhead(): ReadAhead {
     return new ReadAhead(this.#store);
+  }
+
+  /**
+   * Resolves, in another turn of the event loop, when the segment with a record can be {@link read} without waiting
+   * for the disk.
+   */
+  async prepare(log: MessageLog, sequence: number): Promise<void> {
+    const recordBytes = log.readyBytes / Math.max(1, log.readyCount) + recordOverheadBytes;
+    // It begins before the record, or there.
+    const count = Math.ceil(segmentBytes / recordBytes);
+    const turn = new Promise((resolve) => setImmediate(resolve));
+    await this.#store.prefetch(log.id, Math.max(0, sequence - count), sequence + count);
+    await turn;
   }
 
   /** Reads the segment that has the first record in `[from, to)`; undefined when the store has none there. */

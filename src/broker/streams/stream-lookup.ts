@@ -39,12 +39,17 @@ export class StreamLookup {
     return index < segment.count ? segment.enqueuedAt(index) : undefined;
   }
 
-  /** Offset of the first message that came at `time` or later. */
-  offsetAt(time: number, end: number): number {
+  /**
+   * Offset of the first message that came at `time` or later. A long stream has to be read at a dozen places or two
+   * for that: what is not in memory is read in turns of the event loop of its own, while `isWanted`.
+   */
+  async offsetAt(time: number, end: number, isWanted: () => boolean): Promise<number> {
     let low = this.#log.readPosition;
     let high = end;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
+      if (this.inMemory(middle) === undefined) await this.#cache.prepare(this.#log, middle);
+      if (!isWanted()) break;
       if ((this.timeAt(middle, end) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
       else high = middle;
     }

@@ -60,6 +60,12 @@ export class StreamReaders {
     this.#all.set(reader.consumer, reader);
   }
 
+  /** It is known where a reader begins, who waited at infinity for that. The messages below `end` can be read. */
+  place(reader: StreamReader, position: number, end: number): void {
+    reader.position = position;
+    this.wake(end);
+  }
+
   forget(consumer: Consumer): void {
     this.#all.delete(consumer);
   }

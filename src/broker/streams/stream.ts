@@ -11,7 +11,7 @@ import type { QueueSettings } from '../queues/queue-settings.ts';
 import { PublishOutcome } from '../routing/publish-outcome.ts';
 import type { JsonValue } from '../store.ts';
 import { FilterIndex } from './filter-index.ts';
-import { streamStart } from './offset-argument.ts';
+import { type StreamStart, streamStart } from './offset-argument.ts';
 import { filterValueOf, StreamFilter } from './stream-filter.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { StreamReader } from './stream-reader.ts';
@@ -221,18 +221,23 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     this.#advance();
     const isTracked = boolArgument(consumer.arguments, tracking);
     const resumed = isTracked ? this.#tracked.resume(consumer.tag) : undefined;
-    const position = resumed ?? this.#startOf(consumer);
+    const start: StreamStart =
+      resumed === undefined ? this.#startOf(consumer) : { at: 'offset', offset: resumed };
     const filter = StreamFilter.from(consumer.arguments);
     const readAhead = this.vhost.broker.segmentCache.newReadAhead();
-    this.#readers.add(new StreamReader(consumer, position, { filter, isTracked, readAhead }));
+    const reader = new StreamReader(consumer, this.#positionOf(start), { filter, isTracked, readAhead });
+    this.#readers.add(reader);
+    if (start.at === 'time') void this.#seek(reader, start.time);
     if (this.#pendingCommits.length > 0) this.#awaitCommit();
     this.consumerHasCapacity(consumer);
   }
 
-  #startOf(consumer: Consumer): number {
+  #startOf(consumer: Consumer): StreamStart {
+    return streamStart(consumer.arguments.get('x-stream-offset'), this.now()) ?? { at: 'next' };
+  }
+
+  #positionOf(start: StreamStart): number {
     const log = this.#log;
-    const now = this.now();
-    const start = streamStart(consumer.arguments.get('x-stream-offset'), now) ?? { at: 'next' };
     switch (start.at) {
       case 'first':
         return log.readPosition;
@@ -243,8 +248,17 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       case 'offset':
         return Math.max(log.readPosition, start.offset);
       case 'time':
-        return this.#lookup.offsetAt(start.time, this.#committedEnd);
+        // Until it is found.
+        return Number.POSITIVE_INFINITY;
     }
+  }
+
+  /** Has a reader begin with the first message that came at `time` or later. */
+  async #seek(reader: StreamReader, time: number): Promise<void> {
+    const isWanted = () => this.#readers.get(reader.consumer) === reader;
+    const position = await this.#lookup.offsetAt(time, this.#committedEnd, isWanted);
+    this.#readers.place(reader, position, this.#committedEnd);
+    if (this.#readers.areReady) this.touch();
   }
 
   override consumerHasCapacity(consumer: Consumer): void {

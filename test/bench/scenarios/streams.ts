@@ -3,19 +3,22 @@ import { confirmed, cpuPerConfirm, cpuPerDelivery, delivered, ms, rssPeak } from
 import type { Scenario } from '../scenario.ts';
 import { acked, load } from './loads.ts';
 
+const published = `--stream --publish-only --persistent --confirm 1000 ${acked}`;
+/** Behind what is there. */
+const steadily = '--keep --duration {seconds} --warmup 1 --rate 5000';
+/** What readers find. */
 const streamMessages = '--messages 300000';
 
 export const streams: readonly Scenario[] = [
   {
     name: 'stream',
     measures:
-      '1 KiB messages published to a stream with confirms (window 1,000), then read whole by 1, 5 and 20 consumers',
+      '1 KiB messages published to a stream with confirms (window 1,000); then a stream of 300,000 read whole by 1, 5 and 20 consumers',
     ceiling: false,
     steps: [
-      load(`--stream --publish-only ${streamMessages} --persistent --confirm 1000 ${acked}`, [
-        confirmed,
-        cpuPerConfirm,
-      ]),
+      load(`${published} --duration {seconds} --warmup 1`, [confirmed, cpuPerConfirm]),
+      load('--delete-only', []),
+      load(`${published} ${streamMessages}`, []),
       ...[1, 5, 20].map((readers) =>
         load(`--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`, [
           { ...delivered, label: `delivered to ${readers}, k/s` },
@@ -33,26 +36,31 @@ export const streams: readonly Scenario[] = [
     fresh: true,
     repetitionsMax: 1,
     steps: [
-      load(`--stream --publish-only --messages {backlog} --persistent --confirm 1000 ${acked}`, [
+      load(`${published} --messages {backlog}`, [
         confirmed,
         { ...rssPeak, label: 'RssAnon filling at most, MiB' },
       ]),
-      load(
-        `--stream --keep --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 1 ${acked}`,
-        [
-          ms('confirm_p50_us', 'confirm p50 ms, 1 reader at the end'),
-          ms('confirm_p99_us', 'confirm p99 ms, 1 reader at the end'),
-        ],
-      ),
-      load(
-        `--stream-places {backlog} --first-id 1 --duration {seconds} --rate 5000 --persistent --confirm 1000 --consumers 100 --keep ${acked}`,
-        [
+      // What was published so fast is still on its way to its place on the disk.
+      { kind: 'disk-use', settleSeconds: 10, metrics: [] },
+      load(`${published} ${steadily}`, [
+        ms('confirm_p50_us', 'confirm p50 ms, no readers'),
+        ms('confirm_p99_us', 'confirm p99 ms, no readers'),
+      ]),
+      {
+        kind: 'load',
+        options: `${published} ${steadily}`,
+        // A process of its own: the one that measures must not be late because it is busy reading.
+        beside: {
+          kind: 'load',
+          options: `--stream-places {backlog} --first-id 1 --consumers 100 --keep --duration {seconds} --warmup 1 --rate 1 ${acked}`,
+        },
+        metrics: [
           ms('confirm_p50_us', 'confirm p50 ms, 100 readers'),
           ms('confirm_p99_us', 'confirm p99 ms, 100 readers'),
-          { ...delivered, label: 'delivered to 100, k/s' },
+          { ...delivered, field: `beside_${delivered.field}`, label: 'delivered to 100, k/s' },
           { ...rssPeak, label: 'RssAnon with 100 readers at most, MiB' },
         ],
-      ),
+      },
       load('--delete-only', []),
     ],
   },
