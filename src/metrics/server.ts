@@ -5,7 +5,9 @@ import { type Logger, ofCategory } from '../logger.ts';
 import { aggregated, detailed, type Family, families, perObject } from './collect.ts';
 import { contentType } from './exposition.ts';
 import { GarbageCollections } from './garbage-collections.ts';
+import { LineThread } from './line-thread.ts';
 import { eventLoopResolutionMs } from './own-metrics.ts';
+import { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
 export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay' | 'garbageCollections'> {
@@ -30,14 +32,16 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   const garbageCollections = new GarbageCollections();
   const source: MetricsSource = { ...options, eventLoopDelay, garbageCollections };
   const log = ofCategory(options.log, 'http');
+  const thread = new LineThread(log);
+  const scrape = () => new Scrape(thread);
   const app = fastify({ forceCloseConnections: true });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
-  const send = (reply: FastifyReply, page: AsyncIterable<string | Buffer>) =>
+  const send = (reply: FastifyReply, page: AsyncIterable<string | Uint8Array>) =>
     reply
       .type(contentType)
       .send(Readable.from(withFailureLogged(page, reply.request.url, log), { objectMode: false }));
-  app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source)));
-  app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));
+  app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source, scrape())));
+  app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source, scrape())));
   app.get('/metrics/detailed', (request, reply) => {
     const query = new URL(request.url, 'http://localhost').searchParams;
     const chosen = new Set<Family>();
@@ -47,7 +51,7 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
     }
     return send(
       reply,
-      detailed(source, chosen, {
+      detailed(source, scrape(), chosen, {
         vhosts: new Set(query.getAll('vhost')),
         queues: new Set(query.getAll('queue')),
       }),
@@ -61,16 +65,17 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
       eventLoopDelay.disable();
       garbageCollections.close();
       await app.close();
+      await thread.close();
     },
   };
 }
 
 /** A page that cannot be written to its end is broken off, so that Prometheus counts the scrape as failed. */
 async function* withFailureLogged(
-  page: AsyncIterable<string | Buffer>,
+  page: AsyncIterable<string | Uint8Array>,
   url: string,
   log: Logger,
-): AsyncGenerator<string | Buffer> {
+): AsyncGenerator<string | Uint8Array> {
   try {
     yield* page;
   } catch (error) {
