@@ -39,7 +39,7 @@ import type { ObjectLabels, ObjectMetric, Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
 /** A page in parts, written as its reader takes them. */
-type Page = AsyncGenerator<string | Uint8Array>;
+export type Page = AsyncGenerator<string | Uint8Array>;
 
 /** Families of `/metrics/detailed`, with RabbitMQ's names. */
 export const families = [
@@ -93,15 +93,15 @@ export async function* aggregated(source: MetricsSource, scrape: Scrape): Page {
 /** A line for every queue, channel and connection (`/metrics/per-object`). */
 export async function* perObject(source: MetricsSource, scrape: Scrape): Page {
   const prefix = 'rabbitmq_';
+  scrape.expect(queueCount(source));
   yield identityMetrics(source, 'per-object') + (await nodeMetrics(source, scrape));
   yield* scrape.lines(
     prefix,
-    [...queueCoarseMetrics, ...queueMetrics, ...queueHeadMetrics],
+    [...queueCoarseMetrics, ...queueMetrics, ...queueHeadMetrics, ...queuePublishMetrics.map(ofLook)],
     lookedAt(queues(source)),
     lookLabels,
   );
   yield* scrape.lines(prefix, quorumLogMetrics, quorumQueues(queues(source)), queueLabels);
-  yield* scrape.lines(prefix, queuePublishMetrics.map(ofQueue), queues(source), queueLabels);
   yield* scrape.lines(
     prefix,
     [...channelMetrics, ...[...channelPublishMetrics, ...channelDeliveryMetrics].map(ofChannel)],
@@ -205,6 +205,10 @@ const exchangeBindings: ObjectMetric<PlacedExchange> = {
   value: ({ exchange }) => exchange.bindingCount,
 };
 
+function ofLook(metric: ObjectMetric<QueueStats>): ObjectMetric<QueueLook> {
+  return { ...metric, value: ({ queue }) => metric.value(queue.stats) };
+}
+
 function ofQueue(metric: ObjectMetric<QueueStats>): ObjectMetric<Queue> {
   return { ...metric, value: (queue) => metric.value(queue.stats) };
 }
@@ -219,6 +223,12 @@ function ofExchange(metric: ObjectMetric<Exchange>): ObjectMetric<PlacedExchange
 
 function* queues({ broker }: MetricsSource): Iterable<Queue> {
   for (const vhost of broker.vhosts.values()) yield* vhost.queues();
+}
+
+function queueCount({ broker }: MetricsSource): number {
+  let count = 0;
+  for (const vhost of broker.vhosts.values()) count += vhost.queueCount;
+  return count;
 }
 
 /** Deleted queues and those there are. */

@@ -30,13 +30,15 @@ export function sample(name: string, labels: string, value: number): string {
 
 /** `{vhost="/",queue="orders"}`, or nothing. */
 export function labelText(labels: Labels): string {
-  return labelPairs(Object.entries(labels));
+  return labelPairs(Object.keys(labels), Object.values(labels));
 }
 
-/** The same of names and values. */
-export function labelPairs(labels: readonly (readonly [name: string, value: string])[]): string {
-  const pairs = labels.map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+/** The same of names, and values from the one at `first` on. */
+export function labelPairs(names: readonly string[], values: readonly string[], first = 0): string {
+  let text = '';
+  for (const [i, name] of names.entries())
+    text += `${i === 0 ? '{' : ','}${name}="${escaped(values[first + i] ?? '')}"`;
+  return names.length === 0 ? '' : `${text}}`;
 }
 
 /** A metric with one value. */

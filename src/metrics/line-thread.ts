@@ -4,24 +4,26 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Logger } from '../logger.ts';
 import type { Rows, Section } from './lines.ts';
 
-/** It ends when nothing was asked of it for so long: longer than Prometheus waits between two scrapes. */
+/** The thread ends when nothing was asked of it for so long: longer than Prometheus waits between two scrapes. */
 const idleMs = 150_000;
-/** Of its own JavaScript objects: the labels of a million queues. */
+/** JavaScript objects of the thread. What the objects of a page say are bytes, and not among them. */
 const heapMibMax = 256;
-const youngMibMax = 4;
 
-/** What the thread is told first; `port` is for all that follows. */
+/** In the sources, which only a Node.js that reads TypeScript can run, it is a `.ts` as well. */
+const program = new URL(`./line-thread-program${extname(import.meta.url)}`, import.meta.url);
+
+/** What the thread is told first. All that follows goes through `port`: {@link Rows}, then {@link next} for each chunk. */
 export interface Opening {
   readonly section: Section;
   readonly port: MessagePort;
 }
 
-/** Asks for the next chunk. Everything else that comes through the port of a section are {@link Rows}. */
+/** Asks for the next chunk of lines; undefined is the answer after the last. */
 export const next = 'next';
 
 /**
- * Writes lines in a thread of its own, so that the broker is not kept from messages by them. It is made when it is needed,
- * and made anew when it has died; `line-thread-program.ts` is what it does.
+ * Writes the lines of many objects in a thread of its own (`line-thread-program.ts`), so that messages do not wait for
+ * them. It is made when it is needed, and anew when it has died.
  */
 export class LineThread {
   readonly #log: Logger;
@@ -33,15 +35,24 @@ export class LineThread {
     this.#log = log;
   }
 
+  /** Begins to make the thread if there is none: that takes some tens of milliseconds. */
+  prepare(): Worker {
+    this.#worker ??= this.#start();
+    this.#waitForWork();
+    return this.#worker;
+  }
+
   /** @throws when the thread ends before the lines do. */
   async *linesOf(section: Section, portions: AsyncIterable<Rows>): AsyncGenerator<Uint8Array> {
-    const port = this.#open(section);
+    const { port1: port, port2 } = new MessageChannel();
+    this.#openSections++;
     try {
+      this.prepare().postMessage({ section, port: port2 } satisfies Opening, [port2]);
       for await (const rows of portions) port.postMessage(rows, [rows.values.buffer]);
       port.postMessage(next);
       for await (const [chunk] of on(port, 'message', { close: ['close'] })) {
         if (!(chunk instanceof Uint8Array)) return;
-        // It goes on while this chunk is on its way, by one.
+        // The thread writes one ahead.
         port.postMessage(next);
         yield chunk;
       }
@@ -49,7 +60,7 @@ export class LineThread {
     } finally {
       port.close();
       this.#openSections--;
-      if (this.#openSections === 0) this.#idle = setTimeout(() => void this.close(), idleMs).unref();
+      this.#waitForWork();
     }
   }
 
@@ -58,22 +69,16 @@ export class LineThread {
     await this.#worker?.terminate();
   }
 
-  #open(section: Section): MessagePort {
+  #waitForWork(): void {
     clearTimeout(this.#idle);
-    this.#openSections++;
-    const { port1, port2 } = new MessageChannel();
-    this.#worker ??= this.#start();
-    this.#worker.postMessage({ section, port: port2 } satisfies Opening, [port2]);
-    return port1;
+    this.#idle = setTimeout(() => {
+      if (this.#openSections === 0) void this.close();
+    }, idleMs).unref();
   }
 
   #start(): Worker {
-    // In the sources it is a `.ts` like this file.
-    const program = new URL(`./line-thread-program${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(program, {
-      name: 'metrics',
-      resourceLimits: { maxOldGenerationSizeMb: heapMibMax, maxYoungGenerationSizeMb: youngMibMax },
-    });
+    const limits = { maxOldGenerationSizeMb: heapMibMax };
+    const worker = new Worker(program, { name: 'metrics', resourceLimits: limits });
     worker.on('error', (error) =>
       this.#log.error({ err: error }, 'the thread that writes metrics has failed'),
     );

@@ -1,7 +1,7 @@
 import { Slices } from '../slices.ts';
 import { header, type Metric, sample } from './exposition.ts';
 import type { LineThread } from './line-thread.ts';
-import { linesOf, type Rows, type Section } from './lines.ts';
+import { Lines, type Rows, type Section } from './lines.ts';
 
 /** How long a scrape may keep the event loop to itself; messages wait for no longer. */
 const sliceMs = 1;
@@ -31,6 +31,11 @@ export class Scrape {
   /** @param thread writes the lines of many objects */
   constructor(thread: LineThread) {
     this.#thread = thread;
+  }
+
+  /** So many objects are about to have lines: a thread that is needed for them gets ready meanwhile. */
+  expect(objects: number): void {
+    if (objects > objectsPerPortion) this.#thread.prepare();
   }
 
   /** The sum of each metric over all objects, which are looked at once. */
@@ -97,8 +102,10 @@ export class Scrape {
   }
 
   async *#inPlace(section: Section, rows: readonly Rows[]): AsyncGenerator<Uint8Array> {
+    const lines = new Lines(section);
+    for (const some of rows) lines.add(some);
     const slices = new Slices(1, sliceMs);
-    for (const chunk of linesOf(section, rows)) {
+    for (const chunk of lines.chunks()) {
       yield chunk;
       const pause = slices.next();
       if (pause !== undefined) await pause;
