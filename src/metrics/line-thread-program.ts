@@ -1,7 +1,15 @@
 /** The thread that writes the lines of many objects; `line-thread.ts` talks to it. */
+import { existsSync, readlinkSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { basename } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { next, type Opening } from './line-thread.ts';
 import { Lines, type Rows, type Section } from './lines.ts';
+
+// Messages go first where processors are few. Linux has a priority for each thread.
+const self = '/proc/thread-self';
+if (existsSync(self))
+  setPriority(Number(basename(readlinkSync(self))), constants.priority.PRIORITY_BELOW_NORMAL);
 
 parentPort?.on('message', ({ section, port }: Opening) => write(section, port));
 

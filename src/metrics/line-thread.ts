@@ -6,6 +6,8 @@ import type { Rows, Section } from './lines.ts';
 
 /** The thread ends when nothing was asked of it for so long: longer than Prometheus waits between two scrapes. */
 const idleMs = 150_000;
+/** Chunks that the thread may write before they are read: 256 KiB each. */
+const chunksAhead = 3;
 /** JavaScript objects of the thread. What the objects of a page say are bytes, and not among them. */
 const heapMibMax = 256;
 
@@ -49,10 +51,9 @@ export class LineThread {
     try {
       this.prepare().postMessage({ section, port: port2 } satisfies Opening, [port2]);
       for await (const rows of portions) port.postMessage(rows, [rows.values.buffer]);
-      port.postMessage(next);
+      for (let i = 0; i < chunksAhead; i++) port.postMessage(next);
       for await (const [chunk] of on(port, 'message', { close: ['close'] })) {
         if (!(chunk instanceof Uint8Array)) return;
-        // The thread writes one ahead.
         port.postMessage(next);
         yield chunk;
       }

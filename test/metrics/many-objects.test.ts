@@ -67,3 +67,22 @@ it('breaks off when the thread dies, and has another one for the next page', asy
   expect(errors).toEqual(['a page of metrics could not be written']);
   expect((await page(`/metrics/detailed?${families}`)).length).toBeGreaterThan(queues.length * 25);
 });
+
+it('refuses a page while sixteen are being read', async () => {
+  const url = `http://127.0.0.1:${broker.metricsPort}/metrics/per-object`;
+  const held: (() => void)[] = [];
+  const post = Worker.prototype.postMessage;
+  posted.mockImplementation(function (this: Worker, ...message) {
+    held.push(() => post.apply(this, message));
+  });
+  const pages = await Promise.all(Array.from({ length: 16 }, () => fetch(url)));
+  const refused = await fetch(url);
+  expect([refused.status, await refused.text()]).toEqual([
+    503,
+    '16 pages of metrics are being read already\n',
+  ]);
+  posted.mockReset();
+  for (const letGo of held) letGo();
+  await Promise.all(pages.map((response) => response.text()));
+  expect((await fetch(url)).status).toBe(200);
+});
