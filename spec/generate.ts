@@ -178,7 +178,8 @@ function methodsSource(): string {
 import { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { AmqpError, ReplyCode } from './errors.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
 /** Class id << 16 | method id: the first four octets of a method frame's payload. */
 export const MethodId = {
@@ -274,7 +275,8 @@ function propertiesSource(): string {
   return `${notice}
 import { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
 /** Bits of the property flags, the first two octets of a property list. The two lowest are ignored, as in RabbitMQ. */
 export const PropertyFlag = {

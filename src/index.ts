@@ -4,15 +4,17 @@ import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
 import { mechanisms } from './access/mechanisms/registry.ts';
 import { Administration } from './administration/administration.ts';
+import type { Audit } from './administration/audit.ts';
 import { Broker, type BrokerEvents } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { MemoryStore, type Store } from './broker/store.ts';
+import { Closers } from './closers.ts';
 import { backupControl } from './control/backup-control.ts';
 import { delayControl } from './control/delay-control.ts';
 import { messageControl } from './control/message-control.ts';
 import { loadDefinitions } from './definitions/load.ts';
 import { amqpUrl, CertificateStock, openAmqpListeners, openManagement, openMetrics } from './listeners.ts';
-import { ofCategory, silentLogger } from './logger.ts';
+import { type Logger, ofCategory, silentLogger } from './logger.ts';
 import type { BrokerOptions, RunningBroker } from './options.ts';
 import type { MemoryWatermark } from './resources/memory-monitor.ts';
 import { ResourceMonitor } from './resources/resource-monitor.ts';
@@ -22,6 +24,7 @@ import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openTracing } from './tracing/tracing.ts';
 
 export type { AuthenticationOptions, BackEndChoice, BackEndName } from './access/authentication-options.ts';
+export type { NewPolicy, PolicyControl } from './administration/policy-control.ts';
 export { type Policy, PolicyError } from './broker/policies/policy.ts';
 export type { MoveProgress, MoveResult } from './broker/queues/move.ts';
 export type { QueuedMessage, QueuePage } from './broker/queues/peek.ts';
@@ -38,9 +41,7 @@ export type {
   TailRequest,
 } from './control/message-control.ts';
 export type { TailEvent, TailOptions } from './control/message-tail.ts';
-export type { NewPolicy, PolicyControl } from './control/policy-control.ts';
-export type { Logger } from './logger.ts';
-export type { LogCategory } from './logs/category.ts';
+export type { LogCategory, Logger } from './logger.ts';
 export type { LogLevel } from './logs/level.ts';
 export type { LogLevelControl, LogLevels } from './logs/logs.ts';
 export type { ManagementLimits } from './management/http/request-limits.ts';
@@ -72,172 +73,169 @@ const defaultStatisticsIntervalMs = 5_000;
  * a port cannot be listened on
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
-  const log = options.logger ?? silentLogger;
-  const nodeName = `leveret@${hostname()}`;
-  // What has been opened so far, to be closed in the opposite order.
-  const closers: (() => Promise<void>)[] = [];
-  const closeAll = async (): Promise<void> => {
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
-  };
-  let closing: Promise<void> | undefined;
+  const closers = new Closers();
   try {
-    const tracing = options.tracing && openTracing(options.tracing, nodeName, log);
-    if (tracing !== undefined) closers.push(() => tracing.exporter.close());
-    const store = await openStore(options);
-    closers.push(() => store.close());
-    const storeLog = ofCategory(log, 'store');
-    const events: BrokerEvents = {
-      storeFailed: (cause) => {
-        storeLog.error(
-          { err: cause },
-          'the store failed: nothing is confirmed any more, dropping all connections',
-        );
-        listener.abort();
-        options.onFailure?.(cause);
-      },
-      storeFull: (cause) => {
-        if (cause === undefined)
-          storeLog.info({}, 'the store has room again: messages are written and confirmed');
-        else storeLog.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
-      },
-      messagesMissing: (logId, count) => {
-        ofCategory(log, 'queue').error(
-          { logId, count },
-          `${count} messages could not be read from the store`,
-        );
-      },
-    };
-    const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost, tracing?.spans);
-    closers.pop();
-    closers.push(() => broker.close());
-    const resources = await ResourceMonitor.start({
-      alarms: broker.alarms,
-      events: broker.events,
-      clock: systemClock,
-      log,
-      nodeName,
-      memoryWatermark: options.memoryWatermark ?? defaultMemoryWatermark,
-      dataDir: options.dataDir,
-      diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
-    });
-    closers.push(async () => resources.stop());
-    const access = new AccessControl({
-      chain: (internal) => {
-        const backEnds = new BackEnds(options.authentication ?? {}, internal, systemClock, log);
-        closers.push(async () => backEnds.close());
-        return backEnds.chain;
-      },
-      define: (key, value) => broker.define(key, value),
-      mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
-      ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
-      loginFailureLimits: {
-        perAddress: options.loginFailuresPerAddress ?? defaultLoginFailureLimits.perAddress,
-        perUser: options.loginFailuresPerUser ?? defaultLoginFailureLimits.perUser,
-      },
-      log,
-    });
-    // Asked for when clients connect.
-    const clusterName = (): string => administration.clusterName;
-    const settings = serverSettings(options, nodeName, clusterName);
-    const listener = new Listener({ broker, access, settings, log });
-    const administration = await Administration.open(
-      { broker, access, nodeName, connections: listener, log, newPasswordHashing: options.passwordHashing },
-      {
-        name: options.defaultUser,
-        password: options.defaultPassword,
-        vhost: options.defaultVirtualHost,
-        tags: options.defaultUserTags,
-        permissions: options.defaultPermissions,
-        seeded: options.seededUsers,
-      },
-    );
-    closers.push(() => listener.close());
-    if (options.definitionsFile !== undefined) {
-      await loadDefinitions({ broker, administration }, options.definitionsFile, log);
-    }
-    administration.audit.listen(broker.events);
-    const backups = backupControl(broker, log, (what) => administration.audit.done(what));
-    const stock = new CertificateStock(log);
-    closers.push(async () => stock.close());
-    const amqp = await openAmqpListeners(options, listener, stock);
-    const management = await openManagement(options, stock, listener, {
-      node: nodeName,
-      broker,
-      administration,
-      clients: listener,
-      access,
-      limits: resources,
-      controls: {
-        setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
-        setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
-        suspendListeners: () => listener.suspend(),
-        resumeListeners: () => listener.resume(),
-      },
-      program: options.program,
-      dataDir: options.dataDir,
-      maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
-      consumerTimeoutMs: settings.consumerTimeoutMs,
-      statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
-      logger: log,
-      logLevels: options.logLevels,
-      backups,
-    });
-    // Its ports stay open for as long as somebody is connected by WebSocket.
-    closers.push(() => Promise.all([listener.close(), management.close()]).then(() => {}));
-    const metrics = await openMetrics(options, {
-      broker,
-      listener,
-      resources,
-      nodeName,
-      clusterName,
-      clusterId: () => administration.clusterId,
-      loginCounts: access.loginCounts,
-      spanExporter: tracing?.exporter,
-      log,
-    });
-    if (metrics !== undefined) closers.push(() => metrics.close());
-    const address = amqp.plain ?? amqp.tls;
-    if (address === undefined)
-      throw new Error('there is no listener for AMQP: neither port nor tls is given');
-    return {
-      ...administration.policies,
-      ...delayControl(broker),
-      ...messageControl(broker),
-      administration,
-      backUp: backups.backUp,
-      get lastBackup() {
-        return backups.lastBackup;
-      },
-      host: address.host,
-      port: address.port,
-      tlsPort: amqp.tls?.port,
-      managementPort: management.plain?.port,
-      managementTlsPort: management.tls?.port,
-      metricsPort: metrics?.port,
-      url: amqpUrl(address),
-      reloadCertificates: () => stock.reload(),
-      get alarms() {
-        return broker.alarms.resources;
-      },
-      setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
-      setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
-      setTracing: (vhostName, isTracing) => {
-        const vhost = broker.vhost(vhostName);
-        if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
-        vhost.firehose.isOn = isTracing;
-        const what = `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`;
-        log.info({ vhost: vhostName }, what);
-        administration.audit.done(what);
-      },
-      close: () => {
-        closing ??= closeAll();
-        return closing;
-      },
-    };
+    return await open(options, closers);
   } catch (error) {
-    await closeAll();
+    await closers.close();
     throw error;
   }
+}
+
+/** Opens one part after the other, and clients' ports last. What has been opened is in `closers`, whatever comes of it. */
+async function open(options: BrokerOptions, closers: Closers): Promise<RunningBroker> {
+  const log = options.logger ?? silentLogger;
+  const nodeName = `leveret@${hostname()}`;
+  const tracing = options.tracing && openTracing(options.tracing, nodeName, log);
+  if (tracing !== undefined) closers.add(() => tracing.exporter.close());
+  const store = await openStore(options);
+  closers.add(() => store.close());
+  const events = storeEvents(log, (cause) => {
+    listener.abort();
+    options.onFailure?.(cause);
+  });
+  const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost, tracing?.spans);
+  closers.replaceLast(() => broker.close());
+  const resources = await ResourceMonitor.start({
+    alarms: broker.alarms,
+    events: broker.events,
+    clock: systemClock,
+    log,
+    nodeName,
+    memoryWatermark: options.memoryWatermark ?? defaultMemoryWatermark,
+    dataDir: options.dataDir,
+    diskFreeLimit: options.diskFreeLimitBytes ?? defaultDiskFreeLimitBytes,
+  });
+  closers.add(() => resources.stop());
+  const access = openAccess(options, broker, log, closers);
+  // Asked for when clients connect.
+  const clusterName = (): string => administration.clusterName;
+  const settings = serverSettings(options, nodeName, clusterName);
+  const listener = new Listener({ broker, access, settings, log });
+  const administration = await Administration.open(
+    { broker, access, nodeName, connections: listener, log, newPasswordHashing: options.passwordHashing },
+    {
+      name: options.defaultUser,
+      password: options.defaultPassword,
+      vhost: options.defaultVirtualHost,
+      tags: options.defaultUserTags,
+      permissions: options.defaultPermissions,
+      seeded: options.seededUsers,
+    },
+  );
+  closers.add(() => listener.close());
+  if (options.definitionsFile !== undefined) {
+    await loadDefinitions({ broker, administration }, options.definitionsFile, log);
+  }
+  administration.audit.listen(broker.events);
+  const backups = backupControl(broker, log, (what) => administration.audit.done(what));
+  const stock = new CertificateStock(log);
+  closers.add(() => stock.close());
+  const amqp = await openAmqpListeners(options, listener, stock);
+  const management = await openManagement(options, stock, listener, {
+    node: nodeName,
+    broker,
+    administration,
+    clients: listener,
+    access,
+    limits: resources,
+    controls: {
+      setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+      setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+      suspendListeners: () => listener.suspend(),
+      resumeListeners: () => listener.resume(),
+    },
+    program: options.program,
+    dataDir: options.dataDir,
+    maxMessageBytes: options.maxMessageBytes ?? defaultServerSettings.maxMessageBytes,
+    consumerTimeoutMs: settings.consumerTimeoutMs,
+    statisticsIntervalMs: options.statisticsIntervalMs ?? defaultStatisticsIntervalMs,
+    logger: log,
+    logLevels: options.logLevels,
+    backups,
+  });
+  // Its ports stay open for as long as somebody is connected by WebSocket.
+  closers.add(() => Promise.all([listener.close(), management.close()]).then(() => {}));
+  const metrics = await openMetrics(options, {
+    broker,
+    listener,
+    resources,
+    nodeName,
+    clusterName,
+    clusterId: () => administration.clusterId,
+    loginCounts: access.loginCounts,
+    spanExporter: tracing?.exporter,
+    log,
+  });
+  if (metrics !== undefined) closers.add(() => metrics.close());
+  const address = amqp.plain ?? amqp.tls;
+  if (address === undefined) throw new Error('there is no listener for AMQP: neither port nor tls is given');
+  return {
+    ...administration.policies,
+    ...delayControl(broker),
+    ...messageControl(broker),
+    administration,
+    backUp: backups.backUp,
+    get lastBackup() {
+      return backups.lastBackup;
+    },
+    host: address.host,
+    port: address.port,
+    tlsPort: amqp.tls?.port,
+    managementPort: management.plain?.port,
+    managementTlsPort: management.tls?.port,
+    metricsPort: metrics?.port,
+    url: amqpUrl(address),
+    reloadCertificates: () => stock.reload(),
+    get alarms() {
+      return broker.alarms.resources;
+    },
+    setMemoryWatermark: (watermark) => resources.setMemoryWatermark(watermark),
+    setDiskFreeLimit: (bytes) => resources.setDiskFreeLimit(bytes),
+    setTracing: (vhost, isTracing) => setTracing(broker, vhost, isTracing, administration.audit, log),
+    close: () => closers.close(),
+  };
+}
+
+/** What the log says of the store. Where it fails, `onFailure` ends what relies on it. */
+function storeEvents(log: Logger, onFailure: (cause: unknown) => void): BrokerEvents {
+  const storeLog = ofCategory(log, 'store');
+  const queueLog = ofCategory(log, 'queue');
+  return {
+    storeFailed: (cause) => {
+      const what = 'the store failed: nothing is confirmed any more, dropping all connections';
+      storeLog.error({ err: cause }, what);
+      onFailure(cause);
+    },
+    storeFull: (cause) => {
+      if (cause === undefined) {
+        storeLog.info({}, 'the store has room again: messages are written and confirmed');
+      } else {
+        storeLog.warn({ err: cause }, `the store is full, publishers wait: ${cause.message}`);
+      }
+    },
+    messagesMissing: (logId, count) => {
+      queueLog.error({ logId, count }, `${count} messages could not be read from the store`);
+    },
+  };
+}
+
+function openAccess(options: BrokerOptions, broker: Broker, log: Logger, closers: Closers): AccessControl {
+  return new AccessControl({
+    chain: (internal) => {
+      const backEnds = new BackEnds(options.authentication ?? {}, internal, systemClock, log);
+      closers.add(() => backEnds.close());
+      return backEnds.chain;
+    },
+    define: (key, value) => broker.define(key, value),
+    mechanisms: mechanisms(options.authMechanisms, options.certificateLogin),
+    ...(options.loopbackUsers !== undefined && { loopbackUsers: options.loopbackUsers }),
+    loginFailureLimits: {
+      perAddress: options.loginFailuresPerAddress ?? defaultLoginFailureLimits.perAddress,
+      perUser: options.loginFailuresPerUser ?? defaultLoginFailureLimits.perUser,
+    },
+    log,
+  });
 }
 
 async function openStore({ dataDir, generationBytes, logger }: BrokerOptions): Promise<Store> {
@@ -273,4 +271,13 @@ function serverSettings(options: BrokerOptions, nodeName: string, clusterName: (
     clusterName,
     nodeName,
   };
+}
+
+function setTracing(broker: Broker, vhostName: string, isTracing: boolean, audit: Audit, log: Logger): void {
+  const vhost = broker.vhost(vhostName);
+  if (vhost === undefined) throw new Error(`vhost ${vhostName} not found`);
+  vhost.firehose.isOn = isTracing;
+  const what = `tracing of vhost '${vhostName}' ${isTracing ? 'on' : 'off'}`;
+  log.info({ vhost: vhostName }, what);
+  audit.done(what);
 }

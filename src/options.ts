@@ -4,12 +4,12 @@ import type { CertificateLogin } from './access/certificate-name.ts';
 import type { MechanismName } from './access/mechanisms/registry.ts';
 import type { HashingAlgorithm } from './access/passwords/password-hash.ts';
 import type { Administration } from './administration/administration.ts';
+import type { PolicyControl } from './administration/policy-control.ts';
 import type { SeededUser } from './administration/seeded-users.ts';
 import type { AlarmResource } from './broker/alarms.ts';
 import type { BackupControl } from './control/backup-control.ts';
 import type { DelayControl } from './control/delay-control.ts';
 import type { MessageControl } from './control/message-control.ts';
-import type { PolicyControl } from './control/policy-control.ts';
 import type { Logger } from './logger.ts';
 import type { LogLevelControl } from './logs/logs.ts';
 import type { ManagementLimits } from './management/http/request-limits.ts';
@@ -191,4 +191,5 @@ export interface RunningBroker extends PolicyControl, DelayControl, MessageContr
   close(): Promise<void>;
 }
 
+/** What `startBroker` is, for whoever is handed it. */
 export type StartBroker = (options: BrokerOptions) => Promise<RunningBroker>;

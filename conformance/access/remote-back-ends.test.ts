@@ -6,6 +6,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import amqplib from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { brokerName, brokerUrl, configureLeveret, openConnection, scenarios } from '../harness/broker.ts';
@@ -278,7 +279,7 @@ describe.runIf(controllable)('decided elsewhere', () => {
         const expiry = Math.ceil(Date.now() / 1000) + 1;
         const connection = await login('', token({ exp: expiry }));
         const closed = once(connection, 'close').then(([reason]) => String(reason));
-        await new Promise((resolve) => setTimeout(resolve, expiry * 1000 + 100 - Date.now()));
+        await delay(expiry * 1000 + 100 - Date.now());
         if (brokerName === 'leveret')
           expect(await closed).toContain('CONNECTION_FORCED - credential expired');
         else {

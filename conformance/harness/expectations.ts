@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { ClosedByServer, type RawChannel } from '../raw-client.ts';
 import type { MethodName } from '../raw-codec.ts';
@@ -80,7 +81,7 @@ export async function eventually(check: () => Promise<void>, timeoutMs = 5_000):
       return;
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
     }
   }
 }

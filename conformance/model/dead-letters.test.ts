@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { exchangeName, openChannel, scenarios } from '../harness/broker.ts';
 import { barrier, drain, eventually, getText, queueCounts } from '../harness/expectations.ts';
@@ -278,7 +279,7 @@ scenarios('2.4 dead-lettering', () => {
     const queue = await declareQueue(channel, { arguments: args });
     publishTexts(channel, queue, 'x');
     await eventually(async () => expect((await queueCounts(channel, queue)).messages).toBe(0));
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    await delay(120);
     expect(await drain(channel, queue)).toEqual([]);
   });
 
@@ -296,7 +297,7 @@ scenarios('2.4 dead-lettering', () => {
     const witness = await boundQueue(channel, back);
     publishTexts(channel, one, 'x');
     expect((await arrival(channel, witness)).text).toBe('x');
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    await delay(120);
     expect(await drain(channel, witness)).toEqual([]);
   });
 
@@ -348,14 +349,14 @@ scenarios('2.4 dead-lettering', () => {
     await channel.call('queue.purge', { queue });
     publishTexts(channel, queue, 'c');
     await channel.call('queue.delete', { queue });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(100);
     expect(await drain(channel, graveyard)).toEqual([]);
   });
 
   test('queue expiry dead-letters nothing (trap 30)', async () => {
     const { channel, graveyard, queue } = await setting({ 'x-expires': 80 });
     publishTexts(channel, queue, 'a');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     expect(await drain(channel, graveyard)).toEqual([]);
   });
 

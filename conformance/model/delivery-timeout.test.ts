@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { brokerName, configureLeveret, openConnection, scenarios } from '../harness/broker.ts';
 import { barrier, expectChannelError, getText } from '../harness/expectations.ts';
@@ -29,7 +30,7 @@ async function setting(options = {}): Promise<[channel: RawChannel, queue: strin
 }
 
 async function halfTimeout(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, timeoutMs / 2));
+  await delay(timeoutMs / 2);
 }
 
 if (timeoutMs === 0) {

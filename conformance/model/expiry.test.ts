@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openChannel, queueName, scenarios } from '../harness/broker.ts';
 import { barrier, drain, eventually, getText, queueCounts } from '../harness/expectations.ts';
@@ -6,10 +7,6 @@ import type { RawChannel } from '../raw-client.ts';
 
 function publishExpiring(channel: RawChannel, queue: string, body: string, expiration: string): void {
   channel.publish({ routingKey: queue, properties: { expiration }, body });
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function exists(channel: RawChannel, queue: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, scenarios } from '../harness/broker.ts';
 import {
@@ -208,7 +209,7 @@ scenarios('2.3 length limits: drop-head', () => {
     const queue = await declareQueue(channel, { arguments: { 'x-max-length': 2 } });
     channel.publish({ routingKey: queue, properties: { expiration: '30' }, body: 'brief' });
     publishTexts(channel, queue, 'a');
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await delay(150);
     publishTexts(channel, queue, 'b');
     expect(await drain(channel, queue)).toEqual(['a', 'b']);
   });

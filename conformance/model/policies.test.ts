@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { exchangeName, openChannel, queueName, scenarios } from '../harness/broker.ts';
 import { controllable } from '../harness/control.ts';
@@ -15,7 +16,7 @@ const patience = 200;
 async function expires(channel: RawChannel, queue: string): Promise<boolean> {
   publishTexts(channel, queue, 'short-lived');
   await barrier(channel);
-  await new Promise((resolve) => setTimeout(resolve, patience));
+  await delay(patience);
   return (await drain(channel, queue)).length === 0;
 }
 
@@ -49,7 +50,7 @@ scenarios('2.9 policies: what they do', () => {
     publishTexts(channel, queue, 'old');
     await channel.next('basic.ack');
     await setPolicy(`^${queue}$`, { 'message-ttl': 1 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(100);
     expect(await getText(channel, queue)).toBe('old');
   });
 
@@ -95,7 +96,7 @@ scenarios('2.9 policies: what they do', () => {
     const queue = await declareQueue(channel);
     await setPolicy(`^${queue}$`, { expires: 100 });
     const witness = await openChannel();
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await delay(600);
     expect(await fault(witness.call('queue.declare', { queue, passive: true }))).toMatch(/no queue/);
   });
 

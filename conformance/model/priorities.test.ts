@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, scenarios } from '../harness/broker.ts';
 import { barrier, drain, eventually, expectChannelError, queueCounts } from '../harness/expectations.ts';
@@ -28,10 +29,6 @@ function publishRanked(
   for (const [priority, body] of messages) {
     channel.publish({ routingKey: queue, properties: priority === undefined ? {} : { priority }, body });
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 scenarios('2.6 priorities of messages', () => {

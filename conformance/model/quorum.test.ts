@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, queueName, scenarios } from '../harness/broker.ts';
 import {
@@ -33,7 +34,7 @@ async function publishReady(channel: RawChannel, queue: string, ...bodies: strin
  */
 async function settled(channel: RawChannel): Promise<void> {
   await barrier(channel);
-  await new Promise((resolve) => setTimeout(resolve, expectOn({ rabbitmq: 250, leveret: 0 })));
+  await delay(expectOn({ rabbitmq: 250, leveret: 0 }));
 }
 
 /** Waits for messages in a classic queue. */
@@ -417,7 +418,7 @@ scenarios('2.5 quorum queues: x-delivery-limit', () => {
     await get(other, queue);
     await other.close();
     await barrier(channel);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await delay(200);
     expect(await drainBriefly(channel, queue)).toBe('');
   });
 
@@ -425,7 +426,7 @@ scenarios('2.5 quorum queues: x-delivery-limit', () => {
     const [channel, queue] = await quorumQueue({ 'x-delivery-limit': -1 });
     await publishReady(channel, queue, 'a');
     nack(channel, (await get(channel, queue)).deliveryTag);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await delay(200);
     // Since 4.0 it means what a reader takes it for: no limit.
     expect(await drainBriefly(channel, queue)).toBe(expectOn({ rabbitmq: '', leveret: 'ar1' }));
   });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openChannel, openConnection, queueName, scenarios } from '../harness/broker.ts';
 import {
@@ -480,7 +481,7 @@ scenarios('2.8 streams: messages', () => {
   test('expiration means nothing', async () => {
     const [channel, queue] = await newStream();
     channel.publish({ routingKey: queue, body: 'x', properties: { expiration: '1' } });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
     expect(await take(await reader(queue, 'first'), 1)).toEqual(['0:x']);
   });
 
@@ -561,7 +562,7 @@ scenarios('2.8 streams: retention', () => {
   test('what is too old leaves when a segment is full', async () => {
     const [, queue] = await newStream({ 'x-max-age': '1s', 'x-stream-max-segment-size-bytes': 1_000 });
     await append(queue, ...bodies(20, 300));
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await delay(1_500);
     expect(await firstOffset(queue)).toBe(0);
     await append(queue, ...bodies(10, 300));
     await eventually(async () => expect(await firstOffset(queue)).toBeGreaterThan(10));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { CLIENT_CAPABILITIES, openChannel, openConnection, scenarios } from '../harness/broker.ts';
 import { CONTROL_TIMEOUT_MS, controllable, setMemoryAlarm } from '../harness/control.ts';
@@ -11,7 +12,7 @@ vi.setConfig({ testTimeout: CONTROL_TIMEOUT_MS });
 const WRONG_MS = 300;
 
 function nothingMore(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, WRONG_MS));
+  return delay(WRONG_MS);
 }
 
 function blockedReason(channel: RawChannel): Promise<string> {
@@ -101,7 +102,7 @@ scenarios('1.20 resource alarms', () => {
     await setMemoryAlarm(true);
     channel.publish({ routingKey: 'nowhere', body: 'x' });
     await blockedReason(channel);
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await delay(4_000);
     expect(connection.heartbeats.length).toBeGreaterThan(3);
     await setMemoryAlarm(false);
     await connection.next('connection.unblocked');

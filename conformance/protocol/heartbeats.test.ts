@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openConnection, scenarios } from '../harness/broker.ts';
 import { expectConnectionError } from '../harness/expectations.ts';
@@ -11,7 +12,7 @@ scenarios(
     test('the server beats every half interval while it has nothing to say', async () => {
       const connection = await openConnection({ heartbeat: 2 });
       const beating = setInterval(() => connection.write(encodeFrame(FRAME_HEARTBEAT, 0, EMPTY)), 500);
-      await new Promise((resolve) => setTimeout(resolve, 3_700));
+      await delay(3_700);
       clearInterval(beating);
       expect(connection.heartbeats.length).toBeGreaterThanOrEqual(3);
       expect(connection.heartbeats.length).toBeLessThanOrEqual(5);
@@ -30,7 +31,7 @@ scenarios(
       const connection = await openConnection({ heartbeat: 1 });
       const channel = await connection.channel();
       for (let turn = 0; turn < 12; turn++) {
-        await new Promise((resolve) => setTimeout(resolve, 350));
+        await delay(350);
         await channel.call('channel.flow', { active: true });
       }
       await connection.close();
@@ -38,7 +39,7 @@ scenarios(
 
     test('heartbeat 0 switches both directions off', async () => {
       const connection = await openConnection({ heartbeat: 0 });
-      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      await delay(4_000);
       expect(connection.heartbeats).toEqual([]);
       await connection.close();
     });

@@ -15,6 +15,7 @@ import { Permissions, UserPermission } from './permissions.ts';
 import { TopicPermissions } from './topic-permissions.ts';
 import { Users } from './users.ts';
 
+/** Who is asked about logins, and what they may be made with. */
 export interface AccessOptions {
   /** Where users and permissions are kept. Default: in memory only. */
   readonly define?: Define;

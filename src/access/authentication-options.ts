@@ -11,6 +11,7 @@ export type BackEndChoice =
   | BackEndName
   | { readonly authentication: BackEndName; readonly authorization: BackEndName };
 
+/** Who is asked about logins and permissions, and where they are found. */
 export interface AuthenticationOptions {
   /** Asked in this order until one lets somebody in. Default: the broker's own users. */
   readonly backEnds?: readonly BackEndChoice[] | undefined;

@@ -8,6 +8,7 @@ export type LoginSource = (typeof loginSources)[number];
 export const alternativeNameTypes = ['dns', 'email', 'uri', 'ip'] as const;
 export type AlternativeNameType = (typeof alternativeNameTypes)[number];
 
+/** Which part of a client certificate is the name of its user. */
 export interface CertificateLogin {
   /** Default: the distinguished name. */
   readonly from?: LoginSource;

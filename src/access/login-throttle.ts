@@ -9,6 +9,7 @@ export interface LoginFailureLimits {
   readonly perUser: number;
 }
 
+/** Limits when nothing is said. */
 export const defaultLoginFailureLimits: LoginFailureLimits = { perAddress: 60, perUser: 20 };
 
 const windowMs = 60_000;

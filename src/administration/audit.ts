@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { BrokerEvent, EventHub } from '../broker/events/event-hub.ts';
 import { type Logger, ofCategory } from '../logger.ts';
-import { type FieldValue, textOf } from '../protocol/field-value.ts';
+import type { FieldValue } from '../protocol/field-table.ts';
+import { textOf } from '../protocol/field-value.ts';
 import { actingUser } from './acting-user.ts';
 
 /** Changes of one request that are named; of the others only their number. */

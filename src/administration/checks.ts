@@ -1,4 +1,4 @@
-import { patternFault } from '../broker/policies/keys.ts';
+import { patternFault } from '../broker/policies/name-pattern.ts';
 import { AdministrationError } from './administration-error.ts';
 
 /** AMQP's short strings hold no more, so no client could say a longer one. */

@@ -5,9 +5,8 @@ import type { EventHub } from '../broker/events/event-hub.ts';
 import type { Policy, PolicyKind } from '../broker/policies/policy.ts';
 import type { JsonValue } from '../broker/store.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
-import type { FieldEntry } from '../protocol/field-table.ts';
-import { FieldTable } from '../protocol/field-table.ts';
-import { array, bool, type FieldValue, float64, int64, longString, table } from '../protocol/field-value.ts';
+import { type FieldEntry, FieldTable, type FieldValue } from '../protocol/field-table.ts';
+import { array, bool, float64, int64, longString, table } from '../protocol/field-value.ts';
 import { actingUser } from './acting-user.ts';
 
 /** The component whose parameters are told of a second time. */

@@ -21,6 +21,7 @@ export interface Parameter {
   readonly value: JsonValue;
 }
 
+/** A parameter of the broker as a whole, of no virtual host and no component. */
 export interface GlobalParameter {
   readonly name: string;
   readonly value: JsonValue;

@@ -35,11 +35,13 @@ export function boolArgument(all: FieldTable, key: string): boolean {
   return value?.tag === 't' && value.value;
 }
 
+/** A text; undefined where there is none, or a value of another type. */
 export function textArgument(all: FieldTable, key: string): string | undefined {
   const value = all.get(key);
   return value?.tag === 'S' ? decodeText(value.value, 0, value.value.length) : undefined;
 }
 
+/** A whole number of any width; undefined where there is none, or a value of another type. */
 export function numberArgument(all: FieldTable, key: string): number | undefined {
   const value = integerOf(all.get(key));
   return value === undefined ? undefined : Number(value);

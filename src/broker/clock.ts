@@ -6,6 +6,7 @@ export interface Clock {
   setTimer(delayMs: number, run: () => void): Timer;
 }
 
+/** A call that is to come. */
 export interface Timer {
   cancel(): void;
 }
@@ -13,6 +14,7 @@ export interface Timer {
 /** The longest delay `setTimeout` takes; longer ones are waited for in steps. */
 const delayMsMax = 2 ** 31 - 1;
 
+/** The clock of the machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(delayMs, run) {

@@ -1,5 +1,5 @@
-import type { FieldEntry, FieldTable } from '../protocol/field-table.ts';
-import { type FieldValue, typeName } from '../protocol/field-value.ts';
+import type { FieldEntry, FieldTable, FieldValue } from '../protocol/field-table.ts';
+import { typeName } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
 import type { JsonValue } from './store.ts';
 

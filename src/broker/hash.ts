@@ -12,6 +12,7 @@ const blockBytes = 16;
 /** Room for one hash: four unsigned words of 32 bits. Made once and filled again and again. */
 export type Hash = Uint32Array;
 
+/** Room for one hash, all zeros. */
 export function newHash(): Hash {
   return new Uint32Array(4);
 }

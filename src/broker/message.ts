@@ -1,6 +1,7 @@
 import { ByteWriter } from '../protocol/byte-writer.ts';
 import { uint16At, uint32At } from '../protocol/bytes.ts';
-import { decodeTable, type FieldTable } from '../protocol/field-table.ts';
+import type { FieldTable } from '../protocol/field-table.ts';
+import { decodeTable } from '../protocol/field-table-codec.ts';
 import { frameEnd, framePrefixBytes } from '../protocol/frame-reader.ts';
 import {
   PropertyScan,

@@ -23,6 +23,7 @@ export function stripLineBreaks(name: string): string {
   return /[\r\n]/.test(name) ? name.replace(/[\r\n]/g, '') : name;
 }
 
+/** Whether only the broker may create something of this name. */
 export function isReserved(name: string): boolean {
   return name.startsWith(reservedPrefix);
 }

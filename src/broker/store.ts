@@ -59,6 +59,7 @@ export interface Definition {
 /** Notes a definition to be written with the next commit; `null` removes it. */
 export type Define = (key: readonly string[], value: JsonValue) => void;
 
+/** What can be written as JSON. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /** First byte of a row's key: what the row is about. Each table has one owner, who alone knows the rest of its keys. */
@@ -87,6 +88,7 @@ export interface Row {
   readonly value: Buffer;
 }
 
+/** A row as it is to be from now on. */
 export interface RowChange {
   readonly key: Buffer;
   /** `null` removes the row. */
@@ -128,6 +130,7 @@ export interface RecoveredLog {
   readonly unreadBodyBytes: number;
 }
 
+/** What a previous run has left. */
 export interface Recovered {
   /** In key order. */
   readonly definitions: readonly Definition[];
@@ -150,6 +153,7 @@ export interface StoredEntry {
   readonly recovered: boolean;
 }
 
+/** Where entries, states of logs, rows and definitions are kept. The broker asks, `storage/` fulfils it. */
 export interface Store {
   /** False: nothing survives the process, and nothing can be paged out of memory. */
   readonly durable: boolean;

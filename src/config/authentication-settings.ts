@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { DefaultPermissions } from '../access/access-control.ts';
 import {
   type AuthenticationOptions,
   type BackEndChoice,
   type BackEndName,
   backEndNames,
 } from '../access/authentication-options.ts';
-import type { SeededUser } from '../administration/seeded-users.ts';
-import { NamePattern } from '../broker/policies/name-pattern.ts';
 import { ConfigError } from './error.ts';
 import type { Chapter, Setting, SettingReader } from './setting.ts';
 import { flag, integer, list, oneOf, path, text, url, type ValueType } from './value.ts';
@@ -60,17 +57,6 @@ const signingKeyFile: ValueType<readonly [id: string, file: string]> = {
   },
 };
 
-/** `tag=true`, which is what the line `default_user_tags.tag = true` becomes; those that are true. */
-export const tagSwitches: ValueType<readonly string[]> = {
-  placeholder: '<tag>=true|false,...',
-  expected: 'a list of tags, each with =true or =false',
-  parse: (given) => {
-    const parts = given.split(',').map((part) => /^([^=]+)=(true|false)$/.exec(part.trim()));
-    if (parts.some((part) => part === null)) return undefined;
-    return { value: parts.flatMap((part) => (part?.[2] === 'true' ? [part[1] ?? ''] : [])) };
-  },
-};
-
 /** `alias=scope scope`, which is what the line `auth_oauth2.scope_aliases.alias = scope scope` becomes. */
 const scopeAliases: ValueType<ReadonlyMap<string, readonly string[]>> = {
   placeholder: '<alias>=<scope> <scope>,...',
@@ -85,82 +71,6 @@ const scopeAliases: ValueType<ReadonlyMap<string, readonly string[]>> = {
     return { value: new Map(aliases) };
   },
 };
-
-const pattern: ValueType<string> = {
-  placeholder: '<regex>',
-  expected: 'a regular expression',
-  parse: (given) => {
-    try {
-      new NamePattern(given);
-      return { value: given };
-    } catch {
-      return undefined;
-    }
-  },
-};
-
-/** The fields of a user in `default_users`, and what it is called in {@link SeededUser}. */
-function seededUser(name: string, fields: object): SeededUser | undefined {
-  const given = new Map<string, unknown>(Object.entries(fields));
-  const take = (field: string): string | undefined => {
-    const value = given.get(field);
-    if (typeof value === 'string') given.delete(field);
-    return typeof value === 'string' ? value : undefined;
-  };
-  const tags = take('tags')
-    ?.split(',')
-    .map((tag) => tag.trim());
-  const patterns = {
-    vhostPattern: take('vhost_pattern'),
-    configure: take('configure'),
-    write: take('write'),
-    read: take('read'),
-  };
-  const arePatterns = Object.values(patterns).every((one) => one === undefined || pattern.parse(one));
-  const password = take('password');
-  if (name === '' || !arePatterns || given.size > 0) return undefined;
-  return { name, password, tags: tags?.filter((tag) => tag !== ''), ...patterns };
-}
-
-/** `{"name":{"password":"..."}}`, which is what the lines `default_users.name.password = ...` become. */
-export const seededUsers: ValueType<readonly SeededUser[]> = {
-  placeholder: '{"<name>":{"<field>":"<value>",...},...}',
-  expected:
-    'an object of users, each with vhost_pattern, configure, write and read (regular expressions), password or tags',
-  parse: (given) => {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(given);
-    } catch {
-      return undefined;
-    }
-    if (typeof parsed !== 'object' || parsed === null) return undefined;
-    const users = Object.entries(parsed).map(([name, fields]) =>
-      typeof fields === 'object' && fields !== null ? seededUser(name, fields) : undefined,
-    );
-    const known = users.filter((user) => user !== undefined);
-    return known.length === users.length ? { value: known } : undefined;
-  },
-};
-
-/** What the user of the first start may do in the first virtual host. */
-export function readDefaultPermissions(read: SettingReader): DefaultPermissions {
-  const one = (permission: keyof DefaultPermissions, what: string) =>
-    read({
-      flag: `default-permissions-${permission}`,
-      fileKeys: [`default_permissions.${permission}`],
-      type: pattern,
-      defaultValue: '.*',
-      defaultText: '.*',
-      doc: `Names that this user may ${what} in this virtual host.`,
-      chapter,
-    });
-  return {
-    configure: one('configure', 'declare and delete'),
-    write: one('write', 'publish or bind to'),
-    read: one('read', 'consume from'),
-  };
-}
 
 /**
  * Who is asked about logins and permissions (RabbitMQ pages "Authentication, Authorisation, Access Control" and

@@ -35,6 +35,7 @@ export interface EffectiveSetting {
   readonly live: boolean;
 }
 
+/** Settings from flags, environment and file put together. */
 export interface LoadedConfig {
   readonly config: Config;
   readonly effective: readonly EffectiveSetting[];

@@ -1,4 +1,4 @@
-import { type LogCategory, logCategories } from '../logs/category.ts';
+import { type LogCategory, logCategories } from '../logger.ts';
 import { logFormatters } from '../logs/formatter.ts';
 import { type LogLevel, logLevels } from '../logs/level.ts';
 import type { SettingReader } from './setting.ts';

@@ -1,10 +1,6 @@
 import { hashingAlgorithms } from '../access/passwords/password-hash.ts';
-import {
-  readAuthenticationSettings,
-  readDefaultPermissions,
-  seededUsers,
-  tagSwitches,
-} from './authentication-settings.ts';
+import { readAuthenticationSettings } from './authentication-settings.ts';
+import { readDefaultUserSettings } from './default-user-settings.ts';
 import { readLogSettings } from './log-settings.ts';
 import type { SettingDescription, SettingReader } from './setting.ts';
 import { amqpTls, managementTls, readLoginSettings, readTlsSettings } from './tls-settings.ts';
@@ -249,54 +245,7 @@ export function readSettings(read: SettingReader) {
       doc: 'Size at which the store goes on in a new file; a file is removed when nothing in it is needed.',
       chapter: 'Memory and disk',
     }),
-    defaultUser: read({
-      flag: 'default-user',
-      fileKeys: ['default_user'],
-      type: text,
-      defaultValue: 'guest',
-      defaultText: 'guest',
-      doc: 'Name of the user that is created at the first start.',
-      chapter: 'Access',
-    }),
-    defaultUserTags: read({
-      flag: 'default-user-tags',
-      fileKeys: ['default_user_tags.ID'],
-      type: tagSwitches,
-      defaultValue: ['administrator'],
-      defaultText: 'administrator=true',
-      doc: 'Tags of this user, each with true, or false for one it does not have.',
-      chapter: 'Access',
-    }),
-    defaultPermissions: readDefaultPermissions(read),
-    defaultPassword: read({
-      flag: 'default-pass',
-      fileKeys: ['default_pass'],
-      type: text,
-      defaultValue: 'guest',
-      defaultText: 'guest',
-      doc: 'Password of the user that is created at the first start.',
-      chapter: 'Access',
-      secret: true,
-    }),
-    defaultVirtualHost: read({
-      flag: 'default-vhost',
-      fileKeys: ['default_vhost'],
-      type: text,
-      defaultValue: '/',
-      defaultText: '/',
-      doc: 'Virtual host that is created at the first start.',
-      chapter: 'Access',
-    }),
-    seededUsers: read({
-      flag: 'default-users',
-      fileKeys: ['default_users.ID'],
-      type: seededUsers,
-      defaultValue: [],
-      defaultText: 'none',
-      doc: 'Users for new virtual hosts, the first one included: `default_users.NAME.vhost_pattern` says for which (default: all), `.password` and `.tags` count when there is no such user yet, `.configure`, `.write` and `.read` are the permissions there (default: everything).',
-      chapter: 'Access',
-      secret: true,
-    }),
+    ...readDefaultUserSettings(read),
     authentication: readAuthenticationSettings(read),
     loopbackUsers: read({
       flag: 'loopback-users',
@@ -367,6 +316,7 @@ export function readSettings(read: SettingReader) {
 
 /** The settings of one start. */
 export type Config = Readonly<ReturnType<typeof readSettings>>;
+/** What programs call a setting, or a group of them. */
 export type SettingName = keyof Config;
 
 /** A setting as documentation, checks and listings need it: without its value. */

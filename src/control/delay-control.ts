@@ -27,6 +27,7 @@ export interface DelayedMessage {
   readonly body: Buffer;
 }
 
+/** Which delayed messages are listed. */
 export interface DelayedRange {
   /** Id of the last message of the range before. Default: from the first one. */
   readonly after?: string;
@@ -50,6 +51,7 @@ export interface DelayControl {
   cancelDelayed(place: DelayPlace, id: string): Promise<boolean>;
 }
 
+/** Delayed messages of this broker. */
 export function delayControl(broker: Broker): DelayControl {
   return {
     countDelayed: (place) => findLine(broker, place)?.count ?? 0,

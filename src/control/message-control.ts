@@ -15,12 +15,13 @@ import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
 import { Route } from '../broker/routing/route.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
-import { tableFrom } from '../protocol/field-table.ts';
+import { tableFrom } from '../protocol/plain-value.ts';
 import { type TailEvent, type TailOptions, tail } from './message-tail.ts';
 
 const pageDefault = 100;
 const pageMax = 1000;
 
+/** Which ready messages of a queue are looked at. */
 export interface PeekRequest {
   /** Default: `/`. */
   readonly vhost?: string;
@@ -32,6 +33,7 @@ export interface PeekRequest {
   readonly where?: (message: QueuedMessage) => boolean;
 }
 
+/** What is moved from where to where. */
 export interface MoveRequest extends MoveOptions {
   /** Default: `/`. */
   readonly vhost?: string;
@@ -41,6 +43,7 @@ export interface MoveRequest extends MoveOptions {
   readonly to: { readonly queue: string } | { readonly exchange: string };
 }
 
+/** Which dead letters go back to the queues they died in. */
 export interface ReplayRequest extends MoveOptions {
   /** Default: `/`. */
   readonly vhost?: string;
@@ -54,6 +57,7 @@ export type TailRequest = TailOptions & {
   readonly vhost?: string;
 } & ({ readonly queue: string } | { readonly exchange: string });
 
+/** Other arguments for a queue. */
 export interface ChangeRequest {
   /** Default: `/`. */
   readonly vhost?: string;
@@ -91,6 +95,7 @@ export interface MessageControl {
   changeQueueArguments(request: ChangeRequest): Promise<void>;
 }
 
+/** Messages in the queues of this broker. */
 export function messageControl(broker: Broker): MessageControl {
   const find = (vhostName = defaultVirtualHost, queueName = ''): { vhost: VirtualHost; queue: Queue } => {
     const vhost = broker.vhost(vhostName);

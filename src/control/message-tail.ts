@@ -8,6 +8,7 @@ const intervalMs = 50;
 /** What a tail tells: a message, or how many there were that could not be kept for who was too slow. */
 export type TailEvent = PassingMessage | { readonly missed: number };
 
+/** How much may wait for whoever watches. */
 export interface TailOptions {
   /** Bytes of each body that are kept. Default: 65536. */
   readonly truncate?: number;

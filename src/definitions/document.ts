@@ -1,8 +1,12 @@
+import type { PermissionRow } from '../access/permissions.ts';
+import type { TopicPermissionRow } from '../access/topic-permissions.ts';
+import type { GlobalParameter, Parameter } from '../administration/parameters.ts';
 import type { JsonValue } from '../broker/store.ts';
 import type { FieldTable } from '../protocol/field-table.ts';
 import { readSections, type SectionReader } from './json-sections.ts';
 import { Row } from './row.ts';
 
+/** A user of the file. */
 export interface UserRow {
   readonly name: string;
   readonly passwordHash: string | undefined;
@@ -11,6 +15,7 @@ export interface UserRow {
   readonly limits: { readonly [name: string]: JsonValue };
 }
 
+/** A virtual host of the file. */
 export interface VhostRow {
   readonly name: string;
   readonly description: string | undefined;
@@ -18,25 +23,7 @@ export interface VhostRow {
   readonly defaultQueueType: string | undefined;
 }
 
-export interface PermissionRow {
-  readonly vhost: string;
-  readonly user: string;
-  readonly configure: string;
-  readonly write: string;
-  readonly read: string;
-}
-
-export type TopicPermissionRow = Omit<PermissionRow, 'configure'> & { readonly exchange: string };
-
-export interface ParameterRow {
-  readonly vhost: string;
-  readonly component: string;
-  readonly name: string;
-  readonly value: JsonValue;
-}
-
-export type GlobalParameterRow = Pick<ParameterRow, 'name' | 'value'>;
-
+/** A policy as it was written: what it says is checked when it is set. */
 export interface PolicyRow {
   readonly vhost: string;
   readonly name: string;
@@ -46,6 +33,7 @@ export interface PolicyRow {
   readonly applyTo: JsonValue;
 }
 
+/** What queues and exchanges of the file have in common. */
 export interface DeclarationRow {
   readonly vhost: string;
   readonly name: string;
@@ -54,13 +42,16 @@ export interface DeclarationRow {
   readonly arguments: FieldTable;
 }
 
+/** A queue of the file. */
 export type QueueRow = DeclarationRow & {
   /** What it is, if that is not said by its arguments alone. */
   readonly type: string | undefined;
 };
 
+/** An exchange of the file. */
 export type ExchangeRow = DeclarationRow & { readonly type: string; readonly internal: boolean };
 
+/** A binding of the file. */
 export interface BindingRow {
   readonly vhost: string;
   readonly source: string;
@@ -76,8 +67,8 @@ export interface DefinitionDocument {
   readonly vhosts: readonly VhostRow[];
   readonly permissions: readonly PermissionRow[];
   readonly topicPermissions: readonly TopicPermissionRow[];
-  readonly parameters: readonly ParameterRow[];
-  readonly globalParameters: readonly GlobalParameterRow[];
+  readonly parameters: readonly Parameter[];
+  readonly globalParameters: readonly GlobalParameter[];
   readonly policies: readonly PolicyRow[];
   readonly operatorPolicies: readonly PolicyRow[];
   readonly queues: readonly QueueRow[];
@@ -112,8 +103,8 @@ class DocumentReader implements DefinitionDocument, SectionReader {
   readonly vhosts: VhostRow[] = [];
   readonly permissions: PermissionRow[] = [];
   readonly topicPermissions: TopicPermissionRow[] = [];
-  readonly parameters: ParameterRow[] = [];
-  readonly globalParameters: GlobalParameterRow[] = [];
+  readonly parameters: Parameter[] = [];
+  readonly globalParameters: GlobalParameter[] = [];
   readonly policies: PolicyRow[] = [];
   readonly operatorPolicies: PolicyRow[] = [];
   readonly queues: QueueRow[] = [];
@@ -209,11 +200,11 @@ function readVhost(row: Row): VhostRow {
   };
 }
 
-function readParameter(row: Row, vhost: string): ParameterRow {
+function readParameter(row: Row, vhost: string): Parameter {
   return { vhost, component: row.text('component'), ...readGlobalParameter(row) };
 }
 
-function readGlobalParameter(row: Row): GlobalParameterRow {
+function readGlobalParameter(row: Row): GlobalParameter {
   return { name: row.text('name'), value: row.json('value') ?? null };
 }
 

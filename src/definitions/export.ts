@@ -4,6 +4,7 @@ import { isReserved } from '../broker/names.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { version } from '../version.ts';
 
+/** Whose definitions are exported, and into what a file is imported. */
 export interface DefinitionsSource {
   readonly broker: Broker;
   readonly administration: Administration;

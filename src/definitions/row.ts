@@ -1,5 +1,7 @@
 import type { JsonValue } from '../broker/store.ts';
-import { FieldTable, nestingMax, type PlainValue, tableFrom } from '../protocol/field-table.ts';
+import { FieldTable } from '../protocol/field-table.ts';
+import { nestingMax } from '../protocol/field-table-codec.ts';
+import { type PlainValue, tableFrom } from '../protocol/plain-value.ts';
 import { DefinitionError } from './definition-error.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };

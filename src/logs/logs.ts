@@ -1,5 +1,4 @@
-import type { Logger } from '../logger.ts';
-import { type LogCategory, logCategories } from './category.ts';
+import { type LogCategory, type Logger, logCategories } from '../logger.ts';
 import type { LogLevel } from './level.ts';
 import type { LogOutput } from './output.ts';
 

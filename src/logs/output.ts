@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { LogCategory } from './category.ts';
+import type { LogCategory } from '../logger.ts';
 import type { LogFormatter } from './formatter.ts';
 import { type LogLevel, pinoLevel } from './level.ts';
 
@@ -21,6 +21,7 @@ export interface LogDestination {
   write(text: string): unknown;
 }
 
+/** What of the log goes to an output, and how it looks there. */
 export interface LogOutputOptions {
   readonly level: LogLevel;
   readonly formatter: LogFormatter;

@@ -106,6 +106,7 @@ export interface OpenChannel {
   readonly channel: ClientChannel;
 }
 
+/** All channels of all connections. */
 export function* openChannels(connections: Iterable<ClientConnection>): Iterable<OpenChannel> {
   for (const connection of connections) {
     for (const channel of connection.channels) yield { connection, channel };

@@ -35,6 +35,7 @@ import { userRoutes } from './routes/users.ts';
 import { vhostRoutes } from './routes/vhosts.ts';
 import { Sampler } from './stats/sampler.ts';
 
+/** What the HTTP API shows and changes, and where it listens. */
 export interface ManagementOptions
   extends Pick<
     Api,

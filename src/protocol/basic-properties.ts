@@ -2,7 +2,8 @@
 
 import { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
 /** Bits of the property flags, the first two octets of a property list. The two lowest are ignored, as in RabbitMQ. */
 export const PropertyFlag = {

@@ -1,5 +1,6 @@
 import { AmqpError, ReplyCode } from './errors.ts';
-import { decodeTable, type FieldTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { decodeTable } from './field-table-codec.ts';
 import { octetList } from './octets.ts';
 import { decodeText, decodeUtf8 } from './text.ts';
 

@@ -21,6 +21,7 @@ export function uint32At(buffer: Buffer, at: number): number {
   return (high | ((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0)) >>> 0;
 }
 
+/** The unsigned 16-bit integer at an offset. */
 export function uint16At(buffer: Buffer, at: number): number {
   return ((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0);
 }

@@ -1,29 +1,7 @@
-/**
- * One value of a field table, with the type it had on the wire (RabbitMQ's dialect of section 4.2.5.5;
- * RabbitMQ page "AMQP 0-9-1 Errata", "Field types"). `s` is a 16-bit integer, and `l` and `L` are both
- * 64-bit signed: there is no short string in a table.
- */
+/** Makes, reads and compares the values of field tables. */
 
-import type { FieldTable } from './field-table.ts';
+import type { FieldTable, FieldValue } from './field-table.ts';
 import { decodeUtf8 } from './text.ts';
-
-/** Integers of up to 32 bits. */
-export type SmallIntegerTag = 'b' | 'B' | 's' | 'u' | 'I' | 'i';
-
-export type FieldValue =
-  | { readonly tag: 't'; readonly value: boolean }
-  | { readonly tag: SmallIntegerTag; readonly value: number }
-  | { readonly tag: 'l' | 'L'; readonly value: bigint }
-  | { readonly tag: 'f' | 'd'; readonly value: number }
-  /** value / 10^scale; `value` is unsigned. */
-  | { readonly tag: 'D'; readonly scale: number; readonly value: number }
-  /** Seconds since 1970, unsigned. */
-  | { readonly tag: 'T'; readonly value: bigint }
-  | { readonly tag: 'F'; readonly value: FieldTable }
-  | { readonly tag: 'A'; readonly value: readonly FieldValue[] }
-  /** Long string (S) and byte array (x): bytes either way; {@link textOf} reads them. */
-  | { readonly tag: 'S' | 'x'; readonly value: Buffer }
-  | { readonly tag: 'V' };
 
 export const bool = (value: boolean): FieldValue => ({ tag: 't', value });
 export const int8 = (value: number): FieldValue => ({ tag: 'b', value });

@@ -17,6 +17,12 @@ export const frameOverhead = 8;
 /** Octets before the payload: type, channel and size. */
 export const framePrefixBytes = 7;
 
+/** Class id and method id at the start of a method frame's payload. */
+export const methodIdBytes = 4;
+
+/** Class id, weight, body size: a content header has no less. */
+const headerBytesMin = 12;
+
 /** RabbitMQ forgives a payload that is this much too large: clients disagree on whether frame_max includes the frame's own octets. */
 const frameSizeSlack = 8;
 
@@ -37,6 +43,7 @@ export interface FrameHandler {
   header(channel: number, buffer: Buffer, start: number, end: number): void;
   /** Body bytes as they arrive; one body frame may come in several pieces (split at chunk boundaries). */
   body(channel: number, buffer: Buffer, start: number, end: number): void;
+  /** A sign of life, and nothing else. */
   heartbeat(): void;
   /** At the end of every push and resume: nothing more can be handed out for now. */
   chunkEnd(): void;
@@ -47,8 +54,8 @@ export interface FrameHandler {
  *
  * Throws AmqpError for what is not a frame, and lets errors of the handler pass. Either way the frame at
  * fault is done with and the bytes after it are kept: `resume()` goes on with the next frame, and only then
- * calls chunkEnd. Only where the stream is beyond repair, after a wrong
- * end octet or an oversized frame, is the reader `broken`: it ignores everything from then on.
+ * calls chunkEnd. Only where the stream is beyond repair, after a wrong end octet or an oversized frame, is the
+ * reader `broken`: it ignores everything from then on.
  */
 export class FrameReader {
   readonly #handler: FrameHandler;
@@ -187,8 +194,8 @@ export class FrameReader {
       at = last + 1;
       this.#done = at;
       if (type === FrameType.Body && channel !== 0) handler.body(channel, chunk, start, last);
-      else if (type === FrameType.Method && size >= 4)
-        handler.method(channel, uint32At(chunk, start), chunk, start + 4, last);
+      else if (type === FrameType.Method && size >= methodIdBytes)
+        handler.method(channel, uint32At(chunk, start), chunk, start + methodIdBytes, last);
       else this.#handOut(type, channel, chunk, start, last);
     }
     if (at < end && !this.#paused) this.#splitFrame(chunk);
@@ -197,9 +204,9 @@ export class FrameReader {
   /** Any frame; the hot loop comes here for all but the most frequent ones. */
   #handOut(type: number, channel: number, buffer: Buffer, start: number, end: number): void {
     const size = end - start;
-    if (type === FrameType.Method && size >= 4) {
-      this.#handler.method(channel, uint32At(buffer, start), buffer, start + 4, end);
-    } else if (type === FrameType.Header && size >= 12 && channel !== 0) {
+    if (type === FrameType.Method && size >= methodIdBytes) {
+      this.#handler.method(channel, uint32At(buffer, start), buffer, start + methodIdBytes, end);
+    } else if (type === FrameType.Header && size >= headerBytesMin && channel !== 0) {
       this.#handler.header(channel, buffer, start, end);
     } else if (type === FrameType.Body && channel !== 0) {
       this.#handler.body(channel, buffer, start, end);
@@ -304,7 +311,7 @@ function unexpected(type: number, buffer: Buffer, start: number, end: number): A
   const frame = `type ${type}, ${payloadSnippet(buffer, start, end)}`;
   const misplaced =
     type === FrameType.Body ||
-    (type === FrameType.Header && end - start >= 12) ||
+    (type === FrameType.Header && end - start >= headerBytesMin) ||
     (type === FrameType.Heartbeat && start === end);
   if (misplaced) return new AmqpError(ReplyCode.UnexpectedFrame, frame);
   return new AmqpError(ReplyCode.FrameError, `${frame}: unknown_frame`);

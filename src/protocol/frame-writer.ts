@@ -23,6 +23,7 @@ export function endFrame(writer: ByteWriter, payloadStart: number): void {
   writer.uint8(frameEnd);
 }
 
+/** A whole method frame. */
 export function writeMethodFrame(writer: ByteWriter, channel: number, method: Method): void {
   const start = beginFrame(writer, FrameType.Method, channel);
   encodeMethod(writer, method);
@@ -49,6 +50,7 @@ export function writeContentFrames(
   }
 }
 
+/** A heartbeat frame, which belongs to channel 0. */
 export function writeHeartbeat(writer: ByteWriter): void {
   endFrame(writer, beginFrame(writer, FrameType.Heartbeat, 0));
 }

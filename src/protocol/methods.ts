@@ -3,7 +3,8 @@
 import { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { AmqpError, ReplyCode } from './errors.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
 /** Class id << 16 | method id: the first four octets of a method frame's payload. */
 export const MethodId = {

@@ -9,8 +9,10 @@
 import { PropertyFlag } from './basic-properties.ts';
 import { undecodable } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { type FieldTable, writeTable } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
+import { writeTable } from './field-table-codec.ts';
 
+/** The class of all content: basic. */
 export const basicClassId = 60;
 
 /** Offset of the property list in a content header: after class id, weight and body size. */
@@ -19,6 +21,7 @@ export const propertiesOffset = 12;
 /** delivery-mode of a message that survives a restart. */
 export const persistentDeliveryMode = 2;
 
+/** The fixed part of a content header. */
 export interface ContentHeader {
   readonly classId: number;
   /** Must be 0; whoever assembles content checks it. */

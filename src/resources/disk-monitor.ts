@@ -6,6 +6,7 @@ const checkMsMin = 100;
 const checkMsMax = 10_000;
 const fastestBytesPerMs = 250_000;
 
+/** Which disk is watched, and from when on there is too little space. */
 export interface DiskMonitorOptions {
   readonly clock: Clock;
   readonly directory: string;

@@ -8,6 +8,7 @@ const checkMs = 1_000;
 /** How much memory the broker may use before the alarm: a share of what there is, or bytes. */
 export type MemoryWatermark = { readonly relative: number } | { readonly absolute: number };
 
+/** From when on too much memory is in use, and who is told. */
 export interface MemoryMonitorOptions {
   readonly clock: Clock;
   readonly watermark: MemoryWatermark;

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import { DiskMonitor } from './disk-monitor.ts';
 import { MemoryMonitor, type MemoryWatermark } from './memory-monitor.ts';
 
+/** What is watched, and which alarms it sets. */
 export interface ResourceMonitorOptions {
   readonly alarms: Alarms;
   readonly events: EventHub;

@@ -6,14 +6,16 @@ import type { Logger } from '../logger.ts';
 import { AmqpError, ReplyCode } from '../protocol/errors.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { Connection, type ConnectionContext } from './connection/connection.ts';
+import { ConnectionLog } from './connection/connection-log.ts';
 import { Heartbeats } from './connection/heartbeats.ts';
 import { DeliveryTimeouts } from './deliveries/delivery-timeouts.ts';
 import { Greeting } from './handshake/greeting.ts';
 import type { Session } from './handshake/handshake.ts';
 import type { ServerSettings } from './settings.ts';
 import { Doorway } from './sockets/doorway.ts';
-import type { Transport } from './sockets/transport.ts';
+import { connectionName, type Transport } from './sockets/transport.ts';
 
+/** What a listener serves its clients with. */
 export interface ListenerOptions {
   readonly broker: Broker;
   readonly access: AccessControl;
@@ -148,8 +150,9 @@ export class Listener implements ConnectionContext {
       proxyProtocol: options.proxyProtocol ?? false,
       timeoutMs: this.settings.handshakeTimeoutMs,
       clock: this.broker.clock,
-      log: this.log,
       enter: (transport) => this.enter(transport),
+      turnedAway: ({ ends, reason, bytesReceived, durationMs }) =>
+        new ConnectionLog(this.log, connectionName(ends)).ended(reason, bytesReceived, durationMs),
     });
     const server = createServer({ noDelay: true }, (socket) => doorway.accept(socket));
     await new Promise<void>((resolve, reject) => {

@@ -32,6 +32,7 @@ export interface ServerSettings {
   readonly nodeName: string;
 }
 
+/** What counts when nothing is said; `docs/configuration-reference.md` has the same. */
 export const defaultServerSettings: ServerSettings = {
   heartbeatSeconds: 60,
   frameMaxBytes: 131_072,

@@ -7,6 +7,7 @@ const waitingMax = 4096;
 const batchMax = 512;
 const requestTimeoutMs = 10_000;
 
+/** Where spans are sent, and what is said of who sends them. */
 export interface OtlpOptions {
   /** `http://collector:4318`, to which `/v1/traces` is added, or a URL with a path. */
   readonly endpoint: string;

@@ -21,14 +21,17 @@ export function parseTraceParent(text: string): TraceContext | undefined {
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
+/** The header `traceparent` of W3C Trace Context, version 00. */
 export function formatTraceParent({ traceId, spanId, isSampled }: TraceContext): string {
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`;
 }
 
+/** 16 random bytes in hexadecimal. */
 export function newTraceId(): string {
   return randomBytes(16).toString('hex');
 }
 
+/** 8 random bytes in hexadecimal. */
 export function newSpanId(): string {
   return randomBytes(8).toString('hex');
 }

@@ -17,7 +17,8 @@ import { UserPermission } from '../../src/access/permissions.ts';
 import { UserActor } from '../../src/access/user-actor.ts';
 import { PatternError } from '../../src/broker/policies/pattern-reader.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import { tableFrom, writeTable } from '../../src/protocol/field-table.ts';
+import { writeTable } from '../../src/protocol/field-table-codec.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 
 describe('password hashes', () => {
   it('verifies a hash that RabbitMQ made', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { plainResponse, RawConnection } from '../../conformance/raw-client.ts';
 import { AccessControl } from '../../src/access/access-control.ts';
@@ -202,7 +203,7 @@ describe('a login that runs out', () => {
     expect((await channel.next('basic.cancel')).fields['consumer-tag']).toBe('lost');
     channel.publish({ exchange: 'amq.fanout' });
     expect((await channel.closedByServer()).text).toContain("access to exchange 'amq.fanout'");
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await delay(1100);
     await connection.channel();
   });
 

@@ -1,6 +1,7 @@
 import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import amqplib from 'amqplib';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -229,7 +230,7 @@ describe('the end of a token', () => {
     const soon = Math.ceil(Date.now() / 1000) + 3;
     const connection = await login(await token(base, { expires: soon }));
     await connection.updateSecret(Buffer.from(await token()), 'the old one runs out');
-    await new Promise((resolve) => setTimeout(resolve, soon * 1000 + 100 - Date.now()));
+    await delay(soon * 1000 + 100 - Date.now());
     await (await connection.createChannel()).close();
     await connection.close();
   });

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { checkConsumerArguments } from '../../src/broker/queues/argument-rules.ts';
-import { FieldTable } from '../../src/protocol/field-table.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
 import {
   array,
   bool,
   byteArray,
   decimal,
-  type FieldValue,
   float64,
   int8,
   int32,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Committer, type CommitterEvents, lazyCommitMs } from '../../src/broker/committer.ts';
 import type { LogContext } from '../../src/broker/log/log-context.ts';
@@ -82,7 +83,7 @@ describe('committer', () => {
       if (segment !== undefined) log.settle(segment, index);
     }
     // The lazy timer runs out before the commit is done.
-    await new Promise((resolve) => setTimeout(resolve, lazyCommitMs * 2));
+    await delay(lazyCommitMs * 2);
     const second = store.started();
     store.finish();
     await second;

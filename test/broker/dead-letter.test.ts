@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { deathsMax } from '../../src/broker/dead-letters/dead-letter.ts';
 import { Message } from '../../src/broker/message.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
-import { FieldTable } from '../../src/protocol/field-table.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
 import {
   array,
-  type FieldValue,
   int32,
   int64,
   longString,

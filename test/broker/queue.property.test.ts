@@ -6,9 +6,9 @@ import type { Consumer } from '../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import type { Overflow } from '../../src/broker/queues/queue-settings.ts';
 import { PublishOutcome } from '../../src/broker/routing/publish-outcome.ts';
-import { FieldTable } from '../../src/protocol/field-table.ts';
-import { bool, type FieldValue, int32, longString } from '../../src/protocol/field-value.ts';
-import { messageOf, TestHost, take } from './support.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
+import { bool, int32, longString } from '../../src/protocol/field-value.ts';
+import { consumerChannel, messageOf, TestHost, take } from './support.ts';
 
 /** What a queue may be asked for, in this test. */
 interface Features {
@@ -35,14 +35,7 @@ class KeepingConsumer implements Consumer {
   readonly priority: number;
   readonly arguments = FieldTable.empty;
   readonly prefetch: number;
-  readonly channel = {
-    name: 'client -> broker (1)',
-    number: 1,
-    connectionName: 'client -> broker',
-    username: 'guest',
-    peerHost: '127.0.0.1',
-    peerPort: 1,
-  };
+  readonly channel = consumerChannel;
   isInRing = false;
   readonly held: Delivered[] = [];
   readonly #log: { consumer: KeepingConsumer; delivered: Delivered }[];

@@ -5,7 +5,7 @@ import type { Queue } from '../../src/broker/queues/queue.ts';
 import type { QueueSettings } from '../../src/broker/queues/queue-settings.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { bool, int32, longString } from '../../src/protocol/field-value.ts';
-import { messageOf, refusal, TestHost, take } from './support.ts';
+import { consumerChannel, messageOf, refusal, TestHost, take } from './support.ts';
 
 const of = FieldTable.of;
 
@@ -27,14 +27,7 @@ function idleConsumer(priority = 0, exclusive = false): Consumer {
     priority,
     arguments: FieldTable.empty,
     prefetch: 0,
-    channel: {
-      name: 'client -> broker (1)',
-      number: 1,
-      connectionName: 'client -> broker',
-      username: 'guest',
-      peerHost: '127.0.0.1',
-      peerPort: 1,
-    },
+    channel: consumerChannel,
     hasCapacity: false,
     isInRing: false,
     deliver: () => {

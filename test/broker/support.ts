@@ -11,6 +11,7 @@ import { SlabPool } from '../../src/broker/log/slab.ts';
 import { Message } from '../../src/broker/message.ts';
 import { MessageSizes } from '../../src/broker/message-sizes.ts';
 import { Churn } from '../../src/broker/message-stats.ts';
+import type { ConsumerChannel } from '../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import type { QueueType } from '../../src/broker/queues/queue-type.ts';
 import { ReplyAddresses } from '../../src/broker/routing/reply-addresses.ts';
@@ -28,6 +29,16 @@ import {
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { AmqpError } from '../../src/protocol/errors.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
+
+/** Where the consumers of tests say that they are. */
+export const consumerChannel: ConsumerChannel = {
+  name: 'client -> broker (1)',
+  number: 1,
+  connectionName: 'client -> broker',
+  username: 'guest',
+  peerHost: '127.0.0.1',
+  peerPort: 1,
+};
 
 /** Time stands still until a test moves it. */
 export class ManualClock implements Clock {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib, { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { startBroker } from '../../src/index.ts';
-import { bodyOf, numberOf } from './books.ts';
+import { bodyOf, numberOf } from './bodies.ts';
 import { QueueLedger, Tally } from './ledger.ts';
 import { ServerProcess } from './server-process.ts';
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import amqplib, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
-import { type Books, numberOf } from './books.ts';
+import { numberOf } from './bodies.ts';
+import type { Books } from './books.ts';
 import type { Found, QueueLedger } from './ledger.ts';
 import { inspectStream } from './stream-workload.ts';
 import { ttlMs } from './workload.ts';

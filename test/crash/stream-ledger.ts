@@ -1,4 +1,4 @@
-import { bodyOf } from './books.ts';
+import { bodyOf } from './bodies.ts';
 
 /** A message as it is found in the stream. */
 export interface Streamed {

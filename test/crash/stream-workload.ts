@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { type Books, bodyOf, numberOf } from './books.ts';
+import { bodyOf, numberOf } from './bodies.ts';
+import type { Books } from './books.ts';
 import { type Streamed, streamBytesMax, streamSegmentBytes } from './stream-ledger.ts';
 
 /** How long an inspection waits for messages. */

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AMQPClient } from '@cloudamqp/amqp-client';
 import amqplib, { type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
-import { type Books, bodyOf, numberOf } from './books.ts';
+import { bodyOf, numberOf } from './bodies.ts';
+import type { Books } from './books.ts';
 import type { Delivered, QueueLedger } from './ledger.ts';
 import { declareStream, publishToStream, readStream } from './stream-workload.ts';
 

@@ -60,17 +60,3 @@ export class HttpClient {
     return this.send('DELETE', path, options);
   }
 }
-
-/** Repeats a check until it holds: for figures that are taken every now and then. */
-export async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    try {
-      await check();
-      return;
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}

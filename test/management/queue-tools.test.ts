@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { eventually, HttpClient } from './http-client.ts';
+import { HttpClient } from './http-client.ts';
 import { Lines } from './lines.ts';
 
 let broker: RunningBroker;
@@ -132,11 +132,11 @@ it('ends a move when whoever asked for it goes away', async () => {
   // One message now, the next one after a second.
   const body = { to_queue: 'left-to', rate: 1, progress: true };
   const move = await Lines.open(http, 'POST', '/api/queues/%2F/left/move', body);
-  await eventually(async () => expect(await payloads('left-to')).toEqual(['message 0']));
+  await vi.waitFor(async () => expect(await payloads('left-to')).toEqual(['message 0']), 10_000);
   move.close();
-  await eventually(async () => {
+  await vi.waitFor(async () => {
     expect(await payloads('left')).toEqual(['message 1', 'message 2', 'message 3']);
     expect((await http.get('/api/queues/%2F/left')).body.messages_unacknowledged).toBe(0);
-  });
+  }, 10_000);
   expect(await payloads('left-to')).toEqual(['message 0']);
 });

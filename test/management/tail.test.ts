@@ -1,7 +1,7 @@
 import amqplib from 'amqplib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
-import { eventually, HttpClient } from './http-client.ts';
+import { HttpClient } from './http-client.ts';
 import { Lines } from './lines.ts';
 
 let broker: RunningBroker;
@@ -160,9 +160,9 @@ it('lets only so many watch', async () => {
   }
   expect(tails.length).toBeGreaterThan(10);
   for (const tail of tails) tail.close();
-  await eventually(async () => {
+  await vi.waitFor(async () => {
     const tail = await Lines.open(http, 'GET', path);
     tail.close();
     expect(tail.status).toBe(200);
-  });
+  }, 10_000);
 });

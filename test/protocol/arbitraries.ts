@@ -2,8 +2,7 @@
 
 import fc from 'fast-check';
 import type { BasicProperties } from '../../src/protocol/basic-properties.ts';
-import { FieldTable } from '../../src/protocol/field-table.ts';
-import type { FieldValue } from '../../src/protocol/field-value.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
 
 /** Any string that fits into 255 bytes, and is well-formed. */
 export const shortString: fc.Arbitrary<string> = fc

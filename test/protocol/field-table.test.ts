@@ -2,22 +2,20 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { AmqpError } from '../../src/protocol/errors.ts';
+import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
 import {
   decodeTable,
   decodeValue,
-  FieldTable,
   findHeader,
   nestingMax,
-  tableFrom,
   writeTable,
-} from '../../src/protocol/field-table.ts';
+} from '../../src/protocol/field-table-codec.ts';
 import {
   array,
   bool,
   byteArray,
   decimal,
   equalValues,
-  type FieldValue,
   float32,
   float64,
   int8,
@@ -35,6 +33,7 @@ import {
   uint16,
   uint32,
 } from '../../src/protocol/field-value.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 import { fieldTable, fieldValue } from './arbitraries.ts';
 
 function encoded(fields: FieldTable): Buffer {

@@ -3,8 +3,10 @@ import { expect, test } from 'vitest';
 import { classes, type Domain } from '../../spec/amqp.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { AmqpError } from '../../src/protocol/errors.ts';
-import { FieldTable, tableFrom, writeTable } from '../../src/protocol/field-table.ts';
+import { FieldTable } from '../../src/protocol/field-table.ts';
+import { writeTable } from '../../src/protocol/field-table-codec.ts';
 import { decodeMethod, encodeMethod, type Method, MethodId, methodName } from '../../src/protocol/methods.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 import { bytes as anyBytes, fieldTable, shortString } from './arbitraries.ts';
 
 function encoded(method: Method): Buffer {

@@ -8,7 +8,8 @@ import {
 } from '../../src/protocol/basic-properties.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
 import { AmqpError } from '../../src/protocol/errors.ts';
-import { decodeTable, tableFrom } from '../../src/protocol/field-table.ts';
+import { decodeTable } from '../../src/protocol/field-table-codec.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 import {
   decodeContentHeader,
   PropertyScan,

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Logger, type RunningBroker, startBroker } from '../../src/index.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import { tableFrom, writeTable } from '../../src/protocol/field-table.ts';
+import { writeTable } from '../../src/protocol/field-table-codec.ts';
 import { textOf } from '../../src/protocol/field-value.ts';
 import { protocolHeader } from '../../src/protocol/frame-reader.ts';
 import { MethodId } from '../../src/protocol/methods.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 import { capable, methodFrame, RawClient } from './raw-client.ts';
 
 const refusalDelayMs = 100;

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import { FieldTable, tableFrom } from '../../src/protocol/field-table.ts';
+import { FieldTable } from '../../src/protocol/field-table.ts';
 import { type FrameHandler, FrameReader, protocolHeader } from '../../src/protocol/frame-reader.ts';
 import { decodeMethod, encodeMethod, type Method, MethodId, methodName } from '../../src/protocol/methods.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 
 /** What arrived: a method, a heartbeat, or the end of the socket. */
 export type Arrival =

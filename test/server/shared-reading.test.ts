@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { writeProperties } from '../../src/protocol/basic-properties.ts';
 import { ByteWriter } from '../../src/protocol/byte-writer.ts';
-import { FieldTable, tableFrom } from '../../src/protocol/field-table.ts';
+import { FieldTable } from '../../src/protocol/field-table.ts';
 import { MethodId } from '../../src/protocol/methods.ts';
+import { tableFrom } from '../../src/protocol/plain-value.ts';
 import { frame, methodFrame, RawClient } from './raw-client.ts';
 
 let broker: RunningBroker;

@@ -6,7 +6,7 @@ import type { Recovered, Row, Store, StoredEntry } from '../../src/broker/store.
 import type { TouchedQueue } from '../../src/broker/turn.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { Throttle, type ThrottleHost } from '../../src/server/connection/throttle.ts';
-import { messageOf, TestActor } from '../broker/support.ts';
+import { consumerChannel, messageOf, TestActor } from '../broker/support.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const mebibyte = 2 ** 20;
@@ -131,14 +131,7 @@ class LimitedConsumer implements Consumer {
   readonly priority = 0;
   readonly arguments = FieldTable.empty;
   readonly prefetch = 0;
-  readonly channel = {
-    name: 'client -> broker (1)',
-    number: 1,
-    connectionName: 'client -> broker',
-    username: 'guest',
-    peerHost: '127.0.0.1',
-    peerPort: 1,
-  };
+  readonly channel = consumerChannel;
   isInRing = false;
   capacity = 0;
 

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 /** What is asked at once; more wait. */
 const socketsMax = 64;
 
+/** How long and how much is waited for, and whom to trust. */
 export interface HttpClientOptions {
   /** For all of a request. */
   readonly timeoutMs: number;
@@ -13,6 +14,7 @@ export interface HttpClientOptions {
   readonly ca?: Buffer | undefined;
 }
 
+/** An answer, whatever its status. */
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;

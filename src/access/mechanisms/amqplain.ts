@@ -1,5 +1,6 @@
 import { AmqpError } from '../../protocol/errors.ts';
-import { decodeTable, type FieldTable } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { decodeTable } from '../../protocol/field-table-codec.ts';
 import { textOf } from '../../protocol/field-value.ts';
 import { AuthenticationFailure } from '../authentication-failure.ts';
 import type { Credentials, Mechanism } from './mechanism.ts';

@@ -2,6 +2,7 @@ import { createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } fro
 import type { JWTVerifyGetKey } from 'jose';
 import { HttpClient } from '../http/http-client.ts';
 
+/** Where the keys are that tokens may be signed with. */
 export interface SigningKeyOptions {
   /** Public keys (PEM, also of a certificate) or JSON Web Keys (RFC 7517) by their id. */
   readonly signingKeys?: ReadonlyMap<string, string>;

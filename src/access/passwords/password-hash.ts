@@ -17,6 +17,7 @@ type FastAlgorithm = keyof typeof fastDigests;
 /** The names RabbitMQ's definition files have for them, and ours. */
 export type HashingAlgorithm = FastAlgorithm | 'leveret_password_hashing_scrypt';
 
+/** All of them; the first is that of new passwords, if nothing is said. */
 export const hashingAlgorithms: readonly HashingAlgorithm[] = [
   'leveret_password_hashing_scrypt',
   'rabbit_password_hashing_sha256',
@@ -24,6 +25,7 @@ export const hashingAlgorithms: readonly HashingAlgorithm[] = [
   'rabbit_password_hashing_md5',
 ];
 
+/** What is kept of a password. */
 export interface PasswordHash {
   /** Base64; empty: nobody can log in with a password. */
   readonly hash: string;

@@ -1,15 +1,6 @@
 import { AmqpError } from '../../protocol/errors.ts';
-import { type FieldEntry, FieldTable } from '../../protocol/field-table.ts';
-import {
-  array,
-  type FieldValue,
-  int64,
-  integerOf,
-  longString,
-  table,
-  textOf,
-  timestamp,
-} from '../../protocol/field-value.ts';
+import { type FieldEntry, FieldTable, type FieldValue } from '../../protocol/field-table.ts';
+import { array, int64, integerOf, longString, table, textOf, timestamp } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText, encodeText } from '../../protocol/text.ts';
 import { Message } from '../message.ts';

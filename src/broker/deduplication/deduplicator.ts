@@ -1,5 +1,5 @@
 import { putUint32 } from '../../protocol/bytes.ts';
-import { decodeValue, findHeader } from '../../protocol/field-table.ts';
+import { decodeValue, findHeader } from '../../protocol/field-table-codec.ts';
 import type { Clock } from '../clock.ts';
 import { newHash } from '../hash.ts';
 import type { MessageLog } from '../log/message-log.ts';

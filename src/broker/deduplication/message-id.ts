@@ -1,4 +1,4 @@
-import { decodeValue, findHeader, skipValue } from '../../protocol/field-table.ts';
+import { decodeValue, findHeader, skipValue } from '../../protocol/field-table-codec.ts';
 import { integerOf } from '../../protocol/field-value.ts';
 import { type Hash, hashBytes } from '../hash.ts';
 import type { Message } from '../message.ts';

@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { FieldTable } from '../../protocol/field-table.ts';
-import { type FieldValue, integerOf } from '../../protocol/field-value.ts';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.ts';
+import { integerOf } from '../../protocol/field-value.ts';
 import { textArgument } from '../arguments.ts';
 
 /** Ten years: the longest time for which an id counts. */
@@ -15,6 +15,7 @@ export const sizeMax = 16_777_216;
 /** An argument of exchanges and queues, and the type of exchange that does nothing else. */
 export const deduplicationArgument = 'x-message-deduplication';
 
+/** The header with the id of a message. */
 export const deduplicationHeader = 'x-deduplication-header';
 
 /** How an exchange or a queue tells duplicates from other messages. */

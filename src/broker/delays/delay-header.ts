@@ -1,6 +1,7 @@
 import { AmqpError } from '../../protocol/errors.ts';
-import { decodeValue, findHeader } from '../../protocol/field-table.ts';
-import { type FieldValue, int32, int64, integerOf } from '../../protocol/field-value.ts';
+import type { FieldValue } from '../../protocol/field-table.ts';
+import { decodeValue, findHeader } from '../../protocol/field-table-codec.ts';
+import { int32, int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';
 import { decodedHeaders, sortedByName } from '../dead-letters/dead-letter.ts';

@@ -10,14 +10,17 @@ export function text(key: string, value: string | undefined): FieldEntry {
   return [key, longString(value ?? '')];
 }
 
+/** A number, as RabbitMQ writes all of them: 64 bits. */
 export function number(key: string, value: number): FieldEntry {
   return [key, int64(value)];
 }
 
+/** Yes or no. */
 export function flag(key: string, value: boolean): FieldEntry {
   return [key, bool(value)];
 }
 
+/** Who did it: RabbitMQ names the user first. */
 export function performedBy(user: string): FieldEntry {
   return text('user_who_performed_action', user);
 }

@@ -27,6 +27,7 @@ export class BrokerEvent {
   }
 }
 
+/** Hears of an event when it has happened. */
 export type EventListener = (event: BrokerEvent) => void;
 
 /** Where whoever changes something says so, and whoever wants to know listens: at once, one after the other. */

@@ -3,6 +3,7 @@ import type { Binding, Destination } from '../routing/binding.ts';
 import { Destinations } from './destinations.ts';
 import type { BindingMatcher, ExchangeType } from './exchange-type.ts';
 
+/** Every binding matches, whatever the routing key. */
 export class FanoutMatcher implements BindingMatcher {
   readonly looksBeyondKey = false;
   readonly #destinations = new Destinations();

@@ -1,6 +1,7 @@
 import { PropertyFlag } from '../../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { type FieldTable, findHeader, skipValue } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { findHeader, skipValue } from '../../protocol/field-table-codec.ts';
 import { findProperty } from '../../protocol/properties.ts';
 import { textArgument } from '../arguments.ts';
 import { erlangTerm } from '../erlang-term.ts';

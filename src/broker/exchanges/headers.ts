@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { FieldEntry, FieldTable } from '../../protocol/field-table.ts';
-import { equalValues, type FieldValue, integerOf, typeName } from '../../protocol/field-value.ts';
+import type { FieldEntry, FieldTable, FieldValue } from '../../protocol/field-table.ts';
+import { equalValues, integerOf, typeName } from '../../protocol/field-value.ts';
 import { decodeText } from '../../protocol/text.ts';
 import { erlangBinary, erlangTerm } from '../erlang-term.ts';
 import type { Message } from '../message.ts';

@@ -1,5 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { type FieldTable, findHeader } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { findHeader } from '../../protocol/field-table-codec.ts';
 import { integerOf } from '../../protocol/field-value.ts';
 import { erlangTerm } from '../erlang-term.ts';
 import type { MessageLog } from '../log/message-log.ts';

@@ -8,12 +8,15 @@ function matching(pattern: RegExp): Uint8Array {
   return bytes((byte) => byte < 128 && pattern.test(String.fromCharCode(byte)));
 }
 
+/** The bytes that are not in the set. */
 export function inverse(set: Uint8Array): Uint8Array {
   return set.map((isIn) => 1 - isIn);
 }
 
+/** Those of \w. */
 export const wordBytes = matching(/\w/);
 const digits = matching(/\d/);
+/** Those of \s. */
 export const spaces = matching(/[\t-\r ]/);
 const horizontal = bytes((byte) => byte === 9 || byte === 32 || byte === 0xa0);
 const vertical = bytes((byte) => (byte >= 10 && byte <= 13) || byte === 0x85);

@@ -225,3 +225,14 @@ function isAt(place: Place, text: Buffer, at: number): boolean {
 function isWord(text: Buffer, index: number): boolean {
   return wordBytes[text[index] ?? 0] === 1;
 }
+
+/** Why a pattern is no regular expression, as RabbitMQ prints it; `undefined`: it is one. */
+export function patternFault(pattern: string): string | undefined {
+  try {
+    new NamePattern(pattern);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return `{${JSON.stringify(error.message)},${error.offset}}`;
+    throw error;
+  }
+}

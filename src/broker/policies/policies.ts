@@ -5,8 +5,8 @@ import type { Queue } from '../queues/queue.ts';
 import type { QueueType } from '../queues/queue-type.ts';
 import type { Exchange } from '../routing/exchange.ts';
 import type { JsonValue } from '../store.ts';
-import { checkDefinition, isSupported, patternFault } from './keys.ts';
-import { NamePattern } from './name-pattern.ts';
+import { checkDefinition } from './keys.ts';
+import { NamePattern, patternFault } from './name-pattern.ts';
 import {
   AppliedPolicies,
   type Policy,
@@ -16,6 +16,7 @@ import {
   type PolicyTarget,
   policyTargets,
 } from './policy.ts';
+import { isSupported } from './unsupported-keys.ts';
 
 /** Policies of one kind in a virtual host. Every declaration and every change looks at all of them. */
 const policiesMax = 1000;

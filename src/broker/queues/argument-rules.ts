@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { FieldTable } from '../../protocol/field-table.ts';
-import { type FieldValue, integerOf, textOf, typeName } from '../../protocol/field-value.ts';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.ts';
+import { integerOf, textOf, typeName } from '../../protocol/field-value.ts';
 import { decodeText } from '../../protocol/text.ts';
 import { queueTypeArgument, textArgument } from '../arguments.ts';
 import { delayMsMax as longestDelayMs } from '../delays/delay-header.ts';

@@ -9,7 +9,7 @@ import { PublishOutcome } from '../routing/publish-outcome.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerCapacity } from './consumer-capacity.ts';
 import { ConsumerRing } from './consumer-ring.ts';
-import { HeadTimer, type HeadWatcher } from './head-timer.ts';
+import { type ExpiringQueue, expiryWeight, HeadExpiry } from './head-expiry.ts';
 import { Queue, type QueueOptions, type Taken } from './queue.ts';
 import { type HeldPublisher, QueueFlow } from './queue-flow.ts';
 import type { QueueSettings } from './queue-settings.ts';
@@ -17,14 +17,11 @@ import type { QueueSettings } from './queue-settings.ts';
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
 const messagesPerTurnMax = 2048;
 
-/** One that expires counts as so many: its dead letter may have to be made and published. */
-const expiryWeight = 8;
-
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
 
 /** A classic queue: messages in order, consumers in turn, time limits at the head. */
-export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
+export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue {
   readonly #ring = new ConsumerRing();
   /** Made when consumers are too slow for the first time. */
   #capacity: ConsumerCapacity | undefined;
@@ -34,7 +31,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
   #hasLengthLimit: boolean;
   /** With priorities: a waiting consumer is given what came first, not the best of a turn. */
   readonly #deliversAtOnce: boolean;
-  readonly #headTimer: HeadTimer;
+  readonly #expiry: HeadExpiry;
   #retry: QueueRetry | undefined;
   /** Made when a publisher is held for the first time. */
   #flow: QueueFlow | undefined;
@@ -43,7 +40,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     super(options);
     this.#hasLengthLimit = hasLengthLimit(this.settings);
     this.#deliversAtOnce = options.backlog.logs.length > 1;
-    this.#headTimer = new HeadTimer(this, options.vhost.broker.clock);
+    this.#expiry = new HeadExpiry(this, options.backlog, options.vhost.broker.clock);
     if (options.vhost.broker.delays.has(this.backlog.id)) this.#retry = this.#newRetry();
   }
 
@@ -137,7 +134,8 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
         return;
       }
       if (log.seek()) {
-        if (log.mayExpire && this.#expireHead(log, now, false)) {
+        // What is due in this very millisecond (TTL 0) is still given to a consumer that waits.
+        if (log.mayExpire && this.#expiry.expireHead(log, now - 1)) {
           left -= expiryWeight - 1;
         } else {
           this.#deliver(consumer, log);
@@ -147,7 +145,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
       log = backlog.head;
     }
     if (this.#hasLengthLimit) this.#dropHead();
-    if (backlog.head.mayExpire) this.#expireDue(now, left);
+    if (backlog.head.mayExpire) this.#expiry.expireAll(now, left);
     this.#noteCapacity(now);
     this.#flow?.fell(this.readyCount);
   }
@@ -201,7 +199,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     const now = this.now();
     this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek() || (log.mayExpire && this.#isDue(log, now))) {
+    if (!log.seek() || (log.mayExpire && this.#expiry.isDue(log, now))) {
       this.stats.getEmpty++;
       return undefined;
     }
@@ -216,7 +214,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     }
     if (redelivered) this.stats.redeliver++;
     // What has come to the head may be too old already, and the answer counts what is left.
-    if (log.mayExpire) this.#expireDue(now, messagesPerTurnMax);
+    if (log.mayExpire) this.#expiry.expireAll(now, messagesPerTurnMax);
     this.touch();
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
@@ -335,53 +333,17 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
     return purged;
   }
 
-  /**
-   * Expires what is due at the head, and wakes up again when there is more than `budget`, of deliveries, allows,
-   * or the next head is due.
-   */
-  #expireDue(now: number, budget: number): void {
-    let left = budget;
-    for (let log = this.backlog.head; log.readyCount > 0; log = this.backlog.head) {
-      if (left <= 0) {
-        this.touch();
-        return;
-      }
-      left -= expiryWeight;
-      if (!log.seek() || this.#expireHead(log, now, true)) continue;
-      const { segment, index } = log;
-      if (segment !== undefined) this.#headTimer.arm(segment.expiresAt(index));
-      return;
-    }
-  }
-
   headDue(): void {
     this.touch();
   }
 
   override get isExpiring(): boolean {
     const log = this.backlog.head;
-    return log.mayExpire && log.seek() && this.#isDue(log, this.now());
+    return log.mayExpire && log.seek() && this.#expiry.isDue(log, this.now());
   }
 
-  /** The head is to go for its age. */
-  #isDue({ segment, index }: MessageLog, now: number): boolean {
-    const expiresAt = segment?.expiresAt(index) ?? 0;
-    return expiresAt !== 0 && now >= expiresAt;
-  }
-
-  /**
-   * Messages leave for their age only at the head, as in RabbitMQ's classic queues. `nobodyWaits`: the
-   * head expires in the very millisecond it is due, which a waiting consumer is still given (TTL 0).
-   */
-  #expireHead(log: MessageLog, now: number, nobodyWaits: boolean): boolean {
-    const { segment, index } = log;
-    if (segment === undefined) return false;
-    const expiresAt = segment.expiresAt(index);
-    if (expiresAt === 0) return false;
-    if (nobodyWaits ? now < expiresAt : now <= expiresAt) return false;
-    log.take();
+  expired(segment: Segment, index: number): void {
     this.discard(segment, index, 'expired');
-    return true;
   }
 
   /** A message leaves the queue unread, in memory and no longer ready. */
@@ -412,7 +374,7 @@ export class ClassicQueue extends Queue implements HeadWatcher, RetryingQueue {
 
   override stop(): void {
     super.stop();
-    this.#headTimer.stop();
+    this.#expiry.stop();
     this.#flow?.stop();
   }
 }

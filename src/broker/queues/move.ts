@@ -25,6 +25,7 @@ export interface Departure {
   readonly route: Route;
 }
 
+/** Which messages are moved, and how fast. */
 export interface MoveOptions {
   /** Only messages for which this is true; others keep their places. */
   readonly where?: ((message: QueuedMessage) => boolean) | undefined;

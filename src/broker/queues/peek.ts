@@ -29,6 +29,7 @@ export interface QueuePage {
   readonly next: string | undefined;
 }
 
+/** Which messages are looked at. */
 export interface PageOptions {
   /** `next` of the page before. Default: from the head of the queue. */
   readonly from?: string | undefined;

@@ -24,6 +24,7 @@ import type { QueueHost } from './queue-host.ts';
 import { type QueueSettings, queueSettings } from './queue-settings.ts';
 import type { QueueType } from './queue-type.ts';
 
+/** What a queue is made of. */
 export interface QueueOptions {
   readonly vhost: QueueHost;
   readonly name: string;

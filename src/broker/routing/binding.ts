@@ -1,5 +1,6 @@
 import { ByteWriter } from '../../protocol/byte-writer.ts';
-import { FieldTable, writeTable } from '../../protocol/field-table.ts';
+import { FieldTable } from '../../protocol/field-table.ts';
+import { writeTable } from '../../protocol/field-table-codec.ts';
 import type { Queue } from '../queues/queue.ts';
 
 /** An exchange as its bindings know it. */

@@ -1,5 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { type FieldTable, skipValue } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { skipValue } from '../../protocol/field-table-codec.ts';
 import { typeName } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';

@@ -12,6 +12,7 @@ import { type Binding, type BoundExchange, type Destination, sameBindingArgument
 import type { Interceptor } from './interceptor.ts';
 import { RouteCache } from './route-cache.ts';
 
+/** What an exchange is made of. */
 export interface ExchangeOptions {
   readonly name: string;
   readonly type: ExchangeType;

@@ -1,4 +1,5 @@
-import { type FieldValue, integerOf, textOf, typeName } from '../../protocol/field-value.ts';
+import type { FieldValue } from '../../protocol/field-table.ts';
+import { integerOf, textOf, typeName } from '../../protocol/field-value.ts';
 import { erlangTerm } from '../erlang-term.ts';
 import { durationMs } from './duration.ts';
 

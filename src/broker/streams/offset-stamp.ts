@@ -1,6 +1,6 @@
 import { PropertyFlag } from '../../protocol/basic-properties.ts';
 import { copyBytes, putUint32, uint32At } from '../../protocol/bytes.ts';
-import { findHeader } from '../../protocol/field-table.ts';
+import { findHeader } from '../../protocol/field-table-codec.ts';
 import { framePrefixBytes } from '../../protocol/frame-reader.ts';
 import { propertiesOffset, rewriteProperties } from '../../protocol/properties.ts';
 import type { FrameStamp } from '../log/record-bytes.ts';

@@ -1,5 +1,5 @@
 import type { FieldTable } from '../../protocol/field-table.ts';
-import { decodeValue, findHeader } from '../../protocol/field-table.ts';
+import { decodeValue, findHeader } from '../../protocol/field-table-codec.ts';
 import { textOf } from '../../protocol/field-value.ts';
 import { boolArgument } from '../arguments.ts';
 import type { Segment } from '../log/segment.ts';

@@ -1,7 +1,7 @@
 import { type BasicProperties, decodeProperties, writeProperties } from '../../protocol/basic-properties.ts';
 import { ByteWriter } from '../../protocol/byte-writer.ts';
-import { type FieldEntry, FieldTable } from '../../protocol/field-table.ts';
-import { array, type FieldValue, int32, int64, longString, table } from '../../protocol/field-value.ts';
+import { type FieldEntry, FieldTable, type FieldValue } from '../../protocol/field-table.ts';
+import { array, int32, int64, longString, table } from '../../protocol/field-value.ts';
 import { Message } from '../message.ts';
 import { blindCopyHeader, copyHeader, headerKeys, withoutBlindCopies } from '../routing/copy-headers.ts';
 

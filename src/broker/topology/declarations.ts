@@ -1,6 +1,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts';
 import type { ResourceKind } from '../names.ts';
 
+/** What exchange.declare asks for. */
 export interface ExchangeDeclaration {
   readonly name: string;
   readonly type: string;
@@ -11,6 +12,7 @@ export interface ExchangeDeclaration {
   readonly arguments: FieldTable;
 }
 
+/** What queue.declare asks for. */
 export interface QueueDeclaration {
   /** Empty: the broker makes one up. */
   readonly name: string;
@@ -21,6 +23,7 @@ export interface QueueDeclaration {
   readonly arguments: FieldTable;
 }
 
+/** What queue.bind, exchange.bind and their opposites ask for. */
 export interface BindingDeclaration {
   readonly source: string;
   readonly destination: string;

@@ -1,5 +1,6 @@
 import { ByteWriter } from '../../protocol/byte-writer.ts';
-import { decodeTable, type FieldTable, writeTable } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { decodeTable, writeTable } from '../../protocol/field-table-codec.ts';
 import type { SideLogIds, SideLogs } from '../log/side-logs.ts';
 import type { ResourceKind } from '../names.ts';
 import type { Policy, PolicyKind, PolicyRequest } from '../policies/policy.ts';
@@ -15,6 +16,7 @@ import type { VhostMetadata } from './vhost-metadata.ts';
  * names; the arguments are their bytes on the wire in base64, so that no type is lost.
  */
 
+/** A durable exchange. */
 export interface ExchangeRow {
   readonly kind: 'exchange';
   readonly name: string;
@@ -27,6 +29,7 @@ export interface ExchangeRow {
   readonly delayLineId: number | undefined;
 }
 
+/** A durable queue. */
 export interface QueueRow {
   readonly kind: 'queue';
   readonly name: string;
@@ -47,12 +50,14 @@ export interface BindingRow {
   readonly arguments: readonly FieldTable[];
 }
 
+/** A policy, or an operator policy. */
 export interface PolicyRow {
   readonly kind: PolicyKind;
   /** As it was written: checked again when it is used. */
   readonly policy: PolicyRequest;
 }
 
+/** What the model keeps in a virtual host. */
 export type Row = ExchangeRow | QueueRow | BindingRow | PolicyRow;
 
 const kindsOfModel: ReadonlySet<string> = new Set([
@@ -69,6 +74,7 @@ export function isOfModel(key: readonly string[]): boolean {
   return kindsOfModel.has(key[0] ?? '');
 }
 
+/** What is kept of a virtual host itself. */
 export function vhostValue({ description, tags, defaultQueueType }: VhostMetadata): JsonValue {
   return { description, tags: [...tags], ...(defaultQueueType !== undefined && { defaultQueueType }) };
 }
@@ -84,6 +90,7 @@ export function readVhostMetadata({ key, value }: Definition): VhostMetadata {
   };
 }
 
+/** Where a policy is kept. */
 export function policyKey(kind: PolicyKind, vhost: string, name: string): readonly string[] {
   return [kind, vhost, name];
 }
@@ -95,20 +102,24 @@ export function policyValue(policy: Policy | undefined): JsonValue {
   return { pattern, applyTo, priority, definition };
 }
 
+/** Where an exchange is kept. */
 export function exchangeKey(vhost: string, name: string): readonly string[] {
   return ['exchange', vhost, name];
 }
 
+/** What is kept of an exchange. */
 export function exchangeValue(exchange: Exchange): JsonValue {
   const { autoDelete, internal, sideLogs, delayed } = exchange;
   const value = { type: exchange.type.name, autoDelete, internal, arguments: encoded(exchange.arguments) };
   return withSideLogs(delayed === undefined ? value : { ...value, delayLineId: delayed.id }, sideLogs);
 }
 
+/** Where a queue is kept. */
 export function queueKey(vhost: string, name: string): readonly string[] {
   return ['queue', vhost, name];
 }
 
+/** What is kept of a queue. */
 export function queueValue(queue: Queue): JsonValue {
   const logIds = queue.backlog.logs.map((log) => log.id);
   const value = { autoDelete: queue.autoDelete, arguments: encoded(queue.arguments), logIds };
@@ -120,6 +131,7 @@ function withSideLogs(value: { [key: string]: JsonValue }, logs: SideLogs | unde
   return ids === undefined ? value : { ...value, sideLogs: ids };
 }
 
+/** Where all bindings with these ends and this routing key are kept. */
 export function bindingKey(
   vhost: string,
   source: BoundExchange,

@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { FieldTable } from '../../protocol/field-table.ts';
-import { equalValues, type FieldValue, textOf, typeName } from '../../protocol/field-value.ts';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.ts';
+import { equalValues, textOf, typeName } from '../../protocol/field-value.ts';
 import { decodeText } from '../../protocol/text.ts';
 import { erlangTerm } from '../erlang-term.ts';
 

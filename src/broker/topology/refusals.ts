@@ -3,10 +3,12 @@ import type { Actor } from '../actor.ts';
 import { describe, type ResourceKind } from '../names.ts';
 import type { Queue } from '../queues/queue.ts';
 
+/** 404: there is no queue or exchange of this name. */
 export function notFound(kind: ResourceKind, name: string, vhost: string): AmqpError {
   return new AmqpError(ReplyCode.NotFound, `no ${describe(kind, name, vhost)}`);
 }
 
+/** 406: what is there is not what was asked for. */
 export function preconditionFailed(explanation: string): AmqpError {
   return new AmqpError(ReplyCode.PreconditionFailed, explanation);
 }

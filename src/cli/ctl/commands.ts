@@ -13,7 +13,11 @@ const chapters: readonly Chapter[] = [
     title: 'The broker',
     names:
       'status cluster_status environment report ping await_startup await_online_nodes wait stop shutdown',
-    load: async () => (await import('./node.ts')).nodeCommands,
+    load: async () => [
+      ...(await import('./node.ts')).nodeCommands,
+      (await import('./report.ts')).reportCommand(findCommand),
+      ...(await import('./lifecycle.ts')).lifecycleCommands,
+    ],
   },
   {
     title: 'Checks',

@@ -1,11 +1,9 @@
 import { objectOf } from './api.ts';
 import { alarmLines, alarmsOf } from './checks.ts';
 import type { Command, Invocation } from './command.ts';
-import { lifecycleCommands } from './lifecycle.ts';
-import type { Terminal } from './live/terminal.ts';
 import { listenerLine, listenersOf, memoryOf, nodePath } from './node-views.ts';
 
-/** What the broker is, and its life. */
+/** What the broker is. */
 export const nodeCommands: readonly Command[] = [
   {
     synopsis: 'status',
@@ -28,13 +26,6 @@ export const nodeCommands: readonly Command[] = [
       return given.table(rows, ['name', 'value', 'source', 'live']);
     },
   },
-  {
-    synopsis: 'report',
-    doc: 'Show everything that helps to understand a problem: status, settings, all lists',
-    banner: () => 'Reporting the broker ...',
-    run: report,
-  },
-  ...lifecycleCommands,
 ];
 
 async function status(given: Invocation): Promise<string> {
@@ -120,35 +111,6 @@ async function clusterStatus(given: Invocation): Promise<string> {
       listeners.map((listener) => `Node: ${node}, ${lowerFirst(listenerLine(listener))}`),
     ),
   ]);
-}
-
-const reported = [
-  'status',
-  'environment',
-  'list_users',
-  'list_vhosts',
-  'list_policies',
-  'list_operator_policies',
-  'list_global_parameters',
-  'list_permissions',
-  'list_queues',
-  'list_exchanges',
-  'list_bindings',
-  'list_connections',
-  'list_channels',
-  'list_consumers',
-];
-
-/** The output of other commands, one behind the other. No messages and no passwords. */
-async function report(given: Invocation, terminal: Terminal): Promise<string> {
-  const { findCommand } = await import('./commands.ts');
-  const { versions, platform } = await given.api.object(await nodePath(given, '/process'));
-  let text = `Node.js and libraries: ${JSON.stringify(versions)} on ${platform}\n`;
-  for (const name of reported) {
-    const command = await findCommand(name);
-    if (command !== undefined) text += `\n## ${name}\n\n${await command.run(given, terminal)}`;
-  }
-  return text;
 }
 
 function lowerFirst(text: string): string {

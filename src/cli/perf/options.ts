@@ -1,5 +1,5 @@
 import { integer, oneOf, size, type ValueType } from '../../config/value.ts';
-import type { PlainValue } from '../../protocol/field-table.ts';
+import type { PlainValue } from '../../protocol/plain-value.ts';
 import { type Flags, type GivenFlags, usageError } from '../flags.ts';
 import { stampBytes } from './message.ts';
 import { type BrokerUri, parseBrokerUri } from './uri.ts';

@@ -1,5 +1,6 @@
-import { FieldTable, tableFrom } from '../../protocol/field-table.ts';
+import { FieldTable } from '../../protocol/field-table.ts';
 import { MethodId } from '../../protocol/methods.ts';
+import { tableFrom } from '../../protocol/plain-value.ts';
 import type { Client } from './client.ts';
 import type { PerfOptions } from './options.ts';
 import type { Target } from './producer.ts';

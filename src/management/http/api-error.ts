@@ -37,6 +37,7 @@ export function vhostNotFound(): ApiError {
   return new ApiError(404, 'not_found', 'vhost_not_found', 'Create the virtual host first.');
 }
 
+/** 400: the request itself is wrong. `advice` says what to do instead. */
 export function badRequest(reason: Reason, advice?: string): ApiError {
   return new ApiError(400, 'bad_request', reason, advice);
 }

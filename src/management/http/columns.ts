@@ -1,5 +1,7 @@
+/** An object as it stands in JSON. */
 export type Json = Readonly<Record<string, unknown>>;
 
+/** Neither a list nor a plain value. */
 export function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -41,6 +41,7 @@ export interface SocketAddress {
   readonly path: string;
 }
 
+/** One port or socket with the HTTP API, and what it answers with. */
 export interface HttpServerOptions {
   readonly address: PortAddress | SocketAddress;
   readonly routes: readonly Route[];

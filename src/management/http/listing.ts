@@ -51,7 +51,9 @@ export const pagedListQuery = {
   pagination: optional(bool('Ignored, as in RabbitMQ: `page` says whether there are pages.')),
 };
 
+/** What a list without pages is asked with. */
 export type ListQuery = ValuesOf<typeof listQuery>;
+/** What a list with pages is asked with. */
 export type PagedListQuery = ValuesOf<typeof pagedListQuery>;
 
 interface Sorted<Item> {

@@ -14,6 +14,7 @@ export interface ManagementLimits {
   readonly unreadMs: number;
 }
 
+/** Limits of a port when nothing is said. */
 export const defaultManagementLimits: ManagementLimits = {
   requests: 1_000,
   clients: 50_000,

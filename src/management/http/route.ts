@@ -12,6 +12,7 @@ import {
   type ValuesOf,
 } from './schema.ts';
 
+/** HTTP methods that routes have. */
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 /** `{name}`s of a path. */
@@ -45,6 +46,7 @@ export class Answer {
   }
 }
 
+/** 204: done, and nothing to say. */
 export const noContent = new Answer(204);
 
 /** 201 for what is new, 204 for what was there. */
@@ -94,6 +96,7 @@ export interface RawCall {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
+/** A route that can be called. */
 export interface Route extends RouteDescription {
   /** A JSON body, or an {@link Answer}. @throws ApiError, AmqpError */
   run(call: RawCall): Promise<unknown>;
@@ -165,6 +168,7 @@ function isCheckedBy<Path extends string, Query extends Shape, Body>(
   return areThere && (body === undefined) === (call.body === undefined);
 }
 
+/** The names between braces in a path, in their order. */
 export function parameterNames(path: string): readonly string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 }

@@ -15,8 +15,11 @@ export interface Field<Value> {
   read(value: JsonValue, name: string): Value;
 }
 
+/** The fields of an object by their names. */
 export type Shape = Readonly<Record<string, Field<unknown>>>;
+/** What is read by a field. */
 export type ValueOf<F> = F extends Field<infer Value> ? Value : never;
+/** What is read by all fields of a shape. */
 export type ValuesOf<S extends Shape> = { readonly [Key in keyof S]: ValueOf<S[Key]> };
 
 type JsonObject = { readonly [key: string]: JsonValue };
@@ -44,6 +47,7 @@ export function oneOf<Word extends string>(words: readonly Word[], description?:
   });
 }
 
+/** `true` or `false`, as a text too: query parameters are texts. */
 export function bool(description?: string): Field<boolean> {
   return field(withDescription({ type: 'boolean' }, description), (value, name) => {
     if (value === true || value === 'true') return true;
@@ -52,11 +56,13 @@ export function bool(description?: string): Field<boolean> {
   });
 }
 
+/** Bounds of a number, both included. */
 export interface IntegerLimits {
   readonly minimum?: number;
   readonly maximum?: number;
 }
 
+/** A whole number within limits, as a text too. */
 export function integer(
   description?: string,
   { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER }: IntegerLimits = {},
@@ -187,10 +193,12 @@ function isDeeperThan(value: JsonValue, depth: number): boolean {
   return Object.values(value).some((each) => isDeeperThan(each, depth - 1));
 }
 
+/** 400: there is no JSON object where one has to be. */
 export function notJson(): ApiError {
   return badRequest('not_json', 'The body has to be a JSON object.');
 }
 
+/** Neither a list nor a plain value. */
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,6 +8,7 @@ import type { Json } from '../http/columns.ts';
 import type { Principal } from '../http/principal.ts';
 import { messageView, type PayloadOptions } from './message-view.ts';
 
+/** What becomes of messages that are looked at, in the words of RabbitMQ. */
 export const ackModes = [
   'ack_requeue_true',
   'ack_requeue_false',
@@ -15,6 +16,7 @@ export const ackModes = [
   'reject_requeue_false',
 ] as const;
 
+/** What is to be got of a queue. */
 export interface GetOptions extends PayloadOptions {
   /** At most so many; fewer when there are no more, or when they become too large to send together. */
   readonly count: number;

@@ -6,6 +6,7 @@ import { decodeUtf8 } from '../../protocol/text.ts';
 import type { Json } from '../http/columns.ts';
 import { propertiesView } from './properties.ts';
 
+/** How payloads are shown. */
 export interface PayloadOptions {
   /** `auto`: as text if it is UTF-8. */
   readonly encoding: 'auto' | 'base64';

@@ -10,6 +10,7 @@ const intervalMs = 50;
 /** An empty line at least this often, so that both sides notice when the other one is gone. */
 const silenceMs = 5_000;
 
+/** Which messages are shown, and how much of them. */
 export interface TailOptions {
   /** Bytes of each payload. */
   readonly truncate: number;

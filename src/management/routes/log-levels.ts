@@ -1,4 +1,4 @@
-import { logCategories } from '../../logs/category.ts';
+import { logCategories } from '../../logger.ts';
 import { logLevels } from '../../logs/level.ts';
 import type { LogLevelControl } from '../../logs/logs.ts';
 import type { Api } from '../api.ts';

@@ -1,6 +1,6 @@
+import type { NewPolicy } from '../../administration/policy-control.ts';
 import type { Policy, PolicyKind } from '../../broker/policies/policy.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
-import type { NewPolicy } from '../../control/policy-control.ts';
 import { type Api, virtualHost, visibleVhosts } from '../api.ts';
 import { objectNotFound } from '../http/api-error.ts';
 import { compareText } from '../http/columns.ts';

@@ -54,28 +54,34 @@ export type TotalColumn = (typeof totalColumns)[number];
 export type ExchangeColumn = (typeof exchangeColumns)[number];
 export type NodeColumn = (typeof nodeColumns)[number];
 
+/** A row of {@link deliveryColumns}. */
 export function deliveryValues(stats: DeliveryStats): readonly number[] {
   const { deliver, deliverNoAck, get, getNoAck, getEmpty, redeliver, ack } = stats;
   return [deliver, deliverNoAck, get, getNoAck, getEmpty, redeliver, ack];
 }
 
+/** A row of {@link queueColumns}. */
 export function queueValues({ readyCount, unackedCount, stats }: Queue): readonly number[] {
   return [readyCount, unackedCount, stats.publish, ...deliveryValues(stats)];
 }
 
+/** A row of {@link publishColumns}. */
 export function publishValues(stats: ChannelStats): readonly number[] {
   const { publish, confirm, returnUnroutable, dropUnroutable } = stats;
   return [publish, confirm, returnUnroutable, dropUnroutable];
 }
 
+/** A row of {@link channelColumns}. */
 export function channelValues(stats: ChannelStats): readonly number[] {
   return [...publishValues(stats), ...deliveryValues(stats)];
 }
 
+/** A row of {@link totalColumns}. */
 export function totalValues({ ready, unacknowledged, traffic, stats }: Totals): readonly number[] {
   return [ready, unacknowledged, traffic.received, traffic.sent, ...channelValues(stats)];
 }
 
+/** A row of {@link churnColumns}. */
 export function churnValues(churn: Churn): readonly number[] {
   const { connectionCreated, connectionClosed, channelCreated, channelClosed } = churn;
   const { queueDeclared, queueCreated, queueDeleted } = churn;

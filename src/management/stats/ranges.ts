@@ -10,6 +10,7 @@ export interface Range {
 /** What a figure is about: each kind of figures has its own pair of query parameters. */
 export type RangeKind = 'lengths' | 'msg_rates' | 'data_rates' | 'node_stats';
 
+/** What was asked for; kinds that are missing were not. */
 export type Ranges = Readonly<Partial<Record<RangeKind, Range>>>;
 
 const ageSecondsMax = 86_400;
@@ -17,6 +18,7 @@ const samplesMax = 1_000;
 
 const seconds = (what: string) => optional(text(`Samples of ${what}, in seconds.`));
 
+/** The query parameters for all kinds of figures. */
 export const rangeQuery = {
   lengths_age: seconds('numbers of messages: how far back'),
   lengths_incr: seconds('numbers of messages: how far apart'),

@@ -11,6 +11,7 @@ export interface Details {
   readonly samples?: readonly { readonly sample: number; readonly timestamp: number }[];
 }
 
+/** What is sampled of each object, how finely and for how many. */
 export interface SampleTableOptions<Item, Column extends string> {
   readonly columns: readonly Column[];
   /** The present values of the columns. */

@@ -54,6 +54,7 @@ const historiesMax = 1000;
 /** With more queues than this, totals are those of the last tick. */
 const freshQueuesMax = 10_000;
 
+/** What is sampled and how often. */
 export interface SamplerOptions {
   readonly broker: Broker;
   readonly clients: Clients;

@@ -25,6 +25,7 @@ export class Totals {
   }
 }
 
+/** The sums of each virtual host. */
 export type TotalsByVhost = ReadonlyMap<VirtualHost, Totals>;
 
 /** What connections and channels have to say; the messages in queues are left at 0. */

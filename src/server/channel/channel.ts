@@ -131,8 +131,6 @@ export class Channel implements DeliveriesHost, OpenChannel {
     return this.stats;
   }
 
-  // ----
-
   get consumerCount(): number {
     return this.#consumers.count;
   }
@@ -140,6 +138,8 @@ export class Channel implements DeliveriesHost, OpenChannel {
   get unackedCount(): number {
     return this.deliveries.unsettledCount;
   }
+
+  // ---- frames
 
   /** A publish has begun and its content is not complete: no method may come, not even one that closes. */
   get isExpectingContent(): boolean {
@@ -208,6 +208,8 @@ export class Channel implements DeliveriesHost, OpenChannel {
     this.#publisher.body(buffer, start, end);
   }
 
+  // ---- for its parts
+
   /** Shows a delivery to the firehose. */
   traceDelivery(queue: DeliveringQueue, delivery: TracedDelivery): void {
     queue.vhost.firehose.delivered(delivery, this.traceOrigin);
@@ -272,6 +274,15 @@ export class Channel implements DeliveriesHost, OpenChannel {
     this.output.method(this.id, method);
   }
 
+  /** Answers once what was changed is on disk: see `server/connection/answers`. */
+  answer(method: Method, noWait: boolean): void {
+    this.#connection.answers.add(() => {
+      if (!noWait && !this.#isReleased) this.send(method);
+    });
+  }
+
+  // ---- methods
+
   #handle(method: Method): void {
     switch (method.id) {
       case MethodId.BasicAck:
@@ -328,13 +339,6 @@ export class Channel implements DeliveriesHost, OpenChannel {
     }
   }
 
-  /** Answers once what was changed is on disk: see `server/connection/answers`. */
-  answer(method: Method, noWait: boolean): void {
-    this.#connection.answers.add(() => {
-      if (!noWait && !this.#isReleased) this.send(method);
-    });
-  }
-
   #qos(method: BasicQos): void {
     if (method.prefetchSize !== 0) {
       throw new AmqpError(ReplyCode.NotImplemented, `prefetch_size!=0 (${method.prefetchSize})`);
@@ -357,6 +361,8 @@ export class Channel implements DeliveriesHost, OpenChannel {
     this.#publisher.selectConfirms();
     if (!noWait) this.send({ id: MethodId.ConfirmSelectOk });
   }
+
+  // ---- the end
 
   /**
    * Lets go of everything but its consumers, which are given nothing more: what is unsettled goes back to its place,

@@ -1,5 +1,4 @@
 import type { Account } from '../../access/back-end.ts';
-import { UserActor } from '../../access/user-actor.ts';
 import type { Actor } from '../../broker/actor.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
@@ -11,7 +10,7 @@ import type { Channel } from '../channel/channel.ts';
 import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
 import type { DeliveryTimeouts } from '../deliveries/delivery-timeouts.ts';
 import type { ClientCapabilities, ClientProperties } from '../handshake/client-properties.ts';
-import { Credentials, type CredentialsHost } from '../handshake/credentials.ts';
+import type { CredentialsHost } from '../handshake/credentials.ts';
 import {
   Handshake,
   type HandshakeContext,
@@ -29,11 +28,11 @@ import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
 import { Control, type ControlHost } from './control.ts';
 import { Farewell, type FarewellHost } from './farewell.ts';
 import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
-import type { Heartbeats, HeartbeatWatch } from './heartbeats.ts';
+import type { Heartbeats } from './heartbeats.ts';
 import { Input, type InputHost } from './input.ts';
 import { Lifetime } from './lifetime.ts';
+import { OpenSession } from './open-session.ts';
 import { Output } from './output.ts';
-import { Pulse } from './pulse.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
 import { Traffic } from './traffic.ts';
 import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
@@ -88,14 +87,11 @@ export class Connection
   readonly #control: Control;
   readonly #unread: UnreadLimit;
   readonly #throttle: Throttle;
-  readonly #events: ConnectionLog;
-  readonly #told: ClientEvents;
+  readonly #connectionLog: ConnectionLog;
+  readonly #events: ClientEvents;
   readonly #channels: Channels;
   #handshake: Handshake | undefined;
-  #session: Session | undefined;
-  #actor: Actor | undefined;
-  #heartbeatWatch: HeartbeatWatch | undefined;
-  #credentials: Credentials | undefined;
+  #session: OpenSession | undefined;
   #isReleased = false;
   #released: Promise<void> = Promise.resolve();
 
@@ -107,12 +103,12 @@ export class Connection
     this.broker = context.broker;
     this.log = context.log;
     this.name = connectionName(ends);
-    this.#events = new ConnectionLog(context.log, this.name);
-    this.#told = new ClientEvents(this, context.broker.events);
+    this.#connectionLog = new ConnectionLog(context.log, this.name);
+    this.#events = new ClientEvents(this, context.broker.events);
     this.#channels = new Channels(this, {
       checkChannelLimit: (user) => context.checkChannelLimit(user),
-      channelOpened: (channel) => this.#told.channelOpened(channel),
-      channelFailed: (number, error) => this.#events.channelFailed(number, error),
+      channelOpened: (channel) => this.#events.channelOpened(channel),
+      channelFailed: (number, error) => this.#connectionLog.channelFailed(number, error),
     });
     this.output = new Output(socket, () => this.#drained());
     this.#unread = new UnreadLimit(this.output, context.broker.clock, this);
@@ -129,7 +125,7 @@ export class Connection
     const parts = { transport, input: this.#input, output: this.output, clock, settings };
     this.#lifetime = new Lifetime(parts);
     this.#control = new Control(this, this.#lifetime);
-    this.#farewell = new Farewell(this, this.#lifetime, this.#events);
+    this.#farewell = new Farewell(this, this.#lifetime, this.#connectionLog);
     this.answers = new Answers(this, context.broker.committer);
     this.connectedAt = this.broker.clock.now();
     socket.on('error', (error) => {
@@ -170,19 +166,17 @@ export class Connection
 
   /** The client at work in its virtual host. */
   get actor(): Actor {
-    if (this.#actor === undefined) throw new Error('connection is not open');
-    return this.#actor;
+    return this.#opened.actor;
   }
 
   /** The connection is open, or was. Channels exist only then. */
-  get #opened(): Session {
+  get #opened(): OpenSession {
     if (this.#session === undefined) throw new Error('connection is not open');
     return this.#session;
   }
 
   secretUpdated(account: Account): void {
-    this.#session = { ...this.#opened, user: account };
-    this.#actor = new UserActor(this, account, this.vhost.name);
+    this.#opened.accountRenewed(account);
     for (const channel of this.#channels.values()) channel.accountChanged();
     this.send({ id: MethodId.ConnectionUpdateSecretOk });
     this.output.flushSoon();
@@ -322,7 +316,7 @@ export class Connection
   }
 
   renewSecret(secret: string): void {
-    void this.#credentials?.renew(secret);
+    this.#session?.renewSecret(secret);
   }
 
   // ---- errors and the end
@@ -341,7 +335,7 @@ export class Connection
 
   /** Messages were taken back from a consumer of a channel, and the consumer was cancelled. */
   deliveriesLate(channel: number, late: LateDeliveries): void {
-    this.#events.deliveriesLate(channel, late);
+    this.#connectionLog.deliveriesLate(channel, late);
   }
 
   failed(error: unknown): void {
@@ -366,8 +360,8 @@ export class Connection
   }
 
   refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
-    this.#events.loginRefused(mechanism, reason);
-    this.#told.loginFailed(user, mechanism, reason);
+    this.#connectionLog.loginRefused(mechanism, reason);
+    this.#events.loginFailed(user, mechanism, reason);
     this.#farewell.refuseLogin(notice);
   }
 
@@ -390,7 +384,7 @@ export class Connection
     if (this.#session !== undefined) {
       this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
     }
-    this.#events.ended(
+    this.#connectionLog.ended(
       this.#lifetime.reason,
       this.#socket.bytesRead,
       this.broker.clock.now() - this.connectedAt,
@@ -404,8 +398,7 @@ export class Connection
     if (this.#isReleased) return;
     this.#isReleased = true;
     if (this.#session !== undefined) this.broker.churn.connectionClosed++;
-    this.#heartbeatWatch?.stop();
-    this.#credentials?.stop();
+    this.#session?.end();
     this.answers.stop();
     this.#released = this.#releaseAll(this.#channels.release());
   }
@@ -415,11 +408,11 @@ export class Connection
     if (channels !== undefined) await channels;
     if (this.#session === undefined) return;
     const queues = this.#session.vhost.deleteExclusiveQueues(this);
-    this.#told.closed(this.#session, this.settings.nodeName);
+    this.#events.closed(this.#session, this.settings.nodeName);
     await queues;
   }
 
-  // ---- handshake and heartbeat
+  // ---- handshake, and channel 0
 
   get isClosed(): boolean {
     return this.#lifetime.isClosed;
@@ -435,36 +428,31 @@ export class Connection
   }
 
   channelReleased(channel: OpenChannel): void {
-    this.#told.channelClosed(channel);
+    this.#events.channelClosed(channel);
   }
 
   loggedIn(user: string, mechanism: string): void {
-    this.#told.loginSucceeded(user, mechanism);
+    this.#events.loginSucceeded(user, mechanism);
   }
 
   setFrameMax(bytes: number): void {
     this.#input.frameMax = bytes;
   }
 
-  opened(session: Session): void {
-    const { user, vhost, tuning } = session;
+  opened(agreed: Session): void {
     this.#lifetime.opened();
     this.#handshake = undefined;
-    this.#session = session;
-    this.#actor = new UserActor(this, user, vhost.name);
-    this.#credentials = new Credentials(this, this.broker.clock, user, vhost.name);
-    this.#channels.max = tuning.channelMax;
+    this.#channels.max = agreed.tuning.channelMax;
     this.broker.churn.connectionCreated++;
     this.send({ id: MethodId.ConnectionOpenOk });
-    // Written before the first half interval begins, which it would otherwise count for.
+    // Written before the first half interval of heartbeats begins, which it would otherwise count for.
     this.output.flush();
-    if (tuning.heartbeat > 0) this.#watchHeartbeat(tuning.heartbeat);
-    this.#events.opened(session);
-    this.#told.opened(session, this.settings.nodeName);
-  }
-
-  #watchHeartbeat(intervalSeconds: number): void {
-    const parts = { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime };
-    this.#heartbeatWatch = this.#context.heartbeats.watch(new Pulse(parts, intervalSeconds), intervalSeconds);
+    this.#session = new OpenSession(this, agreed, {
+      clock: this.broker.clock,
+      heartbeats: this.#context.heartbeats,
+      pulse: { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime },
+    });
+    this.#connectionLog.opened(agreed);
+    this.#events.opened(agreed, this.settings.nodeName);
   }
 }

@@ -1,12 +1,9 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { FrameType } from '../../protocol/frame-reader.ts';
+import { FrameType, methodIdBytes } from '../../protocol/frame-reader.ts';
 import { decodeMethod, type Method, MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import { payloadSnippet } from '../../protocol/octets.ts';
 import type { ClientCapabilities } from '../handshake/client-properties.ts';
 import type { Lifetime } from './lifetime.ts';
-
-/** Class and method id at the start of a method frame's payload. */
-const methodIdBytes = 4;
 
 /** The connection whose channel 0 it is. */
 export interface ControlHost {

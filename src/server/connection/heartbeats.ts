@@ -13,6 +13,7 @@ export interface HeartbeatPeer {
   heartbeatsMissed(): void;
 }
 
+/** The watch over one connection. */
 export interface HeartbeatWatch {
   stop(): void;
 }

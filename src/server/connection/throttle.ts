@@ -4,6 +4,7 @@ import type { CommitWaiter } from '../../broker/committer.ts';
 import type { HeldPublisher } from '../../broker/queues/queue-flow.ts';
 import type { TouchedQueue } from '../../broker/turn.ts';
 
+/** The connection that is held back. */
 export interface ThrottleHost {
   readonly broker: Broker;
   /** The connection is open and not about to close. */

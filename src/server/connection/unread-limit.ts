@@ -10,6 +10,7 @@ export const unreadBytesMax = 16 * 1024 * 1024;
 /** One that is not listened to, and takes none of it in this time, is dropped. */
 const checkMs = 30_000;
 
+/** The connection whose client may not read. */
 export interface UnreadLimitHost {
   readonly isRunning: boolean;
   pauseInput(): void;

@@ -1,4 +1,5 @@
-import { type FieldTable, tableFrom } from '../../protocol/field-table.ts';
+import type { FieldTable } from '../../protocol/field-table.ts';
+import { tableFrom } from '../../protocol/plain-value.ts';
 import type { ServerSettings } from '../settings.ts';
 
 /** Features a client may rely on. */

@@ -1,35 +1,38 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../broker/clock.ts';
-import type { Logger } from '../../logger.ts';
 import type { Certificates } from '../../tls/certificates.ts';
 import { certificateRefusal, describeTlsFailure } from '../../tls/failure.ts';
-import { ConnectionLog } from '../connection/connection-log.ts';
 import { ProxyHeaderError, readProxyHeader } from './proxy-protocol.ts';
-import {
-  connectionName,
-  type Ends,
-  endsOf,
-  type Transport,
-  tcpTransport,
-  tlsTransport,
-} from './transport.ts';
+import { type Ends, endsOf, type Transport, tcpTransport, tlsTransport } from './transport.ts';
 
+/** What a client has to get through, and where it then is. */
 export interface DoorwayOptions {
   /** Clients speak TLS, with these. */
   readonly certificates: Certificates | undefined;
   /** Before anything else a proxy says who the client is. */
   readonly proxyProtocol: boolean;
+  /** Whoever takes longer is turned away. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  readonly log: Logger;
   /** A client is through. */
   readonly enter: (transport: Transport) => void;
+  /** A client did not get through. */
+  readonly turnedAway: (visit: Visit) => void;
+}
+
+/** The visit of a client that did not get through. */
+export interface Visit {
+  readonly ends: Ends;
+  /** Why it had to go. */
+  readonly reason: string;
+  readonly bytesReceived: number;
+  readonly durationMs: number;
 }
 
 /**
  * What a TCP connection goes through before AMQP: the proxy's header, then the TLS handshake. Whoever does not get
- * through in time is dropped, with a line in the log.
+ * through in time is dropped.
  */
 export class Doorway {
   readonly #options: DoorwayOptions;
@@ -146,7 +149,9 @@ class Visitor {
   refuse(reason: string): void {
     if (this.#isDone) return;
     this.#leave();
-    this.#log(reason);
+    const { clock, turnedAway } = this.#options;
+    const bytesReceived = this.#socket.bytesRead;
+    turnedAway({ ends: this.#ends, reason, bytesReceived, durationMs: clock.now() - this.#arrivedAt });
     this.drop();
   }
 
@@ -164,12 +169,6 @@ class Visitor {
     if (this.#tlsServer !== undefined) this.#socket.on('error', () => {});
     this.#socket.off('close', this.#closed);
     this.#gone();
-  }
-
-  #log(reason: string): void {
-    const { log, clock } = this.#options;
-    const events = new ConnectionLog(log, connectionName(this.#ends));
-    events.ended(reason, this.#socket.bytesRead, clock.now() - this.#arrivedAt);
   }
 
   readonly #failed = (error: Error): void =>

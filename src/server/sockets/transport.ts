@@ -48,6 +48,7 @@ export function readChunks(stream: ByteStream, wholeChunkBytes: number, reader: 
   stream.on('data', (chunk: Buffer) => reader.received(chunk, chunk.length >= wholeChunkBytes));
 }
 
+/** A plain TCP socket; `ends` may be those that a proxy's header names. */
 export function tcpTransport(socket: Socket, ends: Ends): Transport {
   return {
     stream: socket,
@@ -73,6 +74,7 @@ export function tlsTransport(socket: TLSSocket, raw: Socket, ends: Ends): Transp
   };
 }
 
+/** What the handshake of TLS has agreed on. The certificate is there only if an authority vouches for it. */
 export function tlsPeer(socket: TLSSocket): TlsPeer {
   return {
     version: socket.getProtocol() ?? 'unknown',

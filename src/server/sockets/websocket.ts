@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { endsOf, readChunks, type Transport, tlsPeer } from './transport.ts';
 
+/** Who may connect by WebSocket, and what becomes of those who do. */
 export interface WebSocketOptions {
   /**
    * Origins of web pages that may connect, such as `https://app.example.org`; `*` stands for all. Pages from the

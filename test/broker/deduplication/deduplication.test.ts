@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../../src/broker/store.ts';
-import { FieldTable } from '../../../src/protocol/field-table.ts';
+import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
 import {
   bool,
   byteArray,
-  type FieldValue,
   float64,
   int8,
   int32,

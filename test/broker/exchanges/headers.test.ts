@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FieldTable } from '../../../src/protocol/field-table.ts';
+import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
 import {
   array,
   bool,
   byteArray,
   decimal,
-  type FieldValue,
   float64,
   int32,
   int64,

@@ -7,8 +7,8 @@ import { Broker } from '../../../src/broker/broker.ts';
 import type { Segment } from '../../../src/broker/log/segment.ts';
 import type { Consumer } from '../../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../../src/broker/queues/queue.ts';
-import { FieldTable } from '../../../src/protocol/field-table.ts';
-import { bool, type FieldValue, int32, int64, longString } from '../../../src/protocol/field-value.ts';
+import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
+import { bool, int32, int64, longString } from '../../../src/protocol/field-value.ts';
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 import { ManualClock, messageOf, TestActor } from '../support.ts';
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/cli/exit-code.ts';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
@@ -137,7 +138,7 @@ describe('move and replay', () => {
     await declare('slowly');
     const moving = run('move', 'slow', 'slowly', '--rate', '1');
     moving.catch(() => {});
-    while ((await ready('slowly')) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    while ((await ready('slowly')) === 0) await delay(10);
     terminal.interrupt();
     await expect(moving).rejects.toMatchObject({ exitCode: ExitCode.Interrupted });
     await expect(moving).rejects.toThrow(/^stopped: about [01] messages? moved from 'slow' to 'slowly'$/);

@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
 import { HttpClient } from '../../management/http-client.ts';
@@ -175,7 +176,7 @@ class Tmux {
       const screen = this.#run('capture-pane', '-p');
       if (pattern.test(screen)) return;
       if (performance.now() > deadline) throw new Error(`this is no ${pattern}:\n${screen}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
   }
 

@@ -1,8 +1,8 @@
-import type { AdministrationEvents } from '../administration/events.ts';
 import type { Broker } from '../broker/broker.ts';
 import { defaultVirtualHost } from '../broker/names.ts';
 import type { Policies } from '../broker/policies/policies.ts';
 import { type Policy, PolicyError, type PolicyKind, type PolicyRequest } from '../broker/policies/policy.ts';
+import type { AdministrationEvents } from './events.ts';
 
 /** A policy to set: `{ name: 'ttl', pattern: '^eu\\.', definition: { 'message-ttl': 60000 } }`. */
 export interface NewPolicy extends PolicyRequest {
@@ -29,6 +29,7 @@ export interface PolicyControl {
   listOperatorPolicies(vhost?: string): readonly Policy[];
 }
 
+/** Policies of this broker; `events` hears of every change. */
 export function policyControl(broker: Broker, events: AdministrationEvents): PolicyControl {
   const policies = (vhost = defaultVirtualHost): Policies => {
     const found = broker.vhost(vhost)?.policies;
