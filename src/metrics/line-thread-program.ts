@@ -1,5 +1,5 @@
 /** The thread that writes the lines of many objects; `line-thread.ts` talks to it. */
-import { existsSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
@@ -7,9 +7,11 @@ import { next, type Opening } from './line-thread.ts';
 import { Lines, type Rows, type Section } from './lines.ts';
 
 // Messages go first where processors are few. Linux has a priority for each thread.
-const self = '/proc/thread-self';
-if (existsSync(self))
-  setPriority(Number(basename(readlinkSync(self))), constants.priority.PRIORITY_BELOW_NORMAL);
+try {
+  setPriority(Number(basename(readlinkSync('/proc/thread-self'))), constants.priority.PRIORITY_BELOW_NORMAL);
+} catch {
+  // Another system, or one that does not allow it: it is as important as the rest.
+}
 
 parentPort?.on('message', ({ section, port }: Opening) => write(section, port));
 
