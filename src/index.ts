@@ -167,7 +167,10 @@ async function open(options: BrokerOptions, closers: Closers): Promise<RunningBr
     spanExporter: tracing?.exporter,
     log,
   });
-  if (metrics !== undefined) closers.add(() => metrics.close());
+  if (metrics !== undefined) {
+    closers.add(() => metrics.close());
+    management.announce({ protocol: 'http/prometheus', host: metrics.host, port: metrics.port });
+  }
   const address = amqp.plain ?? amqp.tls;
   if (address === undefined) throw new Error('there is no listener for AMQP: neither port nor tls is given');
   return {

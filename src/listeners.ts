@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts';
+import type { ListenerInfo } from './management/clients.ts';
 import type { HttpServer } from './management/http/http-server.ts';
 import type { ManagementOptions } from './management/server.ts';
 import type { MetricsOptions, MetricsServer } from './metrics/server.ts';
@@ -73,6 +74,8 @@ export async function openAmqpListeners(
 export interface OpenManagement {
   readonly plain: HttpServer | undefined;
   readonly tls: HttpServer | undefined;
+  /** Names a listener that others opened among those of this broker. */
+  announce(listener: ListenerInfo): void;
   close(): Promise<void>;
 }
 
@@ -114,6 +117,7 @@ export async function openManagement(
           host: listenableHost(tls.host ?? host),
           certificates,
         })),
+      announce: (opened) => management.announce(opened),
       close,
     };
   } catch (error) {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { brokerName } from '../harness/broker.ts';
 import { controllable } from '../harness/control.ts';
 import { type Compared, cases, definitions, wordsOf } from './cases.ts';
+import { nodeName, rabbitmqProgram } from './rabbitmq-program.ts';
 
 /** What RabbitMQ 3.10.8 does, by command line; `CONFORMANCE_RECORD=1` writes it. */
 const recordedFile = new URL('recorded.json', import.meta.url);
@@ -68,22 +68,10 @@ describe.skipIf(!controllable)('command lines', () => {
 
 const fileNames: Readonly<Record<string, string>> = { FILE: 'definitions.json', NEW: 'new.json' };
 
-function rabbitmq(program: string, args: readonly string[]): Promise<Ended> {
-  const env = { ...process.env, HOME: process.env['CONFORMANCE_HOME'] };
-  const node = process.env['RABBITMQ_NODENAME'] ?? '';
-  return new Promise((resolve) => {
-    const child = execFile(
-      `/usr/lib/rabbitmq/bin/${program}`,
-      ['-n', node, ...args],
-      { env },
-      (error, stdout) => {
-        const code = typeof error?.code === 'number' ? error.code : 0;
-        // A failure prints its banner, which says nothing.
-        resolve({ code, stdout: code === 0 ? stdout.replaceAll(node, 'NODE') : '' });
-      },
-    );
-    child.stdin?.end();
-  });
+async function rabbitmq(program: string, args: readonly string[]): Promise<Ended> {
+  const { code, stdout } = await rabbitmqProgram(program, args);
+  // A failure prints its banner, which says nothing.
+  return { code, stdout: code === 0 ? stdout.replaceAll(nodeName, 'NODE') : '' };
 }
 
 /** RabbitMQ lists in no order, and streams of JSON with empty lines between; what its conformance fixtures have added is nobody's business. */

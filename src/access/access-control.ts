@@ -72,6 +72,7 @@ export class AccessControl implements AccessTables {
   readonly #loopbackUsers: ReadonlySet<string>;
   readonly #chain: readonly ChainLink[];
   readonly #mechanisms: ReadonlyMap<string, Mechanism>;
+  readonly #namesWithoutTls: string;
   readonly #throttle: LoginThrottle;
   readonly #log: Logger;
 
@@ -84,6 +85,7 @@ export class AccessControl implements AccessTables {
     const internal = new InternalBackEnd(this);
     this.#chain = options.chain?.(internal) ?? [{ authentication: internal, authorization: internal }];
     this.#mechanisms = new Map(mechanisms.map((mechanism) => [mechanism.name, mechanism]));
+    this.#namesWithoutTls = this.#offered();
     const { loginFailureLimits = defaultLoginFailureLimits, clock = systemClock } = options;
     this.#throttle = new LoginThrottle(loginFailureLimits, clock);
     this.#log = options.log ?? silentLogger;
@@ -104,6 +106,10 @@ export class AccessControl implements AccessTables {
 
   /** The mechanisms on offer to a client, as connection.start lists them. */
   mechanismNames(tls?: TlsClient): string {
+    return tls === undefined ? this.#namesWithoutTls : this.#offered(tls);
+  }
+
+  #offered(tls?: TlsClient): string {
     const offered = [...this.#mechanisms.values()].filter(({ isOffered }) => isOffered?.(tls) ?? true);
     return offered.map(({ name }) => name).join(' ');
   }

@@ -187,8 +187,10 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
 
   /** The connection is gone, and its exclusive queues with it: bit by bit when they are many, until the promise resolves. */
   async deleteExclusiveQueues(owner: object): Promise<void> {
+    const queues = this.#topology.exclusiveQueues(owner);
+    if (queues.length === 0) return;
     const slices = new Slices(queuesPerLook);
-    for (const queue of this.#topology.exclusiveQueues(owner)) {
+    for (const queue of queues) {
       if (!queue.isDeleted) this.#topology.removeQueue(queue);
       const pause = slices.next();
       if (pause === undefined) continue;

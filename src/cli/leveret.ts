@@ -10,8 +10,9 @@
 import { suggestion } from '../config/nearest.ts';
 import { startBroker } from '../index.ts';
 import { version } from '../version.ts';
+import { commandLine, withFlags } from './command-line.ts';
 import { configFlags, runConfig } from './config.ts';
-import { commandLine, givenFlags, usageError, withFlags } from './flags.ts';
+import { givenFlags, usageError } from './flags.ts';
 import { perfFlags } from './perf/options.ts';
 import { runPerf } from './perf/perf.ts';
 import { runCommand } from './run-command.ts';

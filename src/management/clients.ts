@@ -78,7 +78,7 @@ export interface ClientConnection {
 
 /** Where something listens. */
 export interface ListenerInfo {
-  /** `amqp`, `amqp/ssl`, `http` or `https`. */
+  /** `amqp`, `amqp/ssl`, `http`, `https` or `http/prometheus`. */
   readonly protocol: string;
   readonly host: string;
   readonly port: number;
@@ -88,7 +88,7 @@ export interface ListenerInfo {
 
 /** All clients. The server's listener is it. */
 export interface Clients {
-  readonly connections: ReadonlySet<ClientConnection>;
+  readonly connections: Iterable<ClientConnection> & { readonly size: number };
   /** The connection that owns an exclusive queue. */
   connectionOf(owner: object): ClientConnection | undefined;
   /** Where clients can connect. */

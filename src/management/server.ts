@@ -98,6 +98,11 @@ export class Management {
     return server;
   }
 
+  /** Names a listener that others opened among those of this broker. */
+  announce(listener: ListenerInfo): void {
+    this.#listeners.push(listener);
+  }
+
   /**
    * Serves it on a Unix socket, which only the owner of this process (and root) can open: an administrator.
    *

@@ -21,6 +21,7 @@ export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay' | '
 
 /** Prometheus' endpoint (RabbitMQ page "Monitoring with Prometheus"), listening. */
 export interface MetricsServer {
+  readonly host: string;
   readonly port: number;
   close(): Promise<void>;
 }
@@ -80,6 +81,7 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   await app.listen({ port: options.port, host: options.host });
   const address = app.server.address();
   return {
+    host: options.host,
     port: address !== null && typeof address === 'object' ? address.port : options.port,
     close: async () => {
       eventLoopDelay.disable();

@@ -11,9 +11,10 @@ import { Heartbeats } from './connection/heartbeats.ts';
 import { DeliveryTimeouts } from './deliveries/delivery-timeouts.ts';
 import { Greeting } from './handshake/greeting.ts';
 import type { Session } from './handshake/handshake.ts';
+import { Roster } from './roster.ts';
 import type { ServerSettings } from './settings.ts';
 import { Doorway } from './sockets/doorway.ts';
-import { connectionName, type Transport } from './sockets/transport.ts';
+import { connectionName, onlyEndOf, type Transport } from './sockets/transport.ts';
 
 /** What a listener serves its clients with. */
 export interface ListenerOptions {
@@ -38,6 +39,11 @@ export interface ListenerAddress {
   readonly port: number;
 }
 
+/** Connections in the order in which they were accepted. */
+export interface Connections extends Iterable<Connection> {
+  readonly size: number;
+}
+
 /** Accepts AMQP clients and keeps account of their connections. */
 export class Listener implements ConnectionContext {
   readonly broker: Broker;
@@ -53,7 +59,7 @@ export class Listener implements ConnectionContext {
   /** How to listen again where it was listened to before {@link suspend}. */
   readonly #suspended: (() => Promise<unknown>)[] = [];
   readonly #reopen: (() => Promise<unknown>)[] = [];
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Roster<Connection>();
   #allClosed: (() => void) | undefined;
 
   constructor({ broker, access, settings, log }: ListenerOptions) {
@@ -67,7 +73,7 @@ export class Listener implements ConnectionContext {
   }
 
   /** All connections, those in the middle of their handshake included. */
-  get connections(): ReadonlySet<Connection> {
+  get connections(): Connections {
     return this.#connections;
   }
 
@@ -170,6 +176,7 @@ export class Listener implements ConnectionContext {
     this.#doorways.push(doorway);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('not a TCP listener');
+    doorway.local = onlyEndOf(bound);
     const protocol = options.certificates === undefined ? 'amqp' : 'amqp/ssl';
     const where = { protocol, host: bound.address, port: bound.port } as const;
     const address: ListenerAddress = { ...where, certificates: options.certificates };

@@ -17,6 +17,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'leveret-ctl-'));
   broker = await startBroker({
     port: 0,
+    metricsPort: 0,
     dataDir: directory,
     controlSocket: join(directory, 'leveretctl.sock'),
     program: {
@@ -48,7 +49,10 @@ describe('the broker', () => {
       data_directory: directory,
       alarms: [],
       object_totals: { queues: 0 },
-      listeners: [{ protocol: 'amqp', port: broker.port }],
+      listeners: [
+        { protocol: 'amqp', port: broker.port },
+        { protocol: 'http/prometheus', port: broker.metricsPort },
+      ],
     });
     expect(await ctl('status')).toContain(`OS PID: ${process.pid}\n`);
     expect(await ctl('cluster_status')).toContain('Running Nodes\n\nleveret@');
@@ -93,6 +97,23 @@ describe('the broker', () => {
     expect(await exitCode('check_running')).toBe(ExitCode.Ok);
     (await connect()).destroy();
     connection.destroy();
+  });
+
+  it('serves nobody any more once it is drained, until it is revived', async () => {
+    const connection = await connect();
+    const closed = connection.closedByServer();
+    await ctl('drain');
+    expect((await closed).text).toContain('maintenance mode');
+    await expect(connect()).rejects.toThrow('ECONNREFUSED');
+    await ctl('revive');
+    (await connect()).destroy();
+    connection.destroy();
+  });
+
+  it('has what some plugins of RabbitMQ do, and says which', async () => {
+    expect(await ctl('-q', 'list', '^rabbitmq_prom', '--minimal')).toBe('rabbitmq_prometheus\n');
+    expect(await exitCode('is_enabled', 'rabbitmq_management', 'rabbitmq_prometheus')).toBe(ExitCode.Ok);
+    await expect(ctl('enable', 'rabbitmq_shovel')).rejects.toThrow('plugin rabbitmq_shovel is not built in');
   });
 
   it('has listeners that can be connected to', async () => {

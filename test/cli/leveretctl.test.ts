@@ -109,6 +109,10 @@ describe('errors', () => {
     [['list_queues', '--vhots', 'x'], 64, 'unknown flag --vhots (did you mean --vhost?)'],
     [['list_queues', '--formatter', 'xml'], 64, '--formatter: "xml" is not one of'],
     [['list_queues', '-p', 'nope'], 65, "Virtual host 'nope' does not exist"],
+    [['set_policy', 'p', '^a', '{"max-length":5}', '--priority', 'high'], 64, '"high" is not a whole number'],
+    [['add_vhost', ''], 64, 'argument 1 is empty'],
+    [['change_password', 'guest'], 70, 'as the first line of standard input'],
+    [['add_user', 'guest'], 65, 'as the first line of standard input'],
     [['status', '--password', 'wrong'], 67, "refused the login of user 'guest'"],
     [['status', '--url', 'http://127.0.0.1:9'], 69, 'unable to reach the broker at http://127.0.0.1:9'],
   ])('%j ends with %i', async (args, expected, text) => {
@@ -116,5 +120,14 @@ describe('errors', () => {
     expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
     expect(stderr).toContain(text);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('takes the login of a URL, and keeps its password to itself', async () => {
+    const at = `127.0.0.1:${broker.managementPort}`;
+    expect((await ctl('ping', '--url', `http://guest:guest@${at}`)).code).toBe(0);
+    const { code, stderr } = await ctl('ping', '--url', `http://guest:geheim@${at}`);
+    expect(code).toBe(67);
+    expect(stderr).toContain(`http://${at} refused`);
+    expect(stderr).not.toContain('geheim');
   });
 });

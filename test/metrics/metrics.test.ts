@@ -1,12 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ChannelModel, connect } from 'amqplib';
+import { connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Queue } from '../../src/broker/queues/queue.ts';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { absent, dashboards, zeros } from './dashboards.ts';
+import { useAll } from './use-all.ts';
 
 let directory: string;
 let broker: RunningBroker;
@@ -44,41 +45,6 @@ async function scrape(path: string): Promise<ReadonlyMap<string, number>> {
   return samples;
 }
 
-/** Something of everything that the dashboards show. */
-async function useAll(connection: ChannelModel): Promise<void> {
-  const passing = await connect(broker.url);
-  await (await passing.createChannel()).close();
-  await passing.close();
-  const channel = await connection.createConfirmChannel();
-  await channel.assertQueue('gone');
-  await channel.deleteQueue('gone');
-  await channel.assertQueue('safe', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-  for (let i = 0; i < 7; i++) channel.sendToQueue('safe', Buffer.alloc(500), { persistent: true });
-  channel.publish('', 'nowhere', Buffer.from('x'));
-  channel.publish('', 'nowhere', Buffer.from('x'), { mandatory: true });
-  await channel.waitForConfirms();
-  await channel.get('safe', { noAck: true });
-  const taken = await channel.get('safe');
-  if (taken !== false) channel.nack(taken, false, true);
-  await channel.prefetch(1);
-  for (const noAck of [false, true]) {
-    await new Promise((resolve) => channel.consume('safe', resolve, { noAck, consumerTag: String(noAck) }));
-    await channel.cancel(String(noAck));
-  }
-  await channel.assertQueue('other');
-  await channel.get('other');
-  channel.sendToQueue('other', Buffer.from('x'));
-  await new Promise<void>((resolve) => {
-    channel.consume('other', (message) => {
-      if (message !== null) channel.ack(message);
-      resolve();
-    });
-  });
-  for (let i = 0; i < 2; i++) channel.sendToQueue('safe', Buffer.alloc(500));
-  await channel.waitForConfirms();
-  await channel.get('safe');
-}
-
 /** An entry of `dashboards.ts` as a pattern for samples with their labels. */
 function pattern(entry: string): RegExp {
   const [name = '', label] = entry.split(/[{}]/);
@@ -90,7 +56,7 @@ function pattern(entry: string): RegExp {
 
 it("has every metric that RabbitMQ's dashboards ask for and that has a meaning here", async () => {
   const connection = await connect(broker.url);
-  await useAll(connection);
+  await useAll(connection, broker.url);
   // Enough garbage for the runtime to collect some.
   for (let i = 0; i < 5; i++) Array.from({ length: 300_000 }, (_, j) => ({ j }));
   const samples = await scrape('/metrics');

@@ -29,18 +29,22 @@ type Step =
  */
 export class NamePattern {
   readonly #automaton: Automaton;
+  /** What most permissions say, asked for by every connection. */
+  readonly #isEverything: boolean;
 
   /** @throws PatternError */
   constructor(pattern: string) {
     if (Buffer.byteLength(pattern) > patternBytesMax) {
       throw new PatternError(`pattern is longer than ${patternBytesMax} bytes`, patternBytesMax);
     }
+    this.#isEverything = pattern === '.*';
     const compiler = new Compiler();
     this.#automaton = compiler.automaton(parsePattern(pattern), Buffer.byteLength(pattern));
   }
 
   /** True when the pattern is found anywhere in the name. */
   matches(name: string): boolean {
+    if (this.#isEverything) return true;
     const bytes = Buffer.from(name);
     return this.#automaton.finds(bytes, 0, bytes.length, 'anywhere');
   }

@@ -30,12 +30,15 @@ export class DefinitionTable<Row> {
   }
 
   get(...names: readonly string[]): Row | undefined {
-    return this.#rows.get(JSON.stringify(names));
+    return this.#rows.get(keyOf(names));
   }
 
   /** By names. */
   list(): Row[] {
-    return [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+    const named = [...this.#rows.values()].map(
+      (row) => [JSON.stringify(this.#format.names(row)), row] as const,
+    );
+    return named.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   }
 
   values(): IterableIterator<Row> {
@@ -53,7 +56,7 @@ export class DefinitionTable<Row> {
 
   /** True if there was such a row. */
   delete(...names: readonly string[]): boolean {
-    if (!this.#rows.delete(JSON.stringify(names))) return false;
+    if (!this.#rows.delete(keyOf(names))) return false;
     this.version++;
     this.#define([this.#format.kind, ...names], null);
     return true;
@@ -74,10 +77,17 @@ export class DefinitionTable<Row> {
   }
 
   #keep(names: readonly string[], row: Row): boolean {
-    const key = JSON.stringify(names);
+    const key = keyOf(names);
     const isNew = !this.#rows.has(key);
     this.#rows.set(key, row);
     this.version++;
     return isNew;
   }
+}
+
+/** No other names have it, whatever is in them: each is told apart by its length. Rows are looked up for every login. */
+function keyOf(names: readonly string[]): string {
+  let key = '';
+  for (const name of names) key += `${name.length} ${name}`;
+  return key;
 }

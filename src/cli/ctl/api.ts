@@ -151,7 +151,7 @@ export class Api {
     switch (reply.status) {
       case 401:
         return new CommandError(
-          `the broker at ${name} refused the login of user '${login?.user}', or what it asks for`,
+          `the broker at ${name} refused the login of user '${login?.user}', or what it asks for: say who you are with --user and LEVERETCTL_PASSWORD; most commands need the tag administrator`,
           ExitCode.NoUser,
         );
       case 404:

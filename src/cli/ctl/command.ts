@@ -1,3 +1,4 @@
+import { suggestion } from '../../config/nearest.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type GivenFlags, usageError } from '../flags.ts';
 import { type Api, isObject, type JsonObject } from './api.ts';
@@ -16,6 +17,8 @@ export interface Command {
   readonly flags?: readonly SpecialFlag[];
   /** It has printed all there is to print, in JSON too. */
   readonly isLive?: true;
+  /** `--user` says whom it is about, not who asks, unless there is a password with it. */
+  readonly isAboutUser?: true;
   /** Takes any flag, as it does nothing with it. */
   readonly ignoresFlags?: true;
   /** What is said before it is done, if anything; not with --quiet. */
@@ -77,9 +80,10 @@ export class Invocation {
     return this.#words[index] ?? '';
   }
 
-  /** An argument as a part of a path. */
+  /** An argument as a part of a path. @throws CommandError for an empty one, most often a variable that is not set */
   path(index: number): string {
-    return encodeURIComponent(this.argument(index));
+    if (this.argument(index) !== '') return encodeURIComponent(this.argument(index));
+    throw usageError(`(argument validation) argument ${index + 1} is empty: it has to be a name`);
   }
 
   /** Arguments from this place on. */
@@ -115,7 +119,7 @@ export class Invocation {
   json(index: number): JsonObject {
     const value = this.jsonValue(index);
     if (isObject(value)) return value;
-    throw new CommandError(`${this.argument(index)} is not a JSON object`, ExitCode.Unavailable);
+    throw this.#noJson(index, 'a JSON object');
   }
 
   /** @throws CommandError */
@@ -123,8 +127,13 @@ export class Invocation {
     try {
       return JSON.parse(this.argument(index));
     } catch {
-      throw new CommandError(`${this.argument(index)} is not JSON`, ExitCode.Unavailable);
+      throw this.#noJson(index, 'JSON');
     }
+  }
+
+  #noJson(index: number, expected: string): CommandError {
+    const example = `write it as '{"max-length": 1000}', in single quotes because of the shell`;
+    return new CommandError(`${this.argument(index)} is not ${expected}: ${example}`, ExitCode.Unavailable);
   }
 
   table(rows: readonly JsonObject[], columns: readonly string[]): Promise<string> {
@@ -177,14 +186,40 @@ export function linesOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-export function noSuchUser(name: string): CommandError {
-  return new CommandError(`User "${name}" does not exist`, ExitCode.NoUser);
+export function noSuchUser(name: string, exitCode: ExitCode = ExitCode.NoUser): CommandError {
+  return new CommandError(
+    `User "${name}" does not exist: leveretctl list_users shows those there are`,
+    exitCode,
+  );
 }
 
-export function noSuchVhost(name: string): CommandError {
-  return new CommandError(`Virtual host '${name}' does not exist`, ExitCode.Data);
+export function noSuchVhost(name: string, exitCode: ExitCode = ExitCode.Data): CommandError {
+  return new CommandError(
+    `Virtual host '${name}' does not exist: leveretctl list_vhosts shows those there are`,
+    exitCode,
+  );
 }
 
-export function noSuchParameter(): CommandError {
-  return new CommandError('Parameter does not exist', ExitCode.Unavailable);
+/** `list`: the command that shows what there is. */
+export function noSuchParameter(list: string): CommandError {
+  return new CommandError(
+    `Parameter does not exist: leveretctl ${list} shows those there are`,
+    ExitCode.Unavailable,
+  );
+}
+
+/** In rabbitmqctl's words, and what there is. */
+export function unknownColumns(unknown: readonly string[], known: readonly string[]): CommandError {
+  const [first = ''] = unknown;
+  const nearest = suggestion(first, known) || `: there are ${known.join(', ')}`;
+  return usageError(`(argument validation) Info key(s) ${unknown.join(', ')} are not supported${nearest}`);
+}
+
+/** The queue that is the first argument. The exit code is not the same for all commands of rabbitmqctl. */
+export function noSuchQueue(given: Invocation, exitCode: ExitCode = ExitCode.Unavailable): CommandError {
+  const { vhost } = given;
+  return new CommandError(
+    `no queue '${given.argument(0)}' in vhost '${vhost}': leveretctl list_queues -p '${vhost}' shows those there are`,
+    exitCode,
+  );
 }

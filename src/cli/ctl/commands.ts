@@ -22,7 +22,7 @@ const chapters: readonly Chapter[] = [
   {
     title: 'Checks',
     names:
-      'check_running check_alarms check_local_alarms check_port_listener check_protocol_listener check_virtual_hosts check_store check_certificate_expiration check_if_node_is_quorum_critical check_if_node_is_mirror_sync_critical check_port_connectivity is_running is_booting',
+      'check_running check_alarms check_local_alarms check_port_listener check_protocol_listener check_virtual_hosts check_store check_certificate_expiration check_if_node_is_quorum_critical check_if_node_is_mirror_sync_critical check_for_quorum_queues_without_an_elected_leader check_if_new_quorum_queue_replicas_have_finished_initial_sync check_if_metadata_store_is_initialized check_if_metadata_store_is_initialized_with_data check_if_any_deprecated_features_are_used check_if_cluster_has_classic_queue_mirroring_policy check_port_connectivity is_running is_booting',
     load: async () => (await import('./checks.ts')).checkCommands,
   },
   {
@@ -89,6 +89,15 @@ const chapters: readonly Chapter[] = [
     names:
       'listeners alarms memory_breakdown server_version erlang_version os_env command_line_arguments tls_versions cipher_suites certificates log_location resolve_hostname discover_peers list_feature_flags enable_feature_flag list_deprecated_features list_unresponsive_queues version hash_password',
     load: async () => (await import('./diagnostics.ts')).diagnosticCommands,
+  },
+  {
+    title: 'Maintenance and upgrade',
+    names:
+      'drain revive await_online_quorum_plus_one await_online_synchronized_mirror post_upgrade list is_enabled enable',
+    load: async () => [
+      ...(await import('./maintenance.ts')).maintenanceCommands,
+      ...(await import('./plugins.ts')).pluginCommands,
+    ],
   },
   {
     title: 'Replicated queues',

@@ -2,7 +2,7 @@ import { suggestion } from '../../config/nearest.ts';
 import { integer, oneOf } from '../../config/value.ts';
 import { version } from '../../version.ts';
 import { ExitCode } from '../exit-code.ts';
-import { commandLine, type GivenFlags, givenFlags, usageError, withFlags } from '../flags.ts';
+import { type GivenFlags, givenFlags, parseFlags, usageError } from '../flags.ts';
 import { printable } from '../printable.ts';
 import { Api } from './api.ts';
 import { type Command, Invocation, nameOf } from './command.ts';
@@ -45,9 +45,7 @@ async function administer(
   terminal: Terminal,
 ): Promise<void> {
   // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
-  const argv = withFlags(commandLine(args, 'leveretctl').help(false).version(false), flags);
-  argv.boolean(['help', 'version']).alias('help', ['h', '?']);
-  const parsed = await argv.parseAsync();
+  const parsed = parseFlags(args, flags);
   const given = givenFlags(parsed, flags);
   const [word, about] = given.words;
   if (parsed['version'] === true || word === 'version') return write(`${version}\n`);
@@ -84,7 +82,8 @@ async function runCommand(
   }
   const formatter = formatterOf(given);
   const areColumnsNamed = !given.switches.has('silent') && !given.switches.has('no-table-headers');
-  const api = new Api(() => findTarget(given), timeoutOf(given));
+  const isSubject = command.isAboutUser && given.values['password'] === undefined;
+  const api = new Api(() => findTarget(isSubject ? without(given, 'user') : given), timeoutOf(given));
   const invocation = new Invocation(api, given, formatter, areColumnsNamed);
   invocation.check(command.synopsis);
   if (given.values['watch'] !== undefined && nameOf(command) !== 'top') {
@@ -99,6 +98,10 @@ async function runCommand(
   // Only tables for people have a banner: other formats are for programs.
   const hasBanner = invocation.isTalkative && formatter === 'table' && banner !== '';
   write(hasBanner ? `${printable(banner)}\n${text}` : text);
+}
+
+function without({ values, ...others }: GivenFlags, flag: string): GivenFlags {
+  return { ...others, values: Object.fromEntries(Object.entries(values).filter(([name]) => name !== flag)) };
 }
 
 function timeoutOf(given: GivenFlags): number {

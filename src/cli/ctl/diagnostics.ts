@@ -3,7 +3,7 @@ import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
 import { type JsonObject, objectOf, objectsOf } from './api.ts';
 import { alarmLines, alarmsOf } from './checks.ts';
-import { type Command, type Invocation, linesOf } from './command.ts';
+import { type Command, type Invocation, linesOf, unknownColumns } from './command.ts';
 import { listenerLine, listenersOf, memoryOf, nodePath } from './node-views.ts';
 
 /** Units of memory_breakdown, as rabbitmq-diagnostics has them. */
@@ -72,10 +72,16 @@ export const diagnosticCommands: readonly Command[] = [
   {
     synopsis: 'erlang_version',
     doc: 'Show the version of Node.js, which takes the place of Erlang',
+    flags: ['details'],
     banner: () => 'Asking the broker for its runtime ...',
     run: async (given) => {
-      const { node } = objectOf((await processObject(given))['versions']);
-      return given.value({ result: 'ok', value: `Node.js ${node}` }, [`Node.js ${node}`]);
+      const versions = objectOf((await processObject(given))['versions']);
+      const details = given.has('details') ? ['v8', 'uv', 'openssl'] : [];
+      const value = [
+        `Node.js ${versions['node']}`,
+        ...details.map((name) => `[${name}:${versions[name]}]`),
+      ].join(' ');
+      return given.value({ result: 'ok', value }, [value]);
     },
   },
   {
@@ -160,9 +166,9 @@ export const diagnosticCommands: readonly Command[] = [
     run: async (given) => {
       await given.node();
       const columns = given.rest(0).length === 0 ? ['name', 'state'] : given.rest(0);
-      const unknown = columns.find((column) => !['name', 'state', 'stability', 'desc'].includes(column));
-      if (unknown !== undefined)
-        throw usageError(`(argument validation) Info key(s) ${unknown} are not supported`);
+      const known = ['name', 'state', 'stability', 'desc'];
+      const unknown = columns.filter((column) => !known.includes(column));
+      if (unknown.length > 0) throw unknownColumns(unknown, known);
       const rows = featureFlags.map((name) => ({ name, state: 'enabled', stability: 'stable', desc: '' }));
       return given.table(rows, columns);
     },

@@ -1,4 +1,4 @@
-import { commandLine, withFlags } from '../flags.ts';
+import { commandLine, withFlags } from '../command-line.ts';
 import { type Command, linesOf, nameOf, type Topic } from './command.ts';
 import { commonFlags, specialFlags } from './flags.ts';
 

@@ -32,7 +32,7 @@ export const lifecycleCommands: readonly Command[] = [
     run: async (given) => {
       const count = Number(given.argument(0));
       if (!Number.isInteger(count) || count < 1)
-        throw usageError(`"${given.argument(0)}" is no number of nodes`);
+        throw new CommandError(`"${given.argument(0)}" is no number of nodes: say 1`, ExitCode.Data);
       if (count > 1)
         throw new CommandError('there is no cluster: this broker is its only node', ExitCode.Software);
       await waitUntilUp(given);

@@ -1,7 +1,5 @@
-import { suggestion } from '../../config/nearest.ts';
-import { usageError } from '../flags.ts';
 import { isObject, type JsonObject, objectsOf } from './api.ts';
-import { type Command, type Invocation, noSuchVhost } from './command.ts';
+import { type Command, type Invocation, noSuchVhost, unknownColumns } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 
 /** A list with columns to choose. */
@@ -204,12 +202,7 @@ async function list(given: Invocation, listing: Listing): Promise<string> {
   const columns = words.length > 0 ? words : defaults;
   const known = columnsOf(listing);
   const unknown = columns.filter((column) => !known.includes(column));
-  const [first] = unknown;
-  if (first !== undefined) {
-    throw usageError(
-      `(argument validation) Info key(s) ${unknown.join(', ')} are not supported${suggestion(first, known)}`,
-    );
-  }
+  if (unknown.length > 0) throw unknownColumns(unknown, known);
   const fields = new Map(columns.map((column) => [column, others[column] ?? column]));
   const query = [...new Set(fields.values())].join(',');
   const rows = await rowsOf(given, `${path(given)}?columns=${query}`);

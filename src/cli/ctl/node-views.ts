@@ -22,6 +22,7 @@ const purposes: Readonly<Record<string, string>> = {
   'amqp/ssl': 'AMQP 0-9-1 over TLS',
   http: 'HTTP API',
   https: 'HTTP API over TLS (HTTPS)',
+  'http/prometheus': 'Prometheus exporter API over HTTP',
 };
 
 export function listenerLine({ interface: address, port, protocol, purpose }: JsonObject): string {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import type { JsonObject } from './api.ts';
-import { type Command, type Invocation, noSuchVhost } from './command.ts';
+import { type Command, type Invocation, noSuchQueue, noSuchVhost } from './command.ts';
 
 /** What operators do to queues and connections. */
 export const operationCommands: readonly Command[] = [
@@ -16,7 +16,7 @@ export const operationCommands: readonly Command[] = [
     },
     run: async (given) => {
       const path = `/api/queues/${given.vhostPath}/${given.path(0)}`;
-      const missing = new CommandError('Queue not found', ExitCode.Usage);
+      const missing = noSuchQueue(given, ExitCode.Usage);
       const { messages_ready: ready } = await given.api.object(`${path}?columns=messages_ready`, missing);
       const query = `if-empty=${given.has('if-empty')}&if-unused=${given.has('if-unused')}`;
       await given.api.delete(`${path}?${query}`, missing);
@@ -29,7 +29,7 @@ export const operationCommands: readonly Command[] = [
     banner: (given) => `Purging queue '${given.argument(0)}' in vhost '${given.vhost}' ...`,
     run: async (given) => {
       const path = `/api/queues/${given.vhostPath}/${given.path(0)}/contents`;
-      await given.api.delete(path, new CommandError('not_found', ExitCode.Unavailable));
+      await given.api.delete(path, noSuchQueue(given));
       return '';
     },
   },
@@ -38,7 +38,10 @@ export const operationCommands: readonly Command[] = [
     doc: 'Close a connection, which goes by the name that list_connections name shows',
     banner: (given) => `Closing connection ${given.argument(0)}, reason: ${given.argument(1)}...`,
     run: async (given) => {
-      const missing = new CommandError('no such connection', ExitCode.Unavailable);
+      const missing = new CommandError(
+        `no connection '${given.argument(0)}': leveretctl list_connections name shows what they are called here`,
+        ExitCode.Unavailable,
+      );
       await close(given, given.argument(0), given.argument(1), missing);
       return '';
     },
@@ -73,8 +76,8 @@ export const operationCommands: readonly Command[] = [
   },
 ];
 
-/** Those that go meanwhile count as well. */
-async function closeAll(
+/** Closes connections, and says how many: those that go meanwhile count as well. @throws CommandError */
+export async function closeAll(
   given: Invocation,
   rows: readonly JsonObject[],
   reason: string,

@@ -26,7 +26,7 @@ export const parameterCommands: readonly Command[] = [
     },
     run: async (given) => {
       const path = `/api/parameters/${given.path(0)}/${given.vhostPath}/${given.path(1)}`;
-      await given.api.delete(path, noSuchParameter());
+      await given.api.delete(path, noSuchParameter('list_parameters'));
       return '';
     },
   },
@@ -59,7 +59,10 @@ export const parameterCommands: readonly Command[] = [
     doc: 'Clear a global parameter',
     banner: (given) => `Clearing global runtime parameter "${given.argument(0)}" ...`,
     run: async (given) => {
-      await given.api.delete(`/api/global-parameters/${given.path(0)}`, noSuchParameter());
+      await given.api.delete(
+        `/api/global-parameters/${given.path(0)}`,
+        noSuchParameter('list_global_parameters'),
+      );
       return '';
     },
   },

@@ -10,9 +10,9 @@ const backspace = '\u007f';
 /**
  * The first line of standard input, which is not shown on a terminal.
  *
- * @throws CommandError when there is none
+ * @throws CommandError with `missing` as its exit code when there is none
  */
-export async function readPassword(): Promise<string> {
+export async function readPassword(missing: ExitCode = ExitCode.Software): Promise<string> {
   const { stdin, stderr } = process;
   if (stdin.isTTY) {
     stderr.write('Password: ');
@@ -35,7 +35,8 @@ export async function readPassword(): Promise<string> {
   }
   const [password = ''] = text.split(enter);
   if (password === '') {
-    throw new CommandError('Password is not provided via argument or stdin', ExitCode.Data);
+    const how = 'give it as the last argument, or as the first line of standard input';
+    throw new CommandError(`Password is not provided via argument or stdin: ${how}`, missing);
   }
   return password;
 }

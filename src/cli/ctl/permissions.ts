@@ -1,4 +1,4 @@
-import { CommandError, ExitCode } from '../exit-code.ts';
+import { type CommandError, ExitCode } from '../exit-code.ts';
 import { type Command, type Invocation, noSuchUser, noSuchVhost } from './command.ts';
 
 const rowColumns = ['configure', 'write', 'read'];
@@ -106,9 +106,9 @@ export const permissionCommands: readonly Command[] = [
 
 /** Here rabbitmqctl has other exit codes than elsewhere. */
 function nowhere({ vhost }: Invocation): CommandError {
-  return new CommandError(`Virtual host '${vhost}' does not exist`, ExitCode.Unavailable);
+  return noSuchVhost(vhost, ExitCode.Unavailable);
 }
 
 function nobody(given: Invocation): CommandError {
-  return new CommandError(`User "${given.argument(0)}" does not exist`, ExitCode.Unavailable);
+  return noSuchUser(given.argument(0), ExitCode.Unavailable);
 }

@@ -1,4 +1,5 @@
-import { type Command, noSuchParameter, noSuchVhost } from './command.ts';
+import { usageError } from '../flags.ts';
+import { type Command, type Invocation, noSuchParameter, noSuchVhost } from './command.ts';
 
 const columns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority'];
 
@@ -41,7 +42,7 @@ function commands({ verb, verbs, path, set, one, many }: Words): readonly Comman
       flags: ['priority', 'apply-to'],
       banner: (given) => {
         const [name, pattern, definition] = given.rest(0);
-        const priority = given.flag('priority') ?? '0';
+        const priority = priorityOf(given);
         const what = `${set} "${name}" for pattern "${pattern}" to "${definition}"`;
         return `Setting ${what} with priority "${priority}" for vhost "${given.vhost}" ...`;
       },
@@ -49,7 +50,7 @@ function commands({ verb, verbs, path, set, one, many }: Words): readonly Comman
         const body = {
           pattern: given.argument(1),
           definition: given.json(2),
-          priority: Number(given.flag('priority') ?? 0),
+          priority: priorityOf(given),
           'apply-to': given.flag('apply-to') ?? 'all',
         };
         await given.api.put(`${path}/${given.vhostPath}/${given.path(0)}`, body, noSuchVhost(given.vhost));
@@ -61,7 +62,10 @@ function commands({ verb, verbs, path, set, one, many }: Words): readonly Comman
       doc: `Clear the ${one} of this name`,
       banner: (given) => `Clearing ${one} "${given.argument(0)}" on vhost "${given.vhost}" ...`,
       run: async (given) => {
-        await given.api.delete(`${path}/${given.vhostPath}/${given.path(0)}`, noSuchParameter());
+        await given.api.delete(
+          `${path}/${given.vhostPath}/${given.path(0)}`,
+          noSuchParameter(`list_${verbs}`),
+        );
         return '';
       },
     },
@@ -78,4 +82,13 @@ function commands({ verb, verbs, path, set, one, many }: Words): readonly Comman
       },
     },
   ];
+}
+
+/** @throws CommandError */
+function priorityOf(given: Invocation): number {
+  const text = given.flag('priority') ?? '0';
+  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  throw usageError(
+    `--priority: "${text}" is not a whole number; of several policies the one with the highest counts`,
+  );
 }

@@ -1,6 +1,6 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 import type { JsonObject } from './api.ts';
-import type { Command, Invocation } from './command.ts';
+import { type Command, type Invocation, noSuchQueue } from './command.ts';
 
 /** rabbitmq-queues and rabbitmq-streams: queues with replicas, of which there is one. */
 export const replicationCommands: readonly Command[] = [
@@ -53,14 +53,11 @@ export const replicationCommands: readonly Command[] = [
 
 /** @throws CommandError when there is none, or it is of another type */
 async function queueOf(given: Invocation, type: string): Promise<JsonObject> {
-  const missing = new CommandError(
-    `there is no queue '${given.argument(0)}' in vhost '${given.vhost}'`,
-    ExitCode.Unavailable,
-  );
+  const missing = noSuchQueue(given);
   const queue = await given.api.object(`/api/queues/${given.vhostPath}/${given.path(0)}`, missing);
   if (queue['type'] === type) return queue;
   throw new CommandError(
-    `queue '${given.argument(0)}' is of type ${queue['type']}, not ${type}`,
+    `queue '${given.argument(0)}' is of type ${queue['type']}, not ${type}: leveretctl list_queues name type shows which are`,
     ExitCode.Unavailable,
   );
 }

@@ -29,7 +29,10 @@ export const targetFlags: Flags = {
     defaultText: 'as the broker finds it, else /var/lib/leveret',
   },
   config: { doc: 'Configuration file that the broker was started with.', placeholder: '<path>' },
-  url: { doc: 'HTTP API of a broker elsewhere: http://host:15672.', placeholder: '<url>' },
+  url: {
+    doc: 'HTTP API of a broker elsewhere: http://host:15672, with user:password@ before the host if you like.',
+    placeholder: '<url>',
+  },
   node: {
     doc: 'The same by the name of the broker: leveret@host.',
     placeholder: '<name@host>',
@@ -68,8 +71,19 @@ export async function findTarget({ values }: GivenFlags, environment = process.e
   if (!/^https?:/.test(remote) || !URL.canParse(remote)) {
     throw usageError(`--url: "${remote}" is not a URL such as http://127.0.0.1:15672`);
   }
-  const login = { user: user ?? 'guest', password: password ?? 'guest' };
-  return { socket: undefined, url: new URL(remote), name: remote, login };
+  return { socket: undefined, ...withoutLogin(new URL(remote), user, password) };
+}
+
+/** A URL may say who asks, as those of curl and AMQP do; flags win. Its password is not for errors to show. */
+function withoutLogin(
+  given: URL,
+  user = decodeURIComponent(given.username) || 'guest',
+  password = decodeURIComponent(given.password) || 'guest',
+): Pick<Target, 'url' | 'name' | 'login'> {
+  const url = new URL(given);
+  url.username = '';
+  url.password = '';
+  return { url, name: url.href.replace(/\/$/, ''), login: { user, password } };
 }
 
 /** The URL of one elsewhere; undefined for one on this machine. @throws CommandError */

@@ -9,7 +9,15 @@ const noMirrors = 'there are no mirrored queues, this broker is one node: leave 
 const noCookie =
   'there is no Erlang cookie: leveretctl comes in by the local socket, or with a password over --url';
 const noApp = 'the broker and its process are one: use stop, or suspend_listeners to keep clients away';
-const noPlugins = 'there are no plugins: what Leveret has of them is built in (docs/exchange-types.md)';
+const noPlugins = 'there are no plugins: leveretctl list shows those of RabbitMQ that are built in';
+const noMirrorPolicies = 'there is no mirroring, so no policy asks for it: see list_policies';
+const noProtocol = 'there is no protocol but AMQP 0-9-1: list_connections shows its connections';
+const noStreamProtocol =
+  'streams are read and written over AMQP 0-9-1 here: see list_connections, list_channels, list_consumers';
+const noShovel =
+  'there are no shovels: leveretctl move moves messages within a broker (docs/peek-move-replay.md)';
+const noFederation = 'there is no federation: this broker is on its own';
+const noMnesia = 'definitions are kept in the store, always: check_running says whether it could be read';
 const notEncrypted =
   'values of leveret.conf are not encrypted: give passwords in the environment, or in a file of mode 0600';
 
@@ -29,13 +37,23 @@ export const reasons: Readonly<Record<string, string>> = {
   add_replica: noCluster,
   delete_replica: noCluster,
   transfer_leadership: noCluster,
-  drain:
-    'there is no other node to go to: suspend_listeners keeps clients away, close_all_connections ends theirs',
-  revive: 'use resume_listeners, after suspend_listeners',
-  await_online_quorum_plus_one: 'there are no replicas to wait for: await_startup waits for the broker',
-  await_online_synchronized_mirror: noCluster,
+  has_reached_target_cluster_size: noCluster,
+  force_standalone_khepri_boot: noCluster,
+  member_with_highest_index: noCluster,
+  leader_health_check: 'each queue has one replica, which leads: check_running says whether it is there',
+  coordinator_status: noCluster,
+  restart_stream: noCluster,
+  force_checkpoint: 'there is no log of Raft to shorten: what is consumed frees its space by itself',
+  set_stream_retention_policy:
+    'use set_policy with max-age or max-length-bytes, which holds at once (docs/streams.md)',
+  add_super_stream:
+    'use an exchange of type x-consistent-hash with a stream for each partition (docs/ordered-partitions.md)',
+  delete_super_stream: 'use delete_queue for each of its streams, and the HTTP API for the exchange',
   sync_queue: noMirrors,
   cancel_sync_queue: noMirrors,
+  remove_classic_queue_mirroring_from_policies: noMirrorPolicies,
+  list_policies_with_classic_queue_mirroring: noMirrorPolicies,
+  list_operator_policies_with_classic_queue_mirroring: noMirrorPolicies,
   reset: 'stop the broker and move its data directory away: then it starts as new',
   force_reset: 'stop the broker and move its data directory away: then it starts as new',
   start_app: noApp,
@@ -55,6 +73,16 @@ export const reasons: Readonly<Record<string, string>> = {
   erlang_cookie_sources: noCookie,
   hipe_compile: 'there is nothing to compile: leave the step out',
   schema_info: 'definitions are not kept in Mnesia: see export_definitions',
+  metadata_store_status: noMnesia,
+  reconcile_vhosts: 'virtual hosts are there or not, none is half made: see check_virtual_hosts',
+  list_policies_that_match: 'list_queues name policy shows which policy holds for each queue',
+  enable_vhost_deletion_protection:
+    'clear the tag or permission of those who must not delete it (docs/access-control.md)',
+  disable_vhost_deletion_protection: 'there is no such protection: delete_vhost deletes it',
+  message_size_stats: 'see rabbitmq_message_size_bytes in /metrics',
+  activate_free_disk_space_monitoring: 'free space is always watched: see set_disk_free_limit',
+  deactivate_free_disk_space_monitoring: 'free space is always watched: see set_disk_free_limit',
+  list_channel_interceptors: noPlugins,
   node_health_check: 'use check_running, check_local_alarms and check_virtual_hosts',
   maybe_stuck: 'there is one event loop: see leveret_event_loop_delay in /metrics',
   runtime_thread_stats: 'there is one event loop: see leveret_event_loop_delay in /metrics',
@@ -67,12 +95,30 @@ export const reasons: Readonly<Record<string, string>> = {
   consume_event_stream: 'bind a queue to the exchange amq.rabbitmq.event: see docs/broker-events.md',
   list_network_interfaces: 'ask the operating system: ip address',
   resolver_info: 'ask the operating system: /etc/resolv.conf and /etc/nsswitch.conf',
-  list: noPlugins,
-  enable: noPlugins,
   disable: noPlugins,
   set: noPlugins,
-  is_enabled: noPlugins,
   directories: noPlugins,
+  shovel_status: noShovel,
+  restart_shovel: noShovel,
+  delete_shovel: noShovel,
+  federation_status: noFederation,
+  restart_federation_link: noFederation,
+  list_amqp10_connections: noProtocol,
+  list_mqtt_connections: noProtocol,
+  list_stomp_connections: noProtocol,
+  list_web_mqtt_connections: noProtocol,
+  decommission_mqtt_node: noProtocol,
+  list_stream_connections: noStreamProtocol,
+  list_stream_consumers: noStreamProtocol,
+  list_stream_consumer_groups: noStreamProtocol,
+  list_stream_publishers: noStreamProtocol,
+  list_stream_tracking: noStreamProtocol,
+  list_stream_group_consumers: noStreamProtocol,
+  activate_stream_consumer: noStreamProtocol,
+  reset_offset: noStreamProtocol,
+  add_uaa_key: 'keys of tokens are settings: auth_oauth2.signing_keys (docs/authentication.md)',
+  consistent_hash_exchange_ring_state: 'list_bindings shows the queues and their weights',
+  reset_stats_db: 'there is no database of statistics: figures are counted by what they are about',
   autocomplete: 'leveretctl help lists all commands',
 };
 

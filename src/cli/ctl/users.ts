@@ -11,9 +11,14 @@ export const userCommands: readonly Command[] = [
     banner: (given) => `Adding user "${given.argument(0)}" ...`,
     run: async (given) => {
       const path = `/api/users/${given.path(0)}`;
-      const password = given.argument(1) || (await readPassword());
+      // Of the commands that read one, rabbitmqctl gives this an exit code of its own.
+      const password = given.argument(1) || (await readPassword(ExitCode.Data));
       const isThere = (await given.api.list('/api/users')).some(({ name }) => name === given.argument(0));
-      if (isThere) throw new CommandError(`User "${given.argument(0)}" already exists`, ExitCode.Software);
+      if (isThere)
+        throw new CommandError(
+          `User "${given.argument(0)}" already exists: change_password gives it another password`,
+          ExitCode.Software,
+        );
       await given.api.put(path, { password, tags: [] });
       if (!given.isTalkative) return '';
       return "Done. Don't forget to grant the user permissions to some virtual hosts! See leveretctl set_permissions.\n";
@@ -109,12 +114,14 @@ export const userCommands: readonly Command[] = [
     synopsis: 'list_user_limits [user]',
     doc: 'List the limits of a user, or with --global of all that have some',
     flags: ['global'],
-    banner: (given) =>
-      given.argument(0) === ''
-        ? 'Listing limits for all users ...'
-        : `Listing limits for user "${given.argument(0)}" ...`,
+    isAboutUser: true,
+    banner: (given) => {
+      const name = limitedUser(given);
+      return `Listing limits for ${name === '' ? 'all users' : `user "${name}"`} ...`;
+    },
     run: async (given) => {
-      if (given.argument(0) !== '') return `${JSON.stringify((await user(given))['limits'])}\n`;
+      const name = limitedUser(given);
+      if (name !== '') return `${JSON.stringify((await user(given, name))['limits'])}\n`;
       const rows = await given.api.list('/api/user-limits');
       return given.table(
         rows.map((row) => ({ user: row['user'], limits: JSON.stringify(row['value']) })),
@@ -125,8 +132,14 @@ export const userCommands: readonly Command[] = [
 ];
 
 /** The user that is the first argument. @throws CommandError */
-function user(given: Invocation): Promise<JsonObject> {
-  return given.api.object(`/api/users/${given.path(0)}`, noSuchUser(given.argument(0)));
+function user(given: Invocation, name = given.argument(0)): Promise<JsonObject> {
+  return given.api.object(`/api/users/${encodeURIComponent(name)}`, noSuchUser(name));
+}
+
+/** Whose limits are asked for; nobody's: all. With a password, `--user` is who asks. */
+function limitedUser(given: Invocation): string {
+  if (given.argument(0) !== '' || given.flag('password') !== undefined) return given.argument(0);
+  return given.flag('user') ?? '';
 }
 
 /** Nothing is printed when it is done. */

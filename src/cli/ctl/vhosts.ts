@@ -1,8 +1,6 @@
-import { suggestion } from '../../config/nearest.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { usageError } from '../flags.ts';
 import { type JsonObject, objectOf } from './api.ts';
-import { type Command, type Invocation, noSuchVhost } from './command.ts';
+import { type Command, type Invocation, noSuchVhost, unknownColumns } from './command.ts';
 
 const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];
 
@@ -37,12 +35,8 @@ export const vhostCommands: readonly Command[] = [
     run: async (given) => {
       const words = given.rest(0).flatMap((word) => word.split(','));
       const columns = words.length > 0 ? words : ['name'];
-      for (const column of columns) {
-        if (vhostColumns.includes(column)) continue;
-        throw usageError(
-          `(argument validation) Info key(s) ${column} are not supported${suggestion(column, vhostColumns)}`,
-        );
-      }
+      const unknown = columns.filter((column) => !vhostColumns.includes(column));
+      if (unknown.length > 0) throw unknownColumns(unknown, vhostColumns);
       const vhosts = await given.api.list('/api/vhosts');
       return given.table(
         vhosts.map((vhost) => ({ ...vhost, tags: given.words(vhost['tags']) })),

@@ -5,17 +5,13 @@ import type { Channel } from '../channel/channel.ts';
  * channel.close everything that arrives on it is dropped, until channel.close-ok frees it.
  */
 export class ChannelTable {
-  readonly openMax: number;
+  /** So many channels are open at once at most, whatever their numbers. */
+  openMax = 0;
   readonly #open = new Map<number, Channel>();
   readonly #closing = new Set<number>();
   // Frames of one channel come in runs.
   #lastNumber = -1;
   #last: Channel | undefined;
-
-  /** At most `openMax` channels are open at once, whatever their numbers. */
-  constructor(openMax: number) {
-    this.openMax = openMax;
-  }
 
   /** The open channel of this number. */
   get(number: number): Channel | undefined {

@@ -17,7 +17,7 @@ export interface ChannelsHost {
 export class Channels {
   readonly #connection: ChannelHost;
   readonly #host: ChannelsHost;
-  #table = new ChannelTable(0);
+  readonly #table = new ChannelTable();
   #isReleased = false;
 
   constructor(connection: ChannelHost, host: ChannelsHost) {
@@ -27,7 +27,7 @@ export class Channels {
 
   /** So many were agreed on with the client. */
   set max(channelMax: number) {
-    this.#table = new ChannelTable(channelMax);
+    this.#table.openMax = channelMax;
   }
 
   get count(): number {

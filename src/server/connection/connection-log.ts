@@ -24,6 +24,8 @@ export class ConnectionLog {
   /** `client address -> broker address` */
   readonly #name: string;
   #session: Session | undefined;
+  /** What the client calls itself, fit to be logged. */
+  #displayName: string | undefined;
 
   constructor(log: Logger, name: string) {
     this.#log = ofCategory(log, 'connection');
@@ -33,6 +35,8 @@ export class ConnectionLog {
 
   opened(session: Session): void {
     this.#session = session;
+    const { displayName } = session.client;
+    this.#displayName = displayName === undefined ? undefined : printable(displayName);
     const { user, vhost } = session;
     const granted = `user '${user.name}' authenticated and granted access to vhost '${vhost.name}'`;
     this.#log.info(this.#fields, `accepting AMQP connection ${this.#client}: ${granted}`);
@@ -72,10 +76,10 @@ export class ConnectionLog {
 
   /** `reason` is why, if the client did not say connection.close. */
   ended(reason: string | undefined, bytesReceived: number, durationMs: number): void {
-    const fields = { ...this.#fields, durationMs };
+    const fields = { connection: this.#name, durationMs };
     const suffix = reason === undefined ? '' : `: ${reason}`;
     if (this.#session !== undefined) {
-      const message = `closing AMQP connection ${this.#name} (${details(this.#session, durationMs)})${suffix}`;
+      const message = `closing AMQP connection ${this.#name} (${this.#details(this.#session, durationMs)})${suffix}`;
       if (reason === undefined) this.#log.info(fields, message);
       else this.#log.warn(fields, message);
     } else if (bytesReceived > 0) {
@@ -91,20 +95,19 @@ export class ConnectionLog {
   }
 
   get #client(): string {
-    const displayName = this.#session?.client.displayName;
-    return displayName === undefined ? this.#name : `${this.#name} (${printable(displayName)})`;
+    return this.#displayName === undefined ? this.#name : `${this.#name} (${this.#displayName})`;
+  }
+
+  #details({ vhost, user }: Session, durationMs: number): string {
+    const name = this.#displayName === undefined ? '' : `${this.#displayName}, `;
+    const duration = `${Math.round(durationMs / 1000)}s`;
+    return `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${duration}'`;
   }
 }
 
 /** Nobody writes lines of their own into the log. */
 function printable(text: string): string {
   return text.slice(0, clientTextMax).replace(/\p{Cc}/gu, '?');
-}
-
-function details({ client, vhost, user }: Session, durationMs: number): string {
-  const name = client.displayName === undefined ? '' : `${printable(client.displayName)}, `;
-  const duration = `${Math.round(durationMs / 1000)}s`;
-  return `${name}vhost: '${vhost.name}', user: '${user.name}', duration: '${duration}'`;
 }
 
 function operation({ classId, methodId }: AmqpError): string {

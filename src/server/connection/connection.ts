@@ -19,6 +19,7 @@ import {
 } from '../handshake/handshake.ts';
 import { describeProtocol } from '../handshake/protocol-header.ts';
 import type { Tuning } from '../handshake/tuning.ts';
+import type { Seat, Seated } from '../roster.ts';
 import type { ServerSettings } from '../settings.ts';
 import { type ByteStream, connectionName, type TlsPeer, type Transport } from '../sockets/transport.ts';
 import { Answers, type AnswersHost } from './answers.ts';
@@ -64,7 +65,8 @@ export class Connection
     ThrottleHost,
     CredentialsHost,
     FarewellHost,
-    ControlHost
+    ControlHost,
+    Seated<Connection>
 {
   readonly output: Output;
   readonly answers: Answers;
@@ -77,6 +79,7 @@ export class Connection
   readonly connectedAt: number;
 
   readonly traffic: Traffic;
+  seat: Seat<Connection> | undefined;
 
   readonly #socket: ByteStream;
   readonly #context: ConnectionContext;

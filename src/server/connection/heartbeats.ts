@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../broker/clock.ts';
 import { frameOverhead } from '../../protocol/frame-reader.ts';
+import { Roster, type Seat, type Seated } from '../roster.ts';
 
 /** A connection as its heartbeat sees it. */
 export interface HeartbeatPeer {
@@ -34,7 +35,7 @@ const missedChecksMax = 2;
  */
 export class Heartbeats {
   readonly #clock: Clock;
-  readonly #watches = new Set<Watch>();
+  readonly #watches = new Roster<Watch>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -78,7 +79,8 @@ export class Heartbeats {
 }
 
 /** The state of one connection's heartbeat. Both questions are asked once per tick. */
-class Watch {
+class Watch implements Seated<Watch> {
+  seat: Seat<Watch> | undefined;
   readonly peer: HeartbeatPeer;
   readonly #sendTicks: number;
   readonly #receiveTicks: number;

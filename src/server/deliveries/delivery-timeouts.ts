@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../broker/clock.ts';
+import { Roster, type Seated } from '../roster.ts';
 
 /** Holds deliveries that somebody may keep for too long. */
-export interface DeliveryHolder {
+export interface DeliveryHolder extends Seated<DeliveryHolder> {
   /** Looks for deliveries that were not settled in time; `now` is in milliseconds since the epoch. */
   checkDeliveries(now: number): void;
 }
@@ -22,7 +23,7 @@ export class DeliveryTimeouts {
   shortestMs: number;
 
   readonly #clock: Clock;
-  readonly #holders = new Set<DeliveryHolder>();
+  readonly #holders = new Roster<DeliveryHolder>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, defaultMs: number) {

@@ -1,5 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
+import type { Seat } from '../roster.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryAges } from './delivery-ages.ts';
 import type { DeliveryHolder } from './delivery-timeouts.ts';
@@ -10,6 +11,7 @@ import type { Delivery, ServedConsumer } from './unsettled.ts';
  * Acknowledgement Timeout").
  */
 export class DeliveryWatch implements DeliveryHolder {
+  seat: Seat<DeliveryHolder> | undefined;
   readonly #channel: OpenChannel;
   readonly #connection: ChannelHost;
   readonly #deliveries: Deliveries;

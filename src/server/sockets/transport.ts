@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Reader, readShared } from './read-buffer.ts';
@@ -7,13 +7,17 @@ import { type Reader, readShared } from './read-buffer.ts';
 /** What a connection reads from and writes to. A socket is one, with TLS and without. */
 export type ByteStream = Duplex & { readonly bytesRead: number; readonly bytesWritten: number };
 
+/** Where a client has come to. */
+export interface LocalEnd {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Both ends of a connection. Behind a proxy that says so they are those of the client's connection to it. */
-export interface Ends {
+export interface Ends extends LocalEnd {
   /** The client's address, IPv4 written as such. */
   readonly peerHost: string;
   readonly peerPort: number;
-  readonly host: string;
-  readonly port: number;
 }
 
 /** What TLS has found out about the client. */
@@ -84,18 +88,26 @@ export function tlsPeer(socket: TLSSocket): TlsPeer {
 }
 
 /** The ends of a socket, to be kept: a closed one has forgotten them. */
-export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Ends {
-  return {
-    peerHost: plainAddress(remoteAddress),
-    peerPort: remotePort ?? 0,
-    host: plainAddress(localAddress),
-    port: localPort ?? 0,
-  };
+export function endsOf(socket: Socket, { host, port } = localEndOf(socket)): Ends {
+  return { peerHost: plainAddress(socket.remoteAddress), peerPort: socket.remotePort ?? 0, host, port };
 }
+
+function localEndOf({ localAddress, localPort }: Socket): LocalEnd {
+  return { host: plainAddress(localAddress), port: localPort ?? 0 };
+}
+
+/** Where all come to whom this server accepts; `undefined` where it listens on every address of the machine. */
+export function onlyEndOf({ address, port }: AddressInfo): LocalEnd | undefined {
+  return address === '::' || address === '0.0.0.0' ? undefined : { host: plainAddress(address), port };
+}
+
+/** As the operating system writes it (RFC 5952, section 5). */
+const mappedPrefix = '::ffff:';
 
 /** IPv4 clients of an IPv6 socket appear with their IPv4 addresses. */
 function plainAddress(address: string | undefined): string {
-  return `${address}`.replace(/^::ffff:/i, '');
+  if (address === undefined) return 'undefined';
+  return address.startsWith(mappedPrefix) ? address.slice(mappedPrefix.length) : address;
 }
 
 /** `client address -> broker address`, as in RabbitMQ's log and listings. */

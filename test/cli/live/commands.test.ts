@@ -57,7 +57,7 @@ describe('peek', () => {
     expect(await run('peek', 'paged', '--from', '0.2', '--json')).toMatch(/^\{.*"payload":"paged 2".*\}\n$/);
     expect(await run('peek', 'paged', '--payload', 'd 1')).toMatch(/^#1 [^#]*paged 1\n\n$/);
     expect(await run('peek', 'paged', '3')).toMatch(/^#3 [^#]*paged 2\n\n$/);
-    await expect(run('peek', 'paged', '4')).rejects.toThrow('there is no message at position 4');
+    await expect(run('peek', 'paged', '4')).rejects.toThrow('does not have a message at that position');
     await expect(run('peek', 'paged', '0')).rejects.toThrow('position: "0" is not a whole number from 1');
     await expect(run('peek', 'paged', '1', '--count', '2')).rejects.toThrow('so --count means nothing');
     await run('peek', 'paged', '--older-than', '1h');

@@ -1,5 +1,6 @@
+import { commandLine, withFlags } from '../../command-line.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
-import { commandLine, type Flags, type GivenFlags, givenFlags, withFlags } from '../../flags.ts';
+import { type Flags, type GivenFlags, givenFlags } from '../../flags.ts';
 import { perfFlags } from '../../perf/options.ts';
 import { runPerf } from '../../perf/perf.ts';
 import { Api, isObject } from '../api.ts';

@@ -1,10 +1,9 @@
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
 import type { JsonObject } from '../api.ts';
-import type { Invocation } from '../command.ts';
+import { type Invocation, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { isJson, messageFilter, numberFlag } from './options.ts';
-import { noSuchQueue } from './peek.ts';
 import { Progress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -2,7 +2,7 @@ import { integer } from '../../../config/value.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
 import { isObject, type JsonObject } from '../api.ts';
-import type { Invocation } from '../command.ts';
+import { type Invocation, noSuchQueue } from '../command.ts';
 import { counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
 import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
@@ -73,7 +73,10 @@ async function startOf(given: Invocation, filter: JsonObject, position: number):
 }
 
 function nothingAt(position: number): CommandError {
-  return new CommandError(`there is no message at position ${position}`, ExitCode.Data);
+  return new CommandError(
+    `Target queue does not have a message at that position: it has fewer than ${position} that are ready`,
+    ExitCode.Unavailable,
+  );
 }
 
 async function pageOf(
@@ -87,11 +90,4 @@ async function pageOf(
     messages: Array.isArray(items) ? items.filter(isObject) : [],
     next: typeof next === 'string' ? next : undefined,
   };
-}
-
-export function noSuchQueue(given: Invocation, name = given.argument(0)): CommandError {
-  return new CommandError(
-    `no queue '${name}' in vhost '${given.vhost}': leveretctl list_queues -p '${given.vhost}' shows those there are`,
-    ExitCode.Unavailable,
-  );
 }

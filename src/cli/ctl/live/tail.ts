@@ -2,11 +2,10 @@ import { integer } from '../../../config/value.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
 import type { JsonObject } from '../api.ts';
-import type { Invocation } from '../command.ts';
+import { type Invocation, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
 import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
-import { noSuchQueue } from './peek.ts';
 import type { Terminal } from './terminal.ts';
 
 const truncateDefault = 1024;

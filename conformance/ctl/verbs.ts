@@ -1,0 +1,82 @@
+/** Every command of RabbitMQ's programs, as their `help` lists them (3.10.8, without the plugins below). */
+export const verbs: Readonly<Record<string, readonly string[]>> = {
+  rabbitmqctl: words(`
+add_user add_vhost authenticate_user autocomplete await_online_nodes await_startup cancel_sync_queue
+change_cluster_node_type change_password clear_global_parameter clear_operator_policy
+clear_parameter clear_password clear_permissions clear_policy clear_topic_permissions
+clear_user_limits clear_vhost_limits close_all_connections close_all_user_connections
+close_connection cluster_status decode delete_queue delete_user delete_vhost enable_feature_flag
+encode environment eval eval_file exec export_definitions force_boot force_gc force_reset
+forget_cluster_node help hipe_compile import_definitions join_cluster list_bindings list_channels
+list_ciphers list_connections list_consumers list_exchanges list_feature_flags
+list_global_parameters list_hashes list_node_auth_attempt_stats list_operator_policies
+list_parameters list_permissions list_policies list_queues list_topic_permissions
+list_unresponsive_queues list_user_limits list_user_permissions list_user_topic_permissions
+list_users list_vhost_limits list_vhosts node_health_check ping purge_queue rename_cluster_node
+report reset restart_vhost resume_listeners rotate_logs schema_info set_cluster_name
+set_disk_free_limit set_global_parameter set_log_level set_operator_policy set_parameter
+set_permissions set_policy set_topic_permissions set_user_limits set_user_tags set_vhost_limits
+set_vhost_tags set_vm_memory_high_watermark shutdown start_app status stop stop_app
+suspend_listeners sync_queue trace_off trace_on update_cluster_nodes version wait
+`),
+  'rabbitmq-diagnostics': words(`
+alarms autocomplete certificates check_alarms check_certificate_expiration
+check_if_node_is_mirror_sync_critical check_if_node_is_quorum_critical check_local_alarms
+check_port_connectivity check_port_listener check_protocol_listener check_running
+check_virtual_hosts cipher_suites cluster_status command_line_arguments consume_event_stream
+disable_auth_attempt_source_tracking discover_peers enable_auth_attempt_source_tracking environment
+erlang_cookie_hash erlang_cookie_sources erlang_version help is_booting is_running list_bindings
+list_channels list_ciphers list_connections list_consumers list_exchanges list_feature_flags
+list_global_parameters list_hashes list_network_interfaces list_node_auth_attempt_stats
+list_operator_policies list_parameters list_permissions list_policies list_queues
+list_topic_permissions list_unresponsive_queues list_user_limits list_user_permissions
+list_user_topic_permissions list_users list_vhost_limits list_vhosts listeners log_location log_tail
+log_tail_stream maybe_stuck memory_breakdown node_health_check observer os_env ping quorum_status
+reclaim_quorum_memory remote_shell report reset_node_auth_attempt_metrics resolve_hostname
+resolver_info runtime_thread_stats schema_info server_version status stream_status tls_versions
+version wait
+`),
+  'rabbitmq-queues': words(`
+add_member autocomplete check_if_node_is_mirror_sync_critical check_if_node_is_quorum_critical
+delete_member grow help peek quorum_status rebalance reclaim_quorum_memory shrink stream_status
+`),
+  'rabbitmq-streams': words(`
+add_replica delete_replica set_stream_retention_policy stream_status
+`),
+  'rabbitmq-upgrade': words(`
+await_online_quorum_plus_one await_online_synchronized_mirror drain help post_upgrade revive
+`),
+  'rabbitmq-plugins': words(`
+autocomplete directories disable enable help is_enabled list set version
+`),
+};
+
+/** What plugins of RabbitMQ add to them. */
+export const verbsOfPlugins: readonly string[] = words(`
+add_super_stream add_uaa_key consistent_hash_exchange_ring_state decommission_mqtt_node
+delete_shovel delete_super_stream federation_status list_amqp10_connections list_mqtt_connections
+list_stomp_connections list_stream_connections list_stream_consumers list_stream_publishers
+reset_stats_db restart_federation_link restart_shovel shovel_status
+`);
+
+/** What later versions, up to 4.2, add. */
+export const laterVerbs: readonly string[] = words(`
+activate_free_disk_space_monitoring activate_stream_consumer
+check_for_quorum_queues_without_an_elected_leader check_if_any_deprecated_features_are_used
+check_if_cluster_has_classic_queue_mirroring_policy check_if_metadata_store_is_initialized
+check_if_metadata_store_is_initialized_with_data
+check_if_new_quorum_queue_replicas_have_finished_initial_sync coordinator_status
+deactivate_free_disk_space_monitoring decrypt_conf_value disable_vhost_deletion_protection
+enable_vhost_deletion_protection encrypt_conf_value force_checkpoint force_standalone_khepri_boot
+grow_to_count has_reached_target_cluster_size hash_password leader_health_check
+list_channel_interceptors list_deprecated_features
+list_operator_policies_with_classic_queue_mirroring list_policies_that_match
+list_policies_with_classic_queue_mirroring list_stream_consumer_groups list_stream_group_consumers
+list_stream_tracking list_web_mqtt_connections member_with_highest_index message_size_stats
+metadata_store_status reconcile_vhosts remove_classic_queue_mirroring_from_policies reset_offset
+restart_stream transfer_leadership update_vhost_metadata
+`);
+
+function words(text: string): readonly string[] {
+  return text.trim().split(/\s+/);
+}
