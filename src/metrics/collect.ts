@@ -3,7 +3,7 @@ import type { Queue } from '../broker/queues/queue.ts';
 import type { Exchange } from '../broker/routing/exchange.ts';
 import type { Channel } from '../server/channel/channel.ts';
 import type { Connection } from '../server/connection/connection.ts';
-import { header, type Labels, labelText, sample } from './exposition.ts';
+import { header, labelText, sample } from './exposition.ts';
 import {
   authAttempts,
   buildMetrics,
@@ -35,11 +35,11 @@ import {
   queueMetrics,
   quorumLogMetrics,
 } from './queue-metrics.ts';
-import { type ObjectMetric, Scrape } from './samples.ts';
+import type { ObjectLabels, ObjectMetric, Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
 /** A page in parts, written as its reader takes them. */
-type Page = AsyncGenerator<string | Buffer>;
+export type Page = AsyncGenerator<string | Uint8Array>;
 
 /** Families of `/metrics/detailed`, with RabbitMQ's names. */
 export const families = [
@@ -79,8 +79,7 @@ interface PlacedExchange {
 }
 
 /** Sums over all queues, channels and connections (`/metrics`). */
-export async function* aggregated(source: MetricsSource): Page {
-  const scrape = new Scrape();
+export async function* aggregated(source: MetricsSource, scrape: Scrape): Page {
   yield identityMetrics(source, 'aggregated') + (await nodeMetrics(source, scrape));
   yield* scrape.sums([...queueCoarseMetrics, ...queueMetrics], lookedAt(queues(source)));
   yield* scrape.sums(quorumLogMetrics, quorumQueues(queues(source)));
@@ -92,18 +91,17 @@ export async function* aggregated(source: MetricsSource): Page {
 }
 
 /** A line for every queue, channel and connection (`/metrics/per-object`). */
-export async function* perObject(source: MetricsSource): Page {
-  const scrape = new Scrape();
+export async function* perObject(source: MetricsSource, scrape: Scrape): Page {
   const prefix = 'rabbitmq_';
+  scrape.expect(queueCount(source));
   yield identityMetrics(source, 'per-object') + (await nodeMetrics(source, scrape));
   yield* scrape.lines(
     prefix,
-    [...queueCoarseMetrics, ...queueMetrics, ...queueHeadMetrics],
+    [...queueCoarseMetrics, ...queueMetrics, ...queueHeadMetrics, ...queuePublishMetrics.map(ofLook)],
     lookedAt(queues(source)),
     lookLabels,
   );
   yield* scrape.lines(prefix, quorumLogMetrics, quorumQueues(queues(source)), queueLabels);
-  yield* scrape.lines(prefix, queuePublishMetrics.map(ofQueue), queues(source), queueLabels);
   yield* scrape.lines(
     prefix,
     [...channelMetrics, ...[...channelPublishMetrics, ...channelDeliveryMetrics].map(ofChannel)],
@@ -121,10 +119,10 @@ export async function* perObject(source: MetricsSource): Page {
 /** Chosen families, of all or of some virtual hosts and queues (`/metrics/detailed`). */
 export async function* detailed(
   source: MetricsSource,
+  scrape: Scrape,
   chosen: ReadonlySet<Family>,
   filter: ObjectFilter,
 ): Page {
-  const scrape = new Scrape();
   const prefix = 'rabbitmq_detailed_';
   const isVhostWanted = (vhost: string) => filter.vhosts.size === 0 || filter.vhosts.has(vhost);
   const isQueueWanted = ({ name, vhost }: Queue) =>
@@ -207,6 +205,10 @@ const exchangeBindings: ObjectMetric<PlacedExchange> = {
   value: ({ exchange }) => exchange.bindingCount,
 };
 
+function ofLook(metric: ObjectMetric<QueueStats>): ObjectMetric<QueueLook> {
+  return { ...metric, value: ({ queue }) => metric.value(queue.stats) };
+}
+
 function ofQueue(metric: ObjectMetric<QueueStats>): ObjectMetric<Queue> {
   return { ...metric, value: (queue) => metric.value(queue.stats) };
 }
@@ -221,6 +223,12 @@ function ofExchange(metric: ObjectMetric<Exchange>): ObjectMetric<PlacedExchange
 
 function* queues({ broker }: MetricsSource): Iterable<Queue> {
   for (const vhost of broker.vhosts.values()) yield* vhost.queues();
+}
+
+function queueCount({ broker }: MetricsSource): number {
+  let count = 0;
+  for (const vhost of broker.vhosts.values()) count += vhost.queueCount;
+  return count;
 }
 
 /** Deleted queues and those there are. */
@@ -257,27 +265,33 @@ function* wanted<T>(objects: Iterable<T>, isWanted: (object: T) => boolean): Ite
   for (const object of objects) if (isWanted(object)) yield object;
 }
 
-function lookLabels({ queue }: QueueLook): Labels {
-  return queueLabels(queue);
-}
+const queueLabels: ObjectLabels<Queue> = {
+  names: ['vhost', 'queue'],
+  of: (queue) => [queue.vhost.name, queue.name],
+};
 
-function queueLabels(queue: Queue): Labels {
-  return { vhost: queue.vhost.name, queue: queue.name };
-}
+const lookLabels: ObjectLabels<QueueLook> = {
+  names: queueLabels.names,
+  of: ({ queue }) => queueLabels.of(queue),
+};
 
-function channelLabels(channel: Channel): Labels {
-  return { channel: channel.name };
-}
+const channelLabels: ObjectLabels<Channel> = {
+  names: ['channel'],
+  of: ({ name }) => [name],
+};
 
 /** RabbitMQ calls connections channels here. */
-function connectionLabels({ name }: Connection): Labels {
-  return { channel: name, connection: name };
-}
+const connectionLabels: ObjectLabels<Connection> = {
+  names: ['channel', 'connection'],
+  of: ({ name }) => [name, name],
+};
 
-function exchangeLabels({ exchange, vhost }: PlacedExchange): Labels {
-  return { vhost, exchange: exchange.name };
-}
+const exchangeLabels: ObjectLabels<PlacedExchange> = {
+  names: ['vhost', 'exchange'],
+  of: ({ exchange, vhost }) => [vhost, exchange.name],
+};
 
-function typedExchangeLabels({ exchange, vhost }: PlacedExchange): Labels {
-  return { vhost, exchange: exchange.name, type: exchange.type.name };
-}
+const typedExchangeLabels: ObjectLabels<PlacedExchange> = {
+  names: ['vhost', 'exchange', 'type'],
+  of: ({ exchange, vhost }) => [vhost, exchange.name, exchange.type.name],
+};

@@ -1,7 +1,7 @@
 /**
  * Prometheus' text format, written by hand: the usual client library keeps a labelled value for everything, which
  * costs it a second and more for 10,000 queues; here a sample is a line of text and nothing remains of it. What there are many of is
- * written as bytes, in `samples.ts`.
+ * written as bytes, in `lines.ts`.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
@@ -30,8 +30,15 @@ export function sample(name: string, labels: string, value: number): string {
 
 /** `{vhost="/",queue="orders"}`, or nothing. */
 export function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  return labelPairs(Object.keys(labels), Object.values(labels));
+}
+
+/** The same of names, and values from the one at `first` on. */
+export function labelPairs(names: readonly string[], values: readonly string[], first = 0): string {
+  let text = '';
+  for (const [i, name] of names.entries())
+    text += `${i === 0 ? '{' : ','}${name}="${escaped(values[first + i] ?? '')}"`;
+  return names.length === 0 ? '' : `${text}}`;
 }
 
 /** A metric with one value. */

@@ -1,9 +1,9 @@
-import type { LogFigures } from '../broker/log/log-figures.ts';
+import { LogFigures } from '../broker/log/log-figures.ts';
 import { timestampOf } from '../broker/message-timestamp.ts';
 import type { Queue } from '../broker/queues/queue.ts';
 import type { ObjectMetric } from './samples.ts';
 
-/** A queue at one moment: summed up over its segments once for all metrics. */
+/** A queue at one moment: summed up over its segments once for all metrics. Good until the next one is looked at. */
 export interface QueueLook {
   readonly queue: Queue;
   readonly figures: LogFigures;
@@ -11,7 +11,8 @@ export interface QueueLook {
 
 /** Looks at each queue when its turn has come. */
 export function* lookedAt(queues: Iterable<Queue>): Iterable<QueueLook> {
-  for (const queue of queues) yield { queue, figures: queue.figures() };
+  const figures = new LogFigures();
+  for (const queue of queues) yield { queue, figures: queue.figures(figures) };
 }
 
 function gauge(

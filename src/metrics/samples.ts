@@ -1,18 +1,14 @@
 import { Slices } from '../slices.ts';
-import { header, type Labels, labelText, type Metric, numberText, sample } from './exposition.ts';
+import { header, type Metric, sample } from './exposition.ts';
+import type { LineThread } from './line-thread.ts';
+import { Lines, type Rows, type Section } from './lines.ts';
 
 /** How long a scrape may keep the event loop to itself; messages wait for no longer. */
 const sliceMs = 1;
-/** Objects, or lines, between two looks at the clock. */
-const itemsPerLook = 32;
-/** Written to the socket at once. */
-const chunkBytes = 65_536;
-/** More than the digits of any number. */
-const numberBytesMax = 32;
-
-const space = 0x20;
-const newline = 0x0a;
-const zero = 0x30;
+/** Objects between two looks at the clock. */
+const objectsPerLook = 32;
+/** Objects whose figures are handed on together. When there are no more than that, their lines are written in place. */
+const objectsPerPortion = 512;
 
 /** A metric that every queue, channel or connection has. Aggregated, it is the sum over all of them. */
 export interface ObjectMetric<T> extends Metric {
@@ -20,9 +16,27 @@ export interface ObjectMetric<T> extends Metric {
   value(object: T): number | undefined;
 }
 
+/** What tells objects of a kind apart. */
+export interface ObjectLabels<T> {
+  readonly names: readonly string[];
+  /** In the order of the names. */
+  of(object: T): readonly string[];
+}
+
 /** A scrape's way through many objects, a slice at a time. */
 export class Scrape {
-  readonly #slices = new Slices(itemsPerLook, sliceMs);
+  readonly #thread: LineThread;
+  readonly #slices = new Slices(objectsPerLook, sliceMs);
+
+  /** @param thread writes the lines of many objects */
+  constructor(thread: LineThread) {
+    this.#thread = thread;
+  }
+
+  /** So many objects are about to have lines: a thread that is needed for them gets ready meanwhile. */
+  expect(objects: number): void {
+    if (objects > objectsPerPortion) this.#thread.prepare();
+  }
 
   /** The sum of each metric over all objects, which are looked at once. */
   async *sums<T>(metrics: readonly ObjectMetric<T>[], objects: Iterable<T>): AsyncGenerator<string> {
@@ -40,39 +54,62 @@ export class Scrape {
   }
 
   /**
-   * A line for every object and metric. All lines of a metric have to stand together, so what the objects say is
-   * noted first, in one round: a look at an object may cost more than all its lines.
+   * A line for every object and metric. What the objects say is noted first, in one round: a look at an object may cost
+   * more than all its lines.
    */
   async *lines<T>(
     prefix: string,
     metrics: readonly ObjectMetric<T>[],
     objects: Iterable<T>,
-    labelsOf: (object: T) => Labels,
-  ): AsyncGenerator<Buffer> {
-    const labels: Buffer[] = [];
-    const columns = metrics.map((): (number | undefined)[] => []);
-    await this.each(objects, (object) => {
-      labels.push(Buffer.from(labelText(labelsOf(object))));
-      for (let i = 0; i < metrics.length; i++) columns[i]?.push(metrics[i]?.value(object));
-    });
-    const chunk = new Chunk();
-    for (const [i, metric] of metrics.entries()) {
-      const name = Buffer.from(prefix + metric.name);
-      const full = chunk.add(Buffer.from(header({ ...metric, name: prefix + metric.name })));
-      if (full !== undefined) yield full;
-      const column = columns[i] ?? [];
-      for (let row = 0; row < labels.length; row++) {
-        const value = column[row];
-        const labelled = labels[row];
-        if (value !== undefined && labelled !== undefined) {
-          const written = chunk.addSample(name, labelled, value);
-          if (written !== undefined) yield written;
-        }
-        const pause = this.#slices.next();
-        if (pause !== undefined) await pause;
+    labels: ObjectLabels<T>,
+  ): AsyncGenerator<Uint8Array> {
+    const section: Section = {
+      metrics: metrics.map(({ name, type, help }) => ({ name: prefix + name, type, help })),
+      labelNames: labels.names,
+    };
+    const portions = this.#portions(metrics, objects, labels);
+    const { value: first } = await portions.next();
+    const { value: second } = await portions.next();
+    if (first === undefined || second === undefined)
+      yield* this.#inPlace(section, first === undefined ? [] : [first]);
+    else yield* this.#thread.linesOf(section, followedBy([first, second], portions));
+  }
+
+  async *#portions<T>(
+    metrics: readonly ObjectMetric<T>[],
+    objects: Iterable<T>,
+    { of }: ObjectLabels<T>,
+  ): AsyncGenerator<Rows, undefined> {
+    const width = metrics.length;
+    let count = 0;
+    let labels: string[] = [];
+    let values = new Float64Array(width * objectsPerPortion);
+    for (const object of objects) {
+      if (count === objectsPerPortion) {
+        yield { labels, values };
+        count = 0;
+        labels = [];
+        values = new Float64Array(width * objectsPerPortion);
       }
+      labels.push(...of(object));
+      for (let i = 0; i < width; i++) values[count * width + i] = metrics[i]?.value(object) ?? Number.NaN;
+      count++;
+      const pause = this.#slices.next();
+      if (pause !== undefined) await pause;
     }
-    yield chunk.take();
+    if (count > 0) yield { labels, values: values.subarray(0, count * width) };
+    return undefined;
+  }
+
+  async *#inPlace(section: Section, rows: readonly Rows[]): AsyncGenerator<Uint8Array> {
+    const lines = new Lines(section);
+    for (const some of rows) lines.add(some);
+    const slices = new Slices(1, sliceMs);
+    for (const chunk of lines.chunks()) {
+      yield chunk;
+      const pause = slices.next();
+      if (pause !== undefined) await pause;
+    }
   }
 
   /** Lets others have their turn now and then. */
@@ -85,46 +122,7 @@ export class Scrape {
   }
 }
 
-/**
- * Lines as bytes, as they go to the socket. Text that is put together as strings takes three times as long, and all of
- * it is garbage.
- */
-class Chunk {
-  #bytes = Buffer.allocUnsafeSlow(chunkBytes);
-  #length = 0;
-
-  /** What was there before, if the line had no room beside it. */
-  addSample(name: Buffer, labels: Buffer, value: number): Buffer | undefined {
-    const full = this.#makeRoom(name.length + labels.length + numberBytesMax);
-    const bytes = this.#bytes;
-    bytes.set(name, this.#length);
-    this.#length += name.length;
-    bytes.set(labels, this.#length);
-    this.#length += labels.length;
-    bytes[this.#length++] = space;
-    // Most figures of most queues have one digit.
-    if (value >= 0 && value < 10 && Number.isInteger(value)) bytes[this.#length++] = zero + value;
-    else this.#length += bytes.write(numberText(value), this.#length, 'latin1');
-    bytes[this.#length++] = newline;
-    return full;
-  }
-
-  /** What was there before, if `text` had no room beside it. */
-  add(text: Buffer): Buffer | undefined {
-    const full = this.#makeRoom(text.length);
-    this.#bytes.set(text, this.#length);
-    this.#length += text.length;
-    return full;
-  }
-
-  take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.allocUnsafeSlow(chunkBytes);
-    this.#length = 0;
-    return taken;
-  }
-
-  #makeRoom(bytes: number): Buffer | undefined {
-    return this.#length + bytes <= this.#bytes.length ? undefined : this.take();
-  }
+async function* followedBy<T>(first: Iterable<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* first;
+  yield* rest;
 }

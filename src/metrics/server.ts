@@ -2,10 +2,12 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { type FastifyReply, fastify } from 'fastify';
 import { type Logger, ofCategory } from '../logger.ts';
-import { aggregated, detailed, type Family, families, perObject } from './collect.ts';
+import { aggregated, detailed, type Family, families, type Page, perObject } from './collect.ts';
 import { contentType } from './exposition.ts';
 import { GarbageCollections } from './garbage-collections.ts';
+import { LineThread } from './line-thread.ts';
 import { eventLoopResolutionMs } from './own-metrics.ts';
+import { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
 export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay' | 'garbageCollections'> {
@@ -24,6 +26,11 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
+/** Pages at the same time: what all objects say is kept until a page is read. */
+const pagesMax = 16;
+/** A page that nobody reads on is given up. */
+const stalledMs = 300_000;
+
 /** @throws the listener's error, such as EADDRINUSE. */
 export async function startMetrics(options: MetricsOptions): Promise<MetricsServer> {
   const eventLoopDelay = monitorEventLoopDelay({ resolution: eventLoopResolutionMs });
@@ -31,14 +38,31 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   const garbageCollections = new GarbageCollections();
   const source: MetricsSource = { ...options, eventLoopDelay, garbageCollections };
   const log = ofCategory(options.log, 'http');
-  const app = fastify({ forceCloseConnections: true });
+  const thread = new LineThread(log);
+  const scrape = () => new Scrape(thread);
+  const app = fastify({ forceCloseConnections: true, connectionTimeout: stalledMs });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
-  const send = (reply: FastifyReply, page: AsyncIterable<string | Buffer>) =>
-    reply
-      .type(contentType)
-      .send(Readable.from(withFailureLogged(page, reply.request.url, log), { objectMode: false }));
-  app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source)));
-  app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source)));
+  let pages = 0;
+  const written = async function* (page: Page, url: string): Page {
+    pages++;
+    try {
+      yield* page;
+    } catch (error) {
+      // It is broken off, so that Prometheus counts the scrape as failed.
+      log.error({ err: error, url }, 'a page of metrics could not be written');
+      throw error;
+    } finally {
+      pages--;
+    }
+  };
+  const send = (reply: FastifyReply, page: Page) => {
+    if (pages >= pagesMax)
+      return reply.code(503).send(`${pagesMax} pages of metrics are being read already\n`);
+    const parts = Readable.from(written(page, reply.request.url), { objectMode: false });
+    return reply.type(contentType).send(parts);
+  };
+  app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source, scrape())));
+  app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source, scrape())));
   app.get('/metrics/detailed', (request, reply) => {
     const query = new URL(request.url, 'http://localhost').searchParams;
     const chosen = new Set<Family>();
@@ -48,7 +72,7 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
     }
     return send(
       reply,
-      detailed(source, chosen, {
+      detailed(source, scrape(), chosen, {
         vhosts: new Set(query.getAll('vhost')),
         queues: new Set(query.getAll('queue')),
       }),
@@ -63,20 +87,7 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
       eventLoopDelay.disable();
       garbageCollections.close();
       await app.close();
+      await thread.close();
     },
   };
-}
-
-/** A page that cannot be written to its end is broken off, so that Prometheus counts the scrape as failed. */
-async function* withFailureLogged(
-  page: AsyncIterable<string | Buffer>,
-  url: string,
-  log: Logger,
-): AsyncGenerator<string | Buffer> {
-  try {
-    yield* page;
-  } catch (error) {
-    log.error({ err: error, url }, 'a page of metrics could not be written');
-    throw error;
-  }
 }

@@ -49,23 +49,26 @@ export class LogFigures {
   /** Bytes of memory that records take. */
   memory = 0;
 
-  add(other: LogFigures): void {
-    this.ready.add(other.ready);
-    this.delivered.add(other.delivered);
-    this.persistent.add(other.persistent);
-    this.readyInMemory.add(other.readyInMemory);
-    this.deliveredInMemory.add(other.deliveredInMemory);
-    this.pagedOut.add(other.pagedOut);
-    this.memory += other.memory;
+  clear(): void {
+    this.ready.clear();
+    this.delivered.clear();
+    this.persistent.clear();
+    this.readyInMemory.clear();
+    this.deliveredInMemory.clear();
+    this.pagedOut.clear();
+    this.memory = 0;
   }
 }
 
 /**
- * Sums up what a log holds. Every part of it keeps its own totals, so this looks at segments, not at messages.
+ * Adds what a log holds to `figures`. Every part of it keeps its own totals, so this looks at segments, not at messages.
  * `isDurable`: the log is.
  */
-export function logFigures({ ready, reached, gap, tail }: LogParts, isDurable: boolean): LogFigures {
-  const figures = new LogFigures();
+export function addLogFigures(
+  { ready, reached, gap, tail }: LogParts,
+  isDurable: boolean,
+  figures: LogFigures,
+): void {
   figures.ready.add(ready);
   figures.readyInMemory.add(ready);
   if (isDurable) figures.persistent.addPersistent(ready);
@@ -84,7 +87,6 @@ export function logFigures({ ready, reached, gap, tail }: LogParts, isDurable: b
     }
   }
   for (const { slab } of tail.segments) figures.memory += slab?.buffer.length ?? 0;
-  return figures;
 }
 
 function addOnDiskOnly(owed: Amount, isDurable: boolean, to: LogFigures): void {

@@ -3,7 +3,7 @@ import { writtenDeliveryCount } from '../queues/delivery-count.ts';
 import type { QueueType } from '../queues/queue-type.ts';
 import type { JsonValue, RecoveredLog } from '../store.ts';
 import type { LogContext, LogOwner, LogWatcher } from './log-context.ts';
-import { type LogFigures, logFigures } from './log-figures.ts';
+import { addLogFigures, LogFigures } from './log-figures.ts';
 import { LogParts } from './log-parts.ts';
 import { LogStorage } from './log-storage.ts';
 import type { Reached } from './reached.ts';
@@ -363,9 +363,10 @@ export class MessageLog implements RecordKeeper {
     return this.#tail.find(sequence);
   }
 
-  /** What it holds: see {@link logFigures}. */
-  figures(): LogFigures {
-    return logFigures(this.#parts, this.durable);
+  /** What it holds, added to `to`: see {@link addLogFigures}. */
+  figures(to: LogFigures = new LogFigures()): LogFigures {
+    addLogFigures(this.#parts, this.durable, to);
+    return to;
   }
 
   /** The message that {@link seek} would find, if it is in memory; nothing is read or moved. */

@@ -138,11 +138,11 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
     return 0;
   }
 
-  /** What it holds, summed up over the segments of its logs. */
-  figures(): LogFigures {
-    const figures = new LogFigures();
-    for (const log of this.backlog.logs) figures.add(log.figures());
-    return figures;
+  /** What it holds, summed up over the segments of its logs; into `to`, whatever that was about before. */
+  figures(to: LogFigures = new LogFigures()): LogFigures {
+    to.clear();
+    for (const log of this.backlog.logs) log.figures(to);
+    return to;
   }
 
   /** Messages that wait to be given out again, if there ever were any. */

@@ -32,8 +32,8 @@ export class QuorumQueue extends ClassicQueue {
   }
 
   /** Held messages are no consumer's; they are counted apart. */
-  override figures(): LogFigures {
-    const figures = super.figures();
+  override figures(to?: LogFigures): LogFigures {
+    const figures = super.figures(to);
     this.#held.leaveOut(figures);
     return figures;
   }
