@@ -1,5 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
+import { negotiate } from '@fastify/accept-negotiator';
 import { type FastifyReply, fastify } from 'fastify';
 import { type Logger, ofCategory } from '../logger.ts';
 import { aggregated, detailed, type Family, families, type Page, perObject } from './collect.ts';
@@ -59,7 +61,10 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
     if (pages >= pagesMax)
       return reply.code(503).send(`${pagesMax} pages of metrics are being read already\n`);
     const parts = Readable.from(written(page, reply.request.url), { objectMode: false });
-    return reply.type(contentType).send(parts);
+    reply.type(contentType).header('vary', 'accept-encoding');
+    if (negotiate(reply.request.headers['accept-encoding'] ?? '', ['gzip']) === null)
+      return reply.send(parts);
+    return reply.header('content-encoding', 'gzip').send(zipped(parts));
   };
   app.get('/metrics', (_request, reply) => send(reply, aggregatedPage(source, scrape())));
   app.get('/metrics/per-object', (_request, reply) => send(reply, perObject(source, scrape())));
@@ -90,4 +95,13 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
       await thread.close();
     },
   };
+}
+
+/**
+ * A page as Prometheus asks for it, a twentieth of its size or less. A thread of libuv's pool makes it so in less time
+ * than it takes the event loop to write the whole page to a socket.
+ */
+function zipped(page: Readable): Readable {
+  // Whoever reads it learns of a failure.
+  return pipeline(page, createGzip({ level: constants.Z_BEST_SPEED }), () => {});
 }

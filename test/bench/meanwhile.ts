@@ -28,12 +28,12 @@ export function scraping(port: number | undefined): Meanwhile {
 }
 
 /**
- * Reads a page and forgets it. `fetch` and the making of a text would take more of the processor than the broker does for
- * the page, and the two share it here.
+ * Reads a page as Prometheus asks for it, zipped, and forgets it. To unzip it and to make a text of it would take more of
+ * the processor than the broker does for the page, and the two share it here.
  */
 function pageBytes(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    get(url, (page) => {
+    get(url, { headers: { 'accept-encoding': 'gzip' } }, (page) => {
       let bytes = 0;
       page.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
