@@ -1,4 +1,4 @@
-/** A setting that cannot be used. The message is one line that names the setting and where it came from. */
+/** A setting that cannot be used. The message names the setting and where it came from, a line for each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

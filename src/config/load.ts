@@ -77,7 +77,8 @@ export function flagNames(): ReadonlySet<string> {
 /**
  * Reads all sources and checks every value.
  *
- * @throws ConfigError naming the first unknown key, unknown flag or bad value, and where it stands.
+ * @throws ConfigError naming the first unknown flag or bad value or else every unknown key of the file, a line each, and
+ * where it stands.
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const warnings: string[] = [];
@@ -167,6 +168,7 @@ function findConfigFile(
 function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<string, FileEntry> {
   const entries = new Map<string, FileEntry>();
   const grouped = new GroupedLines();
+  const unknown: string[] = [];
   for (const file of orFail(fileOrDirectory, filesOf)) {
     const content = orFail(file, (name) => readFileSync(name, 'utf8'));
     for (const line of parseConfigFile(content, basename(file)).flatMap(splitListener)) {
@@ -175,10 +177,10 @@ function readConfig(fileOrDirectory: string, warnings: string[]): ReadonlyMap<st
       const reason = reasonNotSupported(entry.key);
       if (fileKeys.has(entry.key) || listKey(entry.key) !== undefined) entries.set(entry.key, entry);
       else if (reason !== undefined) warnings.push(`${entry.place}: ${entry.key} has no effect: ${reason}`);
-      else
-        throw new ConfigError(`${entry.place}: unknown key ${entry.key}${suggestion(entry.key, fileKeys)}`);
+      else unknown.push(`${entry.place}: unknown key ${entry.key}${suggestion(entry.key, fileKeys)}`);
     }
   }
+  if (unknown.length > 0) throw new ConfigError(unknown.join('\n'));
   for (const entry of grouped.entries()) entries.set(entry.key, entry);
   return joinLists(entries);
 }

@@ -30,6 +30,7 @@ export interface MetricsServer {
 
 /** Pages at the same time: what all objects say is kept until a page is read. */
 const pagesMax = 16;
+const paths = ['/metrics', '/metrics/per-object', '/metrics/detailed'];
 /** A page that nobody reads on is given up. */
 const stalledMs = 300_000;
 
@@ -42,7 +43,11 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   const log = ofCategory(options.log, 'http');
   const thread = new LineThread(log);
   const scrape = () => new Scrape(thread);
-  const app = fastify({ forceCloseConnections: true, connectionTimeout: stalledMs });
+  const app = fastify({
+    forceCloseConnections: true,
+    connectionTimeout: stalledMs,
+    routerOptions: { ignoreTrailingSlash: true },
+  });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
   let pages = 0;
   const written = async function* (page: Page, url: string): Page {
@@ -83,6 +88,19 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
       }),
     );
   });
+  for (const url of paths) {
+    app.route({
+      url,
+      method: ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'],
+      // Whatever comes with it is of no interest.
+      onRequest: async (_request, reply) =>
+        reply.code(405).header('allow', 'GET, HEAD').send('metrics can only be read: use GET\n'),
+      handler: () => undefined,
+    });
+  }
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(`there is nothing here; metrics are at ${paths.join(', ')}\n`),
+  );
   await app.listen({ port: options.port, host: options.host });
   const address = app.server.address();
   return {

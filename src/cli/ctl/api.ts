@@ -224,7 +224,7 @@ export class Api {
       return noBroker(dirname(socket));
     if (socket !== undefined && code === 'EACCES') return forbiddenSocket(socket);
     return new CommandError(
-      `unable to reach the broker at ${name} (${code}). Is it running, with its HTTP API on that port?`,
+      `unable to reach the broker at ${name} (${code}). ${whatToTry(code)}`,
       ExitCode.Unavailable,
     );
   }
@@ -305,6 +305,22 @@ export function objectOf(value: unknown): JsonObject {
 /** The same for a list of objects. */
 export function objectsOf(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+/** Advice for an error of Node's or OpenSSL's. */
+function whatToTry(code: string): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'Its certificate is for another name: use a name that it has in --url';
+  if (code === 'CERT_HAS_EXPIRED') return 'Its certificate has expired: renew it';
+  if (/CERT|ISSUER|SIGNATURE/.test(code))
+    return 'Its certificate is not trusted here: name the file of its authority with NODE_EXTRA_CA_CERTS=ca.pem';
+  if (code === 'EPROTO') return 'It does not speak TLS there: try http:// in --url, or another port';
+  if (code.startsWith('HPE_'))
+    return 'What answers there does not speak HTTP: is it the port of the HTTP API?';
+  if (code === 'ECONNRESET') return 'If its HTTP API uses TLS, say https:// in --url';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return 'There is no machine of that name: see --url and --node';
+  return 'Is it running, with its HTTP API on that port?';
 }
 
 function codeOf(error: unknown): string {

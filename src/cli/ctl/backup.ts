@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type JsonObject, objectOf } from './api.ts';
 import type { Command, Invocation } from './command.ts';
+import { bytes } from './live/figures.ts';
 import { Progress } from './live/progress.ts';
 import type { Terminal } from './live/terminal.ts';
 
@@ -24,7 +25,7 @@ export const backupCommands: readonly Command[] = [
 async function backUp(given: Invocation, terminal: Terminal): Promise<string> {
   const directory = target(given);
   let status = objectOf(await given.api.post(path, { directory, wait: false }));
-  const progress = await Progress.start(terminal, 'copying', !given.isTalkative);
+  const progress = await Progress.start(terminal, 'copying', !given.isTalkative, bytes);
   try {
     while (status['state'] === 'running') {
       const { bytes_done: done, bytes_total: total } = status;

@@ -46,6 +46,9 @@ async function administer(
 ): Promise<void> {
   // Scripts put flags before the command as well as after it, so all commands are parsed with all flags.
   const parsed = parseFlags(args, flags);
+  const first = Array.isArray(parsed['_']) ? parsed['_'][0] : undefined;
+  if (first === 'bench' && parsed['help'] !== true)
+    throw usageError('bench comes first, all flags after it: leveretctl bench --time 5');
   const given = givenFlags(parsed, flags);
   const [word, about] = given.words;
   if (parsed['version'] === true || word === 'version') return write(`${version}\n`);

@@ -11,19 +11,32 @@ export class Progress {
   readonly #bar: SingleBar | undefined;
   readonly #isQuiet: boolean;
   readonly #startedAt = performance.now();
+  /** How amounts are written. */
+  readonly #amount: (value: number) => string;
   #toldAt = performance.now();
   #isStarted = false;
 
-  private constructor(terminal: Terminal, bar: SingleBar | undefined, isQuiet: boolean) {
+  private constructor(
+    terminal: Terminal,
+    bar: SingleBar | undefined,
+    isQuiet: boolean,
+    amount: (value: number) => string,
+  ) {
     this.#terminal = terminal;
+    this.#amount = amount;
     this.#bar = bar;
     this.#isQuiet = isQuiet;
   }
 
-  /** `title`: what is done, such as `moving`. */
-  static async start(terminal: Terminal, title: string, isQuiet: boolean): Promise<Progress> {
+  /** `title`: what is done, such as `moving`; `amount`: how amounts are written, if not as plain numbers. */
+  static async start(
+    terminal: Terminal,
+    title: string,
+    isQuiet: boolean,
+    amount: (value: number) => string = count,
+  ): Promise<Progress> {
     const { noteScreen: stream } = terminal;
-    if (isQuiet || stream === undefined) return new Progress(terminal, undefined, isQuiet);
+    if (isQuiet || stream === undefined) return new Progress(terminal, undefined, isQuiet, amount);
     const { SingleBar, Presets } = await import('cli-progress');
     const knowsBlocks = /utf-?8/i.test(
       process.env['LC_ALL'] ?? process.env['LC_CTYPE'] ?? process.env['LANG'] ?? '',
@@ -41,14 +54,16 @@ export class Progress {
       },
       knowsBlocks ? Presets.shades_classic : Presets.legacy,
     );
-    return new Progress(terminal, bar, isQuiet);
+    return new Progress(terminal, bar, isQuiet, amount);
   }
 
   update(done: number, all: number): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const rate = seconds > 0 ? done / seconds : 0;
     const left = rate > 0 ? duration((all - done) / rate) : '?';
-    const payload = { done: count(done), all: count(all), rate: perSecond(rate), left };
+    const amount = this.#amount;
+    const shownRate = amount === count ? perSecond(rate) : amount(Math.round(rate));
+    const payload = { done: amount(done), all: amount(all), rate: shownRate, left };
     if (this.#bar !== undefined) {
       if (!this.#isStarted) this.#bar.start(all, done, payload);
       this.#isStarted = true;

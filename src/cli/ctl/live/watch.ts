@@ -10,6 +10,8 @@ import { clipped, padded, widthOf } from './text.ts';
 /** Lines that are no rows: the title, the names of the columns. */
 const headLines = 2;
 const gap = 2;
+/** A column is not made narrower than this. */
+const narrowest = 12;
 
 /** A list again and again, on a screen as much of it as fits. @throws CommandError when it cannot be had */
 export async function watch(command: Command, given: Invocation, terminal: Terminal): Promise<void> {
@@ -75,11 +77,23 @@ export function watchLines(
       widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
     });
   }
+  shrink(widths, columns);
   const lines = cells.map((row) => {
     const aligned = row.map((cell, index) => padded(cell, widths[index] ?? 0));
     return clipped(aligned.join(' '.repeat(gap)).trimEnd(), columns);
   });
   return [clipped(title, columns), ...lines];
+}
+
+/** Takes from the widest columns what is too much for the line, so that long names do not push figures out. */
+function shrink(widths: number[], columns: number): void {
+  let excess = widths.reduce((sum, width) => sum + width + gap, -gap) - columns;
+  while (excess > 0) {
+    const widest = Math.max(...widths);
+    if (widest <= narrowest) return;
+    widths[widths.indexOf(widest)] = widest - 1;
+    excess--;
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

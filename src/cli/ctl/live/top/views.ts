@@ -66,7 +66,7 @@ export const views: Readonly<Record<ViewName, View>> = {
       number('ready', 'READY', 'messages_ready', { width: 11, rank: 1 }),
       number('unacked', 'UNACKED', 'messages_unacknowledged', { rank: 2 }),
       number('total', 'TOTAL', 'messages', { width: 11, rank: 7 }),
-      number('bytes', 'BYTES', 'message_bytes_ready', { rank: 10, format: size }),
+      number('bytes', 'BYTES', 'message_bytes', { rank: 10, format: size }),
       number('consumers', 'CONS', 'consumers', { width: 5, rank: 3 }),
       messageRate('in', 'IN/S', 'publish', 4),
       messageRate('out', 'OUT/S', 'deliver_get', 5),
