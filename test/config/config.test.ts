@@ -193,6 +193,9 @@ describe('users for new virtual hosts', () => {
   });
 
   it('have fields that make sense', () => {
+    expect(() => config({ file: 'here = 1\nthere = 2' })).toThrow(
+      /unknown key here.*\n.*:2: unknown key there/,
+    );
     expect(() => config({ file: 'default_users.qa.passwort = x' })).toThrow(/unknown key/);
     expect(() => config({ file: 'default_users.qa.write = (' })).toThrow(/leveret.conf:1/);
     const environment = { LEVERET_DEFAULT_USERS: '{"qa":{"host":"x"}}' };

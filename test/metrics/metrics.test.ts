@@ -319,3 +319,15 @@ it('says when the first message of a queue was sent', async () => {
   );
   await connection.close();
 });
+
+it('says what can be had, and that it can only be read', async () => {
+  const url = `http://127.0.0.1:${broker.metricsPort}`;
+  const elsewhere = await fetch(`${url}/elsewhere`);
+  expect([elsewhere.status, await elsewhere.text()]).toEqual([
+    404,
+    'there is nothing here; metrics are at /metrics, /metrics/per-object, /metrics/detailed\n',
+  ]);
+  const posted = await fetch(`${url}/metrics`, { method: 'POST', body: 'x' });
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  expect((await fetch(`${url}/metrics/`)).status).toBe(200);
+});

@@ -125,12 +125,12 @@ it('sorts, switches, filters, pauses and quits by keys', () => {
   expect(afterKey({ ...state, draft: 'x' }, { name: 'c', ctrl: true }, extent)).toBeUndefined();
 });
 
-it('aligns a watched list, and shows as much as fits', () => {
+it('aligns a watched list, and makes it as narrow as it has to be', () => {
   const table = `name\tmessages\n${'long'.repeat(5)}\t5\nb\t12345\nc\t0\n`;
   expect(watchLines(table, 'list_queues   every 2 s', { columns: 26, rows: 4 })).toEqual([
     'list_queues   every 2 s',
-    'name                  mes…',
-    'longlonglonglonglong  5',
-    'b                     123…',
+    'name              messages',
+    'longlonglonglon…  5',
+    'b                 12345',
   ]);
 });
