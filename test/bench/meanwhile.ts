@@ -10,7 +10,6 @@ export interface Meanwhile {
 }
 
 const greetingEveryMs = 10;
-const scrapeEveryMs = 1000;
 
 /** How long the broker takes to answer the greeting of a new connection: an event loop that is busy answers late. */
 export function greeting(port: number): Meanwhile {
@@ -21,8 +20,8 @@ export function greeting(port: number): Meanwhile {
 }
 
 /** How long the broker takes to hand out the metrics of every object. */
-export function scraping(port: number | undefined): Meanwhile {
-  return repeating(scrapeEveryMs, 'scrape', async () => [
+export function scraping(port: number | undefined, everyMs: number): Meanwhile {
+  return repeating(everyMs, 'scrape', async () => [
     ['scrape_kib', (await pageBytes(`http://127.0.0.1:${port}/metrics/per-object`)) / 1024],
   ]);
 }
@@ -52,21 +51,21 @@ function repeating(
 ): Meanwhile {
   const timesMs: number[] = [];
   const figures = new Map<string, number>();
-  let isOver = false;
+  const over = new AbortController();
   const asking = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const startedAt = performance.now();
       for (const [field, value] of await ask()) figures.set(field, value);
       const takenMs = performance.now() - startedAt;
       timesMs.push(takenMs);
-      await sleep(Math.max(0, everyMs - takenMs));
+      await sleep(Math.max(0, everyMs - takenMs), undefined, { signal: over.signal }).catch(() => {});
     }
   })();
   // Whoever ends it learns what went wrong.
   asking.catch(() => {});
   return {
     end: async () => {
-      isOver = true;
+      over.abort();
       await asking;
       timesMs.sort((left, right) => left - right);
       for (const [quantile, share] of [

@@ -111,7 +111,7 @@ export class Measurement {
       case 'greet':
         return greeting(this.#broker.port);
       case 'scrape':
-        return scraping(this.#broker.metricsPort);
+        return scraping(this.#broker.metricsPort, beside.everyMs);
     }
   }
 

@@ -50,8 +50,8 @@ export type Beside =
   | { readonly kind: 'load'; readonly options: string }
   /** Every 10 ms a new connection's greeting waits for its answer: `greeting_p99_ms`, `greeting_max_ms`. */
   | { readonly kind: 'greet' }
-  /** Every second the metrics of every object are read: `scrape_p50_ms`, `scrape_max_ms`, `scrape_kib`. */
-  | { readonly kind: 'scrape' };
+  /** Now and then the metrics of every object are read: `scrape_p50_ms`, `scrape_max_ms`, `scrape_kib`. */
+  | { readonly kind: 'scrape'; readonly everyMs: number };
 
 /** What is known of the broker's process after a load step, beside what amqpload says. */
 export type BrokerFigure =

@@ -7,7 +7,12 @@ export const persistent = '--persistent --durable';
 /** A hundred acknowledged at a time. */
 export const acked = '--ack-every 100 --prefetch 1000';
 /** 5,000 persistent messages a second with confirms, acked one by one. */
-export const steady = `--duration {seconds} --warmup 1 --rate 5000 ${persistent} --confirm 1000 --ack-every 1 --prefetch 1000`;
+export const steady = steadyFor('{seconds}');
+
+/** The same for so many seconds. */
+export function steadyFor(seconds: number | '{seconds}'): string {
+  return `--duration ${seconds} --warmup 1 --rate 5000 ${persistent} --confirm 1000 --ack-every 1 --prefetch 1000`;
+}
 
 /** One run of amqpload. */
 export function load(options: string, metrics: readonly Metric[], label?: string): Step {
