@@ -15,7 +15,7 @@ const defaults = {
 } as const;
 
 /** Of those that say which broker is meant, all but short names, which perf has for other things. */
-const flags: Flags = {
+export const benchFlags: Flags = {
   ...Object.fromEntries(Object.entries(targetFlags).map(([name, { alias: _, ...flag }]) => [name, flag])),
   vhost: { doc: 'Virtual host.', placeholder: '<name>', defaultText: '/' },
   ...perfFlags,
@@ -29,9 +29,9 @@ const flags: Flags = {
 /** `bench [flags of leveret perf]`: `leveret perf` against the broker that leveretctl talks to. @throws CommandError */
 export async function bench(args: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.Ok;
-  await withFlags(commandLine(args, 'leveretctl'), flags)
+  await withFlags(commandLine(args, 'leveretctl'), benchFlags)
     .command('bench', 'Put load on the broker and measure it', {}, async (parsed) => {
-      exitCode = await measure(givenFlags(parsed, flags));
+      exitCode = await measure(givenFlags(parsed, benchFlags));
     })
     .epilogue(
       'Without flags of its own: --persistent --confirm 1000 --prefetch 1000 --multi-ack-every 100 --time 10.',

@@ -36,8 +36,11 @@ type Candidate = readonly [word: string, meaning: string];
 async function candidates(
   before: readonly string[],
   last: string,
-  { commands, flags }: Vocabulary,
+  { commands, flags: common }: Vocabulary,
 ): Promise<readonly Candidate[]> {
+  // All flags of bench are its own, and come after it.
+  const isBench = before[0] === 'bench';
+  const flags = isBench ? (await import('./bench.ts')).benchFlags : common;
   const { given, flag: open } = read(before, flags);
   if (open !== undefined) return valuesOf(open, given, last, flags);
   const [, name, value] = /^--([\w-]+)=(.*)$/.exec(last) ?? [];
@@ -49,7 +52,7 @@ async function candidates(
   const command = commands.find((each) => nameOf(each) === verb);
   if (last.startsWith('-')) {
     const all = new Set<string>([...Object.keys(commonFlags), ...(command?.flags ?? [])]);
-    const known = Object.entries(flags).filter(([each]) => command === undefined || all.has(each));
+    const known = Object.entries(flags).filter(([each]) => isBench || command === undefined || all.has(each));
     return known.map(([each, { doc }]) => [`--${each}`, doc]);
   }
   if (verb === undefined) return commands.map((each) => [nameOf(each), each.doc]);
