@@ -1,14 +1,14 @@
 import { freeBytes } from './file-check.ts';
-import { BLOCK_ALIGNMENT } from './journal-block.ts';
+import { blockAlignmentBytes } from './journal-block.ts';
 import { JournalFile } from './journal-file.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** The first file is small; each further one is so many times as large, up to the size that was asked for. */
-const FIRST_FILE_BYTES = 2 ** 20;
-const GROWTH = 4;
+const firstFileBytes = 2 ** 20;
+const growthFactor = 4;
 
 /** How soon another file is tried after one could not be made. */
-const PREPARE_RETRY_MS = 1000;
+const prepareRetryMs = 1000;
 
 export interface JournalPoolOptions {
   readonly directory: string;
@@ -64,7 +64,7 @@ export class JournalPool {
       undefined,
     );
     // Behind it comes the mark that ends the file.
-    if (file === undefined || blockBytes + BLOCK_ALIGNMENT > file.size) return undefined;
+    if (file === undefined || blockBytes + blockAlignmentBytes > file.size) return undefined;
     this.#free.splice(this.#free.indexOf(file), 1);
     return file;
   }
@@ -97,7 +97,7 @@ export class JournalPool {
   get #nextFileBytes(): number | undefined {
     const { fileBytes, bytesMax } = this.#options;
     if (bytesMax === 0 || performance.now() < this.#prepareFrom) return undefined;
-    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const next = this.#largestBytes === 0 ? firstFileBytes : this.#largestBytes * growthFactor;
     const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
     return this.#bytes + size > bytesMax ? undefined : size;
   }
@@ -114,7 +114,7 @@ export class JournalPool {
       if (this.#isStunted) log.info('the journal grows again');
       this.#isStunted = false;
     } catch (error) {
-      this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
+      this.#prepareFrom = performance.now() + prepareRetryMs;
       if (this.#isStunted) return;
       this.#isStunted = true;
       log.warn(`the journal stays as small as it is: ${error instanceof Error ? error.message : error}`);

@@ -35,20 +35,20 @@ export interface LmdbStoreOptions {
   readonly onDamage?: (damage: DamagedEntry) => void;
 }
 
-const GENERATION_BYTES = 2 ** 30;
-const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
-const JOURNAL_BYTES = 256 * 2 ** 20;
-const FREE_BYTES_MIN = 200 * 2 ** 20;
+const defaultGenerationBytes = 2 ** 30;
+const defaultJournalFileBytes = 16 * 2 ** 20;
+const defaultJournalBytes = 256 * 2 ** 20;
+const defaultFreeBytesMin = 200 * 2 ** 20;
 
-const DEFAULTS = {
-  generationBytes: GENERATION_BYTES,
-  journalFileBytes: JOURNAL_FILE_BYTES,
-  journalBytes: JOURNAL_BYTES,
-  freeBytesMin: FREE_BYTES_MIN,
+const defaults = {
+  generationBytes: defaultGenerationBytes,
+  journalFileBytes: defaultJournalFileBytes,
+  journalBytes: defaultJournalBytes,
+  freeBytesMin: defaultFreeBytesMin,
   log: silentLog,
 };
 
-type ResolvedOptions = LmdbStoreOptions & typeof DEFAULTS;
+type ResolvedOptions = LmdbStoreOptions & typeof defaults;
 
 /** What a store is made of, opened and connected; nothing of it is running yet. */
 export interface StoreParts {
@@ -74,7 +74,7 @@ export interface StoreParts {
  */
 export async function openStoreParts(options: LmdbStoreOptions): Promise<StoreParts> {
   const directory = resolve(options.dataDir);
-  const resolved = { ...DEFAULTS, ...options };
+  const resolved = { ...defaults, ...options };
   const { generationBytes, freeBytesMin, log } = resolved;
   prepareDirectory(directory);
   const lock = await DataDirectoryLock.acquire(directory);
