@@ -1,6 +1,6 @@
 import { ChannelStats, QueueStats } from '../broker/message-stats.ts';
+import { type QueueType, queueTypes } from '../broker/queue-type.ts';
 import type { Queue } from '../broker/queues/queue.ts';
-import { type QueueType, queueTypes } from '../broker/queues/queue-type.ts';
 import type { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 

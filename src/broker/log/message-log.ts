@@ -1,6 +1,6 @@
+import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
-import { writtenDeliveryCount } from '../queues/delivery-count.ts';
-import type { QueueType } from '../queues/queue-type.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { JsonValue, RecoveredLog } from '../store.ts';
 import type { LogContext, LogOwner, LogWatcher } from './log-context.ts';
 import { addLogFigures, LogFigures } from './log-figures.ts';

@@ -1,5 +1,5 @@
+import { propertiesWithDeliveryCount } from '../../broker/delivery-count.ts';
 import { describe } from '../../broker/names.ts';
-import { propertiesWithDeliveryCount } from '../../broker/queues/delivery-count.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
