@@ -7,8 +7,8 @@ import type { Queue } from '../../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import { integerOf } from '../../protocol/field-value.ts';
-import type { OpenChannel } from '../channel/channel-host.ts';
-import { deliverPrefix, type Output } from '../connection/output.ts';
+import { deliverPrefix, type Output } from '../output/output.ts';
+import type { OpenChannel } from './channel-host.ts';
 import type { Deliveries } from './deliveries.ts';
 import { Delivery, type ServedConsumer } from './unsettled.ts';
 
