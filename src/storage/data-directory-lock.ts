@@ -34,6 +34,7 @@ interface Owner {
   readonly token: string;
 }
 
+/** Held from before the first look at the data until after the last write. A process that dies lets go of it, too. */
 export class DataDirectoryLock {
   /** The owner before did not release the lock: it was killed, or the machine stopped. */
   readonly previousOwnerDied: boolean;
@@ -63,6 +64,7 @@ export class DataDirectoryLock {
     }
   }
 
+  /** Lets others in, and leaves the mark of a regular end: no owner file. Nothing may be written afterwards. */
   async release(): Promise<void> {
     if (readOwner(this.#directory)?.token === this.#token) unlinkSync(join(this.#directory, ownerFile));
     await this.#letGo();

@@ -85,6 +85,7 @@ export async function openDataFiles(
   }
 }
 
+/** Closes them one after the other, states last. Waits for reads that are under way. */
 export async function closeDataFiles(files: DataFiles): Promise<void> {
   const { logStates, rows, generations } = files;
   for (const file of [...generations, rows, logStates]) await file.close();

@@ -26,6 +26,7 @@ const rollPauseMs = 10;
 /** Until the next try when there was no room. */
 const fullPauseMs = 1000;
 
+/** Where entries come from and go to, and who is told of damaged ones. */
 export interface EntryMoverParts {
   readonly index: LogIndex;
   readonly generations: Generations;
@@ -67,6 +68,7 @@ export class EntryMover {
     this.#stopping.abort();
   }
 
+  /** {@link stop} was called: nothing more is moved. */
   get isStopped(): boolean {
     return this.#stopping.signal.aborted;
   }

@@ -149,6 +149,7 @@ export class Generation extends EntryFile {
     await this.prefetch(keys);
   }
 
+  /** Waits for reads ahead, then unmaps the file: nobody may read from it afterwards. */
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#reads);
@@ -171,6 +172,7 @@ export class Generation extends EntryFile {
   }
 }
 
+/** `messages-00000001.mdb` in a data directory. Names sort as numbers do, up to 99,999,999. */
 export function generationPath(directory: string, number: number): string {
   return join(directory, `messages-${String(number).padStart(8, '0')}.mdb`);
 }

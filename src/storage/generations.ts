@@ -22,6 +22,7 @@ const livePartMin = 0.25;
 /** A generation smaller than that is not worth replacing when the disk is full. */
 const makeRoomBytesMin = 2 ** 20;
 
+/** Where generations lie, how large they become, and who hears of what happens to them. */
 export interface GenerationsOptions {
   readonly directory: string;
   /** Bytes after which the next generation takes over. */
@@ -66,6 +67,7 @@ export class Generations {
     this.#newest = row.at(-1) ?? row[0];
   }
 
+  /** Oldest first; entries are added to the last one. */
   get row(): readonly Generation[] {
     return this.#row;
   }
@@ -86,6 +88,7 @@ export class Generations {
     );
   }
 
+  /** False once it is being removed. */
   has(generation: Generation): boolean {
     return this.#row.includes(generation);
   }

@@ -52,13 +52,20 @@ export interface BlockStamp {
   readonly number: number;
 }
 
+/** A header as it was read: its checksum holds, but what it announces may not have reached the disk. */
 export interface BlockHeader {
+  /** One of {@link BlockKind}. */
   readonly kind: number;
+  /** As in {@link BlockStamp}. */
   readonly fill: number;
   readonly number: number;
+  /** Keys that follow the header. */
   readonly entries: number;
+  /** Of header, keys and values, without padding. */
   readonly byteLength: number;
+  /** As in {@link BlockStamp}. */
   readonly fileBytes: number;
+  /** See {@link keysAreIntact}. */
   readonly keysCrc: number;
 }
 
@@ -79,6 +86,7 @@ export function commitBlockBytes(entries: readonly LogEntry[]): number {
   return alignUp(bytes);
 }
 
+/** The block of a commit. Long values are not copied: they must not change until the block is written. */
 export function encodeCommitBlock(entries: readonly LogEntry[], stamp: BlockStamp): CommitBlock {
   const head = Buffer.alloc(headBytes(entries.length));
   let byteLength = head.length;
@@ -158,6 +166,7 @@ export function* keysIn(head: Buffer): Generator<Buffer> {
   }
 }
 
+/** The smallest multiple of {@link blockAlignmentBytes} that holds so many bytes. */
 export function alignUp(bytes: number): number {
   return Math.ceil(bytes / blockAlignmentBytes) * blockAlignmentBytes;
 }

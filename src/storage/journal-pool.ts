@@ -10,6 +10,7 @@ const growthFactor = 4;
 /** How soon another file is tried after one could not be made. */
 const prepareRetryMs = 1000;
 
+/** How many files there may be, and how large. */
 export interface JournalPoolOptions {
   readonly directory: string;
   /** Size of a file, and of all files together; 0: none is made. */
@@ -69,6 +70,7 @@ export class JournalPool {
     return file;
   }
 
+  /** No file is free; one may be in the making. */
   get isEmpty(): boolean {
     return this.#free.length === 0;
   }
@@ -126,6 +128,7 @@ export class JournalPool {
     await this.#preparing;
   }
 
+  /** Closes the free files. Those that were taken are their owners' to close. Call {@link settle} before. */
   close(): void {
     for (const file of this.#free) file.close();
   }

@@ -27,6 +27,7 @@ const fullRetryMs = 500;
 /** Bytes of the row log that a start reads at once. */
 const replayBytes = 4 * 2 ** 20;
 
+/** Who hears of what becomes of rows. */
 export interface RowTableOptions {
   readonly log: StoreLog;
   /** Called when records of the row log below `sequence` are needed no longer. */
@@ -57,10 +58,12 @@ export class RowTable {
     this.#overlay = new RowOverlay(this.#file);
   }
 
+  /** The value as of the last commit, whether it has come to its place or not; undefined when there is none. */
   row(key: Buffer): Buffer | undefined {
     return this.#overlay.row(key);
   }
 
+  /** Rows of a range as of the last commit, in order of their keys and within the limits of the range. */
   scanRows(range: RowRange): Row[] {
     return this.#overlay.scanRows(range);
   }

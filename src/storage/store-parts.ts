@@ -19,6 +19,7 @@ import { LogStateTable } from './log-state-table.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 import { upgradeFormat } from './upgrade.ts';
 
+/** Where a store is kept, and its limits. Sizes are in bytes. */
 export interface LmdbStoreOptions {
   /** Made if it does not exist. One process at a time. */
   readonly dataDir: string;
@@ -35,16 +36,11 @@ export interface LmdbStoreOptions {
   readonly onDamage?: (damage: DamagedEntry) => void;
 }
 
-const defaultGenerationBytes = 2 ** 30;
-const defaultJournalFileBytes = 16 * 2 ** 20;
-const defaultJournalBytes = 256 * 2 ** 20;
-const defaultFreeBytesMin = 200 * 2 ** 20;
-
 const defaults = {
-  generationBytes: defaultGenerationBytes,
-  journalFileBytes: defaultJournalFileBytes,
-  journalBytes: defaultJournalBytes,
-  freeBytesMin: defaultFreeBytesMin,
+  generationBytes: 2 ** 30,
+  journalFileBytes: 16 * 2 ** 20,
+  journalBytes: 256 * 2 ** 20,
+  freeBytesMin: 200 * 2 ** 20,
   log: silentLog,
 };
 

@@ -10,6 +10,7 @@ export function writeUInt64(target: Buffer, value: number, at: number): number {
   return target.writeUInt32BE(value % two32, at + 4);
 }
 
+/** What {@link writeUInt64} wrote. Above 2 ** 53, which only damage brings about, it is rounded. */
 export function readUInt64(source: Buffer, at: number): number {
   return source.readUInt32BE(at) * two32 + source.readUInt32BE(at + 4);
 }

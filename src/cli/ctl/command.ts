@@ -33,6 +33,7 @@ export interface Topic {
   readonly commands: readonly Command[];
 }
 
+/** The first word of a synopsis, by which a command is called. */
 export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
   return synopsis.split(' ', 1)[0] ?? '';
 }
@@ -91,14 +92,17 @@ export class Invocation {
     return this.#words.slice(index);
   }
 
+  /** What was given with `--name`; undefined when it was not given. */
   flag(name: string): string | undefined {
     return this.#flags.values[name];
   }
 
+  /** Whether a flag without a value was given. */
   has(name: string): boolean {
     return this.#flags.switches.has(name);
   }
 
+  /** A program reads what is printed: it has to be JSON and nothing else. */
   get isJson(): boolean {
     return isJson(this.formatter);
   }
@@ -136,6 +140,7 @@ export class Invocation {
     return new CommandError(`${this.argument(index)} is not ${expected}: ${example}`, ExitCode.Unavailable);
   }
 
+  /** A list, with the formatter that was asked for. `columns`: fields of the rows, in their order. */
   table(rows: readonly JsonObject[], columns: readonly string[]): Promise<string> {
     return formatRows(rows, columns, this.formatter, this.#areColumnsNamed);
   }
@@ -182,10 +187,12 @@ export class Invocation {
   }
 }
 
+/** Each with its line break. */
 export function linesOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** In rabbitmqctl's words, with a hint. Some of its commands end with another exit code. */
 export function noSuchUser(name: string, exitCode: ExitCode = ExitCode.NoUser): CommandError {
   return new CommandError(
     `User "${name}" does not exist: leveretctl list_users shows those there are`,
@@ -193,6 +200,7 @@ export function noSuchUser(name: string, exitCode: ExitCode = ExitCode.NoUser): 
   );
 }
 
+/** In rabbitmqctl's words, with a hint. Some of its commands end with another exit code. */
 export function noSuchVhost(name: string, exitCode: ExitCode = ExitCode.Data): CommandError {
   return new CommandError(
     `Virtual host '${name}' does not exist: leveretctl list_vhosts shows those there are`,
