@@ -96,7 +96,9 @@ async function prepareTarget(target: string, partial: string): Promise<void> {
   try {
     await mkdir(partial, { mode: 0o750 });
   } catch (error) {
-    throw failure(target, error);
+    const { message } = failure(target, error);
+    const advice = `the user that the broker runs as has to be allowed to write to ${dirname(target)}`;
+    throw new BackupError(`${message}: ${advice}`, { cause: error });
   }
 }
 

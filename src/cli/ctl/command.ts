@@ -223,11 +223,23 @@ export function unknownColumns(unknown: readonly string[], known: readonly strin
   return usageError(`(argument validation) Info key(s) ${unknown.join(', ')} are not supported${nearest}`);
 }
 
-/** The queue that is the first argument. The exit code is not the same for all commands of rabbitmqctl. */
-export function noSuchQueue(given: Invocation, exitCode: ExitCode = ExitCode.Unavailable): CommandError {
+/** `name`: of the queue, most often the first argument. The exit code is not the same for all commands of rabbitmqctl. */
+export function noSuchQueue(
+  given: Invocation,
+  exitCode: ExitCode = ExitCode.Unavailable,
+  name = given.argument(0),
+): CommandError {
   const { vhost } = given;
   return new CommandError(
-    `no queue '${given.argument(0)}' in vhost '${vhost}': leveretctl list_queues -p '${vhost}' shows those there are`,
+    `no queue '${name}' in vhost '${vhost}': leveretctl list_queues -p '${vhost}' shows those there are`,
     exitCode,
+  );
+}
+
+/** What only commands that rabbitmqctl has not are given the name of. */
+export function noSuchExchange({ vhost }: Invocation, name: string): CommandError {
+  return new CommandError(
+    `no exchange '${name}' in vhost '${vhost}': leveretctl list_exchanges -p '${vhost}' shows those there are`,
+    ExitCode.Unavailable,
   );
 }
