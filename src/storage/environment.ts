@@ -1,5 +1,6 @@
 import { allDbs, open, type RootDatabase } from 'lmdb';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { releaseInstructions } from './instruction-buffers.ts';
 
 declare module 'lmdb' {
   /** Every environment that was ever opened, by the name of its file; exported, but not declared. */
@@ -32,6 +33,7 @@ export function openEnvironment(path: string, mapBytes: number): Environment {
   });
   // Nobody reads that list, and each generation that is gone would hold 90 KB by it for ever.
   for (const [name, known] of allDbs) if (known === environment) allDbs.delete(name);
+  releaseInstructions(environment);
   return environment;
 }
 
