@@ -51,7 +51,10 @@ export function checkLimits<Name extends string>(
       throw new AdministrationError('invalid', `unknown limit '${key}': it is one of ${known.join(', ')}`);
     }
     if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
-      throw new AdministrationError('invalid', `the limit ${name} should be an integer`);
+      throw new AdministrationError(
+        'invalid',
+        `the limit ${name} should be an integer, such as 100, or -1 for none`,
+      );
     }
     checked[name] = value;
   }

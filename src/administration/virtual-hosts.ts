@@ -1,4 +1,4 @@
-import { type QueueType, queueTypes } from '../broker/queues/queue-type.ts';
+import { type QueueType, queueTypes } from '../broker/queue-type.ts';
 import type { VhostMetadata } from '../broker/topology/vhost-metadata.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { AdministrationError } from './administration-error.ts';

@@ -1,7 +1,7 @@
 import type { FieldTable } from '../protocol/field-table.ts';
 import { integerOf } from '../protocol/field-value.ts';
 import { decodeText } from '../protocol/text.ts';
-import { type QueueType, queueTypes } from './queues/queue-type.ts';
+import { type QueueType, queueTypes } from './queue-type.ts';
 
 /** The type of queue that is asked for; one that does not exist is refused elsewhere. */
 export function queueTypeArgument(all: FieldTable): QueueType {

@@ -3,8 +3,8 @@ import type { MessageLog } from './log/message-log.ts';
 import type { MessageSpans } from './log/spans.ts';
 import type { MessageSizes } from './message-sizes.ts';
 import type { Churn } from './message-stats.ts';
+import type { QueueType } from './queue-type.ts';
 import type { QueueBroker } from './queues/queue-host.ts';
-import type { QueueType } from './queues/queue-type.ts';
 import type { ReplyAddresses } from './routing/reply-addresses.ts';
 import type { JsonValue } from './store.ts';
 

@@ -10,7 +10,7 @@ import {
   scanProperties,
 } from '../protocol/properties.ts';
 import { decodeText } from '../protocol/text.ts';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from './log/record.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from './log/record.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -169,7 +169,7 @@ export class Message {
   /** A view of a queued record. Valid while its segment stays in memory. */
   static fromRecord(buffer: Buffer, start: number, end: number): Message {
     const message = new Message();
-    const address = start + RECORD_HEADER_BYTES;
+    const address = start + recordHeaderBytes;
     const exchangeEnd = address + 1 + (buffer[address] ?? 0);
     const routingKeyEnd = exchangeEnd + 1 + (buffer[exchangeEnd] ?? 0);
     message.setAddress(

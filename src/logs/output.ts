@@ -4,15 +4,13 @@ import { prettyFactory } from 'pino-pretty';
 import type { LogCategory } from '../logger.ts';
 import type { LogFormatter } from './formatter.ts';
 import { type LogLevel, pinoLevel } from './level.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** Lines that wait for their file or terminal, in bytes; further ones are dropped and counted. */
 const waitingBytesMax = 1024 * 1024;
 
 /** A log that takes nothing any more does not keep the broker from stopping for longer than this. */
 const closeTimeoutMs = 1000;
-
-/** Fields that are never written, wherever they stand in a log entry of ours. */
-const secretFields = ['password', 'pass', 'passphrase', 'authorization', 'response', 'token'];
 
 type LogStream = ReturnType<typeof pino.destination>;
 
@@ -50,10 +48,9 @@ export class LogOutput {
     this.#stream = stream;
     this.#isFile = isFile;
     const settings = {
-      redact: {
-        paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
-        censor: '[hidden]',
-      },
+      formatters: { log: (fields: Record<string, unknown>) => withoutSecrets(fields) },
+      // Errors come out of there as plain objects already.
+      serializers: { err: (error: unknown) => error },
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
     };

@@ -25,7 +25,7 @@ import {
   queueDeliveryMetrics,
   queuePublishMetrics,
 } from './object-metrics.ts';
-import { openFiles } from './open-files.ts';
+import { type OpenFiles, openFiles } from './open-files.ts';
 import {
   lookedAt,
   type QueueLook,
@@ -123,64 +123,81 @@ export async function* detailed(
   chosen: ReadonlySet<Family>,
   filter: ObjectFilter,
 ): Page {
-  const prefix = 'rabbitmq_detailed_';
   const isVhostWanted = (vhost: string) => filter.vhosts.size === 0 || filter.vhosts.has(vhost);
   const isQueueWanted = ({ name, vhost }: Queue) =>
     isVhostWanted(vhost.name) && (filter.queues.size === 0 || filter.queues.has(name));
   const someQueues = () => wanted(queues(source), isQueueWanted);
   const someChannels = () => wanted(channels(source), ({ vhostName }) => isVhostWanted(vhostName));
+  const someExchanges = () => exchanges(source, isVhostWanted);
+  const lines = async function* <T>(
+    rows: FamilyRows<T>,
+    objects: () => Iterable<T>,
+    labels: ObjectLabels<T>,
+    prefix = detailedPrefix,
+  ): Page {
+    // A metric of two families is told once.
+    const metrics = new Set(rows.flatMap(([family, each]) => (chosen.has(family) ? each : [])));
+    if (metrics.size > 0) yield* scrape.lines(prefix, [...metrics], objects(), labels);
+  };
   yield identityMetrics(source, 'detailed') + buildMetrics();
-
-  const ofLooks = [
-    ...(chosen.has('queue_coarse_metrics') ? queueCoarseMetrics : []),
-    ...(chosen.has('queue_metrics') ? [...queueMetrics, ...queueHeadMetrics] : []),
-    ...(chosen.has('queue_consumer_count') && !chosen.has('queue_metrics') ? queueConsumerMetrics : []),
-  ];
-  if (ofLooks.length > 0) yield* scrape.lines(prefix, ofLooks, lookedAt(someQueues()), lookLabels);
-  const ofQueues = [
-    ...(chosen.has('queue_delivery_metrics') ? queueDeliveryMetrics : []),
-    ...(chosen.has('queue_exchange_metrics') ? queuePublishMetrics : []),
-  ];
-  if (ofQueues.length > 0) yield* scrape.lines(prefix, ofQueues.map(ofQueue), someQueues(), queueLabels);
-  if (chosen.has('ra_metrics')) {
-    yield commitLatency(source, prefix);
-    yield* scrape.lines(prefix, quorumLogMetrics, quorumQueues(someQueues()), queueLabels);
-  }
-  if (chosen.has('exchange_metrics'))
-    yield* scrape.lines(
-      prefix,
-      exchangeMetrics.map(ofExchange),
-      exchanges(source, isVhostWanted),
-      exchangeLabels,
-    );
-  const ofChannels = [
-    ...(chosen.has('channel_metrics') ? channelMetrics : []),
-    ...(chosen.has('channel_exchange_metrics') ? channelPublishMetrics.map(ofChannel) : []),
-    ...(chosen.has('channel_queue_metrics') ? channelDeliveryMetrics.map(ofChannel) : []),
-  ];
-  if (ofChannels.length > 0) yield* scrape.lines(prefix, ofChannels, someChannels(), channelLabels);
-  const ofConnections = [
-    ...(chosen.has('connection_coarse_metrics') ? connectionCoarseMetrics : []),
-    ...(chosen.has('connection_metrics') ? connectionMetrics : []),
-  ];
-  if (ofConnections.length > 0)
-    yield* scrape.lines(prefix, ofConnections, source.listener.connections, connectionLabels);
-  if (chosen.has('connection_churn_metrics')) yield churnMetrics(source, prefix);
-  if (chosen.has('auth_attempt_metrics')) yield authAttempts(source, prefix);
-  if (chosen.has('node_coarse_metrics') || chosen.has('node_metrics')) {
-    const files = await openFiles();
-    if (chosen.has('node_coarse_metrics')) yield await nodeUse(source, files, prefix);
-    if (chosen.has('node_metrics')) yield nodeLimits(source, files, prefix);
-  }
-  if (chosen.has('node_persister_metrics')) yield flushMetrics(source, prefix);
+  yield* lines(lookRows, () => lookedAt(someQueues()), lookLabels);
+  yield* lines(queueRows, someQueues, queueLabels);
+  if (chosen.has('ra_metrics')) yield commitLatency(source, detailedPrefix);
+  yield* lines([['ra_metrics', quorumLogMetrics]], () => quorumQueues(someQueues()), queueLabels);
+  yield* lines([['exchange_metrics', exchangeMetrics.map(ofExchange)]], someExchanges, exchangeLabels);
+  yield* lines(channelRows, someChannels, channelLabels);
+  yield* lines(connectionRows, () => source.listener.connections, connectionLabels);
+  const files = once(openFiles);
+  for (const [family, text] of nodeTexts) if (chosen.has(family)) yield await text(source, files);
   if (chosen.has('vhost_status')) yield vhostStatus(source, isVhostWanted);
-  const clusterPrefix = 'rabbitmq_cluster_';
-  const ofExchanges = [
-    ...(chosen.has('exchange_names') ? [exchangeNames] : []),
-    ...(chosen.has('exchange_bindings') ? [exchangeBindings] : []),
-  ];
-  if (ofExchanges.length > 0)
-    yield* scrape.lines(clusterPrefix, ofExchanges, exchanges(source, isVhostWanted), typedExchangeLabels);
+  yield* lines(exchangeRows, someExchanges, typedExchangeLabels, 'rabbitmq_cluster_');
+}
+
+const detailedPrefix = 'rabbitmq_detailed_';
+
+/** Families with a line for every object of one kind: those that are chosen share a round over the objects. */
+type FamilyRows<T> = readonly (readonly [Family, readonly ObjectMetric<T>[]])[];
+
+const lookRows: FamilyRows<QueueLook> = [
+  ['queue_coarse_metrics', queueCoarseMetrics],
+  ['queue_metrics', [...queueMetrics, ...queueHeadMetrics]],
+  ['queue_consumer_count', queueConsumerMetrics],
+];
+
+const queueRows: FamilyRows<Queue> = [
+  ['queue_delivery_metrics', queueDeliveryMetrics.map(ofQueue)],
+  ['queue_exchange_metrics', queuePublishMetrics.map(ofQueue)],
+];
+
+const channelRows: FamilyRows<Channel> = [
+  ['channel_metrics', channelMetrics],
+  ['channel_exchange_metrics', channelPublishMetrics.map(ofChannel)],
+  ['channel_queue_metrics', channelDeliveryMetrics.map(ofChannel)],
+];
+
+const connectionRows: FamilyRows<Connection> = [
+  ['connection_coarse_metrics', connectionCoarseMetrics],
+  ['connection_metrics', connectionMetrics],
+];
+
+/** Families that say something of the node, whatever objects there are. */
+const nodeTexts: readonly (readonly [
+  Family,
+  (source: MetricsSource, files: () => Promise<OpenFiles>) => string | Promise<string>,
+])[] = [
+  ['connection_churn_metrics', (source) => churnMetrics(source, detailedPrefix)],
+  ['auth_attempt_metrics', (source) => authAttempts(source, detailedPrefix)],
+  ['node_coarse_metrics', async (source, files) => nodeUse(source, await files(), detailedPrefix)],
+  ['node_metrics', async (source, files) => nodeLimits(source, await files(), detailedPrefix)],
+  ['node_persister_metrics', (source) => flushMetrics(source, detailedPrefix)],
+];
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 function vhostStatus({ broker }: MetricsSource, isWanted: (vhost: string) => boolean): string {
@@ -204,6 +221,11 @@ const exchangeBindings: ObjectMetric<PlacedExchange> = {
   help: 'Number of bindings for an exchange',
   value: ({ exchange }) => exchange.bindingCount,
 };
+
+const exchangeRows: FamilyRows<PlacedExchange> = [
+  ['exchange_names', [exchangeNames]],
+  ['exchange_bindings', [exchangeBindings]],
+];
 
 function ofLook(metric: ObjectMetric<QueueStats>): ObjectMetric<QueueLook> {
   return { ...metric, value: ({ queue }) => metric.value(queue.stats) };

@@ -7,6 +7,7 @@
  */
 export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
+/** Types of Prometheus' text format. Counters only ever rise, except to 0 at a restart. */
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
 
 /** A metric as it is announced. */
@@ -16,6 +17,7 @@ export interface Metric {
   readonly help: string;
 }
 
+/** Values by name of the label, as they are: {@link labelText} escapes what has to be. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** The lines that announce a metric. */

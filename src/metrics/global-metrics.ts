@@ -2,7 +2,7 @@ import type { DeathReason } from '../broker/dead-letters/dead-letter.ts';
 import type { DeadLetterCounts } from '../broker/dead-letters/dead-letter-counts.ts';
 import { type MessageSizes, sizeBounds } from '../broker/message-sizes.ts';
 import type { QueueStats } from '../broker/message-stats.ts';
-import { queueTypeLabel } from '../broker/queues/queue-type.ts';
+import { queueTypeLabel } from '../broker/queue-type.ts';
 import { header, labelled, labelText, type MetricType, sample } from './exposition.ts';
 import type { MetricsSource } from './source.ts';
 import type { Tally } from './tally.ts';

@@ -6,6 +6,7 @@ export interface OpenFiles {
   readonly max: number | undefined;
 }
 
+/** Counts them in `/proc`. The one that this takes to look is among them. */
 export async function openFiles(): Promise<OpenFiles> {
   const [descriptors, limits] = await Promise.all([
     readdir('/proc/self/fd').catch(() => []),

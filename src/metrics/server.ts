@@ -12,6 +12,7 @@ import { eventLoopResolutionMs } from './own-metrics.ts';
 import { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
+/** What is measured, and where it is read. */
 export interface MetricsOptions extends Omit<MetricsSource, 'eventLoopDelay' | 'garbageCollections'> {
   /** 0 takes any free port. */
   readonly port: number;

@@ -1,6 +1,6 @@
 import { ChannelStats, QueueStats } from '../broker/message-stats.ts';
+import { type QueueType, queueTypes } from '../broker/queue-type.ts';
 import type { Queue } from '../broker/queues/queue.ts';
-import { type QueueType, queueTypes } from '../broker/queues/queue-type.ts';
 import type { Scrape } from './samples.ts';
 import type { MetricsSource } from './source.ts';
 
@@ -16,6 +16,7 @@ export interface Tally {
   readonly byType: ReadonlyMap<QueueType, QueueStats>;
 }
 
+/** Goes over everything in slices: what comes or goes meanwhile may or may not be counted. */
 export async function tally({ broker, listener }: MetricsSource, scrape: Scrape): Promise<Tally> {
   const channels = new ChannelStats();
   const byType = new Map(queueTypes.map((type) => [type, new QueueStats()]));

@@ -8,15 +8,15 @@ import type { Environment } from './environment.ts';
 import type { JournalExtent } from './journal.ts';
 
 /** What is read and written at once; in between others have their turn at the disk. */
-const STEP_BYTES = 1024 * 1024;
+const stepBytes = 1024 * 1024;
 
 /** Bytes after which a copy is flushed, so that a commit never waits for a gigabyte of it. */
-const FLUSH_BYTES = 16 * STEP_BYTES;
+const flushBytes = 16 * stepBytes;
 
-const DEFAULT_BYTES_PER_SECOND = 64 * 1024 * 1024;
+const defaultBytesPerSecond = 64 * 1024 * 1024;
 
 /** Free space that a backup leaves. */
-const FREE_BYTES_MIN = 256 * 1024 * 1024;
+const freeBytesMin = 256 * 1024 * 1024;
 
 /** Entries at one moment. */
 export interface SealedEntries {
@@ -47,7 +47,7 @@ export interface BackupSource {
  */
 export async function backUp(
   source: BackupSource,
-  { directory: target, bytesPerSecond = DEFAULT_BYTES_PER_SECOND, signal }: BackupOptions,
+  { directory: target, bytesPerSecond = defaultBytesPerSecond, signal }: BackupOptions,
   progress: BackupProgress,
 ): Promise<void> {
   const partial = `${target}.partial`;
@@ -96,7 +96,9 @@ async function prepareTarget(target: string, partial: string): Promise<void> {
   try {
     await mkdir(partial, { mode: 0o750 });
   } catch (error) {
-    throw failure(target, error);
+    const { message } = failure(target, error);
+    const advice = `the user that the broker runs as has to be allowed to write to ${dirname(target)}`;
+    throw new BackupError(`${message}: ${advice}`, { cause: error });
   }
 }
 
@@ -107,7 +109,7 @@ function failure(target: string, error: unknown): BackupError {
 
 async function requireRoom(directory: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
-  const missing = bytes + FREE_BYTES_MIN - bavail * bsize;
+  const missing = bytes + freeBytesMin - bavail * bsize;
   if (missing > 0) {
     const needed = Math.ceil(missing / 2 ** 20);
     throw new BackupError(`the disk of ${directory} has too little space: ${needed} MiB more are needed`);
@@ -148,13 +150,13 @@ async function copyBytes(
   byteLength: number,
   pace: Pace,
 ): Promise<void> {
-  const buffer = Buffer.allocUnsafe(Math.min(STEP_BYTES, byteLength));
+  const buffer = Buffer.allocUnsafe(Math.min(stepBytes, byteLength));
   for (let at = 0; at < byteLength; ) {
     const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, byteLength - at), at);
     if (bytesRead === 0) throw new Error('a file has become shorter');
     await target.write(buffer, 0, bytesRead, at);
     at += bytesRead;
-    if (at % FLUSH_BYTES === 0) await target.datasync();
+    if (at % flushBytes === 0) await target.datasync();
     await pace.took(bytesRead);
   }
 }

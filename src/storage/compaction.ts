@@ -7,11 +7,11 @@ import { freeBytes } from './file-check.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** A file is worth copying when it is that large, and of its pages no more than this part is in use. */
-const FILE_BYTES_MIN = 64 * 2 ** 20;
-const USED_PART_MAX = 0.25;
+const fileBytesMin = 64 * 2 ** 20;
+const usedPartMax = 0.25;
 
 /** More is not copied: a start must not wait for it, and what is free will be used again. */
-const USED_BYTES_MAX = 256 * 2 ** 20;
+const usedBytesMax = 256 * 2 ** 20;
 
 /**
  * Replaces a file of which little is in use by a copy of just that: LMDB files never shrink by themselves.
@@ -26,9 +26,9 @@ export async function compactIfSparse(
 ): Promise<boolean> {
   const { size } = statSync(path);
   const usedBytes = usedBytesOf(environment);
-  if (size < FILE_BYTES_MIN || usedBytes > Math.min(size * USED_PART_MAX, USED_BYTES_MAX)) return false;
+  if (size < fileBytesMin || usedBytes > Math.min(size * usedPartMax, usedBytesMax)) return false;
   // Twice, because LMDB does not promise how large the copy is.
-  if (freeBytes(dirname(path)) < 2 * usedBytes + FILE_BYTES_MIN) return false;
+  if (freeBytes(dirname(path)) < 2 * usedBytes + fileBytesMin) return false;
   const copy = `${path}.copy`;
   await rm(copy, { force: true });
   await environment.backup(copy, true);

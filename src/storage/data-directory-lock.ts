@@ -22,8 +22,8 @@ import { DataDirectoryError } from './data-directory-error.ts';
  * - a unix socket in the directory: seen by every container of this machine, and dead with its process;
  * - a file created exclusively that names the owner: for systems without the first two, and for people.
  */
-const OWNER_FILE = 'lock';
-const SOCKET_FILE = 'lock.sock';
+const ownerFile = 'lock';
+const socketFile = 'lock.sock';
 
 interface Owner {
   readonly pid: number;
@@ -34,6 +34,7 @@ interface Owner {
   readonly token: string;
 }
 
+/** Held from before the first look at the data until after the last write. A process that dies lets go of it, too. */
 export class DataDirectoryLock {
   /** The owner before did not release the lock: it was killed, or the machine stopped. */
   readonly previousOwnerDied: boolean;
@@ -46,7 +47,7 @@ export class DataDirectoryLock {
   private constructor(directory: string) {
     this.#directory = directory;
     this.#directoryFd = openSync(directory, 'r');
-    this.previousOwnerDied = existsSync(join(directory, OWNER_FILE));
+    this.previousOwnerDied = existsSync(join(directory, ownerFile));
   }
 
   /** @throws DataDirectoryError when another process owns the directory. */
@@ -63,8 +64,9 @@ export class DataDirectoryLock {
     }
   }
 
+  /** Lets others in, and leaves the mark of a regular end: no owner file. Nothing may be written afterwards. */
   async release(): Promise<void> {
-    if (readOwner(this.#directory)?.token === this.#token) unlinkSync(join(this.#directory, OWNER_FILE));
+    if (readOwner(this.#directory)?.token === this.#token) unlinkSync(join(this.#directory, ownerFile));
     await this.#letGo();
   }
 
@@ -92,7 +94,7 @@ async function claimDirectorySocket(
   servers: Server[],
 ): Promise<void> {
   if (process.platform !== 'linux') return;
-  const path = `/proc/self/fd/${directoryFd}/${SOCKET_FILE}`;
+  const path = `/proc/self/fd/${directoryFd}/${socketFile}`;
   if (await answers(path)) throw inUse(directory);
   removeIfPresent(path);
   const server = await listen(path);
@@ -100,7 +102,7 @@ async function claimDirectorySocket(
 }
 
 function claimOwnerFile(directory: string, owner: Owner): void {
-  const path = join(directory, OWNER_FILE);
+  const path = join(directory, ownerFile);
   const previous = readOwner(directory);
   if (previous !== undefined && isAlive(previous, owner)) throw inUse(directory);
   removeIfPresent(path);
@@ -161,7 +163,7 @@ function readText(path: string): string {
 
 function readOwner(directory: string): Owner | undefined {
   try {
-    const owner: unknown = JSON.parse(readFileSync(join(directory, OWNER_FILE), 'utf8'));
+    const owner: unknown = JSON.parse(readFileSync(join(directory, ownerFile), 'utf8'));
     return isOwner(owner) ? owner : undefined;
   } catch {
     return undefined;

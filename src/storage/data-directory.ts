@@ -3,18 +3,18 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { JOURNAL_ID_BYTES } from './journal-block.ts';
+import { journalIdBytes } from './journal-block.ts';
 
 /**
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
-export const FORMAT_VERSION = 3;
+export const formatVersion = 3;
 
-const FORMAT_FILE = 'format.json';
-const DATA_FILE = /\.(mdb|wal)$/;
-const JOURNAL_ID = new RegExp(`^[0-9a-f]{${2 * JOURNAL_ID_BYTES}}$`);
-const LOCK_SUFFIX = '-lock';
+const formatFile = 'format.json';
+const dataFilePattern = /\.(mdb|wal)$/;
+const journalIdPattern = new RegExp(`^[0-9a-f]{${2 * journalIdBytes}}$`);
+const lockSuffix = '-lock';
 
 /** @throws DataDirectoryError when the directory cannot be made or written to. */
 export function prepareDirectory(directory: string): void {
@@ -36,12 +36,12 @@ export interface DirectoryFormat {
 
 /** Reads the format of an existing data directory, or writes it into a new one. */
 export async function settleFormat(directory: string): Promise<DirectoryFormat> {
-  const path = join(directory, FORMAT_FILE);
+  const path = join(directory, formatFile);
   if (existsSync(path)) return readFormat(path);
   const names = await readdir(directory);
-  if (names.some((name) => DATA_FILE.test(name))) {
+  if (names.some((name) => dataFilePattern.test(name))) {
     throw new DataDirectoryError(
-      `${directory} holds data but no ${FORMAT_FILE}: restore it, or choose an empty directory`,
+      `${directory} holds data but no ${formatFile}: restore it, or choose an empty directory`,
     );
   }
   return writeFormat(directory, newJournalId());
@@ -49,12 +49,12 @@ export async function settleFormat(directory: string): Promise<DirectoryFormat> 
 
 /** Makes durable that a directory has the newest format. */
 export async function writeFormat(directory: string, journalId: Buffer): Promise<DirectoryFormat> {
-  const path = join(directory, FORMAT_FILE);
+  const path = join(directory, formatFile);
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(
-      `${JSON.stringify({ format: FORMAT_VERSION, journal: journalId.toString('hex') })}\n`,
+      `${JSON.stringify({ format: formatVersion, journal: journalId.toString('hex') })}\n`,
     );
     await file.sync();
   } finally {
@@ -62,25 +62,25 @@ export async function writeFormat(directory: string, journalId: Buffer): Promise
   }
   await rename(temporary, path);
   await flushDirectory(directory);
-  return { version: FORMAT_VERSION, journalId };
+  return { version: formatVersion, journalId };
 }
 
 function newJournalId(): Buffer {
-  return randomBytes(JOURNAL_ID_BYTES);
+  return randomBytes(journalIdBytes);
 }
 
 function readFormat(path: string): DirectoryFormat {
   const text = readFileSync(path, 'utf8');
   const { format, journal } = parseFormat(text);
-  if (format !== undefined && format > FORMAT_VERSION) {
+  if (format !== undefined && format > formatVersion) {
     throw new DataDirectoryError(
-      `${path} says format ${format}, written by a newer Leveret; this one knows formats up to ${FORMAT_VERSION}`,
+      `${path} says format ${format}, written by a newer Leveret; this one knows formats up to ${formatVersion}`,
     );
   }
   if (format === 1) return { version: 1, journalId: newJournalId() };
   if (format === undefined || !(format > 1) || journal === undefined) {
     throw new DataDirectoryError(
-      `${path} is damaged: it must hold {"format":${FORMAT_VERSION},"journal":"…"}, not ${JSON.stringify(text)}; ` +
+      `${path} is damaged: it must hold {"format":${formatVersion},"journal":"…"}, not ${JSON.stringify(text)}; ` +
         'restore it from a backup',
     );
   }
@@ -95,7 +95,7 @@ function parseFormat(text: string): { format?: number; journal?: Buffer } {
     const journal = 'journal' in content ? String(content.journal) : '';
     return {
       ...(format !== undefined && { format }),
-      ...(JOURNAL_ID.test(journal) && { journal: Buffer.from(journal, 'hex') }),
+      ...(journalIdPattern.test(journal) && { journal: Buffer.from(journal, 'hex') }),
     };
   } catch {
     return {};
@@ -108,7 +108,7 @@ function parseFormat(text: string): { format?: number; journal?: Buffer } {
  */
 export async function flushDataFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (DATA_FILE.test(name)) await flush(join(directory, name), 'r+');
+    if (dataFilePattern.test(name)) await flush(join(directory, name), 'r+');
   }
   await flushDirectory(directory);
 }
@@ -131,7 +131,7 @@ async function flush(path: string, flags: string): Promise<void> {
 export async function removeStrayLockFiles(directory: string): Promise<void> {
   const names = new Set(await readdir(directory));
   for (const name of names) {
-    const isStray = name.endsWith(`.mdb${LOCK_SUFFIX}`) && !names.has(name.slice(0, -LOCK_SUFFIX.length));
+    const isStray = name.endsWith(`.mdb${lockSuffix}`) && !names.has(name.slice(0, -lockSuffix.length));
     if (isStray) await unlink(join(directory, name));
   }
 }

@@ -20,24 +20,24 @@ export interface DataFiles {
 }
 
 /** The version of the format from which on there are always rows. */
-const ROWS_SINCE = 3;
+const rowsSinceVersion = 3;
 
 /** To begin with: maps grow by themselves. */
-const SMALL_MAP_BYTES = 2 ** 26;
-const HEADER_KEY = Buffer.from([0]);
-const HEADER = Buffer.from('{}');
+const smallMapBytes = 2 ** 26;
+const headerKey = Buffer.from([0]);
+const headerRow = Buffer.from('{}');
 
 /**
  * A file whose creation was cut short holds a handful of pages. A larger one has been in use: if that one is
  * damaged, confirmed messages are in it, and nobody but the operator may decide to go on without them.
  */
-const REMNANT_BYTES_MAX = 64 * 1024;
+const remnantBytesMax = 64 * 1024;
 
 /**
  * Opens what is there and creates what is missing.
  *
  * The files are created in the order logs, rows, first generation, each durable before the next. So with a generation
- * in place the others must be there, too. (Formats before {@link ROWS_SINCE} did without rows, until one was written.)
+ * in place the others must be there, too. (Formats before {@link rowsSinceVersion} did without rows, until one was written.)
  *
  * @throws DataDirectoryError naming the file that is damaged or missing.
  */
@@ -58,7 +58,11 @@ export async function openDataFiles(
     const mustExist = numbers.length > 0;
     const logStates = await openSmallFile(join(directory, 'logs.mdb'), mustExist, log);
     opened.push(logStates);
-    const rows = await openRows(join(directory, 'rows.mdb'), mustExist && format.version >= ROWS_SINCE, log);
+    const rows = await openRows(
+      join(directory, 'rows.mdb'),
+      mustExist && format.version >= rowsSinceVersion,
+      log,
+    );
     opened.push(rows);
     const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
     const [first, ...rest] = generations;
@@ -81,6 +85,7 @@ export async function openDataFiles(
   }
 }
 
+/** Closes them one after the other, states last. Waits for reads that are under way. */
 export async function closeDataFiles(files: DataFiles): Promise<void> {
   const { logStates, rows, generations } = files;
   for (const file of [...generations, rows, logStates]) await file.close();
@@ -125,11 +130,11 @@ export async function openSmallFile(path: string, mustExist: boolean, log: Store
     const gone = await isRemnant(path, log);
     if (!gone) requireWhole(path);
   }
-  const environment = openEnvironment(path, SMALL_MAP_BYTES);
+  const environment = openEnvironment(path, smallMapBytes);
   try {
-    if (environment.getBinary(HEADER_KEY) !== undefined) return environment;
+    if (environment.getBinary(headerKey) !== undefined) return environment;
     if (mustExist) throw damaged(path, 'the header row is missing');
-    await transact(environment, () => void environment.put(HEADER_KEY, HEADER));
+    await transact(environment, () => void environment.put(headerKey, headerRow));
     await flushDirectory(join(path, '..'));
     return environment;
   } catch (error) {
@@ -141,7 +146,7 @@ export async function openSmallFile(path: string, mustExist: boolean, log: Store
 async function openRows(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
   const rows = await openSmallFile(path, mustExist, log);
   try {
-    return (await compactIfSparse(rows, path, log)) ? openEnvironment(path, SMALL_MAP_BYTES) : rows;
+    return (await compactIfSparse(rows, path, log)) ? openEnvironment(path, smallMapBytes) : rows;
   } catch (error) {
     await rows.close();
     throw error;
@@ -151,7 +156,7 @@ async function openRows(path: string, mustExist: boolean, log: StoreLog): Promis
 /** Takes away a file whose creation was cut short: nothing can have been confirmed out of it. */
 async function isRemnant(path: string, log: StoreLog): Promise<boolean> {
   const damage = findFileDamage(path);
-  if (damage === undefined || statSync(path).size > REMNANT_BYTES_MAX) return false;
+  if (damage === undefined || statSync(path).size > remnantBytesMax) return false;
   if (isBlank(path)) {
     log.info(`removing ${path}: its creation was cut short`);
     await unlink(path);

@@ -27,18 +27,18 @@ export interface KeyedEntry extends LogEntry {
   readonly rawKey?: Uint8Array;
 }
 
-export const ENTRY_KEY_BYTES = 34;
-const CHECKSUM_OFFSET = 30;
+export const entryKeyBytes = 34;
+const checksumOffset = 30;
 
 /** Checksummed at once: a quarter of a millisecond. */
-const CHECKSUM_STEP_BYTES = 2 ** 20;
+const checksumStepBytes = 2 ** 20;
 
 /** Largest log id: a u32. */
-export const LOG_ID_MAX = 0xffff_ffff;
+export const logIdMax = 0xffff_ffff;
 
 /** The key of an entry, its checksum computed from the entry's bytes. */
 export function encodeEntryKey(entry: LogEntry): Buffer {
-  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES);
+  const key = Buffer.allocUnsafe(entryKeyBytes);
   writeEntryKey(key, entry);
   return key;
 }
@@ -47,29 +47,29 @@ export function encodeEntryKey(entry: LogEntry): Buffer {
 export async function withLargeKeys(entries: readonly LogEntry[]): Promise<KeyedEntry[]> {
   const keyed: KeyedEntry[] = [];
   for (const entry of entries) {
-    const isLarge = entry.bytes.length > CHECKSUM_STEP_BYTES;
+    const isLarge = entry.bytes.length > checksumStepBytes;
     keyed.push(isLarge ? { ...entry, rawKey: await encodeLargeKey(entry) } : entry);
   }
   return keyed;
 }
 
 async function encodeLargeKey(entry: LogEntry): Promise<Buffer> {
-  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES);
+  const key = Buffer.allocUnsafe(entryKeyBytes);
   writeFields(key, entry);
   const slices = new Slices(1);
-  let checksum = crc32(key.subarray(0, CHECKSUM_OFFSET));
-  for (let at = 0; at < entry.bytes.length; at += CHECKSUM_STEP_BYTES) {
-    checksum = crc32(entry.bytes.subarray(at, at + CHECKSUM_STEP_BYTES), checksum);
+  let checksum = crc32(key.subarray(0, checksumOffset));
+  for (let at = 0; at < entry.bytes.length; at += checksumStepBytes) {
+    checksum = crc32(entry.bytes.subarray(at, at + checksumStepBytes), checksum);
     await slices.next();
   }
-  key.writeUInt32BE(checksum, CHECKSUM_OFFSET);
+  key.writeUInt32BE(checksum, checksumOffset);
   return key;
 }
 
 /** Writes the key of an entry to the beginning of `key`. */
 export function writeEntryKey(key: Buffer, entry: LogEntry): void {
   writeFields(key, entry);
-  key.writeUInt32BE(entryChecksum(key, entry.bytes), CHECKSUM_OFFSET);
+  key.writeUInt32BE(entryChecksum(key, entry.bytes), checksumOffset);
 }
 
 function writeFields(key: Buffer, entry: LogEntry): void {
@@ -82,7 +82,7 @@ function writeFields(key: Buffer, entry: LogEntry): void {
 
 /** @throws RangeError when the bytes are not an entry key. */
 export function decodeEntryKey(bytes: Uint8Array): EntryKey {
-  if (bytes.length !== ENTRY_KEY_BYTES) throw new RangeError(`an entry key of ${bytes.length} bytes`);
+  if (bytes.length !== entryKeyBytes) throw new RangeError(`an entry key of ${bytes.length} bytes`);
   const key = asBuffer(bytes);
   return {
     logId: key.readUInt32BE(0),
@@ -104,11 +104,11 @@ export function entryPosition(logId: number, sequence: number): Buffer {
 /** Whether the value is what the key was made for. */
 export function entryIsIntact(keyBytes: Uint8Array, value: Uint8Array): boolean {
   const key = asBuffer(keyBytes);
-  return entryChecksum(key, value) === key.readUInt32BE(CHECKSUM_OFFSET);
+  return entryChecksum(key, value) === key.readUInt32BE(checksumOffset);
 }
 
 function entryChecksum(key: Buffer, value: Uint8Array): number {
-  return crc32(value, crc32(key.subarray(0, CHECKSUM_OFFSET)));
+  return crc32(value, crc32(key.subarray(0, checksumOffset)));
 }
 
 function writePosition(key: Buffer, logId: number, sequence: number): void {

@@ -18,14 +18,15 @@ interface Pace {
   readonly pauseMs: number;
 }
 /** Each transaction flushes twice, beside commits that wait for their one flush: better few of them than small ones. */
-const AT_LEISURE: Pace = { bytes: 2 ** 20, entries: 1024, pauseMs: 25 };
+const atLeisure: Pace = { bytes: 2 ** 20, entries: 1024, pauseMs: 25 };
 /** Few large transactions take LMDB less time than many small ones. */
-const IN_HASTE: Pace = { bytes: 4 * 2 ** 20, entries: 1024, pauseMs: 0 };
+const inHaste: Pace = { bytes: 4 * 2 ** 20, entries: 1024, pauseMs: 0 };
 /** Between looks whether the newest generation can make way for the next. */
-const ROLL_PAUSE_MS = 10;
+const rollPauseMs = 10;
 /** Until the next try when there was no room. */
-const FULL_PAUSE_MS = 1000;
+const fullPauseMs = 1000;
 
+/** Where entries come from and go to, and who is told of damaged ones. */
 export interface EntryMoverParts {
   readonly index: LogIndex;
   readonly generations: Generations;
@@ -67,6 +68,7 @@ export class EntryMover {
     this.#stopping.abort();
   }
 
+  /** {@link stop} was called: nothing more is moved. */
   get isStopped(): boolean {
     return this.#stopping.signal.aborted;
   }
@@ -82,7 +84,7 @@ export class EntryMover {
     let bytes = 0;
     await source.prepare();
     for (;;) {
-      const pace = source.isUrgent() ? IN_HASTE : AT_LEISURE;
+      const pace = source.isUrgent() ? inHaste : atLeisure;
       await this.#pause(pace.pauseMs);
       await this.#letRoll();
       const found = walk.take(pace);
@@ -131,7 +133,7 @@ export class EntryMover {
       } catch (error) {
         if (!(error instanceof StoreFullError)) throw error;
         if (isFirst) log.warn(`moving what is still owed waits for disk space: ${error.message}`);
-        await this.#pause(FULL_PAUSE_MS);
+        await this.#pause(fullPauseMs);
       }
     }
   }
@@ -139,7 +141,7 @@ export class EntryMover {
   /** A roll waits until nothing is being written: without this one a commit might never find that moment. */
   async #letRoll(): Promise<void> {
     const { generations } = this.#parts;
-    for (generations.roll(); generations.isRollDue; generations.roll()) await this.#pause(ROLL_PAUSE_MS);
+    for (generations.roll(); generations.isRollDue; generations.roll()) await this.#pause(rollPauseMs);
   }
 
   async #pause(milliseconds: number): Promise<void> {

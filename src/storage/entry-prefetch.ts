@@ -1,10 +1,10 @@
 import type { Log } from './log-index.ts';
 
 /** Most bytes of one log that are read ahead at once. */
-const BYTES_MAX = 2 * 2 ** 20;
+const prefetchBytesMax = 2 * 2 ** 20;
 
 /**
- * Brings the entries of a log that overlap `[from, to)` into memory, about {@link BYTES_MAX} at most. Resolves when they
+ * Brings the entries of a log that overlap `[from, to)` into memory, about {@link prefetchBytesMax} at most. Resolves when they
  * are there.
  */
 export async function prefetchEntries(log: Log, from: number, to: number): Promise<void> {
@@ -12,7 +12,7 @@ export async function prefetchEntries(log: Log, from: number, to: number): Promi
   for (const span of log.spans) {
     const first = Math.max(from, span.firstSequence);
     const end = Math.min(to, span.lastSequence + 1);
-    if (first < end) reads.push(span.file.prefetchSpan(span, first, end, BYTES_MAX));
+    if (first < end) reads.push(span.file.prefetchSpan(span, first, end, prefetchBytesMax));
   }
   await Promise.all(reads);
 }

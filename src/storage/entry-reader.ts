@@ -9,8 +9,8 @@ export interface DamagedEntry extends LogEntry {
 }
 
 /** Keys fetched at once. No snapshot stays open between pages. Most readers take an entry or two and go. */
-const KEYS_PER_PAGE = 64;
-const KEYS_AT_FIRST = 4;
+const keysPerPage = 64;
+const keysAtFirst = 4;
 
 /**
  * Entries of a log that overlap `[from, to)`, in order, over all files, as many as are no more than `bytesMax`, but
@@ -105,7 +105,7 @@ class EntryCursor {
   readonly #span: Span;
   readonly #below: number;
   #page: Uint8Array[];
-  #pageKeysMax = KEYS_AT_FIRST;
+  #pageKeysMax = keysAtFirst;
   #at = 0;
   #found: FoundEntry | undefined;
 
@@ -113,7 +113,7 @@ class EntryCursor {
     this.#span = span;
     const start = Math.max(from, span.firstSequence);
     this.#below = Math.min(to, span.lastSequence + 1);
-    this.#page = span.file.keysFrom(span.logId, start, this.#below, KEYS_AT_FIRST);
+    this.#page = span.file.keysFrom(span.logId, start, this.#below, keysAtFirst);
     this.#load();
     // What lies before the span is another one's: the file may hold copies of the same log, too.
     this.skipTo(start);
@@ -131,8 +131,8 @@ class EntryCursor {
     this.#at++;
     if (this.#at === this.#pageKeysMax) {
       const last = this.#page[this.#at - 1];
-      this.#page = last === undefined ? [] : this.#span.file.keysBehind(last, this.#below, KEYS_PER_PAGE);
-      this.#pageKeysMax = KEYS_PER_PAGE;
+      this.#page = last === undefined ? [] : this.#span.file.keysBehind(last, this.#below, keysPerPage);
+      this.#pageKeysMax = keysPerPage;
       this.#at = 0;
     }
     this.#load();

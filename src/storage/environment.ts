@@ -10,8 +10,8 @@ declare module 'lmdb' {
 /** One LMDB environment: a file of sorted rows, keys and values as bytes. */
 export type Environment = RootDatabase<Buffer, Uint8Array>;
 
-const ENOSPC = 28;
-const EDQUOT = 122;
+const noSpaceErrno = 28;
+const overQuotaErrno = 122;
 
 /**
  * Opens or creates an environment. Whoever opens an existing file has checked it first (see `file-check.ts`):
@@ -39,10 +39,10 @@ export function openEnvironment(path: string, mapBytes: number): Environment {
 
 /**
  * A transaction that has not settled by then counts as failed: after some failures LMDB never answers again.
- * Large ones get this long for every {@link DEADLINE_BYTES}.
+ * Large ones get this long for every {@link bytesPerDeadline}.
  */
-const DEADLINE_MS = 30_000;
-const DEADLINE_BYTES = 64 * 2 ** 20;
+const baseDeadlineMs = 30_000;
+const bytesPerDeadline = 64 * 2 ** 20;
 
 /**
  * Runs the puts and removes of `action` as one transaction. Resolves when it is on disk. Values must stay
@@ -52,7 +52,7 @@ const DEADLINE_BYTES = 64 * 2 ** 20;
  * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
  */
 export async function transact(environment: Environment, action: () => void, bytes = 0): Promise<void> {
-  const deadlineMs = DEADLINE_MS * Math.max(1, bytes / DEADLINE_BYTES);
+  const deadlineMs = baseDeadlineMs * Math.max(1, bytes / bytesPerDeadline);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     const late = () =>
@@ -79,7 +79,11 @@ async function carryOut(environment: Environment, action: () => void): Promise<v
 /** LMDB's "Commit failed" carries the cause as a second promise, which rejects too. */
 async function commitFailure(error: unknown): Promise<StoreFullError | StoreBrokenError> {
   const cause = await causeOf(error);
-  if (cause instanceof Error && 'code' in cause && (cause.code === ENOSPC || cause.code === EDQUOT)) {
+  if (
+    cause instanceof Error &&
+    'code' in cause &&
+    (cause.code === noSpaceErrno || cause.code === overQuotaErrno)
+  ) {
     return new StoreFullError('no space left on the disk of the data directory', { cause });
   }
   const text = cause instanceof Error ? cause.message : String(cause);

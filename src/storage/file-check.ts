@@ -2,15 +2,15 @@ import { closeSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import { DataDirectoryError } from './data-directory-error.ts';
 
 /** Offsets in an LMDB meta page of this version: u16 page flags, u32 magic, u64 last page, u64 transaction. */
-const FLAGS_OFFSET = 18;
-const META_FLAG = 0x08;
-const MAGIC_OFFSET = 24;
-const MAGIC = 0xbeefc0de;
-const LAST_PAGE_OFFSET = 144;
-const TRANSACTION_OFFSET = 152;
-const META_BYTES = 160;
+const flagsOffset = 18;
+const metaFlag = 0x08;
+const magicOffset = 24;
+const lmdbMagic = 0xbeefc0de;
+const lastPageOffset = 144;
+const transactionOffset = 152;
+const metaBytes = 160;
 /** Page sizes LMDB can be built for. The second meta page lies one page on. */
-const PAGE_BYTES = [4096, 8192, 16384, 32768, 65536];
+const possiblePageBytes = [4096, 8192, 16384, 32768, 65536];
 
 /**
  * Looks at a file before LMDB does, because LMDB answers random bytes and short files with a signal.
@@ -23,7 +23,7 @@ export function findFileDamage(path: string): string | undefined {
     const size = fstatSync(fd).size;
     if (size === 0) return 'the file is empty';
     if (!isMetaPage(fd, 0)) return 'the file does not start with an LMDB page';
-    const pageBytes = PAGE_BYTES.find((bytes) => isMetaPage(fd, bytes));
+    const pageBytes = possiblePageBytes.find((bytes) => isMetaPage(fd, bytes));
     if (pageBytes === undefined) return 'the second LMDB page is missing or damaged';
     return undefined;
   } finally {
@@ -38,12 +38,12 @@ export function findFileDamage(path: string): string | undefined {
 export function isCutShort(path: string): boolean {
   const fd = openSync(path, 'r');
   try {
-    const pageBytes = PAGE_BYTES.find((bytes) => isMetaPage(fd, bytes)) ?? 0;
+    const pageBytes = possiblePageBytes.find((bytes) => isMetaPage(fd, bytes)) ?? 0;
     const roots = [readMeta(fd, 0), readMeta(fd, pageBytes)];
     const newest = roots.reduce((a, b) =>
-      a.readBigUInt64LE(TRANSACTION_OFFSET) > b.readBigUInt64LE(TRANSACTION_OFFSET) ? a : b,
+      a.readBigUInt64LE(transactionOffset) > b.readBigUInt64LE(transactionOffset) ? a : b,
     );
-    const lastPage = Number(newest.readBigUInt64LE(LAST_PAGE_OFFSET));
+    const lastPage = Number(newest.readBigUInt64LE(lastPageOffset));
     return fstatSync(fd).size < (lastPage + 1) * pageBytes;
   } finally {
     closeSync(fd);
@@ -83,12 +83,12 @@ export function requireFreeBytes(path: string, bytesMin: number): void {
 
 function isMetaPage(fd: number, offset: number): boolean {
   const meta = readMeta(fd, offset);
-  return (meta.readUInt16LE(FLAGS_OFFSET) & META_FLAG) !== 0 && meta.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+  return (meta.readUInt16LE(flagsOffset) & metaFlag) !== 0 && meta.readUInt32LE(magicOffset) === lmdbMagic;
 }
 
 /** Zeros where the file ends early. */
 function readMeta(fd: number, offset: number): Buffer {
-  const meta = Buffer.alloc(META_BYTES);
-  readSync(fd, meta, 0, META_BYTES, offset);
+  const meta = Buffer.alloc(metaBytes);
+  readSync(fd, meta, 0, metaBytes, offset);
   return meta;
 }

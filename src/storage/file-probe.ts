@@ -6,7 +6,7 @@ import { RowTable } from '../broker/store.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { findFileDamage, isCutShort } from './file-check.ts';
 import { generationNumbers, generationPath } from './generation.ts';
-import { PIECE_BIT } from './row-file.ts';
+import { pieceBit } from './row-file.ts';
 
 /**
  * The files are walked through links in a directory of their own, because LMDB puts its lock file beside the path
@@ -14,7 +14,7 @@ import { PIECE_BIT } from './row-file.ts';
  * that outlives its broker would do so beside the next broker, and a commit that comes at that very moment would
  * be overwritten by the one after it.
  */
-const LINKS = 'probe';
+const linksDirectory = 'probe';
 
 interface Suspect {
   /** Name in the data directory. */
@@ -28,13 +28,13 @@ interface Suspect {
 }
 
 /** First bytes of the keys of definitions, and of the pieces of long ones. */
-const DEFINITION_TABLES = [RowTable.Definitions, RowTable.Definitions | PIECE_BIT];
+const definitionTables = [RowTable.Definitions, RowTable.Definitions | pieceBit];
 
 /**
  * Reads files with LMDB and says which one it is at. In plain JavaScript, because it runs in a process of its
  * own whichever way this one was started.
  */
-const SCRIPT = `
+const probeScript = `
 const { open } = require(process.argv[1]);
 const { readFileSync, writeSync } = require('node:fs');
 const { join } = require('node:path');
@@ -47,7 +47,7 @@ for (const { name, depth } of JSON.parse(readFileSync(0))) {
   };
   if (depth === 'definitions') {
     for (const reverse of [false, true]) walk({ limit: 1, reverse }, false);
-    for (const table of ${JSON.stringify(DEFINITION_TABLES)})
+    for (const table of ${JSON.stringify(definitionTables)})
       walk({ start: Buffer.from([table]), end: Buffer.from([table + 1]) }, true);
   } else if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
     walk({}, depth === 'values');
@@ -91,14 +91,14 @@ async function walk(
   directory: string,
   files: readonly Suspect[],
 ): Promise<{ problem: string | undefined; lastName: string }> {
-  const links = join(directory, LINKS);
+  const links = join(directory, linksDirectory);
   await rm(links, { recursive: true, force: true });
   await mkdir(links);
   for (const { name } of files) await symlink(join('..', name), join(links, name));
   const lmdb = createRequire(import.meta.url).resolve('lmdb');
   try {
     return await new Promise((resolve) => {
-      const child = execFile(process.execPath, ['-e', SCRIPT, lmdb, links], (error, stdout) => {
+      const child = execFile(process.execPath, ['-e', probeScript, lmdb, links], (error, stdout) => {
         const lastName = stdout.trim().split('\n').at(-1) ?? '';
         const problem = error === null ? undefined : (error.signal ?? `exit code ${error.code}`);
         resolve({ problem, lastName });

@@ -3,8 +3,8 @@ import { type LogEntry, StoreFullError } from '../broker/store.ts';
 import { freeBytes } from './file-check.ts';
 
 /** The disk is asked again after this many bytes or this time, whichever comes first. */
-const REFRESH_BYTES = 16 * 2 ** 20;
-const REFRESH_MS = 1000;
+const refreshBytes = 16 * 2 ** 20;
+const refreshMs = 1000;
 
 /**
  * Refuses entries before the disk is full. A full disk can end the process by signal when a file is opened,
@@ -28,7 +28,7 @@ export class FreeSpace {
   require(entries: readonly LogEntry[]): void {
     let bytes = 0;
     for (const entry of entries) bytes += entry.bytes.length;
-    const isStale = this.#writtenSince > REFRESH_BYTES || performance.now() - this.#askedAt > REFRESH_MS;
+    const isStale = this.#writtenSince > refreshBytes || performance.now() - this.#askedAt > refreshMs;
     if (isStale && !this.#asking) void this.#ask();
     if (this.#free - this.#writtenSince - bytes < this.#bytesMin) {
       throw new StoreFullError(

@@ -19,21 +19,21 @@ export interface GenerationSummary {
   readonly spans: readonly SpanTotals[];
 }
 
-const FORMAT = 1;
-const HEAD_BYTES = 1 + 8 + 4;
-const SPAN_BYTES = 4 + 1 + 6 * 8;
-const CRC_BYTES = 4;
-const COPIED = 1;
-const ORDERED = 2;
+const summaryFormat = 1;
+const headBytes = 1 + 8 + 4;
+const spanBytes = 4 + 1 + 6 * 8;
+const crcBytes = 4;
+const copiedFlag = 1;
+const orderedFlag = 2;
 
 export function encodeSummary(entries: number, spans: readonly SpanTotals[]): Buffer {
-  const row = Buffer.allocUnsafe(HEAD_BYTES + spans.length * SPAN_BYTES + CRC_BYTES);
-  row[0] = FORMAT;
+  const row = Buffer.allocUnsafe(headBytes + spans.length * spanBytes + crcBytes);
+  row[0] = summaryFormat;
   let at = writeUInt64(row, entries, 1);
   at = row.writeUInt32BE(spans.length, at);
   for (const span of spans) {
     at = row.writeUInt32BE(span.logId, at);
-    at = row.writeUInt8((span.copied ? COPIED : 0) | (span.isOrdered ? ORDERED : 0), at);
+    at = row.writeUInt8((span.copied ? copiedFlag : 0) | (span.isOrdered ? orderedFlag : 0), at);
     at = writeUInt64(row, span.firstSequence, at);
     at = writeUInt64(row, span.lastSequence, at);
     at = writeUInt64(row, span.records, at);
@@ -47,18 +47,18 @@ export function encodeSummary(entries: number, spans: readonly SpanTotals[]): Bu
 
 /** Undefined when the row is damaged or of another format. */
 export function decodeSummary(row: Buffer): GenerationSummary | undefined {
-  const end = row.length - CRC_BYTES;
-  if (end < HEAD_BYTES || row[0] !== FORMAT) return undefined;
+  const end = row.length - crcBytes;
+  if (end < headBytes || row[0] !== summaryFormat) return undefined;
   if (crc32(row.subarray(0, end)) !== row.readUInt32BE(end)) return undefined;
   const count = row.readUInt32BE(9);
-  if (end !== HEAD_BYTES + count * SPAN_BYTES) return undefined;
+  if (end !== headBytes + count * spanBytes) return undefined;
   const spans: SpanTotals[] = [];
-  for (let at = HEAD_BYTES; at < end; at += SPAN_BYTES) {
+  for (let at = headBytes; at < end; at += spanBytes) {
     const flags = row.readUInt8(at + 4);
     spans.push({
       logId: row.readUInt32BE(at),
-      copied: (flags & COPIED) !== 0,
-      isOrdered: (flags & ORDERED) !== 0,
+      copied: (flags & copiedFlag) !== 0,
+      isOrdered: (flags & orderedFlag) !== 0,
       firstSequence: readUInt64(row, at + 5),
       lastSequence: readUInt64(row, at + 13),
       records: readUInt64(row, at + 21),

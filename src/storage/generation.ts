@@ -8,12 +8,12 @@ import { type Environment, openEnvironment, transact } from './environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
-const HEADER_KEY = Buffer.from([0]);
+const headerKey = Buffer.from([0]);
 /** Sorts behind the header and before every entry. */
-const SUMMARY_KEY = Buffer.from([0, 0]);
+const summaryKey = Buffer.from([0, 0]);
 /** LMDB's pages are as large or larger. */
-const PAGE_BYTES = 4096;
-const FILE_NAME = /^messages-(\d{8,})\.mdb$/;
+const pageBytes = 4096;
+const fileNamePattern = /^messages-(\d{8,})\.mdb$/;
 
 /**
  * One of a row of LMDB environments that hold the entries. Entries are only ever added, and only to the
@@ -46,7 +46,7 @@ export class Generation extends EntryFile {
     const generation = new Generation(directory, number, mapBytes);
     const header = Buffer.from(JSON.stringify({ generation: number }));
     await transact(generation.environment, () => {
-      generation.environment.put(HEADER_KEY, header);
+      generation.environment.put(headerKey, header);
     });
     return generation;
   }
@@ -58,7 +58,7 @@ export class Generation extends EntryFile {
 
   /** What is wrong with the header row, or undefined. */
   findHeaderDamage(): string | undefined {
-    const header = this.environment.getBinary(HEADER_KEY);
+    const header = this.environment.getBinary(headerKey);
     if (header === undefined) return 'the header row is missing';
     if (header.toString() !== JSON.stringify({ generation: this.number })) {
       return `the header row says ${header.toString()}`;
@@ -73,7 +73,7 @@ export class Generation extends EntryFile {
 
   /** Keys of all entries in order: by log, then by sequence. */
   entryKeys(): Iterable<Uint8Array> {
-    return this.environment.getKeys({ start: SUMMARY_KEY, exclusiveStart: true });
+    return this.environment.getKeys({ start: summaryKey, exclusiveStart: true });
   }
 
   override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
@@ -109,7 +109,7 @@ export class Generation extends EntryFile {
 
   /** What an earlier run wrote down of the entries; undefined when they have to be looked at. */
   readSummary(): GenerationSummary | undefined {
-    const row = this.environment.getBinary(SUMMARY_KEY);
+    const row = this.environment.getBinary(summaryKey);
     const summary = row && decodeSummary(row);
     if (summary?.entries !== this.entries) return undefined;
     this.#summarized = summary.entries;
@@ -120,7 +120,7 @@ export class Generation extends EntryFile {
   async writeSummary(): Promise<void> {
     if (this.#summarized === this.entries) return;
     const row = encodeSummary(this.entries, [...this.spans()]);
-    await transact(this.environment, () => void this.environment.put(SUMMARY_KEY, row), row.length);
+    await transact(this.environment, () => void this.environment.put(summaryKey, row), row.length);
     this.#summarized = this.entries;
   }
 
@@ -136,7 +136,7 @@ export class Generation extends EntryFile {
   override async prefetchSpan(span: Span, from: number, to: number, bytesMax: number): Promise<void> {
     const { logId } = span;
     const recordBytes = span.bytes / span.records;
-    const pageRecords = Math.max(1, Math.floor(PAGE_BYTES / recordBytes), Math.floor(span.entryRecords));
+    const pageRecords = Math.max(1, Math.floor(pageBytes / recordBytes), Math.floor(span.entryRecords));
     const end = Math.min(to, from + Math.ceil(bytesMax / recordBytes));
     const positions: Buffer[] = [];
     for (let at = from; at < end; at += pageRecords) positions.push(entryPosition(logId, at));
@@ -149,6 +149,7 @@ export class Generation extends EntryFile {
     await this.prefetch(keys);
   }
 
+  /** Waits for reads ahead, then unmaps the file: nobody may read from it afterwards. */
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#reads);
@@ -159,7 +160,7 @@ export class Generation extends EntryFile {
     const stats = this.environment.getStats();
     if (!('entryCount' in stats) || typeof stats.entryCount !== 'number')
       throw new Error('LMDB does not count');
-    const otherRows = [HEADER_KEY, SUMMARY_KEY].filter((key) => this.environment.doesExist(key));
+    const otherRows = [headerKey, summaryKey].filter((key) => this.environment.doesExist(key));
     return stats.entryCount - otherRows.length;
   }
 
@@ -171,6 +172,7 @@ export class Generation extends EntryFile {
   }
 }
 
+/** `messages-00000001.mdb` in a data directory. Names sort as numbers do, up to 99,999,999. */
 export function generationPath(directory: string, number: number): string {
   return join(directory, `messages-${String(number).padStart(8, '0')}.mdb`);
 }
@@ -184,7 +186,7 @@ export function lockPath(path: string): string {
 export function generationNumbers(names: readonly string[]): number[] {
   const numbers: number[] = [];
   for (const name of names) {
-    const digits = FILE_NAME.exec(name)?.[1];
+    const digits = fileNamePattern.exec(name)?.[1];
     if (digits !== undefined) numbers.push(Number(digits));
   }
   return numbers.sort((a, b) => a - b);

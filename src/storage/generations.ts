@@ -8,20 +8,21 @@ import type { LogIndex } from './log-index.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** Part of a generation that is filled before the next one is made ready. */
-const PREPARE_AT = 0.5;
+const prepareAtPart = 0.5;
 
 /**
  * Entries after which the next generation takes over, however small they are: a start looks at every key of the
  * newest generation, at about a million a second.
  */
-const ENTRIES_MAX = 500_000;
+const entriesMax = 500_000;
 
 /** A generation of which less than this is still owed is worth copying forward. */
-const LIVE_PART_MIN = 0.25;
+const livePartMin = 0.25;
 
 /** A generation smaller than that is not worth replacing when the disk is full. */
-const MAKE_ROOM_BYTES_MIN = 2 ** 20;
+const makeRoomBytesMin = 2 ** 20;
 
+/** Where generations lie, how large they become, and who hears of what happens to them. */
 export interface GenerationsOptions {
   readonly directory: string;
   /** Bytes after which the next generation takes over. */
@@ -51,7 +52,7 @@ export class Generations {
   #work: Promise<void> = Promise.resolve();
   #preparing = false;
   /** Part of the newest that has to be filled before the next one is made ready. */
-  #prepareAt = PREPARE_AT;
+  #prepareAt = prepareAtPart;
   /** Transactions under way that add entries. */
   #writes = 0;
   #closing = false;
@@ -66,6 +67,7 @@ export class Generations {
     this.#newest = row.at(-1) ?? row[0];
   }
 
+  /** Oldest first; entries are added to the last one. */
   get row(): readonly Generation[] {
     return this.#row;
   }
@@ -82,10 +84,11 @@ export class Generations {
   get mostlyDead(): Generation | undefined {
     return this.#row.find(
       ({ liveSpans, liveBytes, entryBytes }, i) =>
-        i < this.#row.length - 1 && liveSpans > 0 && liveBytes < entryBytes * LIVE_PART_MIN,
+        i < this.#row.length - 1 && liveSpans > 0 && liveBytes < entryBytes * livePartMin,
     );
   }
 
+  /** False once it is being removed. */
   has(generation: Generation): boolean {
     return this.#row.includes(generation);
   }
@@ -139,7 +142,7 @@ export class Generations {
     this.#newest = next;
     this.#row.push(next);
     this.#spare = undefined;
-    this.#prepareAt = PREPARE_AT;
+    this.#prepareAt = prepareAtPart;
     this.retireDead();
     this.summarize();
     this.#options.rolled();
@@ -150,7 +153,7 @@ export class Generations {
    * one has to be there first, which takes two calls as a rule.
    */
   makeRoom(): void {
-    if (this.#writes > 0 || this.#newest.liveSpans > 0 || this.#newest.bytesWritten < MAKE_ROOM_BYTES_MIN)
+    if (this.#writes > 0 || this.#newest.liveSpans > 0 || this.#newest.bytesWritten < makeRoomBytesMin)
       return;
     if (this.#spare === undefined) this.#prepareNext();
     else this.#takeOver(this.#spare);
@@ -239,7 +242,7 @@ export class Generations {
   /** How full the newest is; the next one is due at 1. */
   #filled(): number {
     const { bytesWritten, entries } = this.#newest;
-    return Math.max(bytesWritten / this.#options.generationBytes, entries / ENTRIES_MAX);
+    return Math.max(bytesWritten / this.#options.generationBytes, entries / entriesMax);
   }
 
   /** One piece of work at a time, off the way of commits. */
@@ -264,7 +267,7 @@ export class Generations {
       await flushDirectory(directory);
       this.#spare = spare;
     } catch (error) {
-      this.#prepareAt = this.#filled() + PREPARE_AT;
+      this.#prepareAt = this.#filled() + prepareAtPart;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(
         `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reason}`,

@@ -1,7 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 
 /** In the flag of a write that LMDB's thread has carried out, once lmdb-js has seen that. */
-const FINISHED = 0x1000000;
+const finishedFlag = 0x1000000;
 
 /** A write on its way to the disk, as lmdb-js keeps it. */
 interface PendingWrite {
@@ -25,7 +25,7 @@ export function releaseInstructions(environment: RootDatabase<Buffer, Uint8Array
   let first: PendingWrite | undefined;
   environment.on('aftercommit', ({ last }: AfterCommit) => {
     // It was answered with the transaction before this one. One that is not known to be finished just stays.
-    if (first !== undefined && (first.flag & FINISHED) !== 0) first.uint32 = null;
+    if (first !== undefined && (first.flag & finishedFlag) !== 0) first.uint32 = null;
     first = last;
   });
 }

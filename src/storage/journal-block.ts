@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
 import type { LogEntry } from '../broker/store.ts';
-import { ENTRY_KEY_BYTES, writeEntryKey } from './entry-key.ts';
+import { entryKeyBytes, writeEntryKey } from './entry-key.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**
- * What is written to a journal file at once: one block for each commit, at multiples of {@link BLOCK_ALIGNMENT}, so
+ * What is written to a journal file at once: one block for each commit, at multiples of {@link blockAlignmentBytes}, so
  * that no write touches a page of an earlier one:
  *
  *     header (64 bytes) | key of each entry | value of each entry | zeros up to the next multiple
@@ -16,20 +16,20 @@ import { readUInt64, writeUInt64 } from './uint64.ts';
  *
  * Each key has the checksum of its value. The journal id is random, so that no message can look like a block.
  */
-export const BLOCK_ALIGNMENT = 4096;
-export const JOURNAL_ID_BYTES = 8;
-const MAGIC = 0x6c764a31;
-const HEADER_BYTES = 64;
-const ENTRIES_OFFSET = 32;
-const BYTES_OFFSET = 36;
-const FILE_BYTES_OFFSET = 44;
-const KEYS_CRC_OFFSET = 52;
-const HEADER_CRC_OFFSET = 56;
+export const blockAlignmentBytes = 4096;
+export const journalIdBytes = 8;
+const blockMagic = 0x6c764a31;
+const headerBytes = 64;
+const entriesOffset = 32;
+const bytesOffset = 36;
+const fileBytesOffset = 44;
+const keysCrcOffset = 52;
+const headerCrcOffset = 56;
 
 /** Shorter values are copied into one buffer: the kernel takes 1,024 parts at once, and each has its price. */
-const JOINED_BELOW = 32 * 1024;
+const joinedBelowBytes = 32 * 1024;
 
-const PADDING = Buffer.alloc(BLOCK_ALIGNMENT);
+const zeros = Buffer.alloc(blockAlignmentBytes);
 
 /** What a header introduces. */
 export const BlockKind = {
@@ -52,13 +52,20 @@ export interface BlockStamp {
   readonly number: number;
 }
 
+/** A header as it was read: its checksum holds, but what it announces may not have reached the disk. */
 export interface BlockHeader {
+  /** One of {@link BlockKind}. */
   readonly kind: number;
+  /** As in {@link BlockStamp}. */
   readonly fill: number;
   readonly number: number;
+  /** Keys that follow the header. */
   readonly entries: number;
+  /** Of header, keys and values, without padding. */
   readonly byteLength: number;
+  /** As in {@link BlockStamp}. */
   readonly fileBytes: number;
+  /** See {@link keysAreIntact}. */
   readonly keysCrc: number;
 }
 
@@ -79,20 +86,21 @@ export function commitBlockBytes(entries: readonly LogEntry[]): number {
   return alignUp(bytes);
 }
 
+/** The block of a commit. Long values are not copied: they must not change until the block is written. */
 export function encodeCommitBlock(entries: readonly LogEntry[], stamp: BlockStamp): CommitBlock {
   const head = Buffer.alloc(headBytes(entries.length));
   let byteLength = head.length;
-  let at = HEADER_BYTES;
+  let at = headerBytes;
   for (const entry of entries) {
-    writeEntryKey(head.subarray(at, at + ENTRY_KEY_BYTES), entry);
-    at += ENTRY_KEY_BYTES;
+    writeEntryKey(head.subarray(at, at + entryKeyBytes), entry);
+    at += entryKeyBytes;
     byteLength += entry.bytes.length;
   }
-  head.writeUInt32BE(entries.length, ENTRIES_OFFSET);
-  writeUInt64(head, byteLength, BYTES_OFFSET);
-  head.writeUInt32BE(crc32(head.subarray(HEADER_BYTES)), KEYS_CRC_OFFSET);
+  head.writeUInt32BE(entries.length, entriesOffset);
+  writeUInt64(head, byteLength, bytesOffset);
+  head.writeUInt32BE(crc32(head.subarray(headerBytes)), keysCrcOffset);
   stampHeader(head, BlockKind.Commit, stamp);
-  const padding = PADDING.subarray(0, alignUp(byteLength) - byteLength);
+  const padding = zeros.subarray(0, alignUp(byteLength) - byteLength);
   return {
     head,
     parts: joinShort([head, ...entries.map(({ bytes }) => bytes), padding]),
@@ -102,64 +110,65 @@ export function encodeCommitBlock(entries: readonly LogEntry[], stamp: BlockStam
 
 /** A block without entries. */
 export function encodeMark(kind: typeof BlockKind.Free | typeof BlockKind.End, stamp: BlockStamp): Buffer {
-  const block = Buffer.alloc(BLOCK_ALIGNMENT);
-  writeUInt64(block, HEADER_BYTES, BYTES_OFFSET);
+  const block = Buffer.alloc(blockAlignmentBytes);
+  writeUInt64(block, headerBytes, bytesOffset);
   stampHeader(block, kind, stamp);
   return block;
 }
 
 function stampHeader(target: Buffer, kind: number, { journalId, fileBytes, fill, number }: BlockStamp): void {
-  target.writeUInt32BE(MAGIC, 0);
+  target.writeUInt32BE(blockMagic, 0);
   target.writeUInt32BE(kind, 4);
   journalId.copy(target, 8);
   writeUInt64(target, fill, 16);
   writeUInt64(target, number, 24);
-  writeUInt64(target, fileBytes, FILE_BYTES_OFFSET);
-  target.writeUInt32BE(crc32(target.subarray(0, HEADER_CRC_OFFSET)), HEADER_CRC_OFFSET);
+  writeUInt64(target, fileBytes, fileBytesOffset);
+  target.writeUInt32BE(crc32(target.subarray(0, headerCrcOffset)), headerCrcOffset);
 }
 
 /** Whether `bytes` begin with the header of some journal. Only to be asked when it is not this one's. */
 export function belongsElsewhere(bytes: Buffer): boolean {
   return (
-    bytes.length >= HEADER_BYTES && decodeHeader(bytes, bytes.subarray(8, 8 + JOURNAL_ID_BYTES)) !== undefined
+    bytes.length >= headerBytes && decodeHeader(bytes, bytes.subarray(8, 8 + journalIdBytes)) !== undefined
   );
 }
 
 /** The header at the beginning of `bytes`, or undefined when there is none of this journal. */
 export function decodeHeader(bytes: Buffer, journalId: Buffer): BlockHeader | undefined {
-  if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) return undefined;
-  if (!bytes.subarray(8, 8 + JOURNAL_ID_BYTES).equals(journalId)) return undefined;
-  if (crc32(bytes.subarray(0, HEADER_CRC_OFFSET)) !== bytes.readUInt32BE(HEADER_CRC_OFFSET)) return undefined;
+  if (bytes.length < headerBytes || bytes.readUInt32BE(0) !== blockMagic) return undefined;
+  if (!bytes.subarray(8, 8 + journalIdBytes).equals(journalId)) return undefined;
+  if (crc32(bytes.subarray(0, headerCrcOffset)) !== bytes.readUInt32BE(headerCrcOffset)) return undefined;
   return {
     kind: bytes.readUInt32BE(4),
     fill: readUInt64(bytes, 16),
     number: readUInt64(bytes, 24),
-    entries: bytes.readUInt32BE(ENTRIES_OFFSET),
-    byteLength: readUInt64(bytes, BYTES_OFFSET),
-    fileBytes: readUInt64(bytes, FILE_BYTES_OFFSET),
-    keysCrc: bytes.readUInt32BE(KEYS_CRC_OFFSET),
+    entries: bytes.readUInt32BE(entriesOffset),
+    byteLength: readUInt64(bytes, bytesOffset),
+    fileBytes: readUInt64(bytes, fileBytesOffset),
+    keysCrc: bytes.readUInt32BE(keysCrcOffset),
   };
 }
 
 /** Bytes of header and keys. */
 export function headBytes(entries: number): number {
-  return HEADER_BYTES + entries * ENTRY_KEY_BYTES;
+  return headerBytes + entries * entryKeyBytes;
 }
 
 /** Whether the keys in a head are those that were written. */
 export function keysAreIntact(head: Buffer, { keysCrc }: BlockHeader): boolean {
-  return crc32(head.subarray(HEADER_BYTES)) === keysCrc;
+  return crc32(head.subarray(headerBytes)) === keysCrc;
 }
 
 /** The keys in a head, as views of it. */
 export function* keysIn(head: Buffer): Generator<Buffer> {
-  for (let at = HEADER_BYTES; at < head.length; at += ENTRY_KEY_BYTES) {
-    yield head.subarray(at, at + ENTRY_KEY_BYTES);
+  for (let at = headerBytes; at < head.length; at += entryKeyBytes) {
+    yield head.subarray(at, at + entryKeyBytes);
   }
 }
 
+/** The smallest multiple of {@link blockAlignmentBytes} that holds so many bytes. */
 export function alignUp(bytes: number): number {
-  return Math.ceil(bytes / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+  return Math.ceil(bytes / blockAlignmentBytes) * blockAlignmentBytes;
 }
 
 function joinShort(parts: readonly Buffer[]): Buffer[] {
@@ -170,7 +179,7 @@ function joinShort(parts: readonly Buffer[]): Buffer[] {
     run = [];
   };
   for (const part of parts) {
-    if (part.length < JOINED_BELOW) {
+    if (part.length < joinedBelowBytes) {
       run.push(part);
       continue;
     }

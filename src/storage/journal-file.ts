@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
-import { BLOCK_ALIGNMENT } from './journal-block.ts';
+import { blockAlignmentBytes } from './journal-block.ts';
 
 const readSome = promisify(read);
 
-const FILE_NAME = /^journal-(\d{2,})\.wal$/;
+const fileNamePattern = /^journal-(\d{2,})\.wal$/;
 
 /** A write has reached the disk when it is done; nothing else of the file changes but the bytes written. */
-const FLAGS = constants.O_RDWR | constants.O_DSYNC;
+const openFlags = constants.O_RDWR | constants.O_DSYNC;
 
 /** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
-const FILL_STEP_BYTES = 2 ** 20;
+const fillStepBytes = 2 ** 20;
 
 /** A file of the journal on disk: its blocks are taken once and for all, then written over again and again. */
 export class JournalFile {
@@ -32,7 +32,7 @@ export class JournalFile {
 
   static open(directory: string, number: number): JournalFile {
     const path = journalPath(directory, number);
-    const fd = openSync(path, FLAGS);
+    const fd = openSync(path, openFlags);
     return new JournalFile(path, number, fd, fstatSync(fd).size);
   }
 
@@ -47,11 +47,11 @@ export class JournalFile {
     const file = new JournalFile(
       path,
       number,
-      openSync(path, FLAGS | constants.O_CREAT | constants.O_EXCL, 0o640),
+      openSync(path, openFlags | constants.O_CREAT | constants.O_EXCL, 0o640),
       size,
     );
     try {
-      const zeros = Buffer.alloc(Math.min(size, FILL_STEP_BYTES));
+      const zeros = Buffer.alloc(Math.min(size, fillStepBytes));
       for (let at = 0; at < size; at += zeros.length) {
         await file.write([zeros.subarray(0, Math.min(zeros.length, size - at))], at);
       }
@@ -138,7 +138,7 @@ export function journalPath(directory: string, number: number): string {
 export function journalNumbers(names: readonly string[]): number[] {
   const numbers: number[] = [];
   for (const name of names) {
-    const digits = FILE_NAME.exec(name)?.[1];
+    const digits = fileNamePattern.exec(name)?.[1];
     if (digits !== undefined) numbers.push(Number(digits));
   }
   return numbers.sort((a, b) => a - b);
@@ -146,7 +146,7 @@ export function journalNumbers(names: readonly string[]): number[] {
 
 /** Sizes are whole blocks. */
 export function journalFileBytes(wanted: number): number {
-  return Math.floor(wanted / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+  return Math.floor(wanted / blockAlignmentBytes) * blockAlignmentBytes;
 }
 
 function writeFailure(error: unknown, path: string): StoreFullError | StoreBrokenError {

@@ -1,13 +1,13 @@
 import { EntryFile, type Span } from './entry-file.ts';
-import { decodeEntryKey, ENTRY_KEY_BYTES } from './entry-key.ts';
+import { decodeEntryKey, entryKeyBytes } from './entry-key.ts';
 import { Generation } from './generation.ts';
-import { BLOCK_ALIGNMENT, headBytes, keysIn } from './journal-block.ts';
+import { blockAlignmentBytes, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
 
 /** Each entry takes memory, however small it is. */
-const ENTRIES_MAX = 16_384;
+const entriesMax = 16_384;
 
-const NOTHING = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
 
 /** An entry in a journal file. */
 interface Place {
@@ -32,7 +32,7 @@ export class JournalFill extends EntryFile {
   fullSince = performance.now();
   /** Of each log in the order of sequences. */
   readonly #places = new Map<number, Place[]>();
-  #loaded: Buffer = NOTHING;
+  #loaded: Buffer = noBytes;
 
   constructor(file: JournalFile, first: number, isRecovered: boolean) {
     super();
@@ -47,12 +47,12 @@ export class JournalFill extends EntryFile {
 
   /** How full it is: 1 is full. */
   get filled(): number {
-    return Math.max(this.end / this.file.size, this.entries / ENTRIES_MAX);
+    return Math.max(this.end / this.file.size, this.entries / entriesMax);
   }
 
   /** Whether a block has room, and the mark that ends the file behind it. */
   fits(byteLength: number): boolean {
-    return this.entries < ENTRIES_MAX && this.end + byteLength + BLOCK_ALIGNMENT <= this.file.size;
+    return this.entries < entriesMax && this.end + byteLength + blockAlignmentBytes <= this.file.size;
   }
 
   /** Notes the entries of a block that is on disk at {@link end}. */
@@ -62,7 +62,7 @@ export class JournalFill extends EntryFile {
     for (const rawKey of keysIn(head)) {
       const { logId, firstSequence, byteLength: valueBytes } = decodeEntryKey(rawKey);
       this.#addPlace(logId, { firstSequence, head, keyAt, valueAt });
-      keyAt += ENTRY_KEY_BYTES;
+      keyAt += entryKeyBytes;
       valueAt += valueBytes;
       this.entries++;
     }
@@ -120,7 +120,7 @@ export class JournalFill extends EntryFile {
   }
 
   unload(): void {
-    this.#loaded = NOTHING;
+    this.#loaded = noBytes;
   }
 
   /** What was written lately is in memory as it is. */
@@ -134,7 +134,7 @@ export class JournalFill extends EntryFile {
 }
 
 function keyOf({ head, keyAt }: Place): Uint8Array {
-  return head.subarray(keyAt, keyAt + ENTRY_KEY_BYTES);
+  return head.subarray(keyAt, keyAt + entryKeyBytes);
 }
 
 function keysAt(places: readonly Place[], at: number, below: number, limit: number): Uint8Array[] {

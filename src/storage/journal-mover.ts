@@ -4,10 +4,10 @@ import type { Journal } from './journal.ts';
 import type { JournalFill } from './journal-fill.ts';
 
 /** A file of which less than this is still owed is not worth reading as a whole. */
-const LOADED_PART_MIN = 0.25;
+const loadedPartMin = 0.25;
 
 /** Memory that no file has been read into for so long is given back. */
-const KEPT_MS = 5000;
+const keptMs = 5000;
 
 /** Frees journal files that have been full for a while: what is owed of them still goes to the newest generation. */
 export function journalMover(mover: EntryMover, journal: Journal): Clearing {
@@ -20,7 +20,7 @@ export function journalMover(mover: EntryMover, journal: Journal): Clearing {
       file: fill,
       copied: false,
       prepare: async () => {
-        if (fill.liveBytes >= fill.end * LOADED_PART_MIN) await memory.load(fill);
+        if (fill.liveBytes >= fill.end * loadedPartMin) await memory.load(fill);
       },
       isThere: () => journal.has(fill),
       isUrgent: () => journal.isCrowded,
@@ -50,6 +50,6 @@ class MoverMemory {
     this.#loaded = undefined;
     this.#release = setTimeout(() => {
       this.#bytes = undefined;
-    }, KEPT_MS).unref();
+    }, keptMs).unref();
   }
 }

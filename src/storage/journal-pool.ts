@@ -1,15 +1,16 @@
 import { freeBytes } from './file-check.ts';
-import { BLOCK_ALIGNMENT } from './journal-block.ts';
+import { blockAlignmentBytes } from './journal-block.ts';
 import { JournalFile } from './journal-file.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** The first file is small; each further one is so many times as large, up to the size that was asked for. */
-const FIRST_FILE_BYTES = 2 ** 20;
-const GROWTH = 4;
+const firstFileBytes = 2 ** 20;
+const growthFactor = 4;
 
 /** How soon another file is tried after one could not be made. */
-const PREPARE_RETRY_MS = 1000;
+const prepareRetryMs = 1000;
 
+/** How many files there may be, and how large. */
 export interface JournalPoolOptions {
   readonly directory: string;
   /** Size of a file, and of all files together; 0: none is made. */
@@ -64,11 +65,12 @@ export class JournalPool {
       undefined,
     );
     // Behind it comes the mark that ends the file.
-    if (file === undefined || blockBytes + BLOCK_ALIGNMENT > file.size) return undefined;
+    if (file === undefined || blockBytes + blockAlignmentBytes > file.size) return undefined;
     this.#free.splice(this.#free.indexOf(file), 1);
     return file;
   }
 
+  /** No file is free; one may be in the making. */
   get isEmpty(): boolean {
     return this.#free.length === 0;
   }
@@ -97,7 +99,7 @@ export class JournalPool {
   get #nextFileBytes(): number | undefined {
     const { fileBytes, bytesMax } = this.#options;
     if (bytesMax === 0 || performance.now() < this.#prepareFrom) return undefined;
-    const next = this.#largestBytes === 0 ? FIRST_FILE_BYTES : this.#largestBytes * GROWTH;
+    const next = this.#largestBytes === 0 ? firstFileBytes : this.#largestBytes * growthFactor;
     const size = this.#isOutgrown ? fileBytes : Math.min(next, fileBytes);
     return this.#bytes + size > bytesMax ? undefined : size;
   }
@@ -114,7 +116,7 @@ export class JournalPool {
       if (this.#isStunted) log.info('the journal grows again');
       this.#isStunted = false;
     } catch (error) {
-      this.#prepareFrom = performance.now() + PREPARE_RETRY_MS;
+      this.#prepareFrom = performance.now() + prepareRetryMs;
       if (this.#isStunted) return;
       this.#isStunted = true;
       log.warn(`the journal stays as small as it is: ${error instanceof Error ? error.message : error}`);
@@ -126,6 +128,7 @@ export class JournalPool {
     await this.#preparing;
   }
 
+  /** Closes the free files. Those that were taken are their owners' to close. Call {@link settle} before. */
   close(): void {
     for (const file of this.#free) file.close();
   }

@@ -1,9 +1,9 @@
 import { decodeEntryKey, entryIsIntact } from './entry-key.ts';
 import {
   alignUp,
-  BLOCK_ALIGNMENT,
   type BlockHeader,
   BlockKind,
+  blockAlignmentBytes,
   decodeHeader,
   headBytes,
   keysAreIntact,
@@ -80,7 +80,7 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
     } else {
       unreadableFrom ??= at;
     }
-    at += block?.byteLength ?? BLOCK_ALIGNMENT;
+    at += block?.byteLength ?? blockAlignmentBytes;
   }
   if (!isEnded && first !== undefined && file.size < first.fileBytes) {
     unreadableFrom ??= file.size;
@@ -119,7 +119,7 @@ function isWhole(file: JournalFile, { at, head }: FoundBlock): boolean {
 /** Where the first block cannot be read: the fill that later blocks are of. */
 function newestFill(file: JournalFile, journalId: Buffer): number | undefined {
   let newest: number | undefined;
-  for (let at = 0; at < file.size; at += BLOCK_ALIGNMENT) {
+  for (let at = 0; at < file.size; at += blockAlignmentBytes) {
     const header = headerAt(file, at, journalId);
     if (header !== undefined) newest = Math.max(newest ?? 0, header.fill);
   }

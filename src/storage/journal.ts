@@ -7,10 +7,10 @@ import { DataDirectoryError } from './data-directory-error.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { isBlank } from './file-check.ts';
 import {
-  BLOCK_ALIGNMENT,
   BlockKind,
   type BlockStamp,
   belongsElsewhere,
+  blockAlignmentBytes,
   commitBlockBytes,
   encodeCommitBlock,
   encodeMark,
@@ -22,20 +22,20 @@ import { readFill } from './journal-reader.ts';
 import type { LogIndex } from './log-index.ts';
 
 /** Part of a file that is filled before another one is made, when none is free. */
-const PREPARE_AT = 0.5;
+const prepareAtPart = 0.5;
 
 /**
  * How long a full file is left alone. What consumers that keep up leave in it is settled by then: it is delivered,
  * acknowledged, and the state that says so is on disk.
  */
-const LEFT_ALONE_MS = 1000;
+const leftAloneMs = 1000;
 
 /**
  * Parts of all space that full files may take, and what is owed in them, before they are no longer left alone but moved
  * as fast as it goes. What is left is room for commits until there is less to move.
  */
-const FULL_PART_MAX = 0.5;
-const OWED_PART_MAX = 0.25;
+const fullPartMax = 0.5;
+const owedPartMax = 0.25;
 
 /** With `bytesMax` 0, entries go to the generations at once. */
 export interface JournalOptions extends Omit<JournalPoolOptions, 'freeMark'> {
@@ -131,7 +131,7 @@ export class Journal {
       await file.remove(directory);
       return;
     }
-    const start = file.read(0, BLOCK_ALIGNMENT);
+    const start = file.read(0, blockAlignmentBytes);
     file.close();
     if (belongsElsewhere(start)) {
       throw new DataDirectoryError(
@@ -158,7 +158,7 @@ export class Journal {
   get overdue(): JournalFill | undefined {
     const oldest = this.#full[0];
     if (oldest === undefined) return undefined;
-    const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < LEFT_ALONE_MS;
+    const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < leftAloneMs;
     return isLeftAlone && !this.isCrowded ? undefined : oldest;
   }
 
@@ -171,9 +171,7 @@ export class Journal {
       fullBytes += file.size;
       owedBytes += liveBytes;
     }
-    return (
-      fullBytes > bytesMax * FULL_PART_MAX || owedBytes > bytesMax * OWED_PART_MAX || this.#pool.isExhausted
-    );
+    return fullBytes > bytesMax * fullPartMax || owedBytes > bytesMax * owedPartMax || this.#pool.isExhausted;
   }
 
   has(fill: JournalFill): boolean {
@@ -225,14 +223,14 @@ export class Journal {
       this.retireDead();
       this.#tellOfFull();
     }
-    if (this.#pool.isEmpty && fill.filled >= PREPARE_AT) this.#pool.grow();
+    if (this.#pool.isEmpty && fill.filled >= prepareAtPart) this.#pool.grow();
   }
 
   /** Now, because there may be too many of them, and again when this one has been left alone long enough. */
   #tellOfFull(): void {
     const { filled } = this.#options;
     filled();
-    setTimeout(filled, LEFT_ALONE_MS).unref();
+    setTimeout(filled, leftAloneMs).unref();
   }
 
   #end(fill: JournalFill): Promise<void> {

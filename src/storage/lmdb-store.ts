@@ -22,7 +22,7 @@ import { prefetchEntries } from './entry-prefetch.ts';
 import { readEntries } from './entry-reader.ts';
 import { prepareLogState, type StagedLogState } from './log-state-table.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
-import { ROW_LOG_ID } from './row-codec.ts';
+import { rowLogId } from './row-codec.ts';
 import { RowTable, takeRowLog } from './row-table.ts';
 import { type LmdbStoreOptions, openStoreParts, type StoreParts } from './store-parts.ts';
 
@@ -33,11 +33,11 @@ export type { LmdbStoreOptions };
  * beside that takes twice as long: ten times a second, less than one confirm in a hundred meets it. A state that is
  * lost in a crash is only a redelivery.
  */
-const STATE_FLUSH_DELAY_MS = 100;
+const calmStateFlushDelayMs = 100;
 /** The same while the journal fills fast: files that are settled have to be free again soon. */
-const STATE_FLUSH_DELAY_FLOOD_MS = 50;
+const floodStateFlushDelayMs = 50;
 /** A flood writes more than that between two flushes of states. */
-const FLOOD_BYTES = 4 * 2 ** 20;
+const floodBytes = 4 * 2 ** 20;
 
 /**
  * Opens a data directory, or makes a new one.
@@ -76,7 +76,7 @@ class LmdbStore implements Store {
   #statesFlushedAt = 0;
   /** Since then. */
   #bytesWritten = 0;
-  #stateFlushDelayMs = STATE_FLUSH_DELAY_MS;
+  #stateFlushDelayMs = calmStateFlushDelayMs;
   #backup: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
@@ -102,7 +102,7 @@ class LmdbStore implements Store {
     indexGenerations(generations.row, index, !logStates.foundDamage);
     journal.indexEntries();
     const logs = recoverLogs(states, index, (entry) => damage.report(entry));
-    this.#rows.recover(takeRowLog(logs), (from, to, bytesMax) => this.read(ROW_LOG_ID, from, to, bytesMax));
+    this.#rows.recover(takeRowLog(logs), (from, to, bytesMax) => this.read(rowLogId, from, to, bytesMax));
     for (const { logId, dropped, holders } of index.logs()) {
       logStates.noteLogId(logId);
       if (dropped && holders === 0) logStates.discard([logId]);
@@ -296,7 +296,7 @@ class LmdbStore implements Store {
   }
 
   #rowsApplied(sequence: number): void {
-    const state = prepareLogState({ logId: ROW_LOG_ID, readPosition: sequence, unsettled: [] });
+    const state = prepareLogState({ logId: rowLogId, readPosition: sequence, unsettled: [] });
     this.#parts.logStates.stage([state], []);
     if (this.#phase === 'running') this.#flushStatesSoon();
   }
@@ -308,8 +308,8 @@ class LmdbStore implements Store {
       () => {
         this.#stateTimer = undefined;
         this.#statesFlushedAt = performance.now();
-        const isFlooded = this.#bytesWritten > FLOOD_BYTES;
-        this.#stateFlushDelayMs = isFlooded ? STATE_FLUSH_DELAY_FLOOD_MS : STATE_FLUSH_DELAY_MS;
+        const isFlooded = this.#bytesWritten > floodBytes;
+        this.#stateFlushDelayMs = isFlooded ? floodStateFlushDelayMs : calmStateFlushDelayMs;
         this.#bytesWritten = 0;
         this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
       },

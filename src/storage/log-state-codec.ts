@@ -13,20 +13,20 @@ import { readUInt64, writeUInt64 } from './uint64.ts';
  *
  * The attachment is JSON and takes what is left; only rows of format 2 have one.
  */
-const ROW_FORMAT = 1;
-const ROW_FORMAT_WITH_ATTACHMENT = 2;
-const ROW_FIXED_BYTES = 1 + 8 + 4 + 4;
-const RANGE_FIXED_BYTES = 8 + 4 + 1 + 4;
-const PAIR_BYTES = 8;
+const rowFormat = 1;
+const rowFormatWithAttachment = 2;
+const rowFixedBytes = 1 + 8 + 4 + 4;
+const rangeFixedBytes = 8 + 4 + 1 + 4;
+const pairBytes = 8;
 
 /** @throws RangeError when the state is not well-formed: ranges ascend, below the read position. */
 export function encodeLogState(state: LogState): Buffer {
   checkLogState(state);
-  let size = ROW_FIXED_BYTES;
+  let size = rowFixedBytes;
   for (const range of state.unsettled) size += rangeBytes(range);
   const attachment = state.attachment === undefined ? '' : JSON.stringify(state.attachment);
   const row = Buffer.allocUnsafe(size + Buffer.byteLength(attachment));
-  row[0] = attachment === '' ? ROW_FORMAT : ROW_FORMAT_WITH_ATTACHMENT;
+  row[0] = attachment === '' ? rowFormat : rowFormatWithAttachment;
   let at = writeUInt64(row, state.readPosition, 1);
   at = row.writeUInt32BE(state.unsettled.length, at);
   for (const range of state.unsettled) at = writeRange(row, range, at);
@@ -39,8 +39,8 @@ export function encodeLogState(state: LogState): Buffer {
 export function decodeLogState(logId: number, row: Buffer): LogState {
   const end = row.length - 4;
   if (
-    row.length < ROW_FIXED_BYTES ||
-    (row[0] !== ROW_FORMAT && row[0] !== ROW_FORMAT_WITH_ATTACHMENT) ||
+    row.length < rowFixedBytes ||
+    (row[0] !== rowFormat && row[0] !== rowFormatWithAttachment) ||
     crc32(row.subarray(0, end)) !== row.readUInt32BE(end)
   ) {
     throw new RangeError(`the state of log ${logId} is damaged`);
@@ -58,7 +58,7 @@ export function decodeLogState(logId: number, row: Buffer): LogState {
     const deliveryCounts: [number, number][] = [];
     for (let pairs = row.readUInt32BE(at); pairs > 0; pairs--) {
       deliveryCounts.push([row.readUInt32BE(at + 4), row.readUInt32BE(at + 8)]);
-      at += PAIR_BYTES;
+      at += pairBytes;
     }
     at += 4;
     unsettled.push({
@@ -68,7 +68,7 @@ export function decodeLogState(logId: number, row: Buffer): LogState {
       ...(deliveryCounts.length > 0 && { deliveryCounts }),
     });
   }
-  if (row[0] === ROW_FORMAT) return { logId, readPosition, unsettled };
+  if (row[0] === rowFormat) return { logId, readPosition, unsettled };
   const attachment: JsonValue = JSON.parse(row.toString('utf8', at, end));
   return { logId, readPosition, unsettled, attachment };
 }
@@ -91,7 +91,7 @@ function checkLogState(state: LogState): void {
 
 function rangeBytes(range: UnsettledRange): number {
   const bitmapBytes = range.settled === undefined ? 0 : Math.ceil(range.count / 8);
-  return RANGE_FIXED_BYTES + bitmapBytes + (range.deliveryCounts?.length ?? 0) * PAIR_BYTES;
+  return rangeFixedBytes + bitmapBytes + (range.deliveryCounts?.length ?? 0) * pairBytes;
 }
 
 function writeRange(row: Buffer, range: UnsettledRange, start: number): number {

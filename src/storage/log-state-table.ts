@@ -7,15 +7,15 @@ import { readUInt64, writeUInt64 } from './uint64.ts';
 import { unsettledRuns } from './unsettled-runs.ts';
 
 /** Rows of `logs.mdb`: one that says what the file is, a few single ones, and one for each log. */
-const NEXT_LOG_ID_KEY = Buffer.from([1]);
-const CLEAN_KEY = Buffer.from([2]);
-const LOG_ROW = 3;
-const LOG_KEY_BYTES = 5;
+const nextLogIdKey = Buffer.from([1]);
+const cleanKey = Buffer.from([2]);
+const logRowPrefix = 3;
+const logKeyBytes = 5;
 /** The row of a log that was dropped while generations still hold entries of it. */
-const END_ROW = Buffer.from([0]);
+const endRow = Buffer.from([0]);
 
 /** Rows one transaction takes, so that a burst of states does not delay the entries beside it. */
-const ROWS_PER_FLUSH_MAX = 50_000;
+const rowsPerFlushMax = 50_000;
 
 /** What is to be written of one log; no row means that the log has ended. */
 interface StagedRow {
@@ -62,13 +62,13 @@ export class LogStateTable {
   /** Reads all rows into the index and returns the states of the logs that go on. */
   recover(): Map<number, LogState> {
     const states = new Map<number, LogState>();
-    const next = this.#environment.getBinary(NEXT_LOG_ID_KEY);
+    const next = this.#environment.getBinary(nextLogIdKey);
     this.#nextLogIdStored = next === undefined ? 1 : readUInt64(next, 0);
     this.#nextLogId = this.#nextLogIdStored;
-    for (const { key, value } of this.#environment.getRange({ start: Buffer.from([LOG_ROW]) })) {
+    for (const { key, value } of this.#environment.getRange({ start: Buffer.from([logRowPrefix]) })) {
       const logId = Buffer.from(key).readUInt32BE(1);
       this.noteLogId(logId);
-      if (value.length === END_ROW.length) {
+      if (value.length === endRow.length) {
         this.#index.applyDrop(logId);
         continue;
       }
@@ -97,13 +97,13 @@ export class LogStateTable {
 
   /** Whether the last owner closed the data. The mark is wiped durably. */
   async takeCleanMark(): Promise<boolean> {
-    const clean = this.#environment.getBinary(CLEAN_KEY) !== undefined;
-    if (clean) await transact(this.#environment, () => void this.#environment.remove(CLEAN_KEY));
+    const clean = this.#environment.getBinary(cleanKey) !== undefined;
+    if (clean) await transact(this.#environment, () => void this.#environment.remove(cleanKey));
     return clean;
   }
 
   async writeCleanMark(): Promise<void> {
-    await transact(this.#environment, () => void this.#environment.put(CLEAN_KEY, Buffer.from([1])));
+    await transact(this.#environment, () => void this.#environment.put(cleanKey, Buffer.from([1])));
   }
 
   stage(states: readonly StagedLogState[], droppedLogs: readonly number[]): void {
@@ -145,7 +145,7 @@ export class LogStateTable {
   async #flushSome(): Promise<void> {
     const rows: [number, StagedRow][] = [];
     for (const row of this.#staged) {
-      if (rows.push(row) >= ROWS_PER_FLUSH_MAX) break;
+      if (rows.push(row) >= rowsPerFlushMax) break;
     }
     const obsolete = [...this.#obsolete];
     for (const [logId] of rows) this.#staged.delete(logId);
@@ -169,7 +169,7 @@ export class LogStateTable {
         if (row !== undefined) {
           this.#environment.put(rowKey(logId), row);
         } else if (this.#isHeld(logId)) {
-          this.#environment.put(rowKey(logId), END_ROW);
+          this.#environment.put(rowKey(logId), endRow);
           ended.push(logId);
         } else {
           this.#environment.remove(rowKey(logId));
@@ -179,7 +179,7 @@ export class LogStateTable {
       if (nextLogId > this.#nextLogIdStored) {
         const value = Buffer.alloc(8);
         writeUInt64(value, nextLogId, 0);
-        this.#environment.put(NEXT_LOG_ID_KEY, value);
+        this.#environment.put(nextLogIdKey, value);
       }
     });
     this.#nextLogIdStored = nextLogId;
@@ -226,8 +226,8 @@ export function prepareLogState(state: LogState): StagedLogState {
 }
 
 function rowKey(logId: number): Buffer {
-  const key = Buffer.allocUnsafe(LOG_KEY_BYTES);
-  key[0] = LOG_ROW;
+  const key = Buffer.allocUnsafe(logKeyBytes);
+  key[0] = logRowPrefix;
   key.writeUInt32BE(logId, 1);
   return key;
 }

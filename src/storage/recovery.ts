@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from '../broker/log/record.ts';
 import type { LogState, RecoveredLog } from '../broker/store.ts';
 import type { Span } from './entry-file.ts';
 import { decodeEntryKey } from './entry-key.ts';
@@ -119,9 +119,9 @@ function walkUnread(
 /** Counts the persistent records of an entry behind the first `skip`. */
 function countRecords(bytes: Buffer, skip: number, unread: Unread): void {
   let at = 0;
-  for (let i = 0; at + RECORD_HEADER_BYTES <= bytes.length; i++) {
+  for (let i = 0; at + recordHeaderBytes <= bytes.length; i++) {
     const size = bytes.readUInt32BE(at + RecordOffset.Size);
-    if (size < RECORD_HEADER_BYTES) return;
+    if (size < recordHeaderBytes) return;
     const flags = bytes.readUInt8(at + RecordOffset.Flags);
     if (i >= skip && (flags & RecordFlag.Persistent) !== 0) {
       unread.unreadCount++;

@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../broker/log/record.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from '../broker/log/record.ts';
 import type { LogEntry, RowChange } from '../broker/store.ts';
 
 /**
@@ -8,23 +8,23 @@ import type { LogEntry, RowChange } from '../broker/store.ts';
  *
  * The length of a long key is written as 255, then as u16.
  */
-const REMOVED = 0xffff_ffff;
-const VALUE_LENGTH_BYTES = 4;
-const LONG_KEY = 255;
+const removedMark = 0xffff_ffff;
+const valueLengthBytes = 4;
+const longKey = 255;
 
 /** An entry of the row log is closed above that. One change may be larger. */
-const ENTRY_BYTES = 8 * 2 ** 20;
+const rowEntryBytes = 8 * 2 ** 20;
 
 /** The row log is the store's own: those of queues have ids from 1. */
-export const ROW_LOG_ID = 0;
+export const rowLogId = 0;
 
 /** The entries that carry these changes, from sequence `firstSequence` on. */
 export function encodeRowEntries(rows: readonly RowChange[], firstSequence: number): LogEntry[] {
   const entries: LogEntry[] = [];
   for (let from = 0; from < rows.length; ) {
-    let bytes = RECORD_HEADER_BYTES;
+    let bytes = recordHeaderBytes;
     let to = from;
-    while (to < rows.length && (to === from || bytes < ENTRY_BYTES)) bytes += changeBytes(rows[to++]);
+    while (to < rows.length && (to === from || bytes < rowEntryBytes)) bytes += changeBytes(rows[to++]);
     entries.push(encodeEntry(rows.slice(from, to), firstSequence + entries.length, bytes));
     from = to;
   }
@@ -34,39 +34,39 @@ export function encodeRowEntries(rows: readonly RowChange[], firstSequence: numb
 function changeBytes(change: RowChange | undefined): number {
   if (change === undefined) return 0;
   const { key, value } = change;
-  return (key.length < LONG_KEY ? 1 : 3) + key.length + VALUE_LENGTH_BYTES + (value?.length ?? 0);
+  return (key.length < longKey ? 1 : 3) + key.length + valueLengthBytes + (value?.length ?? 0);
 }
 
 function encodeEntry(rows: readonly RowChange[], sequence: number, byteLength: number): LogEntry {
   const bytes = Buffer.allocUnsafe(byteLength);
-  bytes.fill(0, 0, RECORD_HEADER_BYTES);
+  bytes.fill(0, 0, recordHeaderBytes);
   bytes.writeUInt32BE(byteLength, RecordOffset.Size);
   bytes.writeUInt32BE(sequence % 2 ** 32, RecordOffset.SequenceLow);
   bytes.writeUInt8(RecordFlag.Persistent, RecordOffset.Flags);
-  bytes.writeUInt32BE(byteLength - RECORD_HEADER_BYTES, RecordOffset.BodySize);
-  let at = RECORD_HEADER_BYTES;
+  bytes.writeUInt32BE(byteLength - recordHeaderBytes, RecordOffset.BodySize);
+  let at = recordHeaderBytes;
   for (const { key, value } of rows) {
-    at = bytes.writeUInt8(Math.min(key.length, LONG_KEY), at);
-    if (key.length >= LONG_KEY) at = bytes.writeUInt16BE(key.length, at);
+    at = bytes.writeUInt8(Math.min(key.length, longKey), at);
+    if (key.length >= longKey) at = bytes.writeUInt16BE(key.length, at);
     at += key.copy(bytes, at);
-    at = bytes.writeUInt32BE(value === null ? REMOVED : value.length, at);
+    at = bytes.writeUInt32BE(value === null ? removedMark : value.length, at);
     if (value !== null) at += value.copy(bytes, at);
   }
   return {
-    logId: ROW_LOG_ID,
+    logId: rowLogId,
     firstSequence: sequence,
     count: 1,
     persistentCount: 1,
-    persistentBodyBytes: byteLength - RECORD_HEADER_BYTES,
+    persistentBodyBytes: byteLength - recordHeaderBytes,
     bytes,
   };
 }
 
 /** The changes in an entry of the row log: views of its bytes, whose checksum has been verified. */
 export function* decodeRowEntry(bytes: Buffer): Generator<RowChange> {
-  for (let at = RECORD_HEADER_BYTES; at < bytes.length; ) {
+  for (let at = recordHeaderBytes; at < bytes.length; ) {
     let keyLength = bytes.readUInt8(at++);
-    if (keyLength === LONG_KEY) {
+    if (keyLength === longKey) {
       keyLength = bytes.readUInt16BE(at);
       at += 2;
     }
@@ -74,7 +74,7 @@ export function* decodeRowEntry(bytes: Buffer): Generator<RowChange> {
     const key = bytes.subarray(at, keyEnd);
     const length = bytes.readUInt32BE(keyEnd);
     at = keyEnd + 4;
-    if (length === REMOVED) {
+    if (length === removedMark) {
       yield { key, value: null };
       continue;
     }

@@ -5,28 +5,28 @@ import { type Environment, transact } from './environment.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /** How far the row log has been applied. No table has the number 0. */
-const APPLIED_KEY = Buffer.from([0, 1]);
+const appliedKey = Buffer.from([0, 1]);
 
 /**
  * What a row holds: its value behind a zero, or, where that would not fit into an LMDB page, a one and the length
  * of the value, which then lies in pieces under keys of their own. No piece needs a run of pages: LMDB looks for
  * those the longer the more pages have been given back.
  */
-const WHOLE = 0;
-const IN_PIECES = 1;
-const PIECE_BYTES = 1800;
-const IN_PIECES_ROW_BYTES = 5;
+const wholeRow = 0;
+const rowInPieces = 1;
+const pieceBytes = 1800;
+const inPiecesRowBytes = 5;
 
 /** What one transaction takes: it may change as many pages, and holds up the event loop while it is put together. */
-const ROWS_PER_TRANSACTION = 4096;
-const BYTES_PER_TRANSACTION = 4 * 2 ** 20;
+const rowsPerTransaction = 4096;
+const bytesPerTransaction = 4 * 2 ** 20;
 
 /** Set in the first byte of a piece's key, which ends with where the piece is. */
-export const PIECE_BIT = 0x80;
-const PIECE_NUMBER_BYTES = 4;
+export const pieceBit = 0x80;
+const pieceNumberBytes = 4;
 
 /** LMDB's longest key has 1978 bytes, and those of pieces must fit, too. */
-export const ROW_FILE_KEY_BYTES_MAX = 1978 - PIECE_NUMBER_BYTES;
+export const rowFileKeyBytesMax = 1978 - pieceNumberBytes;
 
 /** Rows in LMDB (`rows.mdb`), and how many of the row log's records they contain. */
 export class RowFile implements LowerRows {
@@ -36,13 +36,13 @@ export class RowFile implements LowerRows {
 
   constructor(environment: Environment) {
     this.#environment = environment;
-    const [piece] = environment.getKeys({ start: Buffer.from([PIECE_BIT]), limit: 1 });
+    const [piece] = environment.getKeys({ start: Buffer.from([pieceBit]), limit: 1 });
     this.#mayHavePieces = piece !== undefined;
   }
 
   /** Sequence of the first record of the row log that has not been applied; undefined: none ever was. */
   get applied(): number | undefined {
-    const row = this.#environment.getBinary(APPLIED_KEY);
+    const row = this.#environment.getBinary(appliedKey);
     return row === undefined ? undefined : readUInt64(row, 0);
   }
 
@@ -56,7 +56,7 @@ export class RowFile implements LowerRows {
   async apply(changes: readonly RowChange[], applied: number): Promise<void> {
     const appliedRow = Buffer.alloc(8);
     writeUInt64(appliedRow, applied, 0);
-    await this.#writeAll(changes, () => void this.#environment.put(APPLIED_KEY, appliedRow));
+    await this.#writeAll(changes, () => void this.#environment.put(appliedKey, appliedRow));
   }
 
   /** Makes rows durable, in place of all that there are in a table. A crash in between leaves some of both. */
@@ -86,28 +86,28 @@ export class RowFile implements LowerRows {
     if (this.#mayHavePieces) this.#removePieces(key);
     if (value === null) {
       environment.remove(key);
-    } else if (value.length <= PIECE_BYTES) {
+    } else if (value.length <= pieceBytes) {
       const row = Buffer.allocUnsafe(1 + value.length);
-      row[0] = WHOLE;
+      row[0] = wholeRow;
       value.copy(row, 1);
       environment.put(key, row);
     } else {
       this.#mayHavePieces = true;
-      const row = Buffer.allocUnsafe(IN_PIECES_ROW_BYTES);
-      row[0] = IN_PIECES;
+      const row = Buffer.allocUnsafe(inPiecesRowBytes);
+      row[0] = rowInPieces;
       row.writeUInt32BE(value.length, 1);
       environment.put(key, row);
-      for (let at = 0; at < value.length; at += PIECE_BYTES) {
-        environment.put(pieceKey(key, at), value.subarray(at, at + PIECE_BYTES));
+      for (let at = 0; at < value.length; at += pieceBytes) {
+        environment.put(pieceKey(key, at), value.subarray(at, at + pieceBytes));
       }
     }
   }
 
   #removePieces(key: Buffer): void {
     const row = this.#environment.getBinary(key);
-    if (row?.[0] !== IN_PIECES) return;
+    if (row?.[0] !== rowInPieces) return;
     const length = row.readUInt32BE(1);
-    for (let at = 0; at < length; at += PIECE_BYTES) this.#environment.remove(pieceKey(key, at));
+    for (let at = 0; at < length; at += pieceBytes) this.#environment.remove(pieceKey(key, at));
   }
 
   row(key: Buffer): Buffer | undefined {
@@ -129,9 +129,9 @@ export class RowFile implements LowerRows {
   }
 
   #valueOf(key: Buffer, row: Buffer): Buffer {
-    if (row[0] === WHOLE) return row.subarray(1);
+    if (row[0] === wholeRow) return row.subarray(1);
     const value = Buffer.allocUnsafe(row.readUInt32BE(1));
-    for (let at = 0; at < value.length; at += PIECE_BYTES) {
+    for (let at = 0; at < value.length; at += pieceBytes) {
       const piece = this.#environment.getBinary(pieceKey(key, at));
       if (piece === undefined) {
         throw new DataDirectoryError(`rows.mdb is damaged: a piece of row ${key.toString('hex')} is missing`);
@@ -146,7 +146,7 @@ export class RowFile implements LowerRows {
 function sliceEnd(changes: readonly RowChange[], from: number): number {
   let bytes = 0;
   let to = from;
-  while (to < changes.length && to - from < ROWS_PER_TRANSACTION && bytes < BYTES_PER_TRANSACTION) {
+  while (to < changes.length && to - from < rowsPerTransaction && bytes < bytesPerTransaction) {
     bytes += changes[to++]?.value?.length ?? 0;
   }
   return to;
@@ -154,9 +154,9 @@ function sliceEnd(changes: readonly RowChange[], from: number): number {
 
 /** The key of the piece that starts at offset `at` of a value. */
 function pieceKey(key: Buffer, at: number): Buffer {
-  const piece = Buffer.allocUnsafe(key.length + PIECE_NUMBER_BYTES);
+  const piece = Buffer.allocUnsafe(key.length + pieceNumberBytes);
   key.copy(piece);
-  piece.writeUInt8(key.readUInt8(0) | PIECE_BIT, 0);
-  piece.writeUInt32BE(at / PIECE_BYTES, key.length);
+  piece.writeUInt8(key.readUInt8(0) | pieceBit, 0);
+  piece.writeUInt32BE(at / pieceBytes, key.length);
   return piece;
 }

@@ -10,23 +10,24 @@ import {
 } from '../broker/store.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import type { Environment } from './environment.ts';
-import { decodeRowEntry, encodeRowEntries, ROW_LOG_ID } from './row-codec.ts';
+import { decodeRowEntry, encodeRowEntries, rowLogId } from './row-codec.ts';
 import { RowFile } from './row-file.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** Changes are applied when there are so many of them, or when they have waited that long. */
-const APPLY_ROWS = 4096;
-const APPLY_AFTER_MS = 100;
+const applyRows = 4096;
+const applyAfterMs = 100;
 
 /** Memory for changes that are on disk in the row log only: above it, commits with further rows wait. */
-const BACKLOG_BYTES_MAX = 8 * 2 ** 20;
+const backlogBytesMax = 8 * 2 ** 20;
 
 /** How soon a file system that was full is tried again. */
-const FULL_RETRY_MS = 500;
+const fullRetryMs = 500;
 
 /** Bytes of the row log that a start reads at once. */
-const REPLAY_BYTES = 4 * 2 ** 20;
+const replayBytes = 4 * 2 ** 20;
 
+/** Who hears of what becomes of rows. */
 export interface RowTableOptions {
   readonly log: StoreLog;
   /** Called when records of the row log below `sequence` are needed no longer. */
@@ -57,10 +58,12 @@ export class RowTable {
     this.#overlay = new RowOverlay(this.#file);
   }
 
+  /** The value as of the last commit, whether it has come to its place or not; undefined when there is none. */
   row(key: Buffer): Buffer | undefined {
     return this.#overlay.row(key);
   }
 
+  /** Rows of a range as of the last commit, in order of their keys and within the limits of the range. */
   scanRows(range: RowRange): Row[] {
     return this.#overlay.scanRows(range);
   }
@@ -88,7 +91,7 @@ export class RowTable {
     const end = Math.max(from, rowLog?.nextSequence ?? 0);
     this.#nextSequence = end;
     while (from < end) {
-      const entries = read(from, end, REPLAY_BYTES);
+      const entries = read(from, end, replayBytes);
       if (entries.length === 0) throw rowLogIsDamaged();
       for (const { firstSequence, count, bytes } of entries) {
         if (firstSequence !== from) throw rowLogIsDamaged();
@@ -113,7 +116,7 @@ export class RowTable {
   async committed(rows: readonly RowChange[], entries: readonly LogEntry[]): Promise<void> {
     this.#nextSequence += entries.length;
     this.#note(rows);
-    if (this.#overlay.notedCount >= APPLY_ROWS || this.#isCrowded) this.#apply();
+    if (this.#overlay.notedCount >= applyRows || this.#isCrowded) this.#apply();
     else this.#applySoon();
     while (this.#isCrowded && this.#applying !== undefined) await this.#applying;
   }
@@ -130,14 +133,14 @@ export class RowTable {
   }
 
   get #isCrowded(): boolean {
-    return this.#overlay.bytes > BACKLOG_BYTES_MAX;
+    return this.#overlay.bytes > backlogBytesMax;
   }
 
   #note(rows: Iterable<RowChange>): void {
     for (const { key, value } of rows) this.#overlay.set(key, value);
   }
 
-  #applySoon(delayMs = APPLY_AFTER_MS): void {
+  #applySoon(delayMs = applyAfterMs): void {
     if (this.#overlay.isEmpty || this.#applying !== undefined || this.#hasFailed) return;
     this.#timer ??= setTimeout(() => this.#apply(), delayMs);
   }
@@ -162,7 +165,7 @@ export class RowTable {
       if (cause instanceof StoreFullError) {
         if (this.#full === undefined) this.#options.log.warn(`rows wait for disk space: ${cause.message}`);
         this.#full = cause;
-        return FULL_RETRY_MS;
+        return fullRetryMs;
       }
       this.#hasFailed = true;
       this.#options.failed(cause);
@@ -171,14 +174,14 @@ export class RowTable {
     this.#overlay.taken();
     this.#full = undefined;
     this.#options.applied(sequence);
-    return this.#overlay.notedCount >= APPLY_ROWS ? 0 : APPLY_AFTER_MS;
+    return this.#overlay.notedCount >= applyRows ? 0 : applyAfterMs;
   }
 }
 
 /** The row log stands among the logs of queues; nobody outside is to see it. */
 export function takeRowLog(logs: Map<number, RecoveredLog>): RecoveredLog | undefined {
-  const rowLog = logs.get(ROW_LOG_ID);
-  logs.delete(ROW_LOG_ID);
+  const rowLog = logs.get(rowLogId);
+  logs.delete(rowLogId);
   return rowLog;
 }
 

@@ -19,6 +19,7 @@ import { LogStateTable } from './log-state-table.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 import { upgradeFormat } from './upgrade.ts';
 
+/** Where a store is kept, and its limits. Sizes are in bytes. */
 export interface LmdbStoreOptions {
   /** Made if it does not exist. One process at a time. */
   readonly dataDir: string;
@@ -35,20 +36,15 @@ export interface LmdbStoreOptions {
   readonly onDamage?: (damage: DamagedEntry) => void;
 }
 
-const GENERATION_BYTES = 2 ** 30;
-const JOURNAL_FILE_BYTES = 16 * 2 ** 20;
-const JOURNAL_BYTES = 256 * 2 ** 20;
-const FREE_BYTES_MIN = 200 * 2 ** 20;
-
-const DEFAULTS = {
-  generationBytes: GENERATION_BYTES,
-  journalFileBytes: JOURNAL_FILE_BYTES,
-  journalBytes: JOURNAL_BYTES,
-  freeBytesMin: FREE_BYTES_MIN,
+const defaults = {
+  generationBytes: 2 ** 30,
+  journalFileBytes: 16 * 2 ** 20,
+  journalBytes: 256 * 2 ** 20,
+  freeBytesMin: 200 * 2 ** 20,
   log: silentLog,
 };
 
-type ResolvedOptions = LmdbStoreOptions & typeof DEFAULTS;
+type ResolvedOptions = LmdbStoreOptions & typeof defaults;
 
 /** What a store is made of, opened and connected; nothing of it is running yet. */
 export interface StoreParts {
@@ -74,7 +70,7 @@ export interface StoreParts {
  */
 export async function openStoreParts(options: LmdbStoreOptions): Promise<StoreParts> {
   const directory = resolve(options.dataDir);
-  const resolved = { ...DEFAULTS, ...options };
+  const resolved = { ...defaults, ...options };
   const { generationBytes, freeBytesMin, log } = resolved;
   prepareDirectory(directory);
   const lock = await DataDirectoryLock.acquire(directory);

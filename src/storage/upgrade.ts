@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Row, RowTable } from '../broker/store.ts';
-import { type DirectoryFormat, FORMAT_VERSION, flushDirectory, writeFormat } from './data-directory.ts';
+import { type DirectoryFormat, flushDirectory, formatVersion, writeFormat } from './data-directory.ts';
 import { openSmallFile } from './data-files.ts';
 import { definitionRow, readDefinition } from './definition-rows.ts';
 import type { Environment } from './environment.ts';
@@ -11,7 +11,7 @@ import { RowFile } from './row-file.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** Up to version 2 definitions were kept there. */
-const OLD_DEFINITIONS = 'definitions.mdb';
+const oldDefinitions = 'definitions.mdb';
 
 /** A data directory whose files were found to be in order. */
 export interface UpgradedDirectory {
@@ -33,12 +33,12 @@ export async function upgradeFormat(
   format: DirectoryFormat,
   log: StoreLog,
 ): Promise<DirectoryFormat> {
-  const path = join(directory, OLD_DEFINITIONS);
+  const path = join(directory, oldDefinitions);
   let upgraded = format;
-  if (format.version < FORMAT_VERSION) {
+  if (format.version < formatVersion) {
     await copyDefinitions(path, rows, !created, log);
     upgraded = await writeFormat(directory, format.journalId);
-    log.info(`upgraded ${directory} from format ${format.version} to ${FORMAT_VERSION}`);
+    log.info(`upgraded ${directory} from format ${format.version} to ${formatVersion}`);
   }
   if (existsSync(path)) {
     await unlink(path);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ExitCode } from '../../src/cli/exit-code.ts';
 import { type RunningBroker, startBroker } from '../../src/index.ts';
 import { Ctl } from '../cli/ctl-harness.ts';
 
@@ -238,6 +239,8 @@ it('is made by leveretctl', async () => {
   );
   expect(existsSync(join(target, 'format.json'))).toBe(true);
   await expect(program.print('backup', target)).rejects.toThrow('is there already');
+  expect(await program.exitCode('backup', target)).toBe(ExitCode.CannotCreate);
+  expect(await program.exitCode('backup', '/dev/null/backup')).toBe(ExitCode.CannotCreate);
 });
 
 it('is broken off when the broker stops, and leaves nothing behind', async () => {

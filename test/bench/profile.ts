@@ -31,10 +31,10 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ],
   [
     'publish: check and route',
-    /^(server\/(publishing\/publisher|connection\/(?!output)|channel|sockets)|broker\/(rout|exch|virt|topology))/,
+    /^(server\/(publishing\/publisher|connection|channel|sockets)|broker\/(rout|exch|virt|topology))/,
   ],
   ['queue: append, take, settle', /^broker\/(log|queue|stream|turn|broker)/],
-  ['deliver: write and remember', /^server\/(connection\/output|deliveries)/],
+  ['deliver: write and remember', /^server\/(output|deliveries)/],
   ['confirm', /^server\/publishing\/confirms/],
   ['journal: hand the write over', /^(storage\/journal-file|node:fs)/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],

@@ -61,6 +61,9 @@ describe('users', () => {
     expect(await ctl('-q', 'list_user_limits')).toBe('user\tlimits\nbob\t{"max-connections":5}\n');
     expect(await ctl('clear_user_limits', 'bob', 'all')).toBe('Clearing all limits for user "bob" ...\n');
     expect(await ctl('-q', 'list_user_limits', 'bob')).toBe('{}\n');
+    await expect(ctl('set_user_limits', 'bob', '{"max-channels": "nine"}')).rejects.toThrow(
+      'the limit max-channels should be an integer, such as 100, or -1 for none',
+    );
     await ctl('delete_user', 'bob');
   });
 });

@@ -34,6 +34,34 @@ it('writes JSON with levels and without passwords', () => {
   });
 });
 
+it('writes errors with what led to them, and no secret of lists, errors or what is in them', () => {
+  const destination = memory();
+  const logs = new Logs({ console: LogOutput.to(destination, { level: 'info', formatter: 'json' }) });
+  const refused = Object.assign(new Error('refused', { cause: new Error('no route') }), {
+    password: 'secret',
+    request: { authorization: 'secret', url: '/user' },
+  });
+  const fields = {
+    err: refused,
+    logins: [{ token: 'secret', user: 'ann' }],
+    a: { b: { pass: 'secret', c: 1 } },
+  };
+  logs.info(fields, 'failed');
+  expect(JSON.parse(destination.lines.join(''))).toMatchObject({
+    err: {
+      type: 'Error',
+      message: 'refused: no route',
+      stack: expect.stringContaining('caused by: Error: no route'),
+      password: '[hidden]',
+      request: { authorization: '[hidden]', url: '/user' },
+    },
+    logins: [{ token: '[hidden]', user: 'ann' }],
+    a: { b: { pass: '[hidden]', c: 1 } },
+  });
+  // What was logged is left as it is.
+  expect(refused.password).toBe('secret');
+});
+
 it('writes lines for people, one per entry, with the category in front', () => {
   const destination = memory();
   const output = LogOutput.to(destination, { level: 'info', formatter: 'plaintext' });

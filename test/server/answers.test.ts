@@ -8,7 +8,7 @@ import { type Commit, MemoryStore } from '../../src/broker/store.ts';
 import { startBroker } from '../../src/index.ts';
 import { FieldTable } from '../../src/protocol/field-table.ts';
 import { type Method, MethodId } from '../../src/protocol/methods.ts';
-import { Answers } from '../../src/server/connection/answers.ts';
+import { Answers } from '../../src/server/output/answers.ts';
 import { methodFrame, RawClient } from './raw-client.ts';
 
 /** Commits end when the test says so. */

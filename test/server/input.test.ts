@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { protocolHeader } from '../../src/protocol/frame-reader.ts';
 import { Input } from '../../src/server/connection/input.ts';
-import { Output } from '../../src/server/connection/output.ts';
+import { Output } from '../../src/server/output/output.ts';
 import type { ByteStream, Transport } from '../../src/server/sockets/transport.ts';
 
 function stream(): ByteStream {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Output } from '../../src/server/connection/output.ts';
-import { UnreadLimit, type UnreadLimitHost } from '../../src/server/connection/unread-limit.ts';
+import { Output } from '../../src/server/output/output.ts';
+import { UnreadLimit, type UnreadLimitHost } from '../../src/server/output/unread-limit.ts';
 import { ManualClock } from './manual-clock.ts';
 
 class Host implements UnreadLimitHost {

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../src/broker/log/record.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from '../../src/broker/log/record.ts';
 import type { Commit, LogEntry, StoredEntry } from '../../src/broker/store.ts';
 import type { StoreLog } from '../../src/storage/store-log.ts';
 
@@ -51,8 +51,8 @@ export function entry(logId: number, firstSequence: number, records: readonly Te
 
 function encodeRecord(sequence: number, { body, persistent = true }: TestRecord): Buffer {
   const bytes = Buffer.from(body);
-  const header = Buffer.alloc(RECORD_HEADER_BYTES);
-  header.writeUInt32BE(RECORD_HEADER_BYTES + bytes.length, RecordOffset.Size);
+  const header = Buffer.alloc(recordHeaderBytes);
+  header.writeUInt32BE(recordHeaderBytes + bytes.length, RecordOffset.Size);
   header.writeUInt32BE(sequence % 2 ** 32, RecordOffset.SequenceLow);
   header.writeUInt8(persistent ? RecordFlag.Persistent : 0, RecordOffset.Flags);
   header.writeUInt32BE(bytes.length, RecordOffset.BodySize);
@@ -80,7 +80,7 @@ export function recordsOf(
     let at = 0;
     for (let i = 0; i < count; i++) {
       const size = bytes.readUInt32BE(at + RecordOffset.Size);
-      const body = bytes.toString('utf8', at + RECORD_HEADER_BYTES, at + size);
+      const body = bytes.toString('utf8', at + recordHeaderBytes, at + size);
       const persistent = (bytes.readUInt8(at + RecordOffset.Flags) & RecordFlag.Persistent) !== 0;
       records.push({ sequence: firstSequence + i, body, persistent });
       at += size;

@@ -1,4 +1,4 @@
-import type { QueueType } from '../queues/queue-type.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { DeathReason } from './dead-letter.ts';
 
 /** What becomes of messages that die: without a dead-letter exchange they are gone. */

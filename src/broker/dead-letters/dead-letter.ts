@@ -1,8 +1,8 @@
-import { AmqpError } from '../../protocol/errors.ts';
 import { type FieldEntry, FieldTable, type FieldValue } from '../../protocol/field-table.ts';
 import { array, int64, integerOf, longString, table, textOf, timestamp } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText, encodeText } from '../../protocol/text.ts';
+import { decodedHeaders } from '../decoded-headers.ts';
 import { Message } from '../message.ts';
 import { blindCopyHeader, copyHeader, headerKeys } from '../routing/copy-headers.ts';
 
@@ -64,19 +64,6 @@ const deathsHeader = 'x-death';
  * take ever longer to rewrite. The oldest fall off; see {@link isAutomaticCycle} for what else happens.
  */
 export const deathsMax = 128;
-
-/**
- * A publisher whose headers nobody had to decode may have written nonsense. By now it is too late to refuse
- * the message, so it goes on without them.
- */
-export function decodedHeaders(message: Message): FieldTable | undefined {
-  try {
-    return message.headers;
-  } catch (error) {
-    if (error instanceof AmqpError) return undefined;
-    throw error;
-  }
-}
 
 /**
  * The headers of a dead letter, sorted by name as RabbitMQ's are. In x-death stands one entry per queue and

@@ -4,7 +4,8 @@ import { decodeValue, findHeader } from '../../protocol/field-table-codec.ts';
 import { int32, int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';
-import { decodedHeaders, sortedByName } from '../dead-letters/dead-letter.ts';
+import { sortedByName } from '../dead-letters/dead-letter.ts';
+import { decodedHeaders } from '../decoded-headers.ts';
 import type { Message } from '../message.ts';
 
 /** Header that says for how many milliseconds an x-delayed-message exchange keeps a message. */

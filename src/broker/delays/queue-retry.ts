@@ -1,12 +1,13 @@
 import { FieldTable } from '../../protocol/field-table.ts';
 import { int64, integerOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
-import { decodedHeaders, sortedByName } from '../dead-letters/dead-letter.ts';
+import { sortedByName } from '../dead-letters/dead-letter.ts';
+import { decodedHeaders } from '../decoded-headers.ts';
+import { deliveryCountHeader } from '../delivery-count.ts';
 import { RecordOffset } from '../log/record.ts';
 import { readTime } from '../log/record-bytes.ts';
 import type { Segment } from '../log/segment.ts';
 import type { Message } from '../message.ts';
-import { deliveryCountHeader } from '../queues/delivery-count.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';

@@ -1,6 +1,6 @@
+import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
-import { writtenDeliveryCount } from '../queues/delivery-count.ts';
-import type { QueueType } from '../queues/queue-type.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { JsonValue, RecoveredLog } from '../store.ts';
 import type { LogContext, LogOwner, LogWatcher } from './log-context.ts';
 import { addLogFigures, LogFigures } from './log-figures.ts';
@@ -17,7 +17,9 @@ import type { Tail } from './tail.ts';
 /** Full segments that the log of a stream keeps in memory, for readers that are close to its end. */
 const streamTailSegmentsMax = 16;
 
+/** What a log is for. None of it changes while the log is there. */
 export interface LogOptions {
+  /** Names its entries in the store. 0 is the store's own log: those of queues begin at 1, and none is used twice. */
   readonly id: number;
   /** False: persistent messages are treated as transient (the queue does not survive a restart). */
   readonly durable: boolean;

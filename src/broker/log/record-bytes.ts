@@ -1,7 +1,7 @@
 import { copyBytes, putUint32, uint16At, uint32At } from '../../protocol/bytes.ts';
 import { frameEnd } from '../../protocol/frame-reader.ts';
 import type { Message } from '../message.ts';
-import { RECORD_HEADER_BYTES, RecordOffset } from './record.ts';
+import { RecordOffset, recordHeaderBytes } from './record.ts';
 
 /** Frame end behind the address. */
 const addressOverheadBytes = 1;
@@ -16,7 +16,7 @@ export interface FrameStamp {
 
 /** Bytes of the record of a message before its frames. */
 export function recordPrefixBytes(message: Message): number {
-  return RECORD_HEADER_BYTES + (message.addressEnd - message.addressStart) + addressOverheadBytes;
+  return recordHeaderBytes + (message.addressEnd - message.addressStart) + addressOverheadBytes;
 }
 
 /** Bytes of the record of a message. */
@@ -36,10 +36,10 @@ export function writeRecord(
   flags: number,
   stamp?: FrameStamp,
 ): number {
-  let at = start + RECORD_HEADER_BYTES;
+  let at = start + recordHeaderBytes;
   at = copyBytes(message.address, message.addressStart, message.addressEnd, buffer, at);
   buffer[at++] = frameEnd;
-  const addressSize = at - start - RECORD_HEADER_BYTES;
+  const addressSize = at - start - recordHeaderBytes;
   if (stamp !== undefined) at = stamp.write(message, buffer, at);
   else if (message.frames === buffer && message.framesStart === at) at = message.framesEnd;
   else at = copyBytes(message.frames, message.framesStart, message.framesEnd, buffer, at);

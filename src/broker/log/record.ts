@@ -12,7 +12,7 @@
  */
 
 /** Bytes of the fixed header at the start of every record. */
-export const RECORD_HEADER_BYTES = 28;
+export const recordHeaderBytes = 28;
 
 /** Offsets of the header's fields. */
 export const RecordOffset = {

@@ -16,12 +16,17 @@ const recordBytesMin = 53;
 /** Free slabs of full size that are kept for the next user; more are left to the garbage collector. */
 const freeSlabsMax = 64;
 
+/** Memory of one segment. Its records stay where they were written until the slab is given back. */
 export interface Slab {
   readonly buffer: Buffer;
   /** Record i is `buffer[offsets[i], offsets[i + 1])`. */
   readonly offsets: Uint32Array;
 }
 
+/**
+ * Hands out slabs and takes them back. All memory that queues have for messages is counted here, which is what decides
+ * when segments leave it for the disk.
+ */
 export class SlabPool {
   readonly #freeBuffers: Buffer[] = [];
   readonly #freeOffsets: Uint32Array[] = [];

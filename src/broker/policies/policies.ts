@@ -1,8 +1,8 @@
 import { Slices } from '../../slices.ts';
 import { erlangJson } from '../erlang-term.ts';
 import type { ResourceKind } from '../names.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { Queue } from '../queues/queue.ts';
-import type { QueueType } from '../queues/queue-type.ts';
 import type { Exchange } from '../routing/exchange.ts';
 import type { JsonValue } from '../store.ts';
 import { checkDefinition } from './keys.ts';

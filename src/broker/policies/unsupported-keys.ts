@@ -1,4 +1,4 @@
-import type { QueueType } from '../queues/queue-type.ts';
+import type { QueueType } from '../queue-type.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { mirroringKeys } from './mirroring.ts';
 

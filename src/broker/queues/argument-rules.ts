@@ -5,10 +5,10 @@ import { decodeText } from '../../protocol/text.ts';
 import { queueTypeArgument, textArgument } from '../arguments.ts';
 import { delayMsMax as longestDelayMs } from '../delays/delay-header.ts';
 import { delayedRetryReasons } from '../delays/return-reason.ts';
+import { type QueueType, queueTypeLabel, queueTypes } from '../queue-type.ts';
 import { durationMs } from '../streams/duration.ts';
 import { offsetArgumentFault } from '../streams/offset-argument.ts';
 import { durationMsMax, overflows } from './queue-settings.ts';
-import { type QueueType, queueTypeLabel, queueTypes } from './queue-type.ts';
 
 /** Highest priority a queue may ask for. */
 const priorityMax = 255;

@@ -1,7 +1,7 @@
 import { FieldTable } from '../../protocol/field-table.ts';
 import { textOf } from '../../protocol/field-value.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
-import { decodedHeaders } from '../dead-letters/dead-letter.ts';
+import { decodedHeaders } from '../decoded-headers.ts';
 import { Message } from '../message.ts';
 import { PublishOutcome } from '../routing/publish-outcome.ts';
 import { Route } from '../routing/route.ts';

@@ -13,6 +13,7 @@ import type { Message } from '../message.ts';
 import { QueueStats } from '../message-stats.ts';
 import { describe } from '../names.ts';
 import type { AppliedPolicies } from '../policies/policy.ts';
+import type { QueueType } from '../queue-type.ts';
 import { PublishOutcome } from '../routing/publish-outcome.ts';
 import { type Tap, Taps } from '../taps/taps.ts';
 import type { TouchedQueue } from '../turn.ts';
@@ -22,7 +23,6 @@ import { type IdleQueue, IdleTimer } from './idle-timer.ts';
 import type { HeldPublisher } from './queue-flow.ts';
 import type { QueueHost } from './queue-host.ts';
 import { type QueueSettings, queueSettings } from './queue-settings.ts';
-import type { QueueType } from './queue-type.ts';
 
 /** What a queue is made of. */
 export interface QueueOptions {

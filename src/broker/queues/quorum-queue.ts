@@ -1,11 +1,11 @@
 import type { Timer } from '../clock.ts';
 import type { DeathReason } from '../dead-letters/dead-letter.ts';
 import type { ReturnReason } from '../delays/return-reason.ts';
+import { withDeliveryCount, withoutDeliveryCount } from '../delivery-count.ts';
 import type { LogFigures } from '../log/log-figures.ts';
 import type { Segment } from '../log/segment.ts';
 import { ClassicQueue } from './classic-queue.ts';
 import type { Consumer } from './consumer.ts';
-import { withDeliveryCount, withoutDeliveryCount } from './delivery-count.ts';
 import { HeldMessages } from './held-messages.ts';
 
 /** How often dead letters that reached no queue are tried again. */

@@ -1,7 +1,7 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import { textArgument } from '../arguments.ts';
-import { queueTypeLabel } from './queue-type.ts';
+import { queueTypeLabel } from '../queue-type.ts';
 
 /**
  * What quorum queues, and partly streams, refuse (RabbitMQ page "Quorum Queues", "Feature Matrix"). `resource` is the text of

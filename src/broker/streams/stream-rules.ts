@@ -33,6 +33,7 @@ export function checkStreamConsumer(resource: string, consumer: Consumer): void 
 /** Argument of a consumer: how far it got is kept under its tag. LavinMQ's name. */
 export const tracking = 'x-stream-automatic-offset-tracking';
 
+/** The error, with reply code 540 (not-implemented) and RabbitMQ's text, for what streams do not do. */
 export function notSupported(resource: string, what: string): AmqpError {
   return new AmqpError(ReplyCode.NotImplemented, `${what} not supported by stream queues ${resource}`);
 }

@@ -1,4 +1,4 @@
-import type { QueueType } from '../queues/queue-type.ts';
+import type { QueueType } from '../queue-type.ts';
 
 /** What can be limited for a virtual host (RabbitMQ page "Virtual Hosts"). */
 export const vhostLimitNames = ['max-connections', 'max-queues'] as const;

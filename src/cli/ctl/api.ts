@@ -49,37 +49,42 @@ export class Api {
   }
 
   /** Whatever JSON there is. @throws CommandError */
-  async get(path: string, missing = notFound()): Promise<unknown> {
+  async get(path: string, missing = notFound(path)): Promise<unknown> {
     return parsed(await this.#send('GET', path, undefined, missing));
   }
 
   /** `missing` is thrown when there is no such object. @throws CommandError */
-  async object(path: string, missing = notFound()): Promise<JsonObject> {
+  async object(path: string, missing = notFound(path)): Promise<JsonObject> {
     const body = await this.get(path, missing);
     if (!isObject(body)) throw await this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
-  async list(path: string, missing = notFound()): Promise<readonly JsonObject[]> {
+  async list(path: string, missing = notFound(path)): Promise<readonly JsonObject[]> {
     const body = await this.get(path, missing);
     if (!Array.isArray(body) || !body.every(isObject)) throw await this.#unexpected(path);
     return body;
   }
 
   /** @throws CommandError */
-  async put(path: string, body: JsonObject, missing = notFound()): Promise<void> {
+  async put(path: string, body: JsonObject, missing = notFound(path)): Promise<void> {
     await this.#send('PUT', path, body, missing);
   }
 
   /** @throws CommandError */
-  async delete(path: string, missing = notFound(), headers: Headers = {}): Promise<void> {
+  async delete(path: string, missing = notFound(path), headers: Headers = {}): Promise<void> {
     await this.#send('DELETE', path, undefined, missing, headers);
   }
 
-  /** The answer, if there is one. @throws CommandError */
-  async post(path: string, body: JsonObject, missing = notFound()): Promise<unknown> {
-    return parsed(await this.#send('POST', path, body, missing));
+  /** The answer, if there is one. @throws CommandError, with `refused` for what the broker will not do */
+  async post(
+    path: string,
+    body: JsonObject,
+    missing = notFound(path),
+    refused: ExitCode = ExitCode.Unavailable,
+  ): Promise<unknown> {
+    return parsed(await this.#send('POST', path, body, missing, {}, refused));
   }
 
   /**
@@ -92,7 +97,7 @@ export class Api {
     path: string,
     options: { readonly body?: JsonObject; readonly missing?: CommandError; readonly signal: AbortSignal },
   ): AsyncGenerator<JsonObject> {
-    const { body, missing = notFound(), signal } = options;
+    const { body, missing = notFound(path), signal } = options;
     const target = await this.target;
     const start = new AbortController();
     const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
@@ -129,7 +134,7 @@ export class Api {
   /** Status and body of a health check: one that fails is an answer. @throws CommandError */
   async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
     const reply = await this.#request('GET', path);
-    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound());
+    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound(path));
     const body = parsed(reply);
     return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
@@ -140,13 +145,19 @@ export class Api {
     body: JsonObject | undefined,
     missing: CommandError,
     headers: Headers = {},
+    refused: ExitCode = ExitCode.Unavailable,
   ): Promise<Reply> {
     const reply = await this.#request(method, path, body, headers);
-    if (reply.status >= 300) throw await this.#refusal(path, reply, missing);
+    if (reply.status >= 300) throw await this.#refusal(path, reply, missing, refused);
     return reply;
   }
 
-  async #refusal(path: string, reply: Reply, missing: CommandError): Promise<CommandError> {
+  async #refusal(
+    path: string,
+    reply: Reply,
+    missing: CommandError,
+    refused: ExitCode = ExitCode.Unavailable,
+  ): Promise<CommandError> {
     const { name, login } = await this.target;
     switch (reply.status) {
       case 401:
@@ -160,7 +171,7 @@ export class Api {
         const { reason, text } = refusalOf(reply);
         // A user that is missing comes with a sentence that says so.
         const isVhostMissing = reason === 'vhost_not_found' || text === 'vhost_or_user_not_found';
-        return isVhostMissing ? missing : badRequest(text);
+        return isVhostMissing ? missing : badRequest(text, refused);
       }
       default:
         return this.#unexpected(path, reply.status);
@@ -269,15 +280,20 @@ function parsed({ text }: Reply): unknown {
   }
 }
 
-function notFound(): CommandError {
-  return new CommandError('no such virtual host or object', ExitCode.NoUser);
+/** What a command has no words of its own for: what was there a moment ago, or something that is no broker. */
+function notFound(path: string): CommandError {
+  const [asked] = path.split('?', 1);
+  return new CommandError(
+    `there is no ${asked}: it may have been deleted meanwhile; if not, --url may lead to something else than a broker`,
+    ExitCode.NoUser,
+  );
 }
 
 /** With the exit codes of rabbitmqctl. */
-function badRequest(reason: string): CommandError {
+function badRequest(reason: string, otherwise: ExitCode): CommandError {
   if (/^User .* does not exist/.test(reason)) return new CommandError(reason, ExitCode.NoUser);
   if (/^Virtual host .* does not exist/.test(reason)) return new CommandError(reason, ExitCode.Data);
-  return new CommandError(reason, ExitCode.Unavailable);
+  return new CommandError(reason, otherwise);
 }
 
 /** What the API has against a request: RabbitMQ's reason, and a sentence on one line. */

@@ -24,7 +24,8 @@ export const backupCommands: readonly Command[] = [
 
 async function backUp(given: Invocation, terminal: Terminal): Promise<string> {
   const directory = target(given);
-  let status = objectOf(await given.api.post(path, { directory, wait: false }));
+  const begun = await given.api.post(path, { directory, wait: false }, undefined, ExitCode.CannotCreate);
+  let status = objectOf(begun);
   const progress = await Progress.start(terminal, 'copying', !given.isTalkative, bytes);
   try {
     while (status['state'] === 'running') {
@@ -44,7 +45,7 @@ async function backUp(given: Invocation, terminal: Terminal): Promise<string> {
 function requireDone({ state, directory, reason }: JsonObject, wanted: string): void {
   if (directory !== wanted)
     throw new CommandError('another backup has been begun meanwhile', ExitCode.Failure);
-  if (state !== 'done') throw new CommandError(String(reason), ExitCode.Failure);
+  if (state !== 'done') throw new CommandError(String(reason), ExitCode.CannotCreate);
 }
 
 /** As it is called on this machine, which is the broker's as a rule. */

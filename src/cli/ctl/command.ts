@@ -33,6 +33,7 @@ export interface Topic {
   readonly commands: readonly Command[];
 }
 
+/** The first word of a synopsis, by which a command is called. */
 export function nameOf({ synopsis }: Pick<Command, 'synopsis'>): string {
   return synopsis.split(' ', 1)[0] ?? '';
 }
@@ -91,14 +92,17 @@ export class Invocation {
     return this.#words.slice(index);
   }
 
+  /** What was given with `--name`; undefined when it was not given. */
   flag(name: string): string | undefined {
     return this.#flags.values[name];
   }
 
+  /** Whether a flag without a value was given. */
   has(name: string): boolean {
     return this.#flags.switches.has(name);
   }
 
+  /** A program reads what is printed: it has to be JSON and nothing else. */
   get isJson(): boolean {
     return isJson(this.formatter);
   }
@@ -136,6 +140,7 @@ export class Invocation {
     return new CommandError(`${this.argument(index)} is not ${expected}: ${example}`, ExitCode.Unavailable);
   }
 
+  /** A list, with the formatter that was asked for. `columns`: fields of the rows, in their order. */
   table(rows: readonly JsonObject[], columns: readonly string[]): Promise<string> {
     return formatRows(rows, columns, this.formatter, this.#areColumnsNamed);
   }
@@ -182,10 +187,12 @@ export class Invocation {
   }
 }
 
+/** Each with its line break. */
 export function linesOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** In rabbitmqctl's words, with a hint. Some of its commands end with another exit code. */
 export function noSuchUser(name: string, exitCode: ExitCode = ExitCode.NoUser): CommandError {
   return new CommandError(
     `User "${name}" does not exist: leveretctl list_users shows those there are`,
@@ -193,6 +200,7 @@ export function noSuchUser(name: string, exitCode: ExitCode = ExitCode.NoUser): 
   );
 }
 
+/** In rabbitmqctl's words, with a hint. Some of its commands end with another exit code. */
 export function noSuchVhost(name: string, exitCode: ExitCode = ExitCode.Data): CommandError {
   return new CommandError(
     `Virtual host '${name}' does not exist: leveretctl list_vhosts shows those there are`,
@@ -215,11 +223,23 @@ export function unknownColumns(unknown: readonly string[], known: readonly strin
   return usageError(`(argument validation) Info key(s) ${unknown.join(', ')} are not supported${nearest}`);
 }
 
-/** The queue that is the first argument. The exit code is not the same for all commands of rabbitmqctl. */
-export function noSuchQueue(given: Invocation, exitCode: ExitCode = ExitCode.Unavailable): CommandError {
+/** `name`: of the queue, most often the first argument. The exit code is not the same for all commands of rabbitmqctl. */
+export function noSuchQueue(
+  given: Invocation,
+  exitCode: ExitCode = ExitCode.Unavailable,
+  name = given.argument(0),
+): CommandError {
   const { vhost } = given;
   return new CommandError(
-    `no queue '${given.argument(0)}' in vhost '${vhost}': leveretctl list_queues -p '${vhost}' shows those there are`,
+    `no queue '${name}' in vhost '${vhost}': leveretctl list_queues -p '${vhost}' shows those there are`,
     exitCode,
+  );
+}
+
+/** What only commands that rabbitmqctl has not are given the name of. */
+export function noSuchExchange({ vhost }: Invocation, name: string): CommandError {
+  return new CommandError(
+    `no exchange '${name}' in vhost '${vhost}': leveretctl list_exchanges -p '${vhost}' shows those there are`,
+    ExitCode.Unavailable,
   );
 }

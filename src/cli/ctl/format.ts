@@ -3,8 +3,10 @@ import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
 export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv'] as const;
+/** What `--formatter` takes. */
 export type Formatter = (typeof formatters)[number];
 
+/** Whether a program is to read it. */
 export function isJson(formatter: Formatter): boolean {
   return formatter === 'json' || formatter === 'json_stream';
 }

@@ -16,6 +16,7 @@ export interface Target {
   readonly login: Login | undefined;
 }
 
+/** User and password for HTTP's basic authentication, as they are: not encoded. */
 export interface Login {
   readonly user: string;
   readonly password: string;
@@ -152,6 +153,7 @@ function stateOf({ path, isMeant }: { readonly path: string; readonly isMeant: b
   }
 }
 
+/** Nobody answers on the local socket of a data directory. */
 export function noBroker(place: string): CommandError {
   return new CommandError(
     `no broker is running in ${place}: start one (leveret server), or say --data-dir, or --url for one elsewhere`,
@@ -159,6 +161,7 @@ export function noBroker(place: string): CommandError {
   );
 }
 
+/** The local socket is there, and another user's. */
 export function forbiddenSocket(path: string): CommandError {
   return new CommandError(
     `you may not open ${path}: be the user that the broker runs as (sudo -u leveret leveretctl ...), or log in over --url`,

@@ -13,6 +13,7 @@ const runOffset = 6;
 const producerOffset = 8;
 const sequenceOffset = 10;
 
+/** Writes the first 14 of the {@link stampBytes}. `run` and `producer` are below 2 ** 16. */
 export function writeStamp(
   buffer: Buffer,
   at: number,
@@ -27,9 +28,13 @@ export function writeStamp(
   buffer.writeUIntBE(sequence, at + sequenceOffset, 6);
 }
 
+/** When the message was sent, by {@link nowUs}. */
 export const stampTimeUs = (buffer: Buffer, at: number): number => buffer.readUIntBE(at, 6);
+/** The run that it is from: a queue may hold messages of an earlier one. */
 export const stampRun = (buffer: Buffer, at: number): number => buffer.readUInt16BE(at + runOffset);
+/** Number of the producer within the run, from 0. */
 export const stampProducer = (buffer: Buffer, at: number): number => buffer.readUInt16BE(at + producerOffset);
+/** Number of the message among those of its producer. */
 export const stampSequence = (buffer: Buffer, at: number): number =>
   buffer.readUIntBE(at + sequenceOffset, 6);
 
@@ -43,6 +48,10 @@ export interface MessageTemplate {
   readonly stampAt: number;
 }
 
+/**
+ * The frames of a publish, its body cut into as many as `frameMaxBytes` (which counts the frame's 8 bytes, too) takes.
+ * The body has room for a stamp: at least {@link stampBytes}.
+ */
 export function messageTemplate(message: {
   channel: number;
   exchange: string;

@@ -105,62 +105,92 @@ export const perfFlags: Flags = {
 export function perfOptions(given: GivenFlags): PerfOptions {
   const word = given.words.find((each) => each !== 'perf');
   if (word !== undefined) throw usageError(`perf takes no argument "${word}"`);
+  const clients = clientsOf(given);
+  const target = targetOf(given);
+  checkTogether(clients, target);
+  return {
+    uri: parseBrokerUri(given.values['uri'] ?? 'amqp://localhost'),
+    ...clients,
+    ...target,
+    queueArguments: keyValues(given.values['queue-args'] ?? ''),
+    bodyBytes: value(given, 'size', size(stampBytes, 512 * 2 ** 20), 1024),
+    persistent: given.switches.has('persistent'),
+    ...acknowledgements(given),
+    ...limits(given),
+    json: given.switches.has('json'),
+  };
+}
 
-  function value<T>(flag: string, type: ValueType<T>, otherwise: T): T {
-    const text = given.values[flag];
-    if (text === undefined) return otherwise;
-    const parsed = type.parse(text);
-    if (parsed === undefined) throw usageError(`--${flag}: "${text}" is not ${type.expected}`);
-    return parsed.value;
-  }
-  const count = (flag: string, otherwise: number, min = 1, max = 1_000_000_000) =>
-    value(flag, integer(min, max), otherwise);
+type Clients = Pick<PerfOptions, 'producers' | 'consumers' | 'queues'>;
 
-  const queues = count('queues', 1, 1, connectionsMax);
-  const producers = count('producers', 1, 0, connectionsMax);
-  const consumers = count('consumers', queues, 0, connectionsMax);
-  const exchange = given.values['exchange'] ?? '';
-  const routingKey = given.values['routing-key'];
-  const queue = given.values['queue'];
-
+function clientsOf(given: GivenFlags): Clients {
+  const queues = count(given, 'queues', 1, { min: 1, max: connectionsMax });
+  const producers = count(given, 'producers', 1, { max: connectionsMax });
+  const consumers = count(given, 'consumers', queues, { max: connectionsMax });
   if (producers + consumers === 0) throw usageError('--producers and --consumers are both 0');
   if (consumers > 0 && consumers < queues) {
     throw usageError(`--consumers: ${consumers} would leave some of ${queues} queues unread`);
   }
+  return { producers, consumers, queues };
+}
+
+type Target = Pick<PerfOptions, 'queue' | 'exchange' | 'exchangeType' | 'routingKey'>;
+
+function targetOf(given: GivenFlags): Target {
+  const { queue, exchange = '', type, 'routing-key': routingKey } = given.values;
+  if (routingKey !== undefined && exchange === '' && routingKey !== queue) {
+    throw usageError('--routing-key: needs an --exchange, the default exchange knows queues by name');
+  }
+  const exchangeType = value(given, 'type', oneOf(exchangeTypes), 'direct');
+  if (exchange === '' && type !== undefined) {
+    throw usageError('--type: needs an --exchange, the default exchange is there already');
+  }
+  return { queue, exchange, exchangeType, routingKey };
+}
+
+/** A queue that is made for the run goes with it: without one side, there is nothing to measure in it. */
+function checkTogether({ producers, consumers }: Clients, { queue, exchange }: Target): void {
   if (consumers === 0 && queue === undefined && exchange === '') {
     throw usageError('--queue: without consumers the queue needs a name, it is deleted otherwise');
   }
   if (producers === 0 && queue === undefined) {
     throw usageError('--queue: without producers the queue needs a name, a new one is empty');
   }
-  if (routingKey !== undefined && exchange === '' && routingKey !== queue) {
-    throw usageError('--routing-key: needs an --exchange, the default exchange knows queues by name');
-  }
-  const exchangeType = value('type', oneOf(exchangeTypes), 'direct');
-  if (exchange === '' && given.values['type'] !== undefined) {
-    throw usageError('--type: needs an --exchange, the default exchange is there already');
-  }
+}
+
+/** What either side waits for. */
+function acknowledgements(
+  given: GivenFlags,
+): Pick<PerfOptions, 'confirmWindow' | 'autoAck' | 'prefetch' | 'multiAckEvery'> {
   return {
-    uri: parseBrokerUri(given.values['uri'] ?? 'amqp://localhost'),
-    producers,
-    consumers,
-    queue,
-    queues,
-    queueArguments: keyValues(given.values['queue-args'] ?? ''),
-    exchange,
-    exchangeType,
-    routingKey,
-    bodyBytes: value('size', size(stampBytes, 512 * 2 ** 20), 1024),
-    persistent: given.switches.has('persistent'),
-    confirmWindow: count('confirm', 0, 1, 1_000_000),
+    confirmWindow: count(given, 'confirm', 0, { min: 1, max: 1_000_000 }),
     autoAck: given.switches.has('autoack'),
-    prefetch: count('prefetch', 0, 0, 65_535),
-    multiAckEvery: count('multi-ack-every', 1, 1, 65_535),
-    rate: count('rate', 0),
-    seconds: count('time', 0),
-    messages: count('messages', 0),
-    json: given.switches.has('json'),
+    prefetch: count(given, 'prefetch', 0, { max: 65_535 }),
+    multiAckEvery: count(given, 'multi-ack-every', 1, { min: 1, max: 65_535 }),
   };
+}
+
+/** How fast and how long. */
+function limits(given: GivenFlags): Pick<PerfOptions, 'rate' | 'seconds' | 'messages'> {
+  return {
+    rate: count(given, 'rate', 0, { min: 1 }),
+    seconds: count(given, 'time', 0, { min: 1 }),
+    messages: count(given, 'messages', 0, { min: 1 }),
+  };
+}
+
+/** @throws CommandError */
+function count(given: GivenFlags, flag: string, otherwise: number, { min = 0, max = 1_000_000_000 }): number {
+  return value(given, flag, integer(min, max), otherwise);
+}
+
+/** @throws CommandError */
+function value<T>(given: GivenFlags, flag: string, type: ValueType<T>, otherwise: T): T {
+  const text = given.values[flag];
+  if (text === undefined) return otherwise;
+  const parsed = type.parse(text);
+  if (parsed === undefined) throw usageError(`--${flag}: "${text}" is not ${type.expected}`);
+  return parsed.value;
 }
 
 /** `x-max-length=1000,x-queue-mode=lazy`: numbers, true and false are what they look like. */

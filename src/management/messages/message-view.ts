@@ -1,5 +1,5 @@
+import { propertiesWithDeliveryCount } from '../../broker/delivery-count.ts';
 import type { Message } from '../../broker/message.ts';
-import { propertiesWithDeliveryCount } from '../../broker/queues/delivery-count.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
 import { decodeProperties } from '../../protocol/basic-properties.ts';
 import { decodeUtf8 } from '../../protocol/text.ts';

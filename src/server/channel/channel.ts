@@ -6,15 +6,15 @@ import type { TracedDelivery, TraceOrigin } from '../../broker/taps/trace.ts';
 import { uint32At } from '../../protocol/bytes.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { type BasicQos, decodeMethod, type Method, MethodId } from '../../protocol/methods.ts';
-import type { Output } from '../connection/output.ts';
 import { ChannelConsumers } from '../deliveries/channel-consumers.ts';
+import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 import type { ChannelConsumer } from '../deliveries/consumer.ts';
 import { Deliveries, type DeliveriesHost } from '../deliveries/deliveries.ts';
 import { DeliveryWatch } from '../deliveries/delivery-watch.ts';
 import { Getter } from '../deliveries/getter.ts';
 import type { ServedConsumer } from '../deliveries/unsettled.ts';
+import type { Output } from '../output/output.ts';
 import { Publisher } from '../publishing/publisher.ts';
-import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { TopologyMethods } from './topology-methods.ts';
 import { Transaction } from './transaction.ts';
 
@@ -274,7 +274,7 @@ export class Channel implements DeliveriesHost, OpenChannel {
     this.output.method(this.id, method);
   }
 
-  /** Answers once what was changed is on disk: see `server/connection/answers`. */
+  /** Answers once what was changed is on disk: see `server/output/answers`. */
   answer(method: Method, noWait: boolean): void {
     this.#connection.answers.add(() => {
       if (!noWait && !this.#isReleased) this.send(method);

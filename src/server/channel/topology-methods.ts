@@ -9,7 +9,7 @@ import {
   type QueueDeclare,
   type QueueUnbind,
 } from '../../protocol/methods.ts';
-import type { ChannelHost, OpenChannel } from './channel-host.ts';
+import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 
 /** The methods exchange.* and queue.* of a channel, as calls on its virtual host. */
 export class TopologyMethods {

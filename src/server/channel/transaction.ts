@@ -1,8 +1,8 @@
 import { PublishOutcome } from '../../broker/routing/publish-outcome.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId } from '../../protocol/methods.ts';
+import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 import type { Publisher } from '../publishing/publisher.ts';
-import type { ChannelHost, OpenChannel } from './channel-host.ts';
 
 /** tx.select, tx.commit and tx.rollback of a channel: its publishes and settlements take effect together. */
 export class Transaction {

@@ -2,7 +2,7 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId } from '../../protocol/methods.ts';
 import { takeSteps } from '../../slices.ts';
 import { Channel } from '../channel/channel.ts';
-import type { ChannelHost } from '../channel/channel-host.ts';
+import type { ChannelHost } from '../deliveries/channel-host.ts';
 import { ChannelTable } from './channel-table.ts';
 
 /** Who is asked before a channel opens, and told what becomes of it. */

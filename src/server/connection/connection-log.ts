@@ -1,18 +1,11 @@
 import { type Logger, ofCategory } from '../../logger.ts';
 import type { AmqpError } from '../../protocol/errors.ts';
 import { methodName } from '../../protocol/methods.ts';
+import type { LateDeliveries } from '../deliveries/delivery-timeouts.ts';
 import type { Session } from '../handshake/handshake.ts';
 
 /** How much of a text of the client's choosing is logged. */
 const clientTextMax = 128;
-
-/** What was taken back from a consumer that did not settle it in time. */
-export interface LateDeliveries {
-  readonly consumerTag: string;
-  readonly queue: string;
-  readonly count: number;
-  readonly timeoutMs: number;
-}
 
 /**
  * What the log says about one connection, in RabbitMQ's words, which people search for: a line when it

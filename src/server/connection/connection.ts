@@ -7,8 +7,8 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { protocolHeader } from '../../protocol/frame-reader.ts';
 import { type Method, MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
-import type { DeliveryTimeouts } from '../deliveries/delivery-timeouts.ts';
+import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
+import type { DeliveryTimeouts, LateDeliveries } from '../deliveries/delivery-timeouts.ts';
 import type { ClientCapabilities, ClientProperties } from '../handshake/client-properties.ts';
 import type { CredentialsHost } from '../handshake/credentials.ts';
 import {
@@ -19,13 +19,15 @@ import {
 } from '../handshake/handshake.ts';
 import { describeProtocol } from '../handshake/protocol-header.ts';
 import type { Tuning } from '../handshake/tuning.ts';
+import { Answers, type AnswersHost } from '../output/answers.ts';
+import { Output } from '../output/output.ts';
+import { UnreadLimit, type UnreadLimitHost } from '../output/unread-limit.ts';
 import type { Seat, Seated } from '../roster.ts';
 import type { ServerSettings } from '../settings.ts';
 import { type ByteStream, connectionName, type TlsPeer, type Transport } from '../sockets/transport.ts';
-import { Answers, type AnswersHost } from './answers.ts';
 import { Channels } from './channels.ts';
 import { ClientEvents } from './client-events.ts';
-import { ConnectionLog, type LateDeliveries } from './connection-log.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { Control, type ControlHost } from './control.ts';
 import { Farewell, type FarewellHost } from './farewell.ts';
 import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
@@ -33,10 +35,8 @@ import type { Heartbeats } from './heartbeats.ts';
 import { Input, type InputHost } from './input.ts';
 import { Lifetime } from './lifetime.ts';
 import { OpenSession } from './open-session.ts';
-import { Output } from './output.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
 import { Traffic } from './traffic.ts';
-import { UnreadLimit, type UnreadLimitHost } from './unread-limit.ts';
 
 /** What a connection needs of the server around it. */
 export interface ConnectionContext extends HandshakeContext {

@@ -1,8 +1,8 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId, type ServerMethod } from '../../protocol/methods.ts';
+import type { Output } from '../output/output.ts';
 import type { ConnectionLog } from './connection-log.ts';
 import type { Lifetime } from './lifetime.ts';
-import type { Output } from './output.ts';
 
 /** The connection that comes to its end. */
 export interface FarewellHost {

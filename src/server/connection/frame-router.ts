@@ -3,10 +3,10 @@ import { AmqpError } from '../../protocol/errors.ts';
 import type { FrameHandler } from '../../protocol/frame-reader.ts';
 import { MethodId } from '../../protocol/methods.ts';
 import type { Channel } from '../channel/channel.ts';
-import type { Answers } from './answers.ts';
+import type { Answers } from '../output/answers.ts';
+import type { UnreadLimit } from '../output/unread-limit.ts';
 import type { Channels } from './channels.ts';
 import type { Throttle } from './throttle.ts';
-import type { UnreadLimit } from './unread-limit.ts';
 
 const exchangeClassId = 40;
 const queueClassId = 50;

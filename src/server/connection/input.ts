@@ -1,8 +1,8 @@
 import { type FrameHandler, FrameReader } from '../../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from '../handshake/protocol-header.ts';
+import { outputsWaiting } from '../output/output.ts';
 import type { ChunkSize, Reader } from '../sockets/read-buffer.ts';
 import type { ByteStream, Transport } from '../sockets/transport.ts';
-import { outputsWaiting } from './output.ts';
 
 /** Frame size that is accepted before it has been negotiated; client properties may need that much. */
 const initialFrameMaxBytes = 8192;

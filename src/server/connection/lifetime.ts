@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../broker/clock.ts';
+import type { Output } from '../output/output.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { Transport } from '../sockets/transport.ts';
 import type { Input } from './input.ts';
-import type { Output } from './output.ts';
 
 /** A client has its heartbeat interval to answer connection.close, but no longer than this. */
 const closeTimeoutSecondsMax = 30;

@@ -1,8 +1,8 @@
+import type { Output } from '../output/output.ts';
 import type { ByteStream } from '../sockets/transport.ts';
 import type { HeartbeatPeer } from './heartbeats.ts';
 import type { Input } from './input.ts';
 import type { Lifetime } from './lifetime.ts';
-import type { Output } from './output.ts';
 
 /** Shared by all: heartbeats of thousands of connections fall due in the same turn. */
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);

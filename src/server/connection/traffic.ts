@@ -1,6 +1,6 @@
+import type { Output } from '../output/output.ts';
 import type { ByteStream } from '../sockets/transport.ts';
 import type { Input } from './input.ts';
-import type { Output } from './output.ts';
 
 /** What has gone through a connection, for listings. */
 export class Traffic {

@@ -3,7 +3,7 @@ import { describe, generatedName } from '../../broker/names.ts';
 import { replyQueueName } from '../../broker/routing/reply-addresses.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { type BasicCancel, type BasicConsume, MethodId } from '../../protocol/methods.ts';
-import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { ChannelConsumer } from './consumer.ts';
 import { ReplyConsumer } from './reply-consumer.ts';
 import type { ServedConsumer } from './unsettled.ts';

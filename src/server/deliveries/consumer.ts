@@ -1,14 +1,14 @@
 import { consumerTimeoutArgument } from '../../broker/arguments.ts';
+import { propertiesWithDeliveryCount } from '../../broker/delivery-count.ts';
 import type { Segment } from '../../broker/log/segment.ts';
 import type { Message } from '../../broker/message.ts';
 import type { ConsumerChannel, DeliveringQueue } from '../../broker/queues/consumer.ts';
-import { propertiesWithDeliveryCount } from '../../broker/queues/delivery-count.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import { integerOf } from '../../protocol/field-value.ts';
-import type { OpenChannel } from '../channel/channel-host.ts';
-import { deliverPrefix, type Output } from '../connection/output.ts';
+import { deliverPrefix, type Output } from '../output/output.ts';
+import type { OpenChannel } from './channel-host.ts';
 import type { Deliveries } from './deliveries.ts';
 import { Delivery, type ServedConsumer } from './unsettled.ts';
 

@@ -7,6 +7,14 @@ export interface DeliveryHolder extends Seated<DeliveryHolder> {
   checkDeliveries(now: number): void;
 }
 
+/** What was taken back from a consumer that did not settle it in time. */
+export interface LateDeliveries {
+  readonly consumerTag: string;
+  readonly queue: string;
+  readonly count: number;
+  readonly timeoutMs: number;
+}
+
 /** Checks come four times in the shortest timeout that anybody asked for, within these limits. */
 const checksPerTimeout = 4;
 const checkMsMin = 50;

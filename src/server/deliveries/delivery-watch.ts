@@ -1,6 +1,6 @@
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
 import type { Seat } from '../roster.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryAges } from './delivery-ages.ts';
 import type { DeliveryHolder } from './delivery-timeouts.ts';

@@ -1,10 +1,10 @@
+import { propertiesWithDeliveryCount } from '../../broker/delivery-count.ts';
 import { describe } from '../../broker/names.ts';
-import { propertiesWithDeliveryCount } from '../../broker/queues/delivery-count.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { type BasicGet, MethodId } from '../../protocol/methods.ts';
-import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
+import type { ChannelHost, OpenChannel } from './channel-host.ts';
 import { Delivery } from './unsettled.ts';
 
 /** basic.get on one channel: a message taken rather than delivered. */

@@ -4,8 +4,8 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId } from '../../protocol/methods.ts';
 import { rewriteProperties } from '../../protocol/properties.ts';
 import { decodeText } from '../../protocol/text.ts';
-import type { OpenChannel } from '../channel/channel-host.ts';
-import { unreadBytesMax } from '../connection/unread-limit.ts';
+import { unreadBytesMax } from '../output/unread-limit.ts';
+import type { OpenChannel } from './channel-host.ts';
 
 /**
  * A channel's subscription to the pseudo-queue of direct reply-to. Replies come straight from the publisher's

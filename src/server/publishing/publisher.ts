@@ -10,9 +10,9 @@ import { Route } from '../../broker/routing/route.ts';
 import { PropertyFlag } from '../../protocol/basic-properties.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId } from '../../protocol/methods.ts';
-import type { ChannelHost, OpenChannel } from '../channel/channel-host.ts';
-import type { BeforeFlush } from '../connection/output.ts';
+import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 import { addressReplies } from '../deliveries/reply-consumer.ts';
+import type { BeforeFlush } from '../output/output.ts';
 import { ConfirmLedger, type ConfirmSink } from './confirms.ts';
 import { ContentAssembler } from './content.ts';
 

@@ -10,7 +10,7 @@ import { RecordFlag, RecordOffset } from '../../../src/broker/log/record.ts';
 import type { Segment } from '../../../src/broker/log/segment.ts';
 import { SlabPool } from '../../../src/broker/log/slab.ts';
 import { Message } from '../../../src/broker/message.ts';
-import type { QueueType } from '../../../src/broker/queues/queue-type.ts';
+import type { QueueType } from '../../../src/broker/queue-type.ts';
 import { MemoryStore, type Store } from '../../../src/broker/store.ts';
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 

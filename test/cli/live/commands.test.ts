@@ -123,6 +123,12 @@ describe('move and replay', () => {
     expect(await run('move', 'from', 'to', '--limit', '1', '--json')).toMatch(/^\{"done":true,.*"moved":1,/);
     expect([await ready('from'), await ready('to')]).toEqual([1, 2]);
     await expect(run('move', 'from')).rejects.toThrow('move goes to a queue');
+    await expect(run('move', 'from', 'nowhere')).rejects.toThrow(
+      "no queue 'nowhere' in vhost '/': leveretctl list_queues -p '/' shows those there are",
+    );
+    await expect(run('move', 'from', '--to-exchange', 'nowhere')).rejects.toThrow(
+      "no exchange 'nowhere' in vhost '/': leveretctl list_exchanges -p '/' shows those there are",
+    );
     await expect(run('move', 'from', 'gone')).rejects.toThrow("no queue 'gone'");
   });
 

@@ -1,7 +1,7 @@
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
 import type { JsonObject } from '../api.ts';
-import { type Invocation, noSuchQueue } from '../command.ts';
+import { type Invocation, noSuchExchange, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { isJson, messageFilter, numberFlag } from './options.ts';
 import { Progress } from './progress.ts';
@@ -17,7 +17,14 @@ export async function move(given: Invocation, terminal: Terminal): Promise<void>
   }
   const body = exchange === undefined ? { to_queue: to } : { to_exchange: exchange };
   const target = exchange === undefined ? `'${to}'` : `exchange '${exchange}'`;
-  await carryOut(given, terminal, { action: 'move', body, what: `from '${from}' to ${target}` });
+  const work: Work = { action: 'move', body, what: `from '${from}' to ${target}` };
+  const missing =
+    exchange === undefined ? noSuchQueue(given, ExitCode.Unavailable, to) : noSuchExchange(given, exchange);
+  await carryOut(given, terminal, work).catch((error: unknown) => {
+    // The broker says the same, but not how to see what there is.
+    const isMissing = error instanceof CommandError && missing.message.startsWith(`${error.message}: `);
+    throw isMissing ? missing : error;
+  });
 }
 
 /** `replay <queue>`: dead letters back to where they died. @throws CommandError */

@@ -2,7 +2,7 @@ import { integer } from '../../../config/value.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
 import type { JsonObject } from '../api.ts';
-import { type Invocation, noSuchQueue } from '../command.ts';
+import { type Invocation, noSuchExchange, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
 import { flagValue, isJson, messageFilter, numberFlag, queryOf } from './options.ts';
@@ -67,10 +67,9 @@ function source(given: Invocation): Source {
     return { path, name: `queue '${queue}'`, missing: noSuchQueue(given) };
   }
   const name = exchange === '' ? 'amq.default' : exchange;
-  const text = `no exchange '${exchange}' in vhost '${given.vhost}': leveretctl list_exchanges shows those there are`;
   return {
     path: `/api/exchanges/${given.vhostPath}/${encodeURIComponent(name)}/tail`,
     name: `exchange '${exchange}'`,
-    missing: new CommandError(text, ExitCode.Unavailable),
+    missing: noSuchExchange(given, exchange),
   };
 }

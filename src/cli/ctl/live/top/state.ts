@@ -35,6 +35,7 @@ export interface Extent {
 
 const intervals = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
+/** What is seen at first: the view in its own order, from the top. */
 export function initialState(view: ViewName, intervalMs: number): TopState {
   return {
     view,
@@ -49,6 +50,7 @@ export function initialState(view: ViewName, intervalMs: number): TopState {
   };
 }
 
+/** The column that rows are sorted by; undefined when the view has none of that name. */
 export function sortColumn({ view, sort }: TopState): Column | undefined {
   return views[view].columns.find(({ name }) => name === sort);
 }

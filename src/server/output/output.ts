@@ -1,4 +1,4 @@
-import { RECORD_HEADER_BYTES, RecordFlag, RecordOffset } from '../../broker/log/record.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from '../../broker/log/record.ts';
 import type { Segment } from '../../broker/log/segment.ts';
 import { Message } from '../../broker/message.ts';
 import { withoutBlindCopies } from '../../broker/routing/copy-headers.ts';
@@ -133,7 +133,7 @@ export class Output {
     const { buffer, offsets } = segment.expectSlab();
     const record = offsets[index] ?? 0;
     const end = offsets[index + 1] ?? 0;
-    const start = record + RECORD_HEADER_BYTES;
+    const start = record + recordHeaderBytes;
     const addressSize = uint16At(buffer, record + RecordOffset.AddressSize);
     const bodySize = uint32At(buffer, record + RecordOffset.BodySize);
     const hasBlindCopies = ((buffer[record + RecordOffset.Flags] ?? 0) & RecordFlag.BlindCopies) !== 0;

@@ -1,8 +1,8 @@
-import { FieldTable } from '../../protocol/field-table.ts';
-import { int64, integerOf } from '../../protocol/field-value.ts';
-import { rewriteProperties } from '../../protocol/properties.ts';
-import { decodedHeaders } from '../dead-letters/dead-letter.ts';
-import { Message } from '../message.ts';
+import { FieldTable } from '../protocol/field-table.ts';
+import { int64, integerOf } from '../protocol/field-value.ts';
+import { rewriteProperties } from '../protocol/properties.ts';
+import { decodedHeaders } from './decoded-headers.ts';
+import { Message } from './message.ts';
 
 /** Header in which a quorum queue tells consumers how often a message was given back before. */
 export const deliveryCountHeader = 'x-delivery-count';

@@ -8,14 +8,13 @@ import type { TracedDelivery, TraceOrigin } from '../../broker/taps/trace.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import type { AmqpError } from '../../protocol/errors.ts';
 import type { Method } from '../../protocol/methods.ts';
-import type { Answers } from '../connection/answers.ts';
-import type { LateDeliveries } from '../connection/connection-log.ts';
-import type { Output } from '../connection/output.ts';
-import type { Deliveries } from '../deliveries/deliveries.ts';
-import type { DeliveryTimeouts } from '../deliveries/delivery-timeouts.ts';
-import type { ServedConsumer } from '../deliveries/unsettled.ts';
 import type { ClientCapabilities } from '../handshake/client-properties.ts';
+import type { Answers } from '../output/answers.ts';
+import type { Output } from '../output/output.ts';
 import type { ServerSettings } from '../settings.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { DeliveryTimeouts, LateDeliveries } from './delivery-timeouts.ts';
+import type { ServedConsumer } from './unsettled.ts';
 
 /** The connection that a channel is on. */
 export interface ChannelHost {
@@ -70,7 +69,7 @@ export interface OpenChannel extends ConsumerChannel {
   /** Where replies to requests of this channel go (direct reply-to). */
   replyAddress: string | undefined;
   send(method: Method): void;
-  /** Answers once what was changed is on disk: see `server/connection/answers`. */
+  /** Answers once what was changed is on disk: see `server/output/answers`. */
   answer(method: Method, noWait: boolean): void;
   /** An empty name means the queue that this channel declared last. @throws AmqpError 404 when there is none */
   queueName(name: string): string;
