@@ -47,12 +47,14 @@ export class LineThread {
   /** @throws when the thread ends before the lines do. */
   async *linesOf(section: Section, portions: AsyncIterable<Rows>): AsyncGenerator<Uint8Array> {
     const { port1: port, port2 } = new MessageChannel();
+    // Before anything is asked: the thread may end while rows are still being noted, and says so once.
+    const chunks = on(port, 'message', { close: ['close'] });
     this.#openSections++;
     try {
       this.prepare().postMessage({ section, port: port2 } satisfies Opening, [port2]);
       for await (const rows of portions) port.postMessage(rows, [rows.values.buffer]);
       for (let i = 0; i < chunksAhead; i++) port.postMessage(next);
-      for await (const [chunk] of on(port, 'message', { close: ['close'] })) {
+      for await (const [chunk] of chunks) {
         if (!(chunk instanceof Uint8Array)) return;
         port.postMessage(next);
         yield chunk;
@@ -67,7 +69,10 @@ export class LineThread {
 
   async close(): Promise<void> {
     clearTimeout(this.#idle);
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    // Whoever needs one before this one has ended makes another.
+    this.#worker = undefined;
+    await worker?.terminate();
   }
 
   #waitForWork(): void {

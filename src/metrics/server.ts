@@ -51,13 +51,13 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   });
   const aggregatedPage = options.isPerObject ? perObject : aggregated;
   let pages = 0;
-  const written = async function* (page: Page, url: string): Page {
+  const written = async function* (page: Page, url: string, isGivenUp: () => boolean): Page {
     pages++;
     try {
       yield* page;
     } catch (error) {
       // It is broken off, so that Prometheus counts the scrape as failed.
-      log.error({ err: error, url }, 'a page of metrics could not be written');
+      if (!isGivenUp()) log.error({ err: error, url }, 'a page of metrics could not be written');
       throw error;
     } finally {
       pages--;
@@ -66,7 +66,8 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   const send = (reply: FastifyReply, page: Page) => {
     if (pages >= pagesMax)
       return reply.code(503).send(`${pagesMax} pages of metrics are being read already\n`);
-    const parts = Readable.from(written(page, reply.request.url), { objectMode: false });
+    const text = written(page, reply.request.url, () => parts.destroyed);
+    const parts: Readable = Readable.from(text, { objectMode: false });
     reply.type(contentType).header('vary', 'accept-encoding');
     if (negotiate(reply.request.headers['accept-encoding'] ?? '', ['gzip']) === null)
       return reply.send(parts);

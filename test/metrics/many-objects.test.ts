@@ -1,4 +1,5 @@
 /** Pages that are so large that a thread writes them. */
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type ChannelModel, connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -8,6 +9,9 @@ import { silentLogger } from '../../src/logger.ts';
 /** As it is built: Node.js 20 starts no thread from TypeScript. */
 const built = new URL('../../dist/index.js', import.meta.url).href;
 const { startBroker }: typeof import('../../src/index.ts') = await import(built);
+const { LineThread }: typeof import('../../src/metrics/line-thread.ts') = await import(
+  new URL('../../dist/metrics/line-thread.js', import.meta.url).href
+);
 
 const queues = Array.from({ length: 700 }, (_, i) => (i % 100 === 0 ? `q "${i}\\ü` : `q${i}`));
 const families = 'family=queue_coarse_metrics&family=queue_metrics&family=queue_delivery_metrics';
@@ -66,6 +70,33 @@ it('breaks off when the thread dies, and has another one for the next page', asy
   await expect(page('/metrics/per-object')).rejects.toThrow();
   expect(errors).toEqual(['a page of metrics could not be written']);
   expect((await page(`/metrics/detailed?${families}`)).length).toBeGreaterThan(queues.length * 25);
+});
+
+it('breaks off when the thread dies while rows are noted', async () => {
+  const thread = new LineThread(silentLogger);
+  const worker = thread.prepare();
+  const section = { metrics: [{ name: 'm', type: 'gauge', help: '' }], labelNames: ['queue'] } as const;
+  const rows = (queue: string) => ({ labels: [queue], values: new Float64Array([1]) });
+  const portions = async function* () {
+    yield rows('first');
+    await worker.terminate();
+    // It is told of that in a turn of its own.
+    await setImmediate();
+    await setImmediate();
+    yield rows('second');
+  };
+  await expect(thread.linesOf(section, portions()).next()).rejects.toThrow('has ended');
+});
+
+it('says nothing in the log of a client that gives a page up', async () => {
+  const url = `http://127.0.0.1:${broker.metricsPort}/metrics/per-object`;
+  for (const encoding of ['gzip', 'identity']) {
+    const gone = new AbortController();
+    await fetch(url, { headers: { 'accept-encoding': encoding }, signal: gone.signal });
+    gone.abort();
+  }
+  await page(`/metrics/detailed?${families}`);
+  expect(errors).toEqual([]);
 });
 
 it('refuses a page while sixteen are being read', async () => {
