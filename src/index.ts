@@ -90,8 +90,10 @@ async function open(options: BrokerOptions, closers: Closers): Promise<RunningBr
   if (tracing !== undefined) closers.add(() => tracing.exporter.close());
   const store = await openStore(options);
   closers.add(() => store.close());
+  // Nobody is connected yet.
+  let dropClients = (): void => {};
   const events = storeEvents(log, (cause) => {
-    listener.abort();
+    dropClients();
     options.onFailure?.(cause);
   });
   const broker = Broker.open(store, systemClock, events, options.defaultVirtualHost, tracing?.spans);
@@ -112,6 +114,7 @@ async function open(options: BrokerOptions, closers: Closers): Promise<RunningBr
   const clusterName = (): string => administration.clusterName;
   const settings = serverSettings(options, nodeName, clusterName);
   const listener = new Listener({ broker, access, settings, log });
+  dropClients = () => listener.abort();
   const administration = await Administration.open(
     { broker, access, nodeName, connections: listener, log, newPasswordHashing: options.passwordHashing },
     {

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Committer, type CommitterEvents, lazyCommitMs } from '../../src/broker/committer.ts';
 import type { LogContext } from '../../src/broker/log/log-context.ts';
 import { MessageLog } from '../../src/broker/log/message-log.ts';
@@ -67,6 +67,10 @@ function logOver(
 }
 
 describe('committer', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test('what is settled while a long commit is under way is written by the next one', async () => {
     const store = new SlowStore();
     const { log, committer } = logOver(store);
@@ -91,6 +95,63 @@ describe('committer', () => {
     store.finish();
   });
 
+  test('states go along with messages that keep coming, and by themselves when none come', async () => {
+    const store = new MemoryStore();
+    const commits = vi.spyOn(store, 'commit');
+    const { log, committer } = logOver(store);
+    const append = () => log.append(Message.of('', 'q', properties, Buffer.from('body')), Date.now(), 0);
+    const settleOne = () => {
+      log.seek();
+      const { segment, index } = log;
+      log.take();
+      if (segment !== undefined) log.settle(segment, index);
+    };
+    /** Time passes, and what became due in it is done. */
+    const pass = async (ms: number) => {
+      for (let i = 0; i < ms; i++) {
+        vi.advanceTimersByTime(1);
+        for (let turn = 0; turn < 3; turn++) await setImmediate();
+      }
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    append();
+    await committer.flush();
+    for (let ms = 0; ms < lazyCommitMs * 3; ms += 5) {
+      append();
+      settleOne();
+      await committer.flush();
+      await pass(5);
+    }
+    const withMessages = commits.mock.calls.map(([commit]) => commit);
+    expect(withMessages.every(({ entries }) => entries.length > 0)).toBe(true);
+    expect(withMessages.filter(({ logStates }) => logStates.length > 0).length).toBeGreaterThan(1);
+    settleOne();
+    await pass(lazyCommitMs * 2 + 1);
+    expect(commits.mock.lastCall?.[0]).toMatchObject({
+      entries: [],
+      logStates: [{ readPosition: log.nextSequence }],
+    });
+    // Nothing wakes up any more.
+    expect(vi.getTimerCount()).toBe(0);
+    await committer.close();
+  });
+
+  test('states that wait for messages are written when they are asked for, and at the end', async () => {
+    const store = new MemoryStore();
+    const commits = vi.spyOn(store, 'commit');
+    const { log, committer } = logOver(store);
+    for (let i = 0; i < 2; i++)
+      log.append(Message.of('', 'q', properties, Buffer.from('body')), Date.now(), 0);
+    await committer.flush();
+    for (const write of [() => committer.flushStates(), () => committer.close()]) {
+      log.seek();
+      log.take();
+      await write();
+      expect(commits.mock.lastCall?.[0].logStates[0]?.readPosition).toBe(log.readPosition);
+    }
+    expect(log.readPosition).toBe(2);
+  });
+
   test('what a full store refuses waits for room, and definitions do not', async () => {
     const store = new FullStore();
     let refused: () => void = () => {};
@@ -112,7 +173,7 @@ describe('committer', () => {
     });
     await isRefused;
     append('second');
-    await new Promise(setImmediate);
+    await setImmediate();
     expect(store.commits.map(({ entries, definitions }) => [entries.length, definitions.length])).toEqual([
       [0, 1],
     ]);
