@@ -24,8 +24,11 @@ const commands = ['server', 'config', 'perf'];
 
 /** Of a command given by its name yargs lays out the help whether it is asked for or not: a tenth of a start. */
 function withoutDefault(args: readonly string[]): readonly string[] {
-  const asksForHelp = args.some((arg) => arg === '--help' || arg === '-h');
-  return args[0] === commands[0] && !asksForHelp ? args.slice(1) : args;
+  const [command, ...others] = args;
+  const asksForHelp = others.some((arg) => arg === '--help' || arg === '-h');
+  // A second command is a mistake, and not the one that is meant.
+  const isClear = !others.some((arg) => commands.includes(arg));
+  return command === commands[0] && isClear && !asksForHelp ? others : args;
 }
 
 await runCommand('leveret', async (setExitCode) => {
@@ -38,6 +41,8 @@ await runCommand('leveret', async (setExitCode) => {
       async (parsed) => {
         const given = givenFlags(parsed, settingFlags);
         const word = given.words.find((each) => each !== 'server');
+        if (word !== undefined && commands.includes(word))
+          throw usageError(`two commands: server and ${word}`);
         if (word !== undefined) throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
         setExitCode(await runServer(given.values, startBroker));
       },

@@ -103,17 +103,23 @@ export async function startMetrics(options: MetricsOptions): Promise<MetricsServ
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send(`there is nothing here; metrics are at ${paths.join(', ')}\n`),
   );
-  await app.listen({ port: options.port, host: options.host });
+  const close = async () => {
+    eventLoopDelay.disable();
+    garbageCollections.close();
+    await app.close();
+    await thread.close();
+  };
+  try {
+    await app.listen({ port: options.port, host: options.host });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const address = app.server.address();
   return {
     host: options.host,
     port: address !== null && typeof address === 'object' ? address.port : options.port,
-    close: async () => {
-      eventLoopDelay.disable();
-      garbageCollections.close();
-      await app.close();
-      await thread.close();
-    },
+    close,
   };
 }
 

@@ -24,6 +24,7 @@ describe('leveret', () => {
     [['--prot', '1'], 64, 'leveret: unknown flag --prot (did you mean --port?)\n'],
     [['server', '--prot', '1'], 64, 'leveret: unknown flag --prot (did you mean --port?)\n'],
     [['srever'], 64, 'leveret: unknown command srever (did you mean server?)\n'],
+    [['server', 'config', 'show'], 64, 'leveret: two commands: server and config\n'],
     [['--port', 'x'], 78, 'leveret: --port: "x" is not a port from 0 to 65535, or none\n'],
     [['perf', '--size', '1'], 64, 'leveret: --size: "1" is not a size from 16'],
     [['perf', '--uri', 'amqp://127.0.0.1:1'], 69, 'leveret: 127.0.0.1:1: connect ECONNREFUSED'],

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Queue } from '../../src/broker/queues/queue.ts';
@@ -97,6 +98,13 @@ it('breaks a page off that it cannot write, and says so in the log', async () =>
   failing.mockRestore();
   expect((await fetch(url)).ok).toBe(true);
   await connection.close();
+});
+
+it('counts nothing any more when its port is taken', async () => {
+  const disconnect = vi.spyOn(PerformanceObserver.prototype, 'disconnect');
+  await expect(startBroker({ port: 0, metricsPort: broker.metricsPort ?? 0 })).rejects.toThrow('EADDRINUSE');
+  expect(disconnect).toHaveBeenCalledOnce();
+  disconnect.mockRestore();
 });
 
 it('has figures that fit what happened', async () => {
