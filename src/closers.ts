@@ -13,13 +13,21 @@ export class Closers {
     this.#closers.push(close);
   }
 
-  /** Closes everything, once; resolves when it is closed. */
+  /** Closes everything, once; resolves when it is closed. @throws what went wrong first, when all others are closed */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
   }
 
   async #closeAll(): Promise<void> {
-    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+    const failures: unknown[] = [];
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
+      try {
+        await close();
+      } catch (failure) {
+        failures.push(failure);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
