@@ -53,8 +53,12 @@ export class Departures {
     return this.#found;
   }
 
-  /** A record has become something else, and is settled in its log, in this turn. */
+  /**
+   * A record has become something else, and is settled in its log, in this turn. While the store is full nothing is noted:
+   * notes could not be forgotten, so a consumer that gives messages back over and over would fill the memory with them.
+   */
   note(logId: number, sequence: number): void {
+    if (this.#committer.isFull) return;
     this.#open ??= this.#newBatch();
     this.#open.add(logId, sequence);
     this.#rows.putLater(this.#open);

@@ -253,12 +253,19 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
     }
   }
 
-  /** Has a reader begin with the first message that came at `time` or later. */
+  /** Has a reader begin with the first message that came at `time` or later. If that cannot be read, it is cancelled. */
   async #seek(reader: StreamReader, time: number): Promise<void> {
-    const isWanted = () => this.#readers.get(reader.consumer) === reader;
-    const position = await this.#lookup.offsetAt(time, this.#committedEnd, isWanted);
-    this.#readers.place(reader, position, this.#committedEnd);
-    if (this.#readers.areReady) this.touch();
+    const { consumer } = reader;
+    const isWanted = () => this.#readers.get(consumer) === reader;
+    try {
+      const position = await this.#lookup.offsetAt(time, this.#committedEnd, isWanted);
+      this.#readers.place(reader, position, this.#committedEnd);
+      if (this.#readers.areReady) this.touch();
+    } catch {
+      if (!isWanted()) return;
+      this.removeConsumer(consumer);
+      consumer.cancelledByServer();
+    }
   }
 
   override consumerHasCapacity(consumer: Consumer): void {
