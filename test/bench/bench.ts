@@ -58,9 +58,7 @@ export class Bench {
         try {
           const figures = await this.#runOnce(scenario, broker);
           add(runs, broker.name, figures);
-          const first = figures[0];
-          if (broker.name === 'leveret' && first !== undefined)
-            add(runs, 'disk', this.#disk(scenario, first));
+          if (broker.name === 'leveret') add(runs, 'disk', this.#disk(scenario, figures));
         } catch (error) {
           this.#failed(`${scenario.name}, ${broker.name}: ${error instanceof Error ? error.message : error}`);
         }
@@ -98,11 +96,17 @@ export class Bench {
     return process;
   }
 
-  /** The yardstick that a scenario asks for; it stands beside the figures of the first step. */
-  #disk(scenario: Scenario, figures: Figures): Figures[] {
-    if (scenario.disk === 'throughput') return [diskThroughput(figures, bodyBytes, this.#options.seconds)];
-    if (scenario.disk === 'latency') return [diskLatency(this.#options.seconds)];
-    return [];
+  /** The yardstick that a scenario asks for; it stands beside the figures of the first step that has any to show. */
+  #disk(scenario: Scenario, figures: readonly Figures[]): Figures[] {
+    const step = scenario.steps.findIndex(({ metrics }) => metrics.length > 0);
+    const measured = figures[step];
+    if (scenario.disk === undefined || measured === undefined) return [];
+    const { seconds } = this.#options;
+    const before: Figures[] = figures.slice(0, step).map(() => new Map());
+    return [
+      ...before,
+      scenario.disk === 'latency' ? diskLatency(seconds) : diskThroughput(measured, bodyBytes, seconds),
+    ];
   }
 
   #failed(line: string): void {
