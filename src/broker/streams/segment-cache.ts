@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { MessageLog } from '../log/message-log.ts';
 import { ReadAhead } from '../log/read-ahead.ts';
 import { Segment } from '../log/segment.ts';
@@ -57,7 +58,7 @@ export class SegmentCache {
     const recordBytes = log.readyBytes / Math.max(1, log.readyCount) + recordOverheadBytes;
     // It begins before the record, or there.
     const count = Math.ceil(segmentBytes / recordBytes);
-    const turn = new Promise((resolve) => setImmediate(resolve));
+    const turn = setImmediate();
     await this.#store.prefetch(log.id, Math.max(0, sequence - count), sequence + count);
     await turn;
   }

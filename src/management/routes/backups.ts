@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../../broker/store.ts';
 import type { BackupStatus } from '../../control/backup-control.ts';
 import type { Api } from '../api.ts';
@@ -39,7 +40,7 @@ export function backupRoutes(api: Api): readonly Route[] {
         try {
           if (wait) return viewOf(await done);
           // What goes wrong at once is told at once, the rest by GET.
-          await Promise.race([done, new Promise((resolve) => setImmediate(resolve))]);
+          await Promise.race([done, setImmediate()]);
         } catch (error) {
           throw error instanceof BackupError ? badRequest(error.message) : error;
         }

@@ -4,6 +4,7 @@ import type { Consumer } from '../../../src/broker/queues/consumer.ts';
 import type { Queue } from '../../../src/broker/queues/queue.ts';
 import { FieldTable, type FieldValue } from '../../../src/protocol/field-table.ts';
 import { int64 } from '../../../src/protocol/field-value.ts';
+import { consumerChannel } from '../support.ts';
 
 /** Somebody who reads and settles what the test says. */
 export class Reader implements Consumer {
@@ -13,14 +14,7 @@ export class Reader implements Consumer {
   readonly priority = 0;
   readonly arguments: FieldTable;
   readonly prefetch: number;
-  readonly channel = {
-    name: 'client -> broker (1)',
-    number: 1,
-    connectionName: 'client -> broker',
-    username: 'guest',
-    peerHost: '127.0.0.1',
-    peerPort: 1,
-  };
+  readonly channel = consumerChannel;
   isInRing = false;
   readonly held: { readonly segment: Segment; readonly index: number }[] = [];
   /** Offset and body of all it was given. */
