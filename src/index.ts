@@ -41,6 +41,7 @@ export type {
   TailRequest,
 } from './control/message-control.ts';
 export type { TailEvent, TailOptions } from './control/message-tail.ts';
+export { MissingTargetError } from './control/missing-target-error.ts';
 export type { LogCategory, Logger } from './logger.ts';
 export type { LogLevel } from './logs/level.ts';
 export type { LogLevelControl, LogLevels } from './logs/logs.ts';

@@ -24,7 +24,7 @@ export const backupCommands: readonly Command[] = [
 
 async function backUp(given: Invocation, terminal: Terminal): Promise<string> {
   const directory = target(given);
-  const begun = await given.api.post(path, { directory, wait: false }, undefined, ExitCode.CannotCreate);
+  const begun = await given.api.post(path, { directory, wait: false }, { exitCode: ExitCode.CannotCreate });
   let status = objectOf(begun);
   const progress = await Progress.start(terminal, 'copying', !given.isTalkative, bytes);
   try {

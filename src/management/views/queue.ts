@@ -35,8 +35,8 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
       message_deduplication_cache_info: deduplicationView(queue.deduplicator),
     },
     queueFigures(node, queue),
-    lengthCounts(sampler.queues, queue, readyCount, unackedCount, ranges.lengths),
-    queueMessageStats(sampler.queues, queue, queue.stats, ranges.msg_rates),
+    lengthCounts(sampler.queues.changesOf(queue, ranges.lengths), readyCount, unackedCount),
+    queueMessageStats(sampler.queues.changesOf(queue, ranges.msg_rates), queue.stats),
   );
 }
 
