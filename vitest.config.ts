@@ -13,14 +13,18 @@ const common = {
   hookTimeout: 60_000,
 } as const;
 
+/** Measure what their process has in memory, so they have one of their own. */
+const alone = ['test/storage/instruction-buffers.test.ts'];
+
 export default defineConfig({
   test: {
     globalSetup: 'test/build.ts',
-    // One more than the processors there are at least: tests wait for clocks, disks and other processes.
+    // One more than the two processors that they have to do with: much of what they do is waiting.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { ...common, name: 'test', include: ['test/**/*.test.ts'], exclude: ['test/bench/**'] } },
+      { test: { ...common, name: 'alone', isolate: true, include: alone } },
+      { test: { ...common, name: 'test', include: ['test/**/*.test.ts'], exclude: alone } },
       {
         test: {
           ...common,

@@ -12,6 +12,9 @@ const longest = [
   'conformance/protocol/handshake.test.ts',
 ];
 
+/** In this order. */
+const projects = ['alone', 'test', 'conformance'];
+
 /** Long files first, so that at the end no worker is left alone with one; a project's files stay together, as they share processes. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -19,8 +22,8 @@ export class LongestFirst extends BaseSequencer {
     const rankOf = ({ moduleId, project }: TestSpecification): number => {
       const path = moduleId.slice(root.length + 1);
       const place = longest.findIndex((beginning) => path.startsWith(beginning));
-      const isLater = project.name === 'conformance' ? longest.length + 1 : 0;
-      return isLater + (place < 0 ? longest.length : place);
+      const placeInProject = place < 0 ? longest.length : place;
+      return projects.indexOf(project.name) * (longest.length + 1) + placeInProject;
     };
     return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b));
   }
