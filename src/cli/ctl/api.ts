@@ -2,12 +2,12 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text as readText } from 'node:stream/consumers';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { withShortPath } from '../../unix-socket.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { forbiddenSocket, type Login, noBroker, type Target } from './target.ts';
 
 type Headers = Readonly<Record<string, string>>;
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What came back: everything that is said in JSON, or nothing. */
 interface Reply {
@@ -299,10 +299,6 @@ function refusalOf(reply: Reply): { error: unknown; reason: unknown; text: strin
       .replaceAll(/\s*\n\s*/g, ' ')
       .trim(),
   };
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What an answer has under a name, where that has to be an object. */

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { type JsonObject, objectOf } from './api.ts';
+import { objectOf } from './api.ts';
 import type { Command, Invocation } from './command.ts';
 import { bytes } from './live/figures.ts';
 import { Progress } from './live/progress.ts';

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, objectsOf } from './api.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
+import { objectsOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost, unknownColumns } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 

@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import type { JsonObject } from './api.ts';
 import { type Command, type Invocation, noSuchQueue } from './command.ts';
 
 /** rabbitmq-queues and rabbitmq-streams: queues with replicas, of which there is one. */

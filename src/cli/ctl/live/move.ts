@@ -1,6 +1,6 @@
+import type { JsonObject } from '../../../json-object.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
-import type { JsonObject } from '../api.ts';
 import { type Invocation, noSuchExchange, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { isJson, messageFilter, numberFlag } from './options.ts';
