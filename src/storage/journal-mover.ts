@@ -9,22 +9,35 @@ const loadedPartMin = 0.25;
 /** Memory that no file has been read into for so long is given back. */
 const keptMs = 5000;
 
-/** Frees journal files that have been full for a while: what is owed of them still goes to the newest generation. */
+/**
+ * Makes room in a journal that takes turns with few files. Of files that have been full for a while, what is owed still
+ * goes to the newest generation: the whole file, if that is nearly all of it.
+ */
 export function journalMover(mover: EntryMover, journal: Journal): Clearing {
   const memory = new MoverMemory();
   return new Clearing(mover, () => {
     memory.unload();
     const fill = journal.overdue;
     if (fill === undefined) return undefined;
-    return {
+    const isThere = () => journal.has(fill);
+    if (fill.isDense) {
+      return async () => {
+        await mover.adopt({ fill, isThere, adopted: () => journal.handOver(fill) });
+        journal.retireDead();
+      };
+    }
+    const source = {
       file: fill,
       copied: false,
       prepare: async () => {
         if (fill.liveBytes >= fill.end * loadedPartMin) await memory.load(fill);
       },
-      isThere: () => journal.has(fill),
+      isThere,
       isUrgent: () => journal.isCrowded,
-      emptied: () => journal.retireDead(),
+    };
+    return async () => {
+      await mover.empty(source);
+      journal.retireDead();
     };
   });
 }

@@ -31,6 +31,8 @@ export class JournalPool {
   /** Of all files, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
+  /** Of files that others have taken over. New ones in their places come in a flood: there is no time to fill them. */
+  #givenBytes = 0;
   /** A commit found no room: growing by further steps would be too slow. */
   #isOutgrown = false;
   #prepareFrom = 0;
@@ -53,9 +55,26 @@ export class JournalPool {
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  /** Takes a file back that is counted. */
+  /** Takes a free file that is counted. */
   add(file: JournalFile): void {
     this.#free.push(file);
+  }
+
+  /** Takes back a file that is free again; one too many is deleted. */
+  async takeBack(file: JournalFile): Promise<void> {
+    if (this.#bytes <= this.#options.bytesMax) {
+      this.#free.push(file);
+      return;
+    }
+    this.#bytes -= file.size;
+    await file.remove(this.#options.directory);
+  }
+
+  /** Somebody else has a file now that was taken and will not come back. */
+  giveAway(file: JournalFile): void {
+    this.#bytes -= file.size;
+    this.#givenBytes += file.size;
+    this.grow();
   }
 
   /** Hands out the largest free file, if a block of so many bytes has room there. */
@@ -110,7 +129,9 @@ export class JournalPool {
       // It never gives space back: messages must be able to take as much.
       const left = freeBytes(directory) - size - freeBytesMin;
       if (left < this.#bytes + size) throw new Error('too little free disk space');
-      const file = await JournalFile.create(directory, this.#nextFile++, size, freeMark(size));
+      const isFilled = this.#givenBytes < size;
+      const file = await JournalFile.create(directory, this.#nextFile++, { size, isFilled }, freeMark(size));
+      if (!isFilled) this.#givenBytes -= size;
       this.count(file);
       this.add(file);
       if (this.#isStunted) log.info('the journal grows again');

@@ -43,6 +43,8 @@ export interface JournalOptions extends Omit<JournalPoolOptions, 'freeMark'> {
   readonly journalId: Buffer;
   readonly index: LogIndex;
   readonly damage: DamageReport;
+  /** Files that generations have taken over. */
+  readonly numbersTaken: ReadonlySet<number>;
   /** Called when a file is full. */
   readonly filled: () => void;
   /** Called with dropped logs of which nothing is left on disk. */
@@ -57,8 +59,8 @@ export interface JournalExtent {
 
 /**
  * The way of entries to the disk: one write and one flush for each commit, into files whose blocks are there
- * already. What is owed still when a file has been full for a while is moved to the newest generation (see
- * `journal-mover.ts`), and the file is used again.
+ * already. What is owed still when a file has been full for a while is moved to the newest generation, and the file is
+ * used again; or that generation takes the file over (see `journal-mover.ts`), and another one is made.
  *
  * There is not always room: a commit may be larger than a file, or the disk too slow for what is moved. Then its
  * entries go to the generation themselves, as all would without a journal.
@@ -91,7 +93,9 @@ export class Journal {
   static async open(options: JournalOptions): Promise<Journal> {
     const journal = new Journal(options);
     try {
-      for (const number of journalNumbers(await readdir(options.directory))) await journal.#takeUp(number);
+      for (const number of options.numbersTaken) journal.#pool.reserve(number);
+      for (const number of journalNumbers(await readdir(options.directory)))
+        if (!options.numbersTaken.has(number)) await journal.#takeUp(number);
       journal.#full.sort((a, b) => a.first - b.first);
       if (journal.#pool.isEmpty) journal.#pool.grow();
       await journal.settle();
@@ -119,7 +123,8 @@ export class Journal {
       return;
     }
     this.#full.push(found.fill);
-    if (!found.isEnded) await this.#end(found.fill);
+    if (found.isEnded) found.fill.isEnded = true;
+    else await this.#end(found.fill);
   }
 
   /** No block can be read in the file. */
@@ -157,7 +162,7 @@ export class Journal {
   /** The oldest file, when what is owed of it has to be moved. */
   get overdue(): JournalFill | undefined {
     const oldest = this.#full[0];
-    if (oldest === undefined) return undefined;
+    if (!oldest?.isEnded) return undefined;
     const isLeftAlone = this.#isUsed && performance.now() - oldest.fullSince < leftAloneMs;
     return isLeftAlone && !this.isCrowded ? undefined : oldest;
   }
@@ -233,15 +238,24 @@ export class Journal {
     setTimeout(filled, leftAloneMs).unref();
   }
 
-  #end(fill: JournalFill): Promise<void> {
-    return fill.file.write([this.#mark(BlockKind.End, fill.file.size, fill.first)], fill.end);
+  async #end(fill: JournalFill): Promise<void> {
+    await fill.file.write([this.#mark(BlockKind.End, fill.file.size, fill.first)], fill.end);
+    fill.isEnded = true;
+  }
+
+  /** Somebody else has taken the file over. */
+  handOver(fill: JournalFill): void {
+    this.#full.splice(this.#full.indexOf(fill), 1);
+    fill.file.close();
+    this.#pool.giveAway(fill.file);
+    this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 
   /** Frees files in which nothing is owed any more. The states that say so are on disk. */
   retireDead(): void {
     for (let i = this.#full.length - 1; i >= 0; i--) {
       const fill = this.#full[i];
-      if (fill === undefined || fill.liveSpans > 0) continue;
+      if (fill === undefined || fill.liveSpans > 0 || fill.isBeingTaken) continue;
       this.#full.splice(i, 1);
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
@@ -284,7 +298,7 @@ export class Journal {
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
     await fill.file.write([this.#mark(BlockKind.Free, fill.file.size, fill.first)], 0);
-    this.#pool.add(fill.file);
+    await this.#pool.takeBack(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 

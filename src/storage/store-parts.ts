@@ -136,6 +136,7 @@ async function connect(
     index,
     damage,
     log,
+    numbersTaken: new Set(files.generations.flatMap(({ valueFileNumbers }) => valueFileNumbers)),
     filled: () => moving.start(),
     orphaned,
   });
