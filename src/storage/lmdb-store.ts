@@ -292,7 +292,8 @@ class LmdbStore implements Store {
   async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
     const { journal, generations } = this.#parts;
     for (const { bytes } of entries) this.#bytesWritten += bytes.length;
-    await (journal.write(entries) ?? generations.write(await withLargeKeys(entries), false));
+    if (await journal.write(entries)) return;
+    await generations.write(await withLargeKeys(entries), false);
   }
 
   #rowsApplied(sequence: number): void {
