@@ -110,6 +110,10 @@ export class JournalPool {
     }
   }
 
+  get freeNumbers(): readonly number[] {
+    return this.#free.map(({ number }) => number);
+  }
+
   /** No file is free; one may be in the making. */
   get isEmpty(): boolean {
     return this.#free.length === 0;

@@ -179,6 +179,12 @@ export class Journal {
     return fullBytes > bytesMax * fullPartMax || owedBytes > bytesMax * owedPartMax || this.#pool.isExhausted;
   }
 
+  /** Numbers of all files but those that others have taken over. */
+  get fileNumbers(): readonly number[] {
+    const active = this.#active === undefined ? [] : [this.#active];
+    return [...this.#pool.freeNumbers, ...[...this.#full, ...active].map(({ file }) => file.number)];
+  }
+
   has(fill: JournalFill): boolean {
     return this.#full.includes(fill);
   }

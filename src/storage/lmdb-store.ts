@@ -246,7 +246,7 @@ class LmdbStore implements Store {
       await journal.end();
     }
     // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
-    if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
+    if (wasRunning || cleanShutdown) await logStates.writeCleanMark({ journalFiles: journal.fileNumbers });
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
