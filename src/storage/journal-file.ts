@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   ftruncate,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
 
 const readSome = promisify(read);
@@ -179,6 +181,16 @@ export function readAt(fd: number, target: Buffer, at: number): Buffer {
 
 export function journalPath(directory: string, number: number): string {
   return join(directory, `journal-${String(number).padStart(2, '0')}.wal`);
+}
+
+/** @throws DataDirectoryError when a file that was there is missing. */
+export function requireJournalFile(directory: string, number: number): void {
+  const path = journalPath(directory, number);
+  if (existsSync(path)) return;
+  throw new DataDirectoryError(
+    `${path} is missing: restore the data directory from a backup, ` +
+      'or make an empty file of that name to go on without the messages in it',
+  );
 }
 
 /** Numbers of the journal files among the names of a directory, ascending. */

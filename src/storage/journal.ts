@@ -4,7 +4,7 @@ import { allDone } from './all-done.ts';
 import type { DamageReport } from './damage-report.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { decodeEntryKey } from './entry-key.ts';
+import { decodeEntryKey, type KeyedEntry, withLargeKeys } from './entry-key.ts';
 import { isBlank } from './file-check.ts';
 import {
   BlockKind,
@@ -62,16 +62,16 @@ export interface JournalExtent {
  * already. What is owed still when a file has been full for a while is moved to the newest generation, and the file is
  * used again; or that generation takes the file over (see `journal-mover.ts`), and another one is made.
  *
- * There is not always room: a commit may be larger than a file, or the disk too slow for what is moved. Then its
- * entries go to the generation themselves, as all would without a journal.
+ * A commit that is larger than a file has one of its own. There is not always room, when the disk is too slow for what is
+ * moved: then entries go to the generation themselves, as all would without a journal.
  */
 export class Journal {
   readonly #options: JournalOptions;
   #active: JournalFill | undefined;
   /** Files that take nothing any more, oldest first. */
   readonly #full: JournalFill[] = [];
-  /** The one that has just become full: it does not say so yet. */
-  #unended: JournalFill | undefined;
+  /** Those of them that do not say so yet: the next commit does it. */
+  #unended: JournalFill[] = [];
   readonly #pool: JournalPool;
   /** Dead ones that a backup still reads; undefined: there is no backup. */
   #held: JournalFill[] | undefined;
@@ -179,21 +179,33 @@ export class Journal {
     return fullBytes > bytesMax * fullPartMax || owedBytes > bytesMax * owedPartMax || this.#pool.isExhausted;
   }
 
+  /** Numbers of all files but those that others have taken over. */
+  get fileNumbers(): readonly number[] {
+    const active = this.#active === undefined ? [] : [this.#active];
+    return [...this.#pool.freeNumbers, ...[...this.#full, ...active].map(({ file }) => file.number)];
+  }
+
   has(fill: JournalFill): boolean {
     return this.#full.includes(fill);
   }
 
   /**
-   * Resolves when the entries are on disk; undefined when there is no room for them. One at a time.
+   * Resolves when the entries are on disk, or with false when there is no room for them. One at a time.
    *
    * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
    */
-  write(entries: readonly LogEntry[]): Promise<void> | undefined {
-    if (!this.#isUsed) return undefined;
-    const fill = this.#fillFor(commitBlockBytes(entries));
-    if (fill !== undefined) return this.#append(fill, entries);
-    this.#pool.growFast();
-    return undefined;
+  async write(entries: readonly LogEntry[]): Promise<boolean> {
+    if (!this.#isUsed) return false;
+    const byteLength = commitBlockBytes(entries);
+    const fill = this.#pool.isTooLarge(byteLength)
+      ? await this.#fillAlone(byteLength)
+      : this.#fillFor(byteLength);
+    if (fill === undefined) {
+      this.#pool.growFast();
+      return false;
+    }
+    await this.#append(fill, fill.isAlone ? await withLargeKeys(entries) : entries);
+    return true;
   }
 
   get #isUsed(): boolean {
@@ -203,28 +215,38 @@ export class Journal {
   #fillFor(byteLength: number): JournalFill | undefined {
     if (this.#active?.fits(byteLength)) return this.#active;
     const file = this.#pool.take(byteLength);
+    return file && this.#goOnIn(file);
+  }
+
+  /** A commit that is larger than any file has one of its own, which goes with what is in it. */
+  async #fillAlone(byteLength: number): Promise<JournalFill | undefined> {
+    const file = await this.#pool.makeFor(byteLength);
     if (file === undefined) return undefined;
+    const fill = this.#goOnIn(file);
+    fill.isAlone = true;
+    return fill;
+  }
+
+  #goOnIn(file: JournalFile): JournalFill {
     if (this.#active !== undefined) {
       this.#active.fullSince = performance.now();
       this.#full.push(this.#active);
-      this.#unended = this.#active;
+      this.#unended.push(this.#active);
     }
     this.#active = new JournalFill(file, this.#nextNumber, false);
     return this.#active;
   }
 
-  async #append(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
+  async #append(fill: JournalFill, entries: readonly KeyedEntry[]): Promise<void> {
     const block = encodeCommitBlock(entries, this.#stamp(fill.file.size, fill.first));
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
-    const ended = this.#unended;
-    this.#unended = undefined;
-    const writes = [fill.file.write(block.parts, fill.end)];
-    if (ended !== undefined) writes.push(this.#end(ended));
-    await allDone(writes);
+    const ending = this.#unended;
+    await allDone([fill.file.write(block.parts, fill.end), ...ending.map((full) => this.#end(full))]);
+    this.#unended = [];
     for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
     fill.add(block.head, block.byteLength);
-    if (ended !== undefined) {
+    if (ending.length > 0) {
       this.retireDead();
       this.#tellOfFull();
     }
