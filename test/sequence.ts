@@ -15,7 +15,10 @@ const longest = [
 /** In this order. */
 const projects = ['alone', 'test', 'conformance'];
 
-/** Long files first, so that at the end no worker is left alone with one; a project's files stay together, as they share processes. */
+/**
+ * Long files first, so that at the end no worker is left alone with one. A project's files stay together, as they share
+ * processes.
+ */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const { root } = this.ctx.config;
