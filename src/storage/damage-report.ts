@@ -54,6 +54,12 @@ export class DamageReport {
     this.#log.error(`${path} is damaged: nothing in it can be read; it is set aside as ${aside}`);
   }
 
+  /** A file in which there was something at the last clean stop is empty. How many messages were in it is not known. */
+  reportBlank(path: string): void {
+    this.messages++;
+    this.#log.error(`${path} is empty, but was not when the broker stopped: the messages in it are lost`);
+  }
+
   /** Waits until everything reported has been written. */
   async settle(): Promise<void> {
     await this.#work;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { compactIfSparse } from './compaction.ts';
 import { type DirectoryFormat, flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { type Environment, openEnvironment, transact } from './environment.ts';
+import { type Environment, openEnvironment, readAtStart, transact } from './environment.ts';
 import { findFileDamage, isBlank } from './file-check.ts';
 import { Generation, generationNumbers, generationPath, lockPath } from './generation.ts';
 import type { StoreLog } from './store-log.ts';
@@ -101,7 +101,7 @@ async function openGenerations(
   const generations: Generation[] = [];
   for (const number of numbers) {
     const generation = Generation.open(directory, number, mapBytes);
-    const damage = generation.findHeaderDamage();
+    const damage = readAtStart(generation.environment, () => generation.findHeaderDamage());
     if (damage === undefined) {
       opened.push(generation);
       generation.findValueFiles();
@@ -133,7 +133,7 @@ export async function openSmallFile(path: string, mustExist: boolean, log: Store
   }
   const environment = openEnvironment(path, smallMapBytes);
   try {
-    if (environment.getBinary(headerKey) !== undefined) return environment;
+    if (readAtStart(environment, () => environment.getBinary(headerKey)) !== undefined) return environment;
     if (mustExist) throw damaged(path, 'the header row is missing');
     await transact(environment, () => void environment.put(headerKey, headerRow));
     await flushDirectory(join(path, '..'));

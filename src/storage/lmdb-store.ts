@@ -20,6 +20,7 @@ import { definitionRow, readDefinitions } from './definition-rows.ts';
 import { withLargeKeys } from './entry-key.ts';
 import { prefetchEntries } from './entry-prefetch.ts';
 import { readEntries } from './entry-reader.ts';
+import { readAtStart } from './environment.ts';
 import { prepareLogState, type StagedLogState } from './log-state-table.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
 import { rowLogId } from './row-codec.ts';
@@ -97,12 +98,16 @@ class LmdbStore implements Store {
   recover(): Recovered {
     if (this.#phase !== 'opened') throw new Error('recover() is called once, before anything else');
     this.#phase = 'running';
-    const { index, logStates, generations, journal, cleanShutdown, damage } = this.#parts;
-    const states = logStates.recover();
+    const { files, index, logStates, generations, journal, cleanShutdown, damage } = this.#parts;
+    const states = readAtStart(files.logStates, () => logStates.recover());
     indexGenerations(generations.row, index, !logStates.foundDamage);
     journal.indexEntries();
     const logs = recoverLogs(states, index, (entry) => damage.report(entry));
-    this.#rows.recover(takeRowLog(logs), (from, to, bytesMax) => this.read(rowLogId, from, to, bytesMax));
+    const rowLog = takeRowLog(logs);
+    const definitions = readAtStart(files.rows, () => {
+      this.#rows.recover(rowLog, (from, to, bytesMax) => this.read(rowLogId, from, to, bytesMax));
+      return readDefinitions((range) => this.#rows.scanRows(range));
+    });
     for (const { logId, dropped, holders } of index.logs()) {
       logStates.noteLogId(logId);
       if (dropped && holders === 0) logStates.discard([logId]);
@@ -112,7 +117,7 @@ class LmdbStore implements Store {
     journal.retireDead();
     for (const clearing of this.#parts.clearings) clearing.start();
     return {
-      definitions: readDefinitions((range) => this.#rows.scanRows(range)),
+      definitions,
       logs,
       cleanShutdown,
       nextLogId: logStates.nextLogId,

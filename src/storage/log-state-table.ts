@@ -1,5 +1,5 @@
 import { type LogState, StoreFullError } from '../broker/store.ts';
-import { type Environment, transact } from './environment.ts';
+import { type Environment, readAtStart, transact } from './environment.ts';
 import type { LogIndex } from './log-index.ts';
 import { decodeLogState, encodeLogState } from './log-state-codec.ts';
 import type { StoreLog } from './store-log.ts';
@@ -107,7 +107,7 @@ export class LogStateTable {
 
   /** What the last owner wrote down when it closed the data; undefined when it did not. */
   get cleanMark(): CleanMark | undefined {
-    const row = this.#environment.getBinary(cleanKey);
+    const row = readAtStart(this.#environment, () => this.#environment.getBinary(cleanKey));
     return row && { journalFiles: row.length === oldCleanMarkBytes ? [] : decodeFileNumbers(row) };
   }
 

@@ -3,6 +3,7 @@ import type { LogState, RecoveredLog } from '../broker/store.ts';
 import type { Span } from './entry-file.ts';
 import { decodeEntryKey } from './entry-key.ts';
 import { type DamagedEntry, EntryWalk } from './entry-reader.ts';
+import { readAtStart } from './environment.ts';
 import type { Generation } from './generation.ts';
 import type { Log, LogIndex } from './log-index.ts';
 
@@ -17,9 +18,11 @@ export function indexGenerations(
   trustSummaries: boolean,
 ): void {
   for (const generation of generations) {
-    const summary = generation.readSummary();
-    if (summary === undefined || !trustSummaries) scanKeys(generation, index);
-    else for (const span of summary.spans) index.addSpan(generation, span);
+    readAtStart(generation.environment, () => {
+      const summary = generation.readSummary();
+      if (summary === undefined || !trustSummaries) scanKeys(generation, index);
+      else for (const span of summary.spans) index.addSpan(generation, span);
+    });
   }
 }
 

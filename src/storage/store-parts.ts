@@ -7,12 +7,12 @@ import { DataDirectoryLock } from './data-directory-lock.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
 import { EntryMover } from './entry-mover.ts';
 import type { DamagedEntry } from './entry-reader.ts';
-import { requireFreeBytes } from './file-check.ts';
+import { isBlank, requireFreeBytes } from './file-check.ts';
 import { probeDataFiles } from './file-probe.ts';
 import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
 import { Journal } from './journal.ts';
-import { journalFileBytes, requireJournalFile } from './journal-file.ts';
+import { journalFileBytes, journalPath, requireJournalFile } from './journal-file.ts';
 import { journalMover } from './journal-mover.ts';
 import { LogIndex } from './log-index.ts';
 import { LogStateTable } from './log-state-table.ts';
@@ -128,7 +128,11 @@ async function connect(
   const mover = new EntryMover({ index, generations, freeSpace, damage, log });
   const copying = copyForward(mover, generations, log);
   const cleanMark = logStates.cleanMark;
-  for (const number of cleanMark?.journalFiles ?? []) requireJournalFile(directory, number);
+  for (const number of cleanMark?.journalFiles ?? []) {
+    requireJournalFile(directory, number);
+    const path = journalPath(directory, number);
+    if (isBlank(path)) damage.reportBlank(path);
+  }
   const journal = await Journal.open({
     directory,
     journalId,

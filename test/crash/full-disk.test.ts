@@ -139,6 +139,37 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
   });
 });
 
+describe.skipIf(!mayMount)('a disk that others have filled (skipped where no tmpfs can be mounted)', () => {
+  it('keeps everything waiting, and LMDB from writing', { timeout: 60_000 }, async () => {
+    const started = await ServerProcess.start({ dataDir: join(directory, 'data') });
+    server = started.server;
+    const connection = await amqplib.connect(started.url);
+    const channel = await connection.createChannel();
+    await channel.assertQueue('q');
+    const publisher = new Publisher();
+    await publisher.publish(connection, 10);
+    await publisher.allConfirmed();
+
+    const ballast = join(directory, 'ballast');
+    expect(() => writeFileSync(ballast, Buffer.alloc(diskBytes))).toThrow('ENOSPC');
+    let taken = 0;
+    await channel.consume('q', (message) => {
+      if (message === null) return;
+      taken++;
+      channel.ack(message);
+    });
+    await server.logged('the store is full');
+    await publisher.publish(connection, 10);
+    rmSync(ballast);
+    await publisher.allConfirmed();
+    await server.logged('the store has room again');
+    await expect.poll(() => taken).toBe(20);
+    await connection.close();
+    expect(await server.stop()).toBe(0);
+    expect(server.complaints).toEqual([]);
+  });
+});
+
 describe.skipIf(!mayMount)('a disk that is read-only (skipped where no tmpfs can be mounted)', () => {
   it('is named in one line, and used again once it can be written to', { timeout: 60_000 }, async () => {
     const dataDir = join(directory, 'data');

@@ -5,13 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statfsSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/broker/store.ts';
+import { RowTable, type Store } from '../../src/broker/store.ts';
 import type { DamagedEntry } from '../../src/storage/entry-reader.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { CrashModel } from './crash/model.ts';
@@ -190,6 +191,26 @@ describe('damaged files', () => {
   });
 });
 
+describe('a file whose pages are damaged although it looks whole', () => {
+  function wipePages(name: string): void {
+    const content = readFileSync(file(name));
+    writeFileSync(file(name), content.fill(0, 2 * 4096));
+  }
+
+  it('is named', async () => {
+    const store = await open();
+    store.recover();
+    const value = Buffer.alloc(100);
+    for (let i = 0; i < 10; i++) {
+      await store.commit(commitOf({ rows: [{ key: Buffer.from([RowTable.Definitions + 1, i]), value }] }));
+    }
+    await store.close();
+    wipePages('rows.mdb');
+    const opened = open().then((damaged) => damaged.recover());
+    await expect(opened).rejects.toThrow(/rows\.mdb is damaged: reading it failed \(MDB_.*restore the data/);
+  });
+});
+
 describe('a damaged entry', () => {
   /** Flips one bit of the body of a message. */
   function damage(sequence: number): void {
@@ -220,6 +241,24 @@ describe('a damaged entry', () => {
     await store.close();
     expect(log.lines.join()).toMatch('1 messages of log 1 from sequence 2 on are damaged');
     expect(readFileSync(file('damaged/log-1-sequence-2-count-1.bin')).length).toBe(10_028);
+  });
+});
+
+describe('a file that somebody deletes while it is in use', () => {
+  it('takes nothing more, since that would be lost', async () => {
+    const store = await open();
+    store.recover();
+    await store.commit(commitOf({ entries: [messages(1, 0, 1)] }));
+    renameSync(file('messages-00000001.mdb'), file('away'));
+    const commit = commitOf({ entries: [messages(1, 1, 1)] });
+    await expect(store.commit(commit)).rejects.toMatchObject({
+      name: 'StoreFullError',
+      message: expect.stringMatching(/messages-00000001\.mdb cannot be found any more/),
+    });
+    expect(store.read(1, 0, 9, 1e9)).toHaveLength(1);
+    renameSync(file('away'), file('messages-00000001.mdb'));
+    await store.commit(commit);
+    await store.close();
   });
 });
 

@@ -325,6 +325,8 @@ describe('a journal file', () => {
     await start();
     expect(recovered.cleanShutdown).toBe(true);
     expect(recovered.logs.size).toBe(0);
+    expect(log.lines.join()).toContain(`${name} is empty, but was not when the broker stopped`);
+    expect(store.damagedCount).toBe(1);
     await publish(1, 0, 1);
     expect(sequencesOf(1)).toEqual([0]);
   });
