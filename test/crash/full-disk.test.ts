@@ -79,7 +79,7 @@ describe.skipIf(!mayMount)('a broker whose disk is full (skipped where no tmpfs 
     expect(await blocked).toEqual(['low on disk']);
     expect(await server.health('local-alarms')).toMatchObject({
       status: 503,
-      body: { alarms: [{ resource: 'disk' }] },
+      body: { alarms: [{ resource: 'disk space' }] },
     });
     rmSync(ballast);
     await rest;

@@ -136,7 +136,7 @@ describe('a turn of the event loop', () => {
     const input = new Input({ stream: socket, ends, tls: undefined, read() {}, reset() {} }, handler, host);
     socket.resume();
     input.received(protocolHeader, false);
-    const chunk = Buffer.alloc(512 * 1024, frame(8, 0, Buffer.alloc(0)));
+    const chunk = Buffer.alloc(512 * 1024, frame(3, 1, Buffer.alloc(8192 - 8)));
     const pausedAfter = Array.from({ length: 8 }, () => {
       input.received(chunk, true);
       return socket.isPaused();

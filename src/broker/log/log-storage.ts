@@ -8,6 +8,12 @@ import { UnwrittenSegments } from './unwritten-segments.ts';
 const tailSegmentsMin = 2;
 
 /**
+ * Of a log's transient records that are to leave memory, so many bytes go with one commit: whoever waits for that commit
+ * waits for all that it carries.
+ */
+const spillBytesMax = 4 * 2 ** 20;
+
+/**
  * What of a log is on disk and what is in memory: hands records and the log's state to commits, and lets go of the
  * memory of what nobody is about to read.
  */
@@ -130,7 +136,18 @@ export class LogStorage implements CommittedLog {
       gap.add(segment);
       segment.evict(slabs);
     }
-    for (const segment of tail) if (segment.sealed && segment.requestSpill()) this.write(segment);
+    this.#spill(tail);
+  }
+
+  /** The rest follows when these are on disk. */
+  #spill(segments: readonly Segment[]): void {
+    let bytes = 0;
+    for (const segment of segments) {
+      if (!segment.sealed || segment.stored === segment.count) continue;
+      bytes += segment.byteLength;
+      if (bytes > spillBytesMax && bytes > segment.byteLength) return;
+      if (segment.requestSpill()) this.write(segment);
+    }
   }
 
   /** Lets go of what consumers have, but one segment, when memory is short. */

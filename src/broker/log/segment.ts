@@ -192,6 +192,11 @@ export class Segment {
     return next;
   }
 
+  /** Of its records, in memory. */
+  get byteLength(): number {
+    return this.slab?.offsets[this.count] ?? 0;
+  }
+
   /** Asks for transient records to be written too, so that the slab can be let go. False: not needed (any more). */
   requestSpill(): boolean {
     if (this.#spill || this.stored === this.count) return false;

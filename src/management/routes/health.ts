@@ -84,7 +84,12 @@ export function readiness(api: Api): Answer {
 function checkAlarms({ broker, node }: Api, reason: string): unknown {
   const { resources } = broker.alarms;
   if (resources.length === 0) return healthy;
-  return failed(reason, { alarms: resources.map((resource) => ({ node, resource })) });
+  // RabbitMQ's words here; elsewhere it says disk.
+  const alarms = resources.map((resource) => ({
+    node,
+    resource: resource === 'disk' ? 'disk space' : resource,
+  }));
+  return failed(reason, { alarms });
 }
 
 /** Not one of RabbitMQ's checks, which has no checksums. */

@@ -16,6 +16,9 @@ const largeBodyBytes = 16 * 1024;
  */
 const turnBytesMax = 4 * 1024 * 1024;
 
+/** The same as time: small messages, or headers of thousands of fields, take much longer than so many bytes should. */
+const turnMsMax = 8;
+
 /** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
 const manyOutputs = 256;
 
@@ -44,6 +47,8 @@ export class Input implements Reader {
   #hasMore = false;
   /** Bytes that came in full chunks since others had a turn. */
   #turnBytes = 0;
+  /** When the first of them came. */
+  #turnBeganAt = 0;
   /** The socket is not read in this turn any more. */
   #isResting = false;
   /** The socket is not read until {@link resume}. */
@@ -93,17 +98,22 @@ export class Input implements Reader {
     const wasPaused = this.isPaused;
     this.#hasMore = isFull;
     this.reads++;
+    if (isFull && this.#turnBytes === 0) this.#turnBeganAt = performance.now();
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
     this.#turnBytes = isFull ? this.#turnBytes + chunk.length : 0;
     if (wasPaused && this.isPaused) {
       this.#isStopped = true;
       this.#socket.pause();
-    } else if (this.#turnBytes >= turnBytesMax && !this.#isResting && !this.#isSpread) {
+    } else if (isFull && !this.#isResting && !this.#isSpread && this.#hasHadItsTurn) {
       this.#isResting = true;
       this.#socket.pause();
       setImmediate(this.#restOver);
     }
+  }
+
+  get #hasHadItsTurn(): boolean {
+    return this.#turnBytes >= turnBytesMax || performance.now() - this.#turnBeganAt >= turnMsMax;
   }
 
   readonly #restOver = (): void => {

@@ -402,3 +402,23 @@ describe.each(['classic', 'quorum'] as const)(
     });
   },
 );
+
+test('transient messages that leave memory do not hold a commit up', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'leveret-log-'));
+  directories.push(dataDir);
+  const store = await openLmdbStore({ dataDir, freeBytesMin: 0 });
+  const carried: number[] = [];
+  const commit = store.commit.bind(store);
+  store.commit = (what) => {
+    carried.push(what.entries.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    return commit(what);
+  };
+  const bench = new Bench(store, 'classic');
+  const messages = 300;
+  const bodyBytes = 100_000;
+  for (let i = 0; i < messages; i++) bench.log.append(messageOf(i, false, bodyBytes), Date.now(), 0);
+  while (bench.slabs.bytesInUse > 2 ** 20) await bench.committer.flush();
+  expect(carried.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(0.9 * messages * bodyBytes);
+  expect(Math.max(...carried)).toBeLessThan(5 * 2 ** 20);
+  await bench.close();
+});
