@@ -15,6 +15,7 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { allDone } from './all-done.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
@@ -30,6 +31,10 @@ const openFlags = constants.O_RDWR | constants.O_DSYNC;
 
 /** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
 const fillStepBytes = 2 ** 20;
+
+/** How large writes are cut up. The pool has four threads, and others want some of them. */
+const pieceBytes = 8 * 2 ** 20;
+const piecesAtOnce = 3;
 
 /** A file to be made. */
 export interface NewFile {
@@ -121,6 +126,24 @@ export class JournalFile {
     } catch (error) {
       throw writeFailure(error, this.path);
     }
+  }
+
+  /** The same for many bytes, of which some are on their way to the disk while others are copied for it. */
+  async writeLarge(parts: readonly Buffer[], at: number): Promise<void> {
+    const pieces: { bytes: Buffer; at: number }[] = [];
+    let end = at;
+    for (const part of parts) {
+      for (let from = 0; from < part.length; from += pieceBytes) {
+        const bytes = part.subarray(from, from + pieceBytes);
+        pieces.push({ bytes, at: end });
+        end += bytes.length;
+      }
+    }
+    const writePieces = async () => {
+      for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift())
+        await this.write([piece.bytes], piece.at);
+    };
+    await allDone(Array.from({ length: piecesAtOnce }, writePieces));
   }
 
   #writeSome(parts: readonly Buffer[], at: number): Promise<number> {

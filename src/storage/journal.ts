@@ -4,16 +4,18 @@ import { allDone } from './all-done.ts';
 import type { DamageReport } from './damage-report.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { decodeEntryKey, type KeyedEntry, withLargeKeys } from './entry-key.ts';
+import { decodeEntryKey, withLargeKeys } from './entry-key.ts';
 import { isBlank } from './file-check.ts';
 import {
   BlockKind,
   type BlockStamp,
   belongsElsewhere,
   blockAlignmentBytes,
+  type CommitBlock,
   commitBlockBytes,
   encodeCommitBlock,
   encodeMark,
+  headBytes,
 } from './journal-block.ts';
 import { JournalFile, journalNumbers } from './journal-file.ts';
 import { JournalFill } from './journal-fill.ts';
@@ -81,7 +83,7 @@ export class Journal {
 
   private constructor(options: JournalOptions) {
     this.#options = options;
-    const freeMark = (size: number) => this.#mark(BlockKind.Free, size, this.#nextNumber);
+    const freeMark = (size: number) => encodeMark(BlockKind.Free, this.#stamp({ size }, this.#nextNumber));
     this.#pool = new JournalPool({ ...options, freeMark });
   }
 
@@ -204,7 +206,8 @@ export class Journal {
       this.#pool.growFast();
       return false;
     }
-    await this.#append(fill, fill.isAlone ? await withLargeKeys(entries) : entries);
+    if (fill.isAlone) await this.#appendLarge(fill, entries);
+    else await this.#append(fill, encodeCommitBlock(entries, this.#stampFor(fill)), entries);
     return true;
   }
 
@@ -237,8 +240,17 @@ export class Journal {
     return this.#active;
   }
 
-  async #append(fill: JournalFill, entries: readonly KeyedEntry[]): Promise<void> {
-    const block = encodeCommitBlock(entries, this.#stamp(fill.file.size, fill.first));
+  /** Values go to the disk while their checksums are computed. The head, without which they are not there, comes last. */
+  async #appendLarge(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
+    const values = entries.map(({ bytes }) => bytes);
+    const written = fill.file.writeLarge(values, fill.end + headBytes(entries.length));
+    const keyed = withLargeKeys(entries);
+    await allDone([written, keyed]);
+    const block = encodeCommitBlock(await keyed, this.#stampFor(fill));
+    await this.#append(fill, { ...block, parts: [block.head] }, entries);
+  }
+
+  async #append(fill: JournalFill, block: CommitBlock, entries: readonly LogEntry[]): Promise<void> {
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
     const ending = this.#unended;
@@ -261,7 +273,7 @@ export class Journal {
   }
 
   async #end(fill: JournalFill): Promise<void> {
-    await fill.file.write([this.#mark(BlockKind.End, fill.file.size, fill.first)], fill.end);
+    await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
     fill.isEnded = true;
   }
 
@@ -319,17 +331,17 @@ export class Journal {
     // What is damaged has to be set aside before it is written over.
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
-    await fill.file.write([this.#mark(BlockKind.Free, fill.file.size, fill.first)], 0);
+    await fill.file.write([encodeMark(BlockKind.Free, this.#stampFor(fill))], 0);
     await this.#pool.takeBack(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 
-  #stamp(fileBytes: number, fill: number): BlockStamp {
-    return { journalId: this.#options.journalId, fileBytes, fill, number: this.#nextNumber };
+  #stampFor({ file, first }: JournalFill): BlockStamp {
+    return this.#stamp(file, first);
   }
 
-  #mark(kind: typeof BlockKind.Free | typeof BlockKind.End, fileBytes: number, fill: number): Buffer {
-    return encodeMark(kind, this.#stamp(fileBytes, fill));
+  #stamp({ size }: Pick<JournalFile, 'size'>, fill: number): BlockStamp {
+    return { journalId: this.#options.journalId, fileBytes: size, fill, number: this.#nextNumber };
   }
 
   /** Waits until no file is being made or freed. */
