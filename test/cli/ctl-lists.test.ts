@@ -156,6 +156,9 @@ describe('streams', () => {
     channel.send('basic.ack', { 'delivery-tag': first.fields['delivery-tag'] ?? 0 });
     await channel.call('basic.qos', { 'prefetch-count': 2 });
     expect(await ctl('-s', 'stream_status', queue)).toBe(`writer\t${node}\t2\t2\t0\t1\t1\n`);
+    expect(await ctl('-s', 'list_consumers', 'consumer_tag', 'offset', 'offset_lag')).toContain(
+      'billing\t3\t0\n',
+    );
     expect(await ctl('-q', 'stream_status', queue, '--tracking')).toBe(
       'type\treference\tvalue\noffset\tbilling\t1\n',
     );

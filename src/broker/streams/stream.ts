@@ -40,6 +40,14 @@ export interface StreamExtent {
   readonly segmentCount: number;
 }
 
+/** Where a consumer is. */
+export interface StreamPlace {
+  /** Of the next message that it may be given. */
+  readonly offset: number;
+  /** Messages that are there for it. */
+  readonly lag: number;
+}
+
 /**
  * A stream (RabbitMQ page "Streams"): a message log from which nothing is taken. Consumers are places in it, each
  * moves on its own, and acknowledging only makes room in a consumer's prefetch. Offsets are the log's sequences.
@@ -133,6 +141,14 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       committedOffset: this.#committedEnd - 1,
       segmentCount: this.#segments.count,
     };
+  }
+
+  /** Where a consumer is; undefined while a place is looked for. */
+  placeOf(consumer: Consumer): StreamPlace | undefined {
+    const position = this.#readers.get(consumer)?.position;
+    if (position === undefined || position === Number.POSITIVE_INFINITY) return undefined;
+    const offset = Math.max(position, this.#log.readPosition);
+    return { offset, lag: Math.max(0, this.#committedEnd - offset) };
   }
 
   /** Consumer tags that asked for it, and the offsets with which their consumers go on. */

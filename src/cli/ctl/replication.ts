@@ -14,8 +14,8 @@ export const replicationCommands: readonly Command[] = [
     },
   },
   {
-    synopsis: 'stream_status <stream> [--tracking]',
-    doc: 'Show how far a stream goes on its one replica, the writer, or which consumers it remembers',
+    synopsis: 'stream_status <stream>',
+    doc: 'Show how far a stream goes on its one replica, the writer, or where the consumers are to go on that it remembers',
     flags: ['tracking'],
     banner: (given) => `Status of stream ${given.argument(0)} ...`,
     run: async (given) => {
