@@ -27,7 +27,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
     }, async () => {
       const result = await cutRepeatedly(mode, cuts);
       process.stderr.write(
-        `${mode}: ${cuts} cuts, ${result.withPending} with pending blocks, ${result.confirmed} confirmed commits, ${result.copied} generations copied\n`,
+        `${mode}: ${cuts} cuts, ${result.withPending} with pending blocks, ${result.confirmed} confirmed commits, ${result.copied} generations copied, ${result.adopted} files taken over\n`,
       );
       expect(result.confirmed).toBeGreaterThan(cuts);
     });
@@ -109,7 +109,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
 async function cutRepeatedly(
   mode: CutMode,
   times: number,
-): Promise<{ confirmed: number; withPending: number; copied: number }> {
+): Promise<{ confirmed: number; withPending: number; copied: number; adopted: number }> {
   const seed = Date.now() % 1e9;
   const random = randomNumbers(seed);
   const machine = new PowerMachine(newDirectory());
@@ -117,6 +117,7 @@ async function cutRepeatedly(
   const model = new CrashModel();
   let withPending = 0;
   let copied = 0;
+  let adopted = 0;
   let run = 0;
   for (let cut = 1; cut <= times; cut++) {
     const crashes = random() < 0.25 ? 2 : 1;
@@ -133,6 +134,7 @@ async function cutRepeatedly(
         await delay(random() * (random() < 0.3 ? 40 : 500));
         await writer.kill();
         copied += writer.copied;
+        adopted += writer.adopted;
       }
       if (machine.cut(mode, seed + run, [0.1, 0.5, 0.9][run % 3] ?? 0.5) > 0) withPending++;
     } catch (error) {
@@ -152,7 +154,7 @@ async function cutRepeatedly(
   };
   const lastWriter = new WriterProcess(last, model);
   expect(await lastWriter.end(), lastWriter.stderr).toBe(0);
-  return { confirmed: model.confirmed, withPending, copied };
+  return { confirmed: model.confirmed, withPending, copied, adopted };
 }
 
 /** A writer that meets I/O errors while a file exists. `restart` cuts the power and checks the store. */
