@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Space } from '../broker/store.ts';
 import { journalPath, readAt } from './journal-file.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
@@ -15,6 +15,12 @@ export interface ValuePlace {
   /** Number of the file. */
   readonly file: number;
   readonly at: number;
+}
+
+/** A value of so many bytes. */
+export interface PlacedValue {
+  readonly place: ValuePlace;
+  readonly byteLength: number;
 }
 
 /** What stands for a value: file u32 | offset u64. It is shorter than any record. */
@@ -88,19 +94,25 @@ export class ValueFiles {
     return descriptor;
   }
 
-  /** Has the kernel read a value, off the event loop. What cannot be read is seen by whoever wants it then. */
-  async prefetch({ file, at }: ValuePlace, byteLength: number): Promise<void> {
+  /** Has the kernel read values, off the event loop. What cannot be read is seen by whoever wants it then. */
+  async prefetch(values: readonly PlacedValue[]): Promise<void> {
+    const bytes = Buffer.allocUnsafeSlow(prefetchStepBytes);
+    let handle: FileHandle | undefined;
+    let opened: number | undefined;
     try {
-      const handle = await open(journalPath(this.#directory, file), 'r');
-      try {
-        const bytes = Buffer.allocUnsafeSlow(Math.min(byteLength, prefetchStepBytes));
+      for (const { place, byteLength } of values) {
+        if (place.file !== opened) {
+          await handle?.close();
+          handle = await open(journalPath(this.#directory, place.file), 'r');
+          opened = place.file;
+        }
         for (let done = 0; done < byteLength; done += bytes.length)
-          await handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
-      } finally {
-        await handle.close();
+          await handle?.read(bytes, 0, Math.min(bytes.length, byteLength - done), place.at + done);
       }
     } catch {
       // Only a hint.
+    } finally {
+      await handle?.close();
     }
   }
 
