@@ -63,3 +63,22 @@ it('messages that come in pieces on several channels stay apart, whatever buffer
   const fills = kept.map((body) => [...new Set(body)].map((byte) => String.fromCharCode(byte)).join(''));
   expect(fills.sort()).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'c0', 'c1', 'c2']);
 });
+
+it('a message has the routing key it came with, however many there are', () => {
+  const content = new ContentAssembler(1e6);
+  const wrong: string[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (let key = 0; key < 6000; key++) {
+      const publish = methodFrame(1, {
+        id: MethodId.BasicPublish,
+        exchange: 'spread',
+        routingKey: `key.${key}`,
+        mandatory: false,
+        immediate: false,
+      });
+      content.publish(publish, methodStart, publish.length - 1);
+      if (content.message.routingKey !== `key.${key}`) wrong.push(content.message.routingKey);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
