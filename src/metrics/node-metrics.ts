@@ -199,8 +199,8 @@ async function storeMetrics({ dataDir }: MetricsSource): Promise<string> {
   const journal = sizes.filter((_, i) => files[i]?.startsWith('journal-'));
   const journalBytes = journal.reduce((sum, size) => sum + size, 0);
   return [
-    one('gauge', 'leveret_journal_files', 'Files of the journal, spare ones included', journal.length),
-    one('gauge', 'leveret_journal_bytes', 'Disk space the journal takes', journalBytes),
+    one('gauge', 'leveret_journal_files', 'Files that commits went into first', journal.length),
+    one('gauge', 'leveret_journal_bytes', 'Disk space they take', journalBytes),
     one('gauge', 'leveret_data_directory_bytes', 'Disk space the data directory takes', bytes),
     one('gauge', 'leveret_generations', 'Generations of the store, spare one included', generations),
   ].join('');

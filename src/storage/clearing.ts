@@ -1,14 +1,17 @@
-import type { EntryMover, MoveSource } from './entry-mover.ts';
+import type { EntryMover } from './entry-mover.ts';
+
+/** Gets the space of one file back. */
+type Work = () => Promise<void>;
 
 /** Empties one file after the other, as long as there is one whose space is wanted back. */
 export class Clearing {
   readonly #mover: EntryMover;
-  readonly #next: () => MoveSource | undefined;
+  readonly #next: () => Work | undefined;
   #running: Promise<void> | undefined;
   /** Told of a failed write: the store is broken then. */
   onFailure: (error: unknown) => void = () => {};
 
-  constructor(mover: EntryMover, next: () => MoveSource | undefined) {
+  constructor(mover: EntryMover, next: () => Work | undefined) {
     this.#mover = mover;
     this.#next = next;
   }
@@ -28,10 +31,7 @@ export class Clearing {
 
   async #run(): Promise<void> {
     try {
-      for (let source = this.#next(); source !== undefined; source = this.#next()) {
-        const bytes = await this.#mover.empty(source);
-        if (bytes !== undefined) source.emptied(bytes);
-      }
+      for (let work = this.#next(); work !== undefined; work = this.#next()) await work();
     } catch (error) {
       if (!this.#mover.isStopped) this.onFailure(error);
     }

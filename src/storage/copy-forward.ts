@@ -11,18 +11,19 @@ import type { StoreLog } from './store-log.ts';
 export function copyForward(mover: EntryMover, generations: Generations, log: StoreLog): Clearing {
   return new Clearing(mover, () => {
     const generation = generations.mostlyDead;
-    return (
-      generation && {
-        file: generation,
-        copied: true,
-        prepare: async () => {},
-        isThere: () => generations.has(generation),
-        isUrgent: () => false,
-        emptied: (bytes) => {
-          log.info(`copied ${bytes} bytes that are still owed out of generation ${generation.number}`);
-          generations.retireDead();
-        },
-      }
-    );
+    if (generation === undefined) return undefined;
+    const source = {
+      file: generation,
+      copied: true,
+      prepare: async () => {},
+      isThere: () => generations.has(generation),
+      isUrgent: () => false,
+    };
+    return async () => {
+      const bytes = await mover.empty(source);
+      if (bytes === undefined) return;
+      log.info(`copied ${bytes} bytes that are still owed out of generation ${generation.number}`);
+      generations.retireDead();
+    };
   });
 }

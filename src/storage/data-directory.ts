@@ -9,10 +9,10 @@ import { journalIdBytes } from './journal-block.ts';
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
-export const formatVersion = 3;
+export const formatVersion = 4;
 
 const formatFile = 'format.json';
-const dataFilePattern = /\.(mdb|wal)$/;
+const dataFilePattern = /\.(mdb|wal|values)$/;
 const journalIdPattern = new RegExp(`^[0-9a-f]{${2 * journalIdBytes}}$`);
 const lockSuffix = '-lock';
 

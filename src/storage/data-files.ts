@@ -103,8 +103,9 @@ async function openGenerations(
     const generation = Generation.open(directory, number, mapBytes);
     const damage = generation.findHeaderDamage();
     if (damage === undefined) {
-      generations.push(generation);
       opened.push(generation);
+      generation.findValueFiles();
+      generations.push(generation);
       continue;
     }
     const isLast = number === numbers.at(-1);

@@ -35,6 +35,12 @@ export interface Span extends SpanTotals {
  */
 export abstract class EntryFile {
   abstract readonly path: string;
+
+  /** The file in which the bytes of an entry are. */
+  pathOf(_key: Uint8Array): string {
+    return this.path;
+  }
+
   /** Entries in it, settled or not, and those of their bytes that the index knows of. */
   entries = 0;
   entryBytes = 0;

@@ -6,7 +6,9 @@ import type { EntryFile } from './entry-file.ts';
 import type { KeyedEntry } from './entry-key.ts';
 import { type DamagedEntry, EntryWalk, type FoundEntry } from './entry-reader.ts';
 import type { FreeSpace } from './free-space.ts';
+import type { PlacedEntry } from './generation.ts';
 import type { Generations } from './generations.ts';
+import type { JournalFill } from './journal-fill.ts';
 import { type Log, type LogIndex, owedWithin } from './log-index.ts';
 import type { StoreLog } from './store-log.ts';
 
@@ -35,7 +37,7 @@ export interface EntryMoverParts {
   readonly log: StoreLog;
 }
 
-/** A file whose space is wanted back. */
+/** A file whose space is wanted back: what is owed of it is to be moved. */
 export interface MoveSource {
   readonly file: EntryFile;
   /** What is moved are copies of what was copied before: see {@link LogIndex}. */
@@ -46,8 +48,15 @@ export interface MoveSource {
   isThere(): boolean;
   /** Commits may come to find no room: there is no time for pauses. */
   isUrgent(): boolean;
-  /** Nothing of it is owed any more. */
-  emptied(bytes: number): void;
+}
+
+/** A journal file of which nearly all is owed, and which the newest generation is to take over as it is. */
+export interface AdoptionSource {
+  readonly fill: JournalFill;
+  /** It has not gone by itself meanwhile. */
+  isThere(): boolean;
+  /** It is the generation's. */
+  adopted(): void;
 }
 
 /**
@@ -100,9 +109,38 @@ export class EntryMover {
     return bytes;
   }
 
+  /** Has the newest generation take over a file. Entries of which something is owed are its own then, whole. */
+  async adopt({ fill, isThere, adopted }: AdoptionSource): Promise<void> {
+    const { index, generations } = this.#parts;
+    await this.#letRoll();
+    if (!isThere()) return;
+    fill.isBeingTaken = true;
+    const owed = [...owedEntries(index, fill)].filter((entry) => entry !== undefined);
+    const entries: PlacedEntry[] = [];
+    for (const found of owed) {
+      if (wasMoved(found)) continue;
+      const { key, rawKey } = found.entry;
+      entries.push({ ...key, rawKey, at: fill.offsetOf(rawKey) });
+    }
+    if (entries.length === 0) {
+      // Everything had been moved when the broker ended.
+      index.abandon(fill);
+      fill.isBeingTaken = false;
+      return;
+    }
+    await this.#keepingEnds(owed, () =>
+      this.#whenThereIsRoom([], () =>
+        generations.adopt(fill.file, fill.endWithMark, entries, () => {
+          index.abandon(fill);
+          adopted();
+        }),
+      ),
+    );
+  }
+
   /** Returns the bytes moved. */
   async #move(found: readonly OwedEntry[], copied: boolean): Promise<number> {
-    const { index, damage } = this.#parts;
+    const { generations, damage } = this.#parts;
     const copies: KeyedEntry[] = [];
     let bytes = 0;
     for (const owed of found) {
@@ -113,22 +151,28 @@ export class EntryMover {
       bytes += copy.bytes.length;
     }
     if (copies.length > 0) {
-      // Its end must stay written down while a copy is on the way, though the source may go meanwhile.
-      for (const { log } of found) log.holders++;
-      await this.#write(copies, copied);
-      for (const { log } of found) log.holders--;
+      await this.#keepingEnds(found, () =>
+        this.#whenThereIsRoom(copies, () => generations.write(copies, copied)),
+      );
     }
-    // A state that came while they were written did not find them.
-    for (const { log } of found) index.settle(log);
     return bytes;
   }
 
-  async #write(copies: readonly KeyedEntry[], copied: boolean): Promise<void> {
-    const { generations, freeSpace, log } = this.#parts;
+  /** The end of a log must stay written down while a copy is on the way, though the source may go meanwhile. */
+  async #keepingEnds(found: readonly OwedEntry[], write: () => Promise<void>): Promise<void> {
+    for (const { log } of found) log.holders++;
+    await write();
+    for (const { log } of found) log.holders--;
+    // A state that came while they were written did not find them.
+    for (const { log } of found) this.#parts.index.settle(log);
+  }
+
+  async #whenThereIsRoom(copies: readonly KeyedEntry[], write: () => Promise<void>): Promise<void> {
+    const { freeSpace, log } = this.#parts;
     for (let isFirst = true; ; isFirst = false) {
       try {
         freeSpace.require(copies);
-        await generations.write(copies, copied);
+        await write();
         return;
       } catch (error) {
         if (!(error instanceof StoreFullError)) throw error;

@@ -95,7 +95,7 @@ export class FoundEntry {
     if (bytes === undefined) return undefined;
     if (entryIsIntact(this.rawKey, bytes)) return bytes;
     // The memory is the reader's, who goes on to use it.
-    onDamage({ ...this.key, path: this.file.path, bytes: Buffer.from(bytes) });
+    onDamage({ ...this.key, path: this.file.pathOf(this.rawKey), bytes: Buffer.from(bytes) });
     return undefined;
   }
 }

@@ -2,29 +2,53 @@ import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Space } from '../broker/store.ts';
+import { flushDirectory } from './data-directory.ts';
 import { EntryFile, type Span } from './entry-file.ts';
-import { decodeEntryKey, entryPosition } from './entry-key.ts';
+import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from './entry-key.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
+import { type JournalFile, journalPath, requireJournalFile } from './journal-file.ts';
+import {
+  decodeFileNumbers,
+  decodePlace,
+  encodeFileNumbers,
+  encodePlace,
+  placeBytes,
+  ValueFiles,
+  type ValuePlace,
+} from './value-files.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const headerKey = Buffer.from([0]);
 /** Sorts behind the header and before every entry. */
 const summaryKey = Buffer.from([0, 0]);
+/** Sorts behind the summary and before every entry: which files of values there are. */
+const valueFilesKey = Buffer.from([0, 0, 0]);
 /** LMDB's pages are as large or larger. */
 const pageBytes = 4096;
 const fileNamePattern = /^messages-(\d{8,})\.mdb$/;
+
+/** An entry of which the generation gets the key only: its value stays where it is. */
+export interface PlacedEntry extends EntryKey {
+  readonly rawKey: Uint8Array;
+  /** Offset of its value in the file. */
+  readonly at: number;
+}
 
 /**
  * One of a row of LMDB environments that hold the entries. Entries are only ever added, and only to the
  * newest generation; space comes back by unlinking a whole generation when nothing in it is owed any more.
  * (Deleting rows would make LMDB search its list of free pages: 6 to 13 times slower in the long run.)
+ *
+ * Values may be in files beside it (see {@link ValueFiles}); in their places it has rows that say where.
  */
 export class Generation extends EntryFile {
   readonly number: number;
   readonly path: string;
   readonly environment: Environment;
-  /** Bytes of the file at open plus those of the entries written since. */
+  readonly #directory: string;
+  readonly #values: ValueFiles;
+  /** Bytes of all its files at open plus those of the entries written since. */
   bytesWritten: number;
   /** Entries that the summary on disk tells of. */
   #summarized = -1;
@@ -36,6 +60,8 @@ export class Generation extends EntryFile {
     super();
     this.number = number;
     this.path = generationPath(directory, number);
+    this.#directory = directory;
+    this.#values = new ValueFiles(directory);
     this.environment = openEnvironment(this.path, mapBytes);
     this.bytesWritten = statSync(this.path).size;
     this.entries = this.#countEntries();
@@ -66,6 +92,45 @@ export class Generation extends EntryFile {
     return undefined;
   }
 
+  /**
+   * Finds the files of values.
+   *
+   * @throws DataDirectoryError when one of them is missing.
+   */
+  findValueFiles(): void {
+    const row = this.environment.getBinary(valueFilesKey);
+    for (const number of row === undefined ? [] : decodeFileNumbers(row)) {
+      requireJournalFile(this.#directory, number);
+      this.#values.add(number);
+      this.bytesWritten += statSync(journalPath(this.#directory, number)).size;
+    }
+  }
+
+  /** Numbers of the files of values. */
+  get valueFileNumbers(): readonly number[] {
+    return this.#values.numbers;
+  }
+
+  /** All of its files. */
+  get paths(): readonly string[] {
+    return [this.path, ...this.#values.paths];
+  }
+
+  /**
+   * Takes over a journal file with `byteLength` bytes: gets the keys of entries, and where in the file their values are,
+   * all of that or nothing.
+   */
+  async adopt(file: JournalFile, byteLength: number, entries: readonly PlacedEntry[]): Promise<void> {
+    const { environment } = this;
+    const numbers = encodeFileNumbers([...this.#values.numbers, file.number]);
+    await transact(environment, () => {
+      for (const { rawKey, at } of entries) environment.put(rawKey, encodePlace({ file: file.number, at }));
+      environment.put(valueFilesKey, numbers);
+    });
+    this.#values.add(file.number);
+    await file.cut(byteLength);
+  }
+
   /** Whether not a single row is in it. */
   isEmpty(): boolean {
     return this.environment.getKeysCount({ limit: 1 }) === 0;
@@ -73,7 +138,7 @@ export class Generation extends EntryFile {
 
   /** Keys of all entries in order: by log, then by sequence. */
   entryKeys(): Iterable<Uint8Array> {
-    return this.environment.getKeys({ start: summaryKey, exclusiveStart: true });
+    return this.environment.getKeys({ start: valueFilesKey, exclusiveStart: true });
   }
 
   override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
@@ -97,9 +162,18 @@ export class Generation extends EntryFile {
     // LMDB's own memory, good until the next read. Its length is a property of its own, which makes it slow to use.
     const found = this.environment.getBinaryFast(key);
     if (found === undefined) return undefined;
+    if (found.length === placeBytes) {
+      const { byteLength } = decodeEntryKey(key);
+      if (byteLength !== placeBytes) return this.#values.read(placeIn(found), byteLength, space);
+    }
     const bytes = space(found.length);
     bytes.set(new Uint8Array(found.buffer, found.byteOffset, found.length));
     return bytes;
+  }
+
+  override pathOf(key: Uint8Array): string {
+    const found = this.environment.getBinaryFast(key);
+    return found?.length === placeBytes ? journalPath(this.#directory, placeIn(found).file) : this.path;
   }
 
   /** Copies are made in order of age. */
@@ -125,11 +199,27 @@ export class Generation extends EntryFile {
   }
 
   /** Reads pages into memory, off the event loop: those on the way to the keys and those of their values. */
-  override prefetch(keys: Uint8Array[]): Promise<void> {
-    if (this.#isClosing) return Promise.resolve();
-    const read = this.environment.prefetch(keys).finally(() => this.#reads.delete(read));
+  override async prefetch(keys: Uint8Array[]): Promise<void> {
+    await this.#readAhead(() => this.environment.prefetch(keys));
+    if (this.#values.numbers.length > 0) await this.#readAhead(() => this.#prefetchPlaced(keys));
+  }
+
+  async #readAhead(start: () => Promise<void>): Promise<void> {
+    if (this.#isClosing) return;
+    const read = start().finally(() => this.#reads.delete(read));
     this.#reads.add(read);
-    return read;
+    await read;
+  }
+
+  async #prefetchPlaced(keys: readonly Uint8Array[]): Promise<void> {
+    const values: { place: ValuePlace; byteLength: number }[] = [];
+    for (const key of keys) {
+      if (key.length !== entryKeyBytes) continue;
+      const found = this.environment.getBinaryFast(key);
+      if (found?.length === placeBytes)
+        values.push({ place: placeIn(found), byteLength: decodeEntryKey(key).byteLength });
+    }
+    for (const { place, byteLength } of values) await this.#values.prefetch(place, byteLength);
   }
 
   /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */
@@ -153,6 +243,7 @@ export class Generation extends EntryFile {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#reads);
+    this.#values.close();
     await this.environment.close();
   }
 
@@ -160,7 +251,7 @@ export class Generation extends EntryFile {
     const stats = this.environment.getStats();
     if (!('entryCount' in stats) || typeof stats.entryCount !== 'number')
       throw new Error('LMDB does not count');
-    const otherRows = [headerKey, summaryKey].filter((key) => this.environment.doesExist(key));
+    const otherRows = [headerKey, summaryKey, valueFilesKey].filter((key) => this.environment.doesExist(key));
     return stats.entryCount - otherRows.length;
   }
 
@@ -169,7 +260,18 @@ export class Generation extends EntryFile {
     await this.close();
     await unlink(this.path);
     await unlink(lockPath(this.path));
+    if (this.#values.numbers.length === 0) return;
+    // With the generation still there they would be missed. Without it they are files of the journal again.
+    await flushDirectory(this.#directory);
+    await this.#values.remove();
   }
+}
+
+/** What LMDB found, in its own memory. */
+type Found = Pick<Buffer, 'buffer' | 'byteOffset' | 'length'>;
+
+function placeIn({ buffer, byteOffset, length }: Found): ValuePlace {
+  return decodePlace(Buffer.from(buffer, byteOffset, length));
 }
 
 /** `messages-00000001.mdb` in a data directory. Names sort as numbers do, up to 99,999,999. */

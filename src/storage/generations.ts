@@ -3,7 +3,8 @@ import { flushDirectory } from './data-directory.ts';
 import { encodeEntryKey, type KeyedEntry } from './entry-key.ts';
 import { transact } from './environment.ts';
 import { freeBytes } from './file-check.ts';
-import { Generation } from './generation.ts';
+import { Generation, type PlacedEntry } from './generation.ts';
+import type { JournalFile } from './journal-file.ts';
 import type { LogIndex } from './log-index.ts';
 import type { StoreLog } from './store-log.ts';
 
@@ -100,31 +101,53 @@ export class Generations {
    * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
    */
   async write(entries: readonly KeyedEntry[], copied: boolean): Promise<void> {
-    try {
-      await this.#write(entries, copied);
-    } finally {
-      this.#sealIfWanted();
-    }
-  }
-
-  async #write(entries: readonly KeyedEntry[], copied: boolean): Promise<void> {
-    this.roll();
-    const generation = this.#newest;
-    const { environment } = generation;
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.bytes.length;
-    this.#writes++;
-    try {
+    await this.#add(async (generation) => {
+      const { environment } = generation;
+      let bytes = 0;
+      for (const entry of entries) bytes += entry.bytes.length;
       const put = () => {
         for (const entry of entries) environment.put(entry.rawKey ?? encodeEntryKey(entry), entry.bytes);
       };
       await transact(environment, put, bytes);
+      for (const entry of entries) {
+        this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
+      }
+      generation.bytesWritten += bytes;
+      generation.entries += entries.length;
+    });
+  }
+
+  /**
+   * Lets the newest generation take over a file of the journal with `byteLength` bytes, among them the values of these
+   * entries.
+   *
+   * @param adopted called in the moment in which the file is the generation's, on disk and in the index.
+   * @throws as {@link write}
+   */
+  async adopt(
+    file: JournalFile,
+    byteLength: number,
+    entries: readonly PlacedEntry[],
+    adopted: () => void,
+  ): Promise<void> {
+    await this.#add(async (generation) => {
+      await generation.adopt(file, byteLength, entries);
+      for (const entry of entries) this.#options.index.addEntry(generation, entry, entry.byteLength, false);
+      generation.bytesWritten += byteLength;
+      generation.entries += entries.length;
+      adopted();
+    });
+  }
+
+  async #add(add: (newest: Generation) => Promise<void>): Promise<void> {
+    this.roll();
+    this.#writes++;
+    try {
+      await add(this.#newest);
     } finally {
       this.#writes--;
+      this.#sealIfWanted();
     }
-    for (const entry of entries) this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
-    generation.bytesWritten += bytes;
-    generation.entries += entries.length;
     if (this.#filled() >= this.#prepareAt && this.#spare === undefined) this.#prepareNext();
   }
 
@@ -211,7 +234,7 @@ export class Generations {
     const sealing = new Promise<readonly string[]>((resolve) => {
       this.#sealed = () => {
         sealed();
-        resolve([...this.#row, ...(this.#held ?? [])].map(({ path }) => path));
+        resolve([...this.#row, ...(this.#held ?? [])].flatMap(({ paths }) => paths));
       };
     });
     this.#sealIfWanted();

@@ -1,12 +1,28 @@
-import { closeSync, constants, fstatSync, openSync, read, readSync, write, writev } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsync,
+  ftruncate,
+  openSync,
+  read,
+  readSync,
+  write,
+  writev,
+} from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { allDone } from './all-done.ts';
 import { flushDirectory } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
 
 const readSome = promisify(read);
+const truncate = promisify(ftruncate);
+const flush = promisify(fsync);
 
 const fileNamePattern = /^journal-(\d{2,})\.wal$/;
 
@@ -15,6 +31,20 @@ const openFlags = constants.O_RDWR | constants.O_DSYNC;
 
 /** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
 const fillStepBytes = 2 ** 20;
+
+/** How large writes are cut up. The pool has four threads, and others want some of them. */
+const pieceBytes = 8 * 2 ** 20;
+const piecesAtOnce = 3;
+
+/** A file to be made. */
+export interface NewFile {
+  readonly size: number;
+  /**
+   * With zeros, so that a write finds its blocks there and is one flush. Without, each write takes a third or half longer
+   * the first time, which is less than what filling takes.
+   */
+  readonly isFilled: boolean;
+}
 
 /** A file of the journal on disk: its blocks are taken once and for all, then written over again and again. */
 export class JournalFile {
@@ -42,7 +72,12 @@ export class JournalFile {
    *
    * @throws StoreFullError when there is no room: no file is left then.
    */
-  static async create(directory: string, number: number, size: number, mark: Buffer): Promise<JournalFile> {
+  static async create(
+    directory: string,
+    number: number,
+    { size, isFilled }: NewFile,
+    mark: Buffer,
+  ): Promise<JournalFile> {
     const path = journalPath(directory, number);
     const file = new JournalFile(
       path,
@@ -51,10 +86,8 @@ export class JournalFile {
       size,
     );
     try {
-      const zeros = Buffer.alloc(Math.min(size, fillStepBytes));
-      for (let at = 0; at < size; at += zeros.length) {
-        await file.write([zeros.subarray(0, Math.min(zeros.length, size - at))], at);
-      }
+      if (isFilled) await file.#fill();
+      else await file.#reserve();
       await flushDirectory(directory);
       await file.write([mark], 0);
       return file;
@@ -62,6 +95,18 @@ export class JournalFile {
       await file.remove(directory);
       throw error;
     }
+  }
+
+  async #fill(): Promise<void> {
+    const zeros = Buffer.alloc(Math.min(this.size, fillStepBytes));
+    for (let at = 0; at < this.size; at += zeros.length) {
+      await this.write([zeros.subarray(0, Math.min(zeros.length, this.size - at))], at);
+    }
+  }
+
+  async #reserve(): Promise<void> {
+    await truncate(this.#fd, this.size);
+    await flush(this.#fd);
   }
 
   /**
@@ -83,6 +128,24 @@ export class JournalFile {
     }
   }
 
+  /** The same for many bytes, of which some are on their way to the disk while others are copied for it. */
+  async writeLarge(parts: readonly Buffer[], at: number): Promise<void> {
+    const pieces: { bytes: Buffer; at: number }[] = [];
+    let end = at;
+    for (const part of parts) {
+      for (let from = 0; from < part.length; from += pieceBytes) {
+        const bytes = part.subarray(from, from + pieceBytes);
+        pieces.push({ bytes, at: end });
+        end += bytes.length;
+      }
+    }
+    const writePieces = async () => {
+      for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift())
+        await this.write([piece.bytes], piece.at);
+    };
+    await allDone(Array.from({ length: piecesAtOnce }, writePieces));
+  }
+
   #writeSome(parts: readonly Buffer[], at: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, written: number) => {
@@ -98,14 +161,12 @@ export class JournalFile {
 
   /** What is at an offset, up to the end of the file. */
   read(at: number, byteLength: number): Buffer {
-    const bytes = Buffer.allocUnsafe(byteLength);
-    let got = 0;
-    while (got < byteLength) {
-      const count = readSync(this.#fd, bytes, got, byteLength - got, at + got);
-      if (count === 0) break;
-      got += count;
-    }
-    return bytes.subarray(0, got);
+    return readAt(this.#fd, Buffer.allocUnsafe(byteLength), at);
+  }
+
+  /** Gives back what the file has behind so many bytes. */
+  async cut(byteLength: number): Promise<void> {
+    await truncate(this.#fd, byteLength);
   }
 
   /** Fills `target` from the beginning of the file, off the event loop. Returns as much of it as there was. */
@@ -130,8 +191,29 @@ export class JournalFile {
   }
 }
 
+/** Fills `target` from offset `at` of an open file. Returns as much of it as there was. */
+export function readAt(fd: number, target: Buffer, at: number): Buffer {
+  let got = 0;
+  while (got < target.length) {
+    const count = readSync(fd, target, got, target.length - got, at + got);
+    if (count === 0) break;
+    got += count;
+  }
+  return target.subarray(0, got);
+}
+
 export function journalPath(directory: string, number: number): string {
   return join(directory, `journal-${String(number).padStart(2, '0')}.wal`);
+}
+
+/** @throws DataDirectoryError when a file that was there is missing. */
+export function requireJournalFile(directory: string, number: number): void {
+  const path = journalPath(directory, number);
+  if (existsSync(path)) return;
+  throw new DataDirectoryError(
+    `${path} is missing: restore the data directory from a backup, ` +
+      'or make an empty file of that name to go on without the messages in it',
+  );
 }
 
 /** Numbers of the journal files among the names of a directory, ascending. */

@@ -7,6 +7,10 @@ import type { JournalFile } from './journal-file.ts';
 /** Each entry takes memory, however small it is. */
 const entriesMax = 16_384;
 
+/** A file is not worth copying when that part of it is owed, and its entries have so many bytes on average. */
+const densePartMin = 0.75;
+const denseEntryBytes = 4096;
+
 const noBytes = Buffer.alloc(0);
 
 /** An entry in a journal file. */
@@ -28,6 +32,12 @@ export class JournalFill extends EntryFile {
   readonly isRecovered: boolean;
   /** Where the next block goes. */
   end = 0;
+  /** Nothing is being written to it any more. */
+  isEnded = false;
+  /** A generation is taking it over: it may not be used again. */
+  isBeingTaken = false;
+  /** The file was made for one commit. */
+  isAlone = false;
   /** When it was found to take nothing any more, by the monotonic clock. */
   fullSince = performance.now();
   /** Of each log in the order of sequences. */
@@ -50,8 +60,22 @@ export class JournalFill extends EntryFile {
     return Math.max(this.end / this.file.size, this.entries / entriesMax);
   }
 
+  /** Of what is written to it, once it is ended. */
+  get endWithMark(): number {
+    return this.end + blockAlignmentBytes;
+  }
+
+  /**
+   * Nearly all of it is owed, in entries of some size: a generation that takes it over wastes little space, and has few
+   * keys to note.
+   */
+  get isDense(): boolean {
+    return this.liveBytes >= this.end * densePartMin && this.entries * denseEntryBytes <= this.end;
+  }
+
   /** Whether a block has room, and the mark that ends the file behind it. */
   fits(byteLength: number): boolean {
+    if (this.isAlone && this.entries > 0) return false;
     return this.entries < entriesMax && this.end + byteLength + blockAlignmentBytes <= this.file.size;
   }
 
@@ -91,6 +115,17 @@ export class JournalFill extends EntryFile {
     const { logId, firstSequence } = decodeEntryKey(key);
     const places = this.#places.get(logId) ?? [];
     return keysAt(places, firstAt(places, firstSequence + 1), below, limit);
+  }
+
+  /**
+   * Where the value of an entry is in the file.
+   *
+   * @throws RangeError when there is no such entry.
+   */
+  offsetOf(key: Uint8Array): number {
+    const place = this.#placeOf(key);
+    if (place === undefined) throw new RangeError(`${this.path} has no such entry`);
+    return place.valueAt;
   }
 
   override value(key: Uint8Array): Buffer | undefined {

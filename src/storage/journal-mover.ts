@@ -3,28 +3,42 @@ import type { EntryMover } from './entry-mover.ts';
 import type { Journal } from './journal.ts';
 import type { JournalFill } from './journal-fill.ts';
 
-/** A file of which less than this is still owed is not worth reading as a whole. */
+/** A file of which less than this is still owed is not worth reading as a whole, and a larger one takes too much memory. */
 const loadedPartMin = 0.25;
+const loadedBytesMax = 16 * 2 ** 20;
 
 /** Memory that no file has been read into for so long is given back. */
 const keptMs = 5000;
 
-/** Frees journal files that have been full for a while: what is owed of them still goes to the newest generation. */
+/**
+ * Makes room in a journal that takes turns with few files. Of files that have been full for a while, what is owed still
+ * goes to the newest generation: the whole file, if that is nearly all of it.
+ */
 export function journalMover(mover: EntryMover, journal: Journal): Clearing {
   const memory = new MoverMemory();
   return new Clearing(mover, () => {
     memory.unload();
     const fill = journal.overdue;
     if (fill === undefined) return undefined;
-    return {
+    const isThere = () => journal.has(fill);
+    if (fill.isDense) {
+      return async () => {
+        await mover.adopt({ fill, isThere, adopted: () => journal.handOver(fill) });
+        journal.retireDead();
+      };
+    }
+    const source = {
       file: fill,
       copied: false,
       prepare: async () => {
-        if (fill.liveBytes >= fill.end * loadedPartMin) await memory.load(fill);
+        if (fill.liveBytes >= fill.end * loadedPartMin && fill.end <= loadedBytesMax) await memory.load(fill);
       },
-      isThere: () => journal.has(fill),
+      isThere,
       isUrgent: () => journal.isCrowded,
-      emptied: () => journal.retireDead(),
+    };
+    return async () => {
+      await mover.empty(source);
+      journal.retireDead();
     };
   });
 }

@@ -31,6 +31,8 @@ export class JournalPool {
   /** Of all files, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
+  /** Of files that others have taken over. New ones in their places come in a flood: there is no time to fill them. */
+  #givenBytes = 0;
   /** A commit found no room: growing by further steps would be too slow. */
   #isOutgrown = false;
   #prepareFrom = 0;
@@ -53,9 +55,27 @@ export class JournalPool {
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  /** Takes a file back that is counted. */
+  /** Takes a free file that is counted. */
   add(file: JournalFile): void {
     this.#free.push(file);
+  }
+
+  /** Takes back a file that is free again; one too many is deleted. */
+  async takeBack(file: JournalFile): Promise<void> {
+    const { bytesMax, fileBytes } = this.#options;
+    if (this.#bytes <= bytesMax && file.size <= fileBytes) {
+      this.#free.push(file);
+      return;
+    }
+    this.#bytes -= file.size;
+    await file.remove(this.#options.directory);
+  }
+
+  /** Somebody else has a file now that was taken and will not come back. */
+  giveAway(file: JournalFile): void {
+    this.#bytes -= file.size;
+    this.#givenBytes += file.size;
+    this.grow();
   }
 
   /** Hands out the largest free file, if a block of so many bytes has room there. */
@@ -68,6 +88,30 @@ export class JournalPool {
     if (file === undefined || blockBytes + blockAlignmentBytes > file.size) return undefined;
     this.#free.splice(this.#free.indexOf(file), 1);
     return file;
+  }
+
+  /** No file is ever large enough for a block of so many bytes. */
+  isTooLarge(blockBytes: number): boolean {
+    return blockBytes + blockAlignmentBytes > this.#options.fileBytes;
+  }
+
+  /** Makes a file for just one block; undefined when that cannot be done, for which there is another way. */
+  async makeFor(blockBytes: number): Promise<JournalFile | undefined> {
+    const { directory, freeBytesMin, freeMark } = this.#options;
+    const size = blockBytes + blockAlignmentBytes;
+    if (freeBytes(directory) - size < freeBytesMin) return undefined;
+    const wanted = { size, isFilled: false };
+    try {
+      const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(size));
+      this.count(file);
+      return file;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get freeNumbers(): readonly number[] {
+    return this.#free.map(({ number }) => number);
   }
 
   /** No file is free; one may be in the making. */
@@ -110,7 +154,9 @@ export class JournalPool {
       // It never gives space back: messages must be able to take as much.
       const left = freeBytes(directory) - size - freeBytesMin;
       if (left < this.#bytes + size) throw new Error('too little free disk space');
-      const file = await JournalFile.create(directory, this.#nextFile++, size, freeMark(size));
+      const isFilled = this.#givenBytes < size;
+      const file = await JournalFile.create(directory, this.#nextFile++, { size, isFilled }, freeMark(size));
+      if (!isFilled) this.#givenBytes -= size;
       this.count(file);
       this.add(file);
       if (this.#isStunted) log.info('the journal grows again');

@@ -10,8 +10,9 @@ import { lockPath } from './generation.ts';
 import { RowFile } from './row-file.ts';
 import type { StoreLog } from './store-log.ts';
 
-/** Up to version 2 definitions were kept there. */
+/** Up to version 2 definitions were kept in a file of their own. */
 const oldDefinitions = 'definitions.mdb';
+const ownDefinitionsVersion = 2;
 
 /** A data directory whose files were found to be in order. */
 export interface UpgradedDirectory {
@@ -23,7 +24,7 @@ export interface UpgradedDirectory {
 
 /**
  * Upgrades a data directory. Version 2 has a journal beside what version 1 has; version 3 has definitions among the
- * rows. So they are copied, then one file is replaced, which says the version: before, it is the old one, whose files
+ * rows; version 4 has files of values. So definitions are copied, then one file is replaced, which says the version: before, it is the old one, whose files
  * are as they were, and the next try begins anew; afterwards it is the new one, and what is left of the old one goes.
  *
  * @returns the format it has now.
@@ -36,7 +37,7 @@ export async function upgradeFormat(
   const path = join(directory, oldDefinitions);
   let upgraded = format;
   if (format.version < formatVersion) {
-    await copyDefinitions(path, rows, !created, log);
+    if (format.version <= ownDefinitionsVersion) await copyDefinitions(path, rows, !created, log);
     upgraded = await writeFormat(directory, format.journalId);
     log.info(`upgraded ${directory} from format ${format.version} to ${formatVersion}`);
   }

@@ -90,9 +90,9 @@ describe('the lock', () => {
 describe('the directory', () => {
   it('of a newer format is refused', async () => {
     await filled(1);
-    writeFileSync(file('format.json'), '{"format":4}');
+    writeFileSync(file('format.json'), '{"format":5}');
     await expect(open()).rejects.toThrow(
-      'format.json says format 4, written by a newer Leveret; this one knows formats up to 3',
+      'format.json says format 5, written by a newer Leveret; this one knows formats up to 4',
     );
   });
 
@@ -100,7 +100,7 @@ describe('the directory', () => {
     writeFileSync(file('format.json.new'), '{"form');
     await filled(1);
     expect(JSON.parse(readFileSync(file('format.json'), 'utf8'))).toEqual({
-      format: 3,
+      format: 4,
       journal: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
   });

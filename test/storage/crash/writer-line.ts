@@ -3,6 +3,11 @@ export function isDefined(logId: number): boolean {
   return logId % 2 === 0;
 }
 
+/** Every third run floods its logs, so that generations take over journal files. */
+export function isFlood(run: number): boolean {
+  return run % 3 === 0;
+}
+
 /** What a commit of the writer holds. */
 export interface Announcement {
   readonly number: number;
@@ -40,6 +45,8 @@ export interface Found {
   readonly definitions: readonly number[];
   readonly counter: number;
   readonly ticker: number;
+  /** Journal files that generations have taken over. */
+  readonly adopted: number;
 }
 
 /** One line of the writer's output. */

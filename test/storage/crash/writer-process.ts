@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CrashModel } from './model.ts';
-import type { WriterLine } from './writer-line.ts';
+import type { Found, WriterLine } from './writer-line.ts';
 
 export interface WriterOptions {
   readonly dataDir: string;
@@ -26,6 +26,8 @@ export class WriterProcess {
   readonly commitMs: number[] = [];
   /** Generations that were copied forward. */
   copied = 0;
+  /** Journal files that generations had taken over when it started. */
+  adopted = 0;
 
   constructor(options: WriterOptions, model: CrashModel) {
     const script = fileURLToPath(new URL('./writer.ts', import.meta.url));
@@ -86,7 +88,7 @@ export class WriterProcess {
     if (this.#problem !== undefined || !text.endsWith('}')) return;
     const line: WriterLine = JSON.parse(text);
     try {
-      if (line.type === 'recovered') this.#model.check(line);
+      if (line.type === 'recovered') this.#noteRecovered(line);
       else if (line.type === 'started') this.#model.started(line);
       else if (line.type === 'confirmed') this.#note(line.number, line.ms);
       else if (line.type === 'copied') this.copied++;
@@ -103,6 +105,11 @@ export class WriterProcess {
       this.#waiting.splice(i, 1);
       waiting.resolve(line);
     }
+  }
+
+  #noteRecovered(found: Found): void {
+    this.#model.check(found);
+    this.adopted = found.adopted;
   }
 
   #note(number: number, ms: number): void {

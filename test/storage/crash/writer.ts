@@ -4,7 +4,7 @@
  *
  *     writer.ts <data directory> <generation bytes> <seed> <run> [commits]
  */
-import { writeSync } from 'node:fs';
+import { readdirSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Commit,
@@ -17,7 +17,7 @@ import {
 import { openLmdbStore } from '../../../src/storage/lmdb-store.ts';
 import { bodyOf, messages, recordsOf } from '../support.ts';
 import { randomNumbers } from './random.ts';
-import { type Announcement, type FoundLog, isDefined, type WriterLine } from './writer-line.ts';
+import { type Announcement, type FoundLog, isDefined, isFlood, type WriterLine } from './writer-line.ts';
 
 const [dataDir = '', generationBytes = '0', seed = '0', run = '0', commitsMax = 'Infinity'] =
   process.argv.slice(2);
@@ -25,6 +25,10 @@ const [dataDir = '', generationBytes = '0', seed = '0', run = '0', commitsMax = 
 const TICKER_LOG = 1;
 const COMMITS_PER_RUN_MAX = 1_000_000;
 const OUTSTANDING_MAX = 150;
+const FLOOD_OUTSTANDING_MAX = 700;
+/** As many files as the journal has for itself. */
+const JOURNAL_FILES = 3;
+const JOURNAL_FILE_BYTES = 64 * 1024;
 /** One log in so many never lets go of the first message it has kept: generations are copied forward. */
 const STUCK_LOGS = 3;
 /** Rows there are before they are removed, in random order. */
@@ -71,8 +75,8 @@ const store = await openLmdbStore({
   dataDir,
   generationBytes: Number(generationBytes),
   // Small, so that files take turns, and now and then there is no room in any.
-  journalFileBytes: 64 * 1024,
-  journalBytes: 200 * 1024,
+  journalFileBytes: JOURNAL_FILE_BYTES,
+  journalBytes: JOURNAL_FILES * JOURNAL_FILE_BYTES,
   log: {
     info: (message) => message.startsWith('copied') && say({ type: 'copied' }),
     warn: () => {},
@@ -162,6 +166,7 @@ say({
   definitions: [...definitions],
   counter: typeof counter === 'number' ? counter : 0,
   ticker: recovered.logs.get(TICKER_LOG)?.state.readPosition ?? 0,
+  adopted: Math.max(0, readdirSync(dataDir).filter((name) => name.endsWith('.wal')).length - JOURNAL_FILES),
 });
 let nextLogId = Math.max(recovered.nextLogId, TICKER_LOG + 1, ...[...definitions].map((logId) => logId + 1));
 for (const logId of definitions) {
@@ -215,12 +220,13 @@ function nextCommit(number: number): Commit {
   }
   for (const [logId, log] of logs) {
     const before = log.next;
-    if (!statesOnly && random() < 0.5 && log.next - log.readPosition < OUTSTANDING_MAX) {
-      const count = 1 + below(12);
+    const outstandingMax = isFlood(Number(run)) ? FLOOD_OUTSTANDING_MAX : OUTSTANDING_MAX;
+    if (!statesOnly && random() < 0.5 && log.next - log.readPosition < outstandingMax) {
+      const count = isFlood(Number(run)) ? 40 + below(40) : 1 + below(12);
       entries.push(newEntry(logId, log.next, count));
       log.next += count;
     }
-    if (random() < 0.4) {
+    if (random() < (isFlood(Number(run)) ? 0.1 : 0.4)) {
       consume(logId, log, before);
       logStates.push(stateOf(logId, log));
     } else if (random() < 0.02 && entries.at(-1)?.logId !== logId && !(statesOnly && isDefined(logId))) {

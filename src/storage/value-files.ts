@@ -1,0 +1,116 @@
+import { closeSync, openSync } from 'node:fs';
+import { open, unlink } from 'node:fs/promises';
+import type { Space } from '../broker/store.ts';
+import { journalPath, readAt } from './journal-file.ts';
+import { readUInt64, writeUInt64 } from './uint64.ts';
+
+/** Files that are kept open: a reader goes from one to the next. */
+const openFilesMax = 8;
+
+/** Read at once into the kernel's memory. */
+const prefetchStepBytes = 256 * 1024;
+
+/** A value in one of the files. */
+export interface ValuePlace {
+  /** Number of the file. */
+  readonly file: number;
+  readonly at: number;
+}
+
+/** What stands for a value: file u32 | offset u64. It is shorter than any record. */
+export const placeBytes = 12;
+
+export function encodePlace({ file, at }: ValuePlace): Buffer {
+  const bytes = Buffer.allocUnsafe(placeBytes);
+  bytes.writeUInt32BE(file, 0);
+  writeUInt64(bytes, at, 4);
+  return bytes;
+}
+
+export function decodePlace(bytes: Buffer): ValuePlace {
+  return { file: bytes.readUInt32BE(0), at: readUInt64(bytes, 4) };
+}
+
+/** Numbers of files, each a u32. */
+export function encodeFileNumbers(numbers: readonly number[]): Buffer {
+  const row = Buffer.allocUnsafe(4 * numbers.length);
+  for (const [i, number] of numbers.entries()) row.writeUInt32BE(number, 4 * i);
+  return row;
+}
+
+/** @throws RangeError when they are not what {@link encodeFileNumbers} has written. */
+export function decodeFileNumbers(row: Buffer): number[] {
+  return Array.from({ length: row.length / 4 }, (_, i) => row.readUInt32BE(4 * i));
+}
+
+/**
+ * Values that a generation has left where they were written first: files of the journal that it has taken over. Nothing
+ * is written there any more. A row of the generation says which files these are.
+ */
+export class ValueFiles {
+  readonly #directory: string;
+  readonly #numbers = new Set<number>();
+  /** Descriptors; of the file that was read last at the end. */
+  readonly #open = new Map<number, number>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  get numbers(): readonly number[] {
+    return [...this.#numbers];
+  }
+
+  get paths(): readonly string[] {
+    return this.numbers.map((number) => journalPath(this.#directory, number));
+  }
+
+  /** Notes a file. */
+  add(number: number): void {
+    this.#numbers.add(number);
+  }
+
+  /** A value, or as much of it as there is, in memory of `space`; undefined when there is no such file. */
+  read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer | undefined {
+    if (!this.#numbers.has(file)) return undefined;
+    return readAt(this.#descriptorOf(file), space(byteLength).subarray(0, byteLength), at);
+  }
+
+  #descriptorOf(number: number): number {
+    const descriptor = this.#open.get(number) ?? openSync(journalPath(this.#directory, number), 'r');
+    this.#open.delete(number);
+    this.#open.set(number, descriptor);
+    if (this.#open.size > openFilesMax) {
+      const [[oldest, itsDescriptor] = [number, descriptor]] = this.#open;
+      this.#open.delete(oldest);
+      closeSync(itsDescriptor);
+    }
+    return descriptor;
+  }
+
+  /** Has the kernel read a value, off the event loop. What cannot be read is seen by whoever wants it then. */
+  async prefetch({ file, at }: ValuePlace, byteLength: number): Promise<void> {
+    try {
+      const handle = await open(journalPath(this.#directory, file), 'r');
+      try {
+        const bytes = Buffer.allocUnsafeSlow(Math.min(byteLength, prefetchStepBytes));
+        for (let done = 0; done < byteLength; done += bytes.length)
+          await handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
+      } finally {
+        await handle.close();
+      }
+    } catch {
+      // Only a hint.
+    }
+  }
+
+  close(): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor);
+    this.#open.clear();
+  }
+
+  /** Deletes the files. The generation is gone. */
+  async remove(): Promise<void> {
+    for (const path of this.paths) await unlink(path);
+  }
+}
