@@ -273,6 +273,8 @@ export class Journal {
   }
 
   async #end(fill: JournalFill): Promise<void> {
+    // Beside a commit that had no room.
+    if (fill.isEnded) return;
     await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
     fill.isEnded = true;
   }
@@ -285,11 +287,11 @@ export class Journal {
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 
-  /** Frees files in which nothing is owed any more. The states that say so are on disk. */
+  /** Frees files that are ended and in which nothing is owed any more. The states that say so are on disk. */
   retireDead(): void {
     for (let i = this.#full.length - 1; i >= 0; i--) {
       const fill = this.#full[i];
-      if (fill === undefined || fill.liveSpans > 0 || fill.isBeingTaken) continue;
+      if (fill === undefined || fill.liveSpans > 0 || !fill.isEnded || fill.isBeingTaken) continue;
       this.#full.splice(i, 1);
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
