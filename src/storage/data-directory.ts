@@ -12,7 +12,7 @@ import { journalIdBytes } from './journal-block.ts';
 export const formatVersion = 4;
 
 const formatFile = 'format.json';
-const dataFilePattern = /\.(mdb|wal|values)$/;
+const dataFilePattern = /\.(mdb|wal)$/;
 const journalIdPattern = new RegExp(`^[0-9a-f]{${2 * journalIdBytes}}$`);
 const lockSuffix = '-lock';
 

@@ -177,7 +177,7 @@ export class Generation extends EntryFile {
 
   override pathOf(key: Uint8Array): string {
     const found = this.environment.getBinaryFast(key);
-    return found?.length === placeBytes ? journalPath(this.#directory, placeIn(found).file) : this.path;
+    return (found?.length === placeBytes && this.#values.pathOf(placeIn(found))) || this.path;
   }
 
   /** Copies are made in order of age. */
@@ -262,10 +262,12 @@ export class Generation extends EntryFile {
   /** Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. */
   async remove(): Promise<void> {
     await this.close();
+    // Without the generation they are files of the journal again, with entries of logs that were dropped and forgotten.
+    await this.#values.clear();
     await unlink(this.path);
     await unlink(lockPath(this.path));
     if (this.#values.numbers.length === 0) return;
-    // With the generation still there they would be missed. Without it they are files of the journal again.
+    // With the generation still there they would be missed.
     await flushDirectory(this.#directory);
     await this.#values.remove();
   }

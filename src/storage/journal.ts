@@ -70,11 +70,11 @@ export class Journal {
   #active: JournalFill | undefined;
   /** Files that take nothing any more, oldest first. */
   readonly #full: JournalFill[] = [];
-  /** The one that has just become full: it does not say so yet. */
-  #unended: JournalFill | undefined;
   readonly #pool: JournalPool;
   /** Dead ones that a backup still reads; undefined: there is no backup. */
   #held: JournalFill[] | undefined;
+  /** The backup knows what it will copy. */
+  #isSealed = false;
   /** Of the next commit. */
   #nextNumber = 1;
   #releases: Promise<void> = Promise.resolve();
@@ -119,7 +119,7 @@ export class Journal {
     this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
     for (const stretch of found.damage) damage.reportStretch(stretch);
     if (found.isFree) {
-      this.#pool.add(file);
+      await this.#pool.takeBack(file);
       return;
     }
     this.#full.push(found.fill);
@@ -207,7 +207,6 @@ export class Journal {
     if (this.#active !== undefined) {
       this.#active.fullSince = performance.now();
       this.#full.push(this.#active);
-      this.#unended = this.#active;
     }
     this.#active = new JournalFill(file, this.#nextNumber, false);
     return this.#active;
@@ -217,14 +216,12 @@ export class Journal {
     const block = encodeCommitBlock(entries, this.#stamp(fill.file.size, fill.first));
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
-    const ended = this.#unended;
-    this.#unended = undefined;
-    const writes = [fill.file.write(block.parts, fill.end)];
-    if (ended !== undefined) writes.push(this.#end(ended));
-    await allDone(writes);
+    // The one that has just become full, and such as had no room for the mark when they did.
+    const unended = this.#full.filter(({ isEnded }) => !isEnded);
+    await allDone([fill.file.write(block.parts, fill.end), ...unended.map((full) => this.#end(full))]);
     for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
     fill.add(block.head, block.byteLength);
-    if (ended !== undefined) {
+    if (unended.length > 0) {
       this.retireDead();
       this.#tellOfFull();
     }
@@ -243,6 +240,14 @@ export class Journal {
     fill.isEnded = true;
   }
 
+  /**
+   * Whether files may be handed over. What is settled in them goes then, and a backup that has begun still counts on it,
+   * rows above all, until it is known that it will copy the whole file.
+   */
+  get mayHandOver(): boolean {
+    return this.#held === undefined || this.#isSealed;
+  }
+
   /** Somebody else has taken the file over. */
   handOver(fill: JournalFill): void {
     this.#full.splice(this.#full.indexOf(fill), 1);
@@ -255,7 +260,8 @@ export class Journal {
   retireDead(): void {
     for (let i = this.#full.length - 1; i >= 0; i--) {
       const fill = this.#full[i];
-      if (fill === undefined || fill.liveSpans > 0 || fill.isBeingTaken) continue;
+      // One that is not ended may be in the middle of that: its descriptor must not be closed, and taken by another file.
+      if (fill === undefined || fill.liveSpans > 0 || !fill.isEnded || fill.isBusy) continue;
       this.#full.splice(i, 1);
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
@@ -265,6 +271,12 @@ export class Journal {
   /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
   hold(): void {
     this.#held = [];
+  }
+
+  /** The {@link extents} of this moment are what a backup copies. */
+  seal(): JournalExtent[] {
+    this.#isSealed = true;
+    return this.extents;
   }
 
   /** What is in the files at this moment: of each one so many bytes from its beginning. */
@@ -280,6 +292,7 @@ export class Journal {
   letGo(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#isSealed = false;
     for (const fill of held) this.#releaseSoon(fill);
   }
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Space } from '../broker/store.ts';
 import { journalPath, readAt } from './journal-file.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
@@ -62,7 +62,16 @@ export class ValueFiles {
   }
 
   get paths(): readonly string[] {
-    return this.numbers.map((number) => journalPath(this.#directory, number));
+    return this.numbers.map((number) => this.#pathOf(number));
+  }
+
+  /** The file that a place is in; undefined when there is no such file, which only damage brings about. */
+  pathOf({ file }: ValuePlace): string | undefined {
+    return this.#numbers.has(file) ? this.#pathOf(file) : undefined;
+  }
+
+  #pathOf(number: number): string {
+    return journalPath(this.#directory, number);
   }
 
   /** Notes a file. */
@@ -70,14 +79,14 @@ export class ValueFiles {
     this.#numbers.add(number);
   }
 
-  /** A value, or as much of it as there is, in memory of `space`; undefined when there is no such file. */
-  read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer | undefined {
-    if (!this.#numbers.has(file)) return undefined;
+  /** A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged. */
+  read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer {
+    if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return Buffer.alloc(0);
     return readAt(this.#descriptorOf(file), space(byteLength).subarray(0, byteLength), at);
   }
 
   #descriptorOf(number: number): number {
-    const descriptor = this.#open.get(number) ?? openSync(journalPath(this.#directory, number), 'r');
+    const descriptor = this.#open.get(number) ?? openSync(this.#pathOf(number), 'r');
     this.#open.delete(number);
     this.#open.set(number, descriptor);
     if (this.#open.size > openFilesMax) {
@@ -91,7 +100,7 @@ export class ValueFiles {
   /** Has the kernel read a value, off the event loop. What cannot be read is seen by whoever wants it then. */
   async prefetch({ file, at }: ValuePlace, byteLength: number): Promise<void> {
     try {
-      const handle = await open(journalPath(this.#directory, file), 'r');
+      const handle = await open(this.#pathOf(file), 'r');
       try {
         const bytes = Buffer.allocUnsafeSlow(Math.min(byteLength, prefetchStepBytes));
         for (let done = 0; done < byteLength; done += bytes.length)
@@ -109,8 +118,24 @@ export class ValueFiles {
     this.#open.clear();
   }
 
+  /** Leaves nothing in the files, for good. */
+  async clear(): Promise<void> {
+    for (const path of this.paths) await withFile(path, (file) => file.truncate(0));
+    // After the first one there is little left to flush.
+    for (const path of this.paths) await withFile(path, (file) => file.sync());
+  }
+
   /** Deletes the files. The generation is gone. */
   async remove(): Promise<void> {
     for (const path of this.paths) await unlink(path);
+  }
+}
+
+async function withFile(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await action(file);
+  } finally {
+    await file.close();
   }
 }
