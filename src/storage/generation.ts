@@ -14,6 +14,7 @@ import {
   decodePlace,
   encodeFileNumbers,
   encodePlace,
+  type PlacedValue,
   placeBytes,
   ValueFiles,
   type ValuePlace,
@@ -216,14 +217,14 @@ export class Generation extends EntryFile {
   }
 
   async #prefetchPlaced(keys: readonly Uint8Array[]): Promise<void> {
-    const values: { place: ValuePlace; byteLength: number }[] = [];
+    const values: PlacedValue[] = [];
     for (const key of keys) {
       if (key.length !== entryKeyBytes) continue;
       const found = this.environment.getBinaryFast(key);
       if (found?.length === placeBytes)
-        values.push({ place: placeIn(found), byteLength: decodeEntryKey(key).byteLength });
+        values.push({ ...placeIn(found), byteLength: decodeEntryKey(key).byteLength });
     }
-    for (const { place, byteLength } of values) await this.#values.prefetch(place, byteLength);
+    if (values.length > 0) await this.#values.prefetch(values);
   }
 
   /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */

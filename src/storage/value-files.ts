@@ -17,6 +17,11 @@ export interface ValuePlace {
   readonly at: number;
 }
 
+/** The same with the bytes of the value. */
+export interface PlacedValue extends ValuePlace {
+  readonly byteLength: number;
+}
+
 /** What stands for a value: file u32 | offset u64. It is shorter than any record. */
 export const placeBytes = 12;
 
@@ -97,19 +102,24 @@ export class ValueFiles {
     return descriptor;
   }
 
-  /** Has the kernel read a value, off the event loop. What cannot be read is seen by whoever wants it then. */
-  async prefetch({ file, at }: ValuePlace, byteLength: number): Promise<void> {
+  /** Has the kernel read values, off the event loop. What cannot be read is seen by whoever wants it then. */
+  async prefetch(values: readonly PlacedValue[]): Promise<void> {
+    let opened: { readonly file: number; readonly handle: FileHandle } | undefined;
+    const bytes = Buffer.allocUnsafeSlow(prefetchStepBytes);
     try {
-      const handle = await open(this.#pathOf(file), 'r');
-      try {
-        const bytes = Buffer.allocUnsafeSlow(Math.min(byteLength, prefetchStepBytes));
+      for (const { file, at, byteLength } of values) {
+        if (opened?.file !== file) {
+          await opened?.handle.close();
+          opened = undefined;
+          opened = { file, handle: await open(this.#pathOf(file), 'r') };
+        }
         for (let done = 0; done < byteLength; done += bytes.length)
-          await handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
-      } finally {
-        await handle.close();
+          await opened.handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
       }
     } catch {
       // Only a hint.
+    } finally {
+      await opened?.handle.close();
     }
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Recovered, RowTable, type Store, StoreFullError } from '../../src/broker/store.ts';
@@ -102,6 +102,29 @@ describe('taking over journal files', () => {
     expect(sequencesOf(1)).toEqual(range(0, 60));
   });
 
+  it('has every message once when the broker ends in the middle', async () => {
+    const { cut } = JournalFile.prototype;
+    const left: { directory: string; published: number }[] = [];
+    let published = 0;
+    // The generation has the file, the journal still believes that it has it, too.
+    vi.spyOn(JournalFile.prototype, 'cut').mockImplementation(function (this: JournalFile, byteLength) {
+      if (left.length < 3) left.push({ directory: copyOf(dataDir), published });
+      return cut.call(this, byteLength);
+    });
+    for (; published < 60; published++) await publish(1, published, 1);
+    await expect.poll(() => left.length).toBe(3);
+    for (const { directory, published } of left) {
+      await store.close();
+      dataDir = directory;
+      await start();
+      const nextSequence = recovered.logs.get(1)?.nextSequence ?? 0;
+      // One more may have been written, and not been answered yet.
+      expect(nextSequence - published).toBeOneOf([0, 1]);
+      expect(recovered.logs.get(1)?.unreadCount).toBe(nextSequence);
+      expect(sequencesOf(1)).toEqual(range(0, nextSequence));
+    }
+  });
+
   it('does not bring dropped logs back when the broker ends before they are deleted', async () => {
     await store.close();
     await start({ generationBytes: 4 * FILE_BYTES });
@@ -115,8 +138,10 @@ describe('taking over journal files', () => {
       left = copyOf(dataDir);
       return remove.call(this);
     });
+    const readAhead = store.prefetch(1, 0, 60);
     await consume(1, 60);
     await expect.poll(() => log.lines.join()).toMatch('removed generation 1:');
+    await readAhead;
     await store.close();
     dataDir = left;
     await start();
@@ -171,6 +196,26 @@ describe('taking over journal files', () => {
     await generation.close();
     await start();
     expect(sequencesOf(1)).toEqual(range(1, 60));
+    expect(store.damagedCount).toBe(1);
+  });
+
+  it('tells of a value that is gone though it was copied forward, and keeps the others', async () => {
+    await store.close();
+    await start({ generationBytes: 4 * FILE_BYTES });
+    await publish(1, 0, 60);
+    await expect.poll(() => journalFiles().length).toBeGreaterThan(10);
+    await store.close();
+    // The third message is the last one in its file.
+    for (const name of journalFiles()) {
+      const path = join(dataDir, name);
+      const at = readFileSync(path).indexOf(bodyOf(1, 2, BODY_BYTES));
+      if (at > 0) truncateSync(path, at - 200);
+    }
+    await start({ generationBytes: 4 * FILE_BYTES });
+    const unsettled = [{ firstSequence: 1, count: 2 }];
+    await store.commit(commitOf({ logStates: [{ logId: 1, readPosition: 60, unsettled }] }));
+    await expect.poll(() => log.lines.join()).toMatch('removed generation 1:');
+    expect(sequencesOf(1)).toEqual(expect.arrayContaining([1]));
     expect(store.damagedCount).toBe(1);
   });
 });
