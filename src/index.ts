@@ -41,6 +41,7 @@ export type {
   TailRequest,
 } from './control/message-control.ts';
 export type { TailEvent, TailOptions } from './control/message-tail.ts';
+export { MissingTargetError } from './control/missing-target-error.ts';
 export type { LogCategory, Logger } from './logger.ts';
 export type { LogLevel } from './logs/level.ts';
 export type { LogLevelControl, LogLevels } from './logs/logs.ts';
@@ -222,6 +223,12 @@ function storeEvents(log: Logger, onFailure: (cause: unknown) => void): BrokerEv
     },
     messagesMissing: (logId, count) => {
       queueLog.error({ logId, count }, `${count} messages could not be read from the store`);
+    },
+    queueUnreadable: (resource, cause) => {
+      queueLog.error(
+        { err: cause },
+        `${resource} could not be read: a consumer that was to begin at a time is cancelled`,
+      );
     },
   };
 }

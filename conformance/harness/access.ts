@@ -3,16 +3,16 @@
  * in this process, with rabbitmqctl for the private RabbitMQ. What a scenario adds is deleted when it is done.
  */
 
-import { afterEach } from 'vitest';
 import { embeddedBroker } from './broker.ts';
 import { rabbitmqctl } from './control.ts';
 
 let count = 0;
 const undo: (() => Promise<unknown>)[] = [];
 
-afterEach(async () => {
+/** After each scenario. */
+export async function undoAccessChanges(): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step().catch(() => undefined);
-});
+}
 
 /** `.*` for everything, or the patterns for configure, write and read. */
 export type Patterns = readonly [configure: string, write: string, read: string];

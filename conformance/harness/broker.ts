@@ -8,7 +8,7 @@
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { afterEach, describe } from 'vitest';
 import { type OpenOptions, type RawChannel, RawConnection } from '../raw-client.ts';
 import { PERMISSION_FIXTURES } from './fixtures.ts';
 
@@ -114,10 +114,13 @@ interface LeveretModule {
 }
 
 let leveretOptions: LeveretOptions = {};
+/** The file under way has scenarios that can be run. */
+let isWanted = false;
 
 /** For the Leveret that is started inside this process; called at the top of a test file. */
 export function configureLeveret(options: LeveretOptions): void {
   leveretOptions = options;
+  isWanted ||= brokerAvailable;
 }
 
 async function startLeveret(): Promise<StartedBroker> {
@@ -136,7 +139,7 @@ async function addFixtures({ users, vhosts, permissions }: StartedAdministration
 let url = givenUrl ?? '';
 let leveret: StartedBroker | undefined;
 let nameCount = 0;
-const runId = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
+let runId = newRunId();
 const open = new Set<RawConnection>();
 const queues: string[] = [];
 const exchanges: string[] = [];
@@ -149,6 +152,11 @@ export function brokerUrl(): string {
 /** Leveret in this process, if it is the broker under test. */
 export function embeddedBroker(): StartedBroker | undefined {
   return leveret;
+}
+
+/** One for each file, so that names stay as short as they are with few scenarios: errors quote them, up to 255 bytes. */
+function newRunId(): string {
+  return `${process.pid.toString(36)}-${Date.now().toString(36)}`;
 }
 
 function uniqueName(label: string): string {
@@ -195,6 +203,7 @@ export async function openChannel(options: OpenOptions = {}): Promise<RawChannel
 export function scenarios(title: string, body: () => void, { concurrent = false } = {}): void {
   const block = concurrent ? describe.concurrent : describe;
   const run = brokerAvailable ? block : block.skip;
+  isWanted ||= brokerAvailable;
   run(title, () => {
     if (!concurrent) afterEach(destroyConnections);
     body();
@@ -209,22 +218,27 @@ function destroyConnections(): void {
 async function deleteLeftovers(): Promise<void> {
   const connection = await RawConnection.open(url);
   const channel = await connection.channel();
-  for (const queue of queues) channel.send('queue.delete', { queue, 'no-wait': true });
-  for (const exchange of exchanges) channel.send('exchange.delete', { exchange, 'no-wait': true });
+  for (const queue of queues.splice(0)) channel.send('queue.delete', { queue, 'no-wait': true });
+  for (const exchange of exchanges.splice(0)) channel.send('exchange.delete', { exchange, 'no-wait': true });
   await channel.close();
   await connection.close();
 }
 
-if (brokerAvailable) {
-  beforeAll(async () => {
-    if (givenUrl !== undefined) return;
-    leveret = await startLeveret();
-    url = `amqp://guest:guest@127.0.0.1:${leveret.port}`;
-  });
+/** Before the scenarios of a file: starts Leveret, unless there is a broker already or nothing in the file asks for one. */
+export async function startWanted(): Promise<void> {
+  if (!isWanted || givenUrl !== undefined) return;
+  leveret = await startLeveret();
+  url = `amqp://guest:guest@127.0.0.1:${leveret.port}`;
+}
 
-  afterAll(async () => {
-    destroyConnections();
-    if (givenUrl !== undefined) await deleteLeftovers();
-    await leveret?.close();
-  });
+/** After the scenarios of a file: nothing of them is left for the next one. */
+export async function stopStarted(): Promise<void> {
+  destroyConnections();
+  if (isWanted && givenUrl !== undefined) await deleteLeftovers();
+  await leveret?.close();
+  leveret = undefined;
+  leveretOptions = {};
+  isWanted = false;
+  nameCount = 0;
+  runId = newRunId();
 }

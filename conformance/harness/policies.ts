@@ -3,7 +3,6 @@
  * for the private RabbitMQ. What a scenario sets is cleared when it is done.
  */
 
-import { afterEach } from 'vitest';
 import { brokerName, embeddedBroker, type PolicySettings } from './broker.ts';
 import { rabbitmqctl } from './control.ts';
 
@@ -17,9 +16,10 @@ interface PolicyOptions {
 const undo: (() => Promise<unknown>)[] = [];
 let policyCount = 0;
 
-afterEach(async () => {
+/** After each scenario. */
+export async function clearPolicies(): Promise<void> {
   for (const clear of undo.splice(0)) await clear();
-});
+}
 
 /** Sets a policy and returns its name. @throws Error with what the broker says against it */
 export function setPolicy(

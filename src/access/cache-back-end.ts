@@ -29,7 +29,8 @@ export class CacheBackEnd implements BackEnd {
   readonly name = 'cache';
   readonly #backEnd: BackEnd;
   readonly #clock: Clock;
-  readonly #options: Required<{ [Name in keyof CacheOptions]: Exclude<CacheOptions[Name], undefined> }>;
+  readonly #ttlMs: number;
+  readonly #keepsRefusals: boolean;
   readonly #logins: RecentAnswers<Outcome>;
   /** Passwords are not kept, but digests of them that only this process can make. */
   readonly #key = randomBytes(32);
@@ -37,7 +38,8 @@ export class CacheBackEnd implements BackEnd {
   constructor(backEnd: BackEnd, clock: Clock, { ttlMs = 15_000, refusals = false }: CacheOptions = {}) {
     this.#backEnd = backEnd;
     this.#clock = clock;
-    this.#options = { ttlMs, refusals };
+    this.#ttlMs = ttlMs;
+    this.#keepsRefusals = refusals;
     const isKept = (outcome: Outcome) => refusals || !(outcome instanceof AuthenticationFailure);
     this.#logins = new RecentAnswers(loginsMax, ttlMs, clock, isKept);
   }
@@ -75,13 +77,9 @@ export class CacheBackEnd implements BackEnd {
   }
 
   #cached(account: Account): Account {
-    const { ttlMs, refusals } = this.#options;
-    const answers = new RecentAnswers<boolean>(
-      answersMax,
-      ttlMs,
-      this.#clock,
-      (isAllowed) => refusals || isAllowed,
-    );
+    const ttlMs = this.#ttlMs;
+    const isKept = (isAllowed: boolean) => this.#keepsRefusals || isAllowed;
+    const answers = new RecentAnswers(answersMax, ttlMs, this.#clock, isKept);
     const remembered = (facts: readonly string[], ask: () => Answer): Answer =>
       answers.answer(JSON.stringify(facts), ask);
     const clock = this.#clock;

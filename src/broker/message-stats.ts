@@ -4,33 +4,19 @@
  */
 
 /** How messages left a queue, or reached the consumers of a channel. */
-export interface DeliveryStats {
+export abstract class DeliveryStats {
   /** To consumers that acknowledge. */
-  deliver: number;
-  /** To consumers that do not. */
-  deliverNoAck: number;
-  get: number;
-  getNoAck: number;
-  getEmpty: number;
-  /** With the redelivered flag set. */
-  redeliver: number;
-  ack: number;
-}
-
-/** One queue. */
-export class QueueStats implements DeliveryStats {
-  /** Appended because somebody published, dead letters included. */
-  publish = 0;
   deliver = 0;
+  /** To consumers that do not. */
   deliverNoAck = 0;
   get = 0;
   getNoAck = 0;
   getEmpty = 0;
+  /** With the redelivered flag set. */
   redeliver = 0;
   ack = 0;
 
-  add(other: QueueStats): void {
-    this.publish += other.publish;
+  protected addDeliveries(other: DeliveryStats): void {
     this.deliver += other.deliver;
     this.deliverNoAck += other.deliverNoAck;
     this.get += other.get;
@@ -38,6 +24,17 @@ export class QueueStats implements DeliveryStats {
     this.getEmpty += other.getEmpty;
     this.redeliver += other.redeliver;
     this.ack += other.ack;
+  }
+}
+
+/** One queue. */
+export class QueueStats extends DeliveryStats {
+  /** Appended because somebody published, dead letters included. */
+  publish = 0;
+
+  add(other: QueueStats): void {
+    this.publish += other.publish;
+    this.addDeliveries(other);
   }
 }
 
@@ -49,7 +46,7 @@ export class ExchangeStats {
 }
 
 /** One channel; added up, one virtual host. */
-export class ChannelStats implements DeliveryStats {
+export class ChannelStats extends DeliveryStats {
   publish = 0;
   /** Those that ask for a confirm. */
   publishConfirm = 0;
@@ -58,13 +55,6 @@ export class ChannelStats implements DeliveryStats {
   returnUnroutable = 0;
   /** Unroutable, and gone. */
   dropUnroutable = 0;
-  deliver = 0;
-  deliverNoAck = 0;
-  get = 0;
-  getNoAck = 0;
-  getEmpty = 0;
-  redeliver = 0;
-  ack = 0;
 
   add(other: ChannelStats): void {
     this.publish += other.publish;
@@ -72,13 +62,7 @@ export class ChannelStats implements DeliveryStats {
     this.confirm += other.confirm;
     this.returnUnroutable += other.returnUnroutable;
     this.dropUnroutable += other.dropUnroutable;
-    this.deliver += other.deliver;
-    this.deliverNoAck += other.deliverNoAck;
-    this.get += other.get;
-    this.getNoAck += other.getNoAck;
-    this.getEmpty += other.getEmpty;
-    this.redeliver += other.redeliver;
-    this.ack += other.ack;
+    this.addDeliveries(other);
   }
 }
 

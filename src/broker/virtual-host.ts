@@ -14,7 +14,7 @@ import type { Queue } from './queues/queue.ts';
 import type { Binding, Destination } from './routing/binding.ts';
 import type { Exchange } from './routing/exchange.ts';
 import type { Route } from './routing/route.ts';
-import { type MessageRouter, route } from './routing/routing.ts';
+import { type MessageRouter, Routing } from './routing/routing.ts';
 import type { Definition } from './store.ts';
 import { Firehose } from './taps/firehose.ts';
 import type { Tap } from './taps/taps.ts';
@@ -51,6 +51,7 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
   readonly #exchanges: ExchangeRequests;
   readonly #queues: QueueRequests;
   readonly #bindings: BindingRequests;
+  readonly #routing: Routing;
   #isStopped = false;
 
   constructor(name: string, broker: BrokerContext) {
@@ -62,6 +63,7 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
     this.#exchanges = new ExchangeRequests(name, this.#topology);
     this.#queues = new QueueRequests(this, this.#topology);
     this.#bindings = new BindingRequests(this, this.#topology);
+    this.#routing = new Routing(this.#topology, broker.replies);
   }
 
   // ---- what is there
@@ -177,10 +179,9 @@ export class VirtualHost implements PolicyScope, TopologyHost, MessageRouter {
     };
   }
 
-  /** Where a message goes; see routing.ts. @throws AmqpError 406 when CC or BCC is no array */
+  /** Where a message goes; see {@link Routing}. @throws AmqpError 406 when CC or BCC is no array */
   route(exchange: Exchange, message: Message): Route {
-    const { exchanges, version } = this.#topology;
-    return route(exchanges, this.broker.replies, version, exchange, message);
+    return this.#routing.route(exchange, message);
   }
 
   // ---- what happens to it

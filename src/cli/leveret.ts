@@ -8,7 +8,6 @@
 // Threshold: the C library keeps freed slabs for itself unless they are mapped one by one; after a burst
 // the process would look as large as at its peak, and the memory alarm would never clear.
 import { suggestion } from '../config/nearest.ts';
-import { startBroker } from '../index.ts';
 import { version } from '../version.ts';
 import { commandLine, withFlags } from './command-line.ts';
 import { configFlags, runConfig } from './config.ts';
@@ -42,6 +41,8 @@ await runCommand('leveret', async (setExitCode) => {
         if (word !== undefined && commands.includes(word))
           throw usageError(`two commands: server and ${word}`);
         if (word !== undefined) throw usageError(`unknown command ${word}${suggestion(word, commands)}`);
+        // Only now: other commands need no broker, and reading it takes them as long as all the rest.
+        const { startBroker } = await import('../index.ts');
         setExitCode(await runServer(given.values, startBroker));
       },
     )

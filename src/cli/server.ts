@@ -66,46 +66,21 @@ async function run(
   process.on('SIGHUP', () => void (reload === undefined ? logs.reopen() : reload.run()));
   const dataDir = resolve(config.dataDir);
   await prepareDataDir(dataDir);
-  let onFailure: (cause: unknown) => void = () => {};
-  const failure = new Promise<Failure>((resolveFailure) => {
-    onFailure = (cause) => resolveFailure({ cause });
+  const { failure, onFailure } = firstFailure();
+  const broker = await started(start, logs, {
+    ...brokerOptions(config),
+    dataDir,
+    controlSocket: controlSocketPath(config),
+    logger: logs,
+    logLevels: logs,
+    onFailure,
+    program: programOf(loaded, () => reload),
   });
-  let broker: RunningBroker;
-  try {
-    const controlSocket = controlSocketPath(config);
-    const program: Program = {
-      get settings() {
-        return reload?.settings ?? loaded.effective;
-      },
-      environment: shownEnvironment(process.env),
-      reload: async () => reload?.run(),
-      stop: () => process.kill(process.pid, 'SIGTERM'),
-    };
-    broker = await start({
-      ...brokerOptions(config),
-      dataDir,
-      controlSocket,
-      logger: logs,
-      logLevels: logs,
-      onFailure,
-      program,
-    });
-  } catch (error) {
-    logs.debug({ err: error }, 'start failed');
-    throw startError(error);
-  }
   settleYoungGeneration();
   reload = new Reload(loaded, load, logs, broker);
-  logs.info(
-    {
-      version,
-      url: broker.url,
-      managementPort: broker.managementPort,
-      dataDir,
-      configFile: config.configFile,
-    },
-    readyLine(broker, dataDir),
-  );
+  const { url, managementPort } = broker;
+  const fields = { version, url, managementPort, dataDir, configFile: config.configFile };
+  logs.info(fields, readyLine(broker, dataDir));
   const serviceManager = new ServiceManager(process.env, logs);
   serviceManager.ready(`Serving AMQP at ${address(broker.host, broker.port)}`);
 
@@ -120,6 +95,44 @@ async function run(
   await broker.close();
   logs.info({}, 'stopped');
   return ExitCode.Ok;
+}
+
+/** @throws CommandError with one line that says why the broker cannot run */
+async function started(
+  start: StartBroker,
+  logs: Logs,
+  options: Parameters<StartBroker>[0],
+): Promise<RunningBroker> {
+  try {
+    return await start(options);
+  } catch (error) {
+    logs.debug({ err: error }, 'start failed');
+    throw startError(error);
+  }
+}
+
+/** What the HTTP API shows of the process, and lets it do. `reload` is there once the broker runs. */
+function programOf(loaded: LoadedConfig, reload: () => Reload | undefined): Program {
+  return {
+    get settings() {
+      return reload()?.settings ?? loaded.effective;
+    },
+    environment: shownEnvironment(process.env),
+    reload: async () => reload()?.run(),
+    stop: () => process.kill(process.pid, 'SIGTERM'),
+  };
+}
+
+/** `failure` resolves when the broker reports one to `onFailure`. */
+function firstFailure(): {
+  readonly failure: Promise<Failure>;
+  readonly onFailure: (cause: unknown) => void;
+} {
+  let onFailure: (cause: unknown) => void = () => {};
+  const failure = new Promise<Failure>((resolveFailure) => {
+    onFailure = (cause) => resolveFailure({ cause });
+  });
+  return { failure, onFailure };
 }
 
 /** Ours, but for those that hold passwords. */

@@ -17,6 +17,7 @@ import { Route } from '../broker/routing/route.ts';
 import type { VirtualHost } from '../broker/virtual-host.ts';
 import { tableFrom } from '../protocol/plain-value.ts';
 import { type TailEvent, type TailOptions, tail } from './message-tail.ts';
+import { MissingTargetError } from './missing-target-error.ts';
 
 const pageDefault = 100;
 const pageMax = 1000;
@@ -160,16 +161,17 @@ function departure(vhost: VirtualHost, to: MoveRequest['to'], message: Message):
   return { message, route };
 }
 
+/** @throws MissingTargetError */
 function destination(
   vhost: VirtualHost,
   to: MoveRequest['to'],
 ): { readonly queue: Queue } | { readonly exchange: Exchange } {
   if ('queue' in to) {
     const queue = vhost.findQueue(to.queue);
-    if (queue === undefined) throw new Error(`no queue '${to.queue}' in vhost '${vhost.name}'`);
+    if (queue === undefined) throw new MissingTargetError('queue', to.queue, vhost.name);
     return { queue };
   }
   const exchange = vhost.findExchange(to.exchange);
-  if (exchange === undefined) throw new Error(`no exchange '${to.exchange}' in vhost '${vhost.name}'`);
+  if (exchange === undefined) throw new MissingTargetError('exchange', to.exchange, vhost.name);
   return { exchange };
 }

@@ -1,5 +1,6 @@
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import type { JsonValue } from '../broker/store.ts';
+import { isObject } from '../json-object.ts';
 import { Slices } from '../slices.ts';
 import { DefinitionError } from './definition-error.ts';
 
@@ -96,8 +97,4 @@ function notJson(reason: string): DefinitionError {
 function depthChange(token: TokenType): number {
   if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) return 1;
   return token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET ? -1 : 0;
-}
-
-function isObject(value: JsonValue): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,14 +1,11 @@
 import type { JsonValue } from '../broker/store.ts';
+import { isObject } from '../json-object.ts';
 import { FieldTable } from '../protocol/field-table.ts';
 import { nestingMax } from '../protocol/field-table-codec.ts';
 import { type PlainValue, tableFrom } from '../protocol/plain-value.ts';
 import { DefinitionError } from './definition-error.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
-
-function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** One entry of a section, which reads what is in it and says where something is wrong. */
 export class Row {
@@ -18,7 +15,7 @@ export class Row {
 
   /** @throws DefinitionError */
   constructor(section: string, index: number, value: JsonValue) {
-    if (!isJsonObject(value)) throw new DefinitionError(`entry ${index + 1} of '${section}' is no object`);
+    if (!isObject(value)) throw new DefinitionError(`entry ${index + 1} of '${section}' is no object`);
     this.#section = section;
     this.#index = index;
     this.#values = value;
@@ -26,7 +23,7 @@ export class Row {
 
   /** What lies within it, as a row of its own. @throws DefinitionError */
   within(key: string, value: JsonValue): Row {
-    return isJsonObject(value) ? new Row(this.#section, this.#index, value) : this.#fail(key, 'an object');
+    return isObject(value) ? new Row(this.#section, this.#index, value) : this.#fail(key, 'an object');
   }
 
   /** @throws DefinitionError */
@@ -64,7 +61,7 @@ export class Row {
   object(key: string): JsonObject {
     const value = this.json(key) ?? {};
     if (Array.isArray(value) && value.length === 0) return {};
-    return isJsonObject(value) ? value : this.#fail(key, 'an object');
+    return isObject(value) ? value : this.#fail(key, 'an object');
   }
 
   /** A field table with the types that RabbitMQ chooses for JSON. @throws DefinitionError */
@@ -81,7 +78,7 @@ export class Row {
   #plain(key: string, value: JsonValue, depth: number): PlainValue {
     if (depth > nestingMax) return this.#fail(key, 'less deeply nested');
     if (Array.isArray(value)) return value.map((item) => this.#plain(key, item, depth + 1));
-    if (!isJsonObject(value)) return value;
+    if (!isObject(value)) return value;
     const entries = Object.entries(value).map(
       ([name, item]) => [name, this.#plain(key, item, depth + 1)] as const,
     );

@@ -85,13 +85,20 @@ export class LineThread {
   #start(): Worker {
     const limits = { maxOldGenerationSizeMb: heapMibMax };
     const worker = new Worker(program, { name: 'metrics', resourceLimits: limits });
-    worker.on('error', (error) =>
-      this.#log.error({ err: error }, 'the thread that writes metrics has failed'),
-    );
+    worker.on('error', (error) => this.#log.error({ err: error }, describe(error)));
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
     });
     worker.unref();
     return worker;
   }
+}
+
+/** Why there is no thread. Embedded from its sources, the broker may run under a loader that threads do not have. */
+function describe(error: unknown): string {
+  const isTypeScript =
+    error instanceof Error && 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION';
+  return isTypeScript
+    ? 'the thread that writes metrics cannot start from TypeScript: embed what `npm run build` makes, or start Node.js with --import tsx'
+    : 'the thread that writes metrics has failed';
 }

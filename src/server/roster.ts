@@ -22,9 +22,14 @@ export class Roster<T extends Seated<T>> implements Iterable<T> {
     return this.#seats.size;
   }
 
+  /** Nothing is done to one who is on it already. @throws Error when the member is on another roster */
   add(member: T): void {
-    member.seat ??= { member };
-    this.#seats.add(member.seat);
+    if (member.seat === undefined) {
+      member.seat = { member };
+      this.#seats.add(member.seat);
+    } else if (!this.#seats.has(member.seat)) {
+      throw new Error('it is on another roster already');
+    }
   }
 
   /** Nothing is done to one who has left already. */

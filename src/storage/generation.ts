@@ -1,14 +1,13 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Space } from '../broker/store.ts';
 import { flushDirectory } from './data-directory.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
 import { EntryFile, type Span } from './entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from './entry-key.ts';
 import { type Environment, openEnvironment, transact } from './environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
-import { type JournalFile, journalPath } from './journal-file.ts';
+import { type JournalFile, journalPath, requireJournalFile } from './journal-file.ts';
 import {
   decodeFileNumbers,
   decodePlace,
@@ -102,12 +101,9 @@ export class Generation extends EntryFile {
   findValueFiles(): void {
     const row = this.environment.getBinary(valueFilesKey);
     for (const number of row === undefined ? [] : decodeFileNumbers(row)) {
-      const path = journalPath(this.#directory, number);
-      if (!existsSync(path)) {
-        throw new DataDirectoryError(`${path} is missing: restore the data directory from a backup`);
-      }
+      requireJournalFile(this.#directory, number);
       this.#values.add(number);
-      this.bytesWritten += statSync(path).size;
+      this.bytesWritten += statSync(journalPath(this.#directory, number)).size;
     }
   }
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { LogEntry } from '../broker/store.ts';
-import { entryKeyBytes, writeEntryKey } from './entry-key.ts';
+import { entryKeyBytes, type KeyedEntry, writeEntryKey } from './entry-key.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 
 /**
@@ -87,12 +87,13 @@ export function commitBlockBytes(entries: readonly LogEntry[]): number {
 }
 
 /** The block of a commit. Long values are not copied: they must not change until the block is written. */
-export function encodeCommitBlock(entries: readonly LogEntry[], stamp: BlockStamp): CommitBlock {
+export function encodeCommitBlock(entries: readonly KeyedEntry[], stamp: BlockStamp): CommitBlock {
   const head = Buffer.alloc(headBytes(entries.length));
   let byteLength = head.length;
   let at = headerBytes;
   for (const entry of entries) {
-    writeEntryKey(head.subarray(at, at + entryKeyBytes), entry);
+    if (entry.rawKey === undefined) writeEntryKey(head.subarray(at, at + entryKeyBytes), entry);
+    else head.set(entry.rawKey, at);
     at += entryKeyBytes;
     byteLength += entry.bytes.length;
   }

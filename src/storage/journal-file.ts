@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   ftruncate,
@@ -14,7 +15,9 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { allDone } from './all-done.ts';
 import { flushDirectory } from './data-directory.ts';
+import { DataDirectoryError } from './data-directory-error.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
 
 const readSome = promisify(read);
@@ -28,6 +31,10 @@ const openFlags = constants.O_RDWR | constants.O_DSYNC;
 
 /** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
 const fillStepBytes = 2 ** 20;
+
+/** How large writes are cut up. The pool has four threads, and others want some of them. */
+const pieceBytes = 8 * 2 ** 20;
+const piecesAtOnce = 3;
 
 /** A file to be made. */
 export interface NewFile {
@@ -121,6 +128,24 @@ export class JournalFile {
     }
   }
 
+  /** The same for many bytes, of which some are on their way to the disk while others are copied for it. */
+  async writeLarge(parts: readonly Buffer[], at: number): Promise<void> {
+    const pieces: { bytes: Buffer; at: number }[] = [];
+    let end = at;
+    for (const part of parts) {
+      for (let from = 0; from < part.length; from += pieceBytes) {
+        const bytes = part.subarray(from, from + pieceBytes);
+        pieces.push({ bytes, at: end });
+        end += bytes.length;
+      }
+    }
+    const writePieces = async () => {
+      for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift())
+        await this.write([piece.bytes], piece.at);
+    };
+    await allDone(Array.from({ length: piecesAtOnce }, writePieces));
+  }
+
   #writeSome(parts: readonly Buffer[], at: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, written: number) => {
@@ -179,6 +204,16 @@ export function readAt(fd: number, target: Buffer, at: number): Buffer {
 
 export function journalPath(directory: string, number: number): string {
   return join(directory, `journal-${String(number).padStart(2, '0')}.wal`);
+}
+
+/** @throws DataDirectoryError when a file that was there is missing. */
+export function requireJournalFile(directory: string, number: number): void {
+  const path = journalPath(directory, number);
+  if (existsSync(path)) return;
+  throw new DataDirectoryError(
+    `${path} is missing: restore the data directory from a backup, ` +
+      'or make an empty file of that name to go on without the messages in it',
+  );
 }
 
 /** Numbers of the journal files among the names of a directory, ascending. */

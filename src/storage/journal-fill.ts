@@ -36,6 +36,8 @@ export class JournalFill extends EntryFile {
   isEnded = false;
   /** It is being read, or a generation is taking it over: it may be neither used again nor closed. */
   isBusy = false;
+  /** The file was made for one commit. */
+  isAlone = false;
   /** When it was found to take nothing any more, by the monotonic clock. */
   fullSince = performance.now();
   /** Of each log in the order of sequences. */
@@ -73,6 +75,7 @@ export class JournalFill extends EntryFile {
 
   /** Whether a block has room, and the mark that ends the file behind it. */
   fits(byteLength: number): boolean {
+    if (this.isAlone && this.entries > 0) return false;
     return this.entries < entriesMax && this.end + byteLength + blockAlignmentBytes <= this.file.size;
   }
 

@@ -3,8 +3,9 @@ import type { EntryMover } from './entry-mover.ts';
 import type { Journal } from './journal.ts';
 import type { JournalFill } from './journal-fill.ts';
 
-/** A file of which less than this is still owed is not worth reading as a whole. */
+/** A file of which less than this is still owed is not worth reading as a whole, and a larger one takes too much memory. */
 const loadedPartMin = 0.25;
+const loadedBytesMax = 16 * 2 ** 20;
 
 /** Memory that no file has been read into for so long is given back. */
 const keptMs = 5000;
@@ -31,7 +32,7 @@ export function journalMover(mover: EntryMover, journal: Journal): Clearing {
       file: fill,
       copied: false,
       prepare: async () => {
-        if (fill.liveBytes >= fill.end * loadedPartMin) await memory.load(fill);
+        if (fill.liveBytes >= fill.end * loadedPartMin && fill.end <= loadedBytesMax) await memory.load(fill);
       },
       isThere,
       isUrgent: () => journal.isCrowded,

@@ -57,7 +57,8 @@ export class JournalPool {
 
   /** Takes a counted file that is free, or free again; one too many is deleted. */
   async takeBack(file: JournalFile): Promise<void> {
-    if (this.#bytes <= this.#options.bytesMax) {
+    const { bytesMax, fileBytes } = this.#options;
+    if (this.#bytes <= bytesMax && file.size <= fileBytes) {
       this.#free.push(file);
       return;
     }
@@ -68,6 +69,8 @@ export class JournalPool {
   /** Somebody else has a file now that was taken and will not come back. */
   giveAway(file: JournalFile): void {
     this.#bytes -= file.size;
+    // One that was made for a large commit takes nobody's place.
+    if (file.size > this.#options.fileBytes) return;
     this.#givenBytes += file.size;
     this.grow();
   }
@@ -82,6 +85,30 @@ export class JournalPool {
     if (file === undefined || blockBytes + blockAlignmentBytes > file.size) return undefined;
     this.#free.splice(this.#free.indexOf(file), 1);
     return file;
+  }
+
+  /** No file is ever large enough for a block of so many bytes. */
+  isTooLarge(blockBytes: number): boolean {
+    return blockBytes + blockAlignmentBytes > this.#options.fileBytes;
+  }
+
+  /** Makes a file for just one block; undefined when that cannot be done, for which there is another way. */
+  async makeFor(blockBytes: number): Promise<JournalFile | undefined> {
+    const { directory, freeBytesMin, freeMark } = this.#options;
+    const size = blockBytes + blockAlignmentBytes;
+    if (freeBytes(directory) - size < freeBytesMin) return undefined;
+    const wanted = { size, isFilled: false };
+    try {
+      const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(size));
+      this.count(file);
+      return file;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get freeNumbers(): readonly number[] {
+    return this.#free.map(({ number }) => number);
   }
 
   /** No file is free; one may be in the making. */

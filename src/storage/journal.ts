@@ -4,16 +4,18 @@ import { allDone } from './all-done.ts';
 import type { DamageReport } from './damage-report.ts';
 import { flushDirectory } from './data-directory.ts';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { decodeEntryKey } from './entry-key.ts';
+import { decodeEntryKey, withLargeKeys } from './entry-key.ts';
 import { isBlank } from './file-check.ts';
 import {
   BlockKind,
   type BlockStamp,
   belongsElsewhere,
   blockAlignmentBytes,
+  type CommitBlock,
   commitBlockBytes,
   encodeCommitBlock,
   encodeMark,
+  headBytes,
 } from './journal-block.ts';
 import { JournalFile, journalNumbers } from './journal-file.ts';
 import { JournalFill } from './journal-fill.ts';
@@ -62,8 +64,8 @@ export interface JournalExtent {
  * already. What is owed still when a file has been full for a while is moved to the newest generation, and the file is
  * used again; or that generation takes the file over (see `journal-mover.ts`), and another one is made.
  *
- * There is not always room: a commit may be larger than a file, or the disk too slow for what is moved. Then its
- * entries go to the generation themselves, as all would without a journal.
+ * A commit that is larger than a file has one of its own. There is not always room, when the disk is too slow for what is
+ * moved: then entries go to the generation themselves, as all would without a journal.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -81,7 +83,7 @@ export class Journal {
 
   private constructor(options: JournalOptions) {
     this.#options = options;
-    const freeMark = (size: number) => this.#mark(BlockKind.Free, size, this.#nextNumber);
+    const freeMark = (size: number) => encodeMark(BlockKind.Free, this.#stamp({ size }, this.#nextNumber));
     this.#pool = new JournalPool({ ...options, freeMark });
   }
 
@@ -179,21 +181,34 @@ export class Journal {
     return fullBytes > bytesMax * fullPartMax || owedBytes > bytesMax * owedPartMax || this.#pool.isExhausted;
   }
 
+  /** Numbers of all files but those that others have taken over. */
+  get fileNumbers(): readonly number[] {
+    const active = this.#active === undefined ? [] : [this.#active];
+    return [...this.#pool.freeNumbers, ...[...this.#full, ...active].map(({ file }) => file.number)];
+  }
+
   has(fill: JournalFill): boolean {
     return this.#full.includes(fill);
   }
 
   /**
-   * Resolves when the entries are on disk; undefined when there is no room for them. One at a time.
+   * Resolves when the entries are on disk, or with false when there is no room for them. One at a time.
    *
    * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
    */
-  write(entries: readonly LogEntry[]): Promise<void> | undefined {
-    if (!this.#isUsed) return undefined;
-    const fill = this.#fillFor(commitBlockBytes(entries));
-    if (fill !== undefined) return this.#append(fill, entries);
-    this.#pool.growFast();
-    return undefined;
+  async write(entries: readonly LogEntry[]): Promise<boolean> {
+    if (!this.#isUsed) return false;
+    const byteLength = commitBlockBytes(entries);
+    const fill = this.#pool.isTooLarge(byteLength)
+      ? await this.#fillAlone(byteLength)
+      : this.#fillFor(byteLength);
+    if (fill === undefined) {
+      this.#pool.growFast();
+      return false;
+    }
+    if (fill.isAlone) await this.#appendLarge(fill, entries);
+    else await this.#append(fill, encodeCommitBlock(entries, this.#stampFor(fill)), entries);
+    return true;
   }
 
   get #isUsed(): boolean {
@@ -203,7 +218,19 @@ export class Journal {
   #fillFor(byteLength: number): JournalFill | undefined {
     if (this.#active?.fits(byteLength)) return this.#active;
     const file = this.#pool.take(byteLength);
+    return file && this.#goOnIn(file);
+  }
+
+  /** A commit that is larger than any file has one of its own, which goes with what is in it. */
+  async #fillAlone(byteLength: number): Promise<JournalFill | undefined> {
+    const file = await this.#pool.makeFor(byteLength);
     if (file === undefined) return undefined;
+    const fill = this.#goOnIn(file);
+    fill.isAlone = true;
+    return fill;
+  }
+
+  #goOnIn(file: JournalFile): JournalFill {
     if (this.#active !== undefined) {
       this.#active.fullSince = performance.now();
       this.#full.push(this.#active);
@@ -212,8 +239,17 @@ export class Journal {
     return this.#active;
   }
 
-  async #append(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
-    const block = encodeCommitBlock(entries, this.#stamp(fill.file.size, fill.first));
+  /** Values go to the disk while their checksums are computed. The head, without which they are not there, comes last. */
+  async #appendLarge(fill: JournalFill, entries: readonly LogEntry[]): Promise<void> {
+    const values = entries.map(({ bytes }) => bytes);
+    const written = fill.file.writeLarge(values, fill.end + headBytes(entries.length));
+    const keyed = withLargeKeys(entries);
+    await allDone([written, keyed]);
+    const block = encodeCommitBlock(await keyed, this.#stampFor(fill));
+    await this.#append(fill, { ...block, parts: [block.head] }, entries);
+  }
+
+  async #append(fill: JournalFill, block: CommitBlock, entries: readonly LogEntry[]): Promise<void> {
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
     // The one that has just become full, and such as had no room for the mark when they did.
@@ -236,7 +272,7 @@ export class Journal {
   }
 
   async #end(fill: JournalFill): Promise<void> {
-    await fill.file.write([this.#mark(BlockKind.End, fill.file.size, fill.first)], fill.end);
+    await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
     fill.isEnded = true;
   }
 
@@ -310,17 +346,17 @@ export class Journal {
     // What is damaged has to be set aside before it is written over.
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
-    await fill.file.write([this.#mark(BlockKind.Free, fill.file.size, fill.first)], 0);
+    await fill.file.write([encodeMark(BlockKind.Free, this.#stampFor(fill))], 0);
     await this.#pool.takeBack(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 
-  #stamp(fileBytes: number, fill: number): BlockStamp {
-    return { journalId: this.#options.journalId, fileBytes, fill, number: this.#nextNumber };
+  #stampFor({ file, first }: JournalFill): BlockStamp {
+    return this.#stamp(file, first);
   }
 
-  #mark(kind: typeof BlockKind.Free | typeof BlockKind.End, fileBytes: number, fill: number): Buffer {
-    return encodeMark(kind, this.#stamp(fileBytes, fill));
+  #stamp({ size }: Pick<JournalFile, 'size'>, fill: number): BlockStamp {
+    return { journalId: this.#options.journalId, fileBytes: size, fill, number: this.#nextNumber };
   }
 
   /** Waits until no file is being made or freed. */

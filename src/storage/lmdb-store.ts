@@ -246,7 +246,7 @@ class LmdbStore implements Store {
       await journal.end();
     }
     // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
-    if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
+    if (wasRunning || cleanShutdown) await logStates.writeCleanMark({ journalFiles: journal.fileNumbers });
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
@@ -292,7 +292,8 @@ class LmdbStore implements Store {
   async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
     const { journal, generations } = this.#parts;
     for (const { bytes } of entries) this.#bytesWritten += bytes.length;
-    await (journal.write(entries) ?? generations.write(await withLargeKeys(entries), false));
+    if (await journal.write(entries)) return;
+    await generations.write(await withLargeKeys(entries), false);
   }
 
   #rowsApplied(sequence: number): void {

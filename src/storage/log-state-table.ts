@@ -5,6 +5,7 @@ import { decodeLogState, encodeLogState } from './log-state-codec.ts';
 import type { StoreLog } from './store-log.ts';
 import { readUInt64, writeUInt64 } from './uint64.ts';
 import { unsettledRuns } from './unsettled-runs.ts';
+import { decodeFileNumbers, encodeFileNumbers } from './value-files.ts';
 
 /** Rows of `logs.mdb`: one that says what the file is, a few single ones, and one for each log. */
 const nextLogIdKey = Buffer.from([1]);
@@ -16,6 +17,15 @@ const endRow = Buffer.from([0]);
 
 /** Rows one transaction takes, so that a burst of states does not delay the entries beside it. */
 const rowsPerFlushMax = 50_000;
+
+/** Up to format 3 it named no files. */
+const oldCleanMarkBytes = 1;
+
+/** The data was closed. */
+export interface CleanMark {
+  /** Numbers of the journal's files: nothing else says that they are there. */
+  readonly journalFiles: readonly number[];
+}
 
 /** What is to be written of one log; no row means that the log has ended. */
 interface StagedRow {
@@ -95,15 +105,20 @@ export class LogStateTable {
     if (logId >= this.#nextLogId) this.#nextLogId = logId + 1;
   }
 
-  /** Whether the last owner closed the data. The mark is wiped durably. */
-  async takeCleanMark(): Promise<boolean> {
-    const clean = this.#environment.getBinary(cleanKey) !== undefined;
-    if (clean) await transact(this.#environment, () => void this.#environment.remove(cleanKey));
-    return clean;
+  /** What the last owner wrote down when it closed the data; undefined when it did not. */
+  get cleanMark(): CleanMark | undefined {
+    const row = this.#environment.getBinary(cleanKey);
+    return row && { journalFiles: row.length === oldCleanMarkBytes ? [] : decodeFileNumbers(row) };
   }
 
-  async writeCleanMark(): Promise<void> {
-    await transact(this.#environment, () => void this.#environment.put(cleanKey, Buffer.from([1])));
+  /** The mark is gone when this resolves, also after a power cut. */
+  async wipeCleanMark(): Promise<void> {
+    await transact(this.#environment, () => void this.#environment.remove(cleanKey));
+  }
+
+  async writeCleanMark({ journalFiles }: CleanMark): Promise<void> {
+    const row = encodeFileNumbers(journalFiles);
+    await transact(this.#environment, () => void this.#environment.put(cleanKey, row));
   }
 
   stage(states: readonly StagedLogState[], droppedLogs: readonly number[]): void {

@@ -12,7 +12,7 @@ import { probeDataFiles } from './file-probe.ts';
 import { FreeSpace } from './free-space.ts';
 import { Generations, generationMapBytes } from './generations.ts';
 import { Journal } from './journal.ts';
-import { journalFileBytes } from './journal-file.ts';
+import { journalFileBytes, requireJournalFile } from './journal-file.ts';
 import { journalMover } from './journal-mover.ts';
 import { LogIndex } from './log-index.ts';
 import { LogStateTable } from './log-state-table.ts';
@@ -127,6 +127,8 @@ async function connect(
   const freeSpace = new FreeSpace(directory, freeBytesMin);
   const mover = new EntryMover({ index, generations, freeSpace, damage, log });
   const copying = copyForward(mover, generations, log);
+  const cleanMark = logStates.cleanMark;
+  for (const number of cleanMark?.journalFiles ?? []) requireJournalFile(directory, number);
   const journal = await Journal.open({
     directory,
     journalId,
@@ -141,6 +143,7 @@ async function connect(
     orphaned,
   });
   const moving = journalMover(mover, journal);
+  if (cleanMark !== undefined) await logStates.wipeCleanMark();
   return {
     directory,
     files,
@@ -150,7 +153,7 @@ async function connect(
     journal,
     mover,
     clearings: [copying, moving],
-    cleanShutdown: (await logStates.takeCleanMark()) || files.created,
+    cleanShutdown: cleanMark !== undefined || files.created,
     damage,
     freeSpace,
     lock,

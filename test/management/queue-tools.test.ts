@@ -122,7 +122,10 @@ it('tells how far a move has got, to its end', async () => {
   const rehearsed = await Lines.open(http, 'POST', '/api/queues/%2F/told/move', rehearsal);
   expect((await rehearsed.rest()).at(-1)).toMatchObject({ done: true, total: 1, examined: 1, moved: 1 });
   const nowhere = await http.post('/api/queues/%2F/told/move', { to_queue: 'none', progress: true });
-  expect(nowhere).toMatchObject({ status: 400, body: { reason: "no queue 'none' in vhost '/'" } });
+  expect(nowhere).toMatchObject({
+    status: 400,
+    body: { error: 'target_not_found', reason: "no queue 'none' in vhost '/'" },
+  });
 });
 
 it('ends a move when whoever asked for it goes away', async () => {

@@ -59,7 +59,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
 
   it('has flushed before a commit resolves', async () => {
     const machine = new PowerMachine(newDirectory());
-    const env = machine.environment({ syncMs: 140, dsyncMs: 140 });
+    const env = machine.environment({ syncMs: 70, dsyncMs: 70 });
     const model = new CrashModel();
     const writer = new WriterProcess(
       { dataDir: newDirectory(), generationBytes: 2 ** 30, seed: 1, run: 1, commits: 4, env },
@@ -67,7 +67,7 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
     );
     expect(await writer.end()).toBe(0);
     expect(writer.commitMs).toHaveLength(4);
-    expect(Math.min(...writer.commitMs)).toBeGreaterThan(138);
+    expect(Math.min(...writer.commitMs)).toBeGreaterThan(69);
   });
 
   it('has flushed the journal, and nothing else, when a commit of entries or definitions resolves', () => {
@@ -75,11 +75,11 @@ describe.skipIf(!hasCompiler())('a machine that loses power', () => {
     const script = fileURLToPath(new URL('./timed-commits.ts', import.meta.url));
     const output = execFileSync(process.execPath, ['--import', 'tsx', script, newDirectory()], {
       encoding: 'utf8',
-      env: { ...process.env, ...machine.environment({ syncMs: 250, dsyncMs: 40 }) },
+      env: { ...process.env, ...machine.environment({ syncMs: 150, dsyncMs: 30 }) },
     });
     const times: number[] = JSON.parse(output);
-    expect(Math.min(...times)).toBeGreaterThan(39);
-    expect(Math.max(...times)).toBeLessThan(250);
+    expect(Math.min(...times)).toBeGreaterThan(29);
+    expect(Math.max(...times)).toBeLessThan(150);
   });
 
   it('goes on after a full disk, with everything intact', async () => {

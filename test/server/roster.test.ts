@@ -26,6 +26,17 @@ describe('a roster', () => {
     expect(roster.size).toBe(3);
   });
 
+  it('takes nobody who is on another one', () => {
+    const [ada] = guests();
+    const [first, second] = [new Roster<Guest>(), new Roster<Guest>()];
+    first.add(ada);
+    expect(() => second.add(ada)).toThrow('it is on another roster already');
+    expect(second.size).toBe(0);
+    first.delete(ada);
+    second.add(ada);
+    expect([...second]).toEqual([ada]);
+  });
+
   it('keeps nothing of those who have left, and leaves them out while it is being gone through', () => {
     const [ada, ben, cy] = guests();
     const roster = new Roster<Guest>();

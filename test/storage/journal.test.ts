@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -313,6 +314,19 @@ describe('a journal file', () => {
     expect(sequencesOf(1)).toEqual([0, 1, 2]);
     expect(store.damagedCount).toBe(1);
     expect(log.lines.join()).toMatch(/journal-01\.wal is damaged/);
+  });
+
+  it('has to be there after a clean stop', async () => {
+    await publish(1, 0, 1);
+    await store.close();
+    rmSync(path(name));
+    for (let i = 0; i < 2; i++) await expect(start()).rejects.toThrow(`${name} is missing: restore`);
+    writeFileSync(path(name), '');
+    await start();
+    expect(recovered.cleanShutdown).toBe(true);
+    expect(recovered.logs.size).toBe(0);
+    await publish(1, 0, 1);
+    expect(sequencesOf(1)).toEqual([0]);
   });
 
   it('of which nothing can be read is set aside', async () => {

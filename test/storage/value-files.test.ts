@@ -160,6 +160,28 @@ describe('a journal file of which nearly all is owed', () => {
     expect(store.damagedCount).toBe(0);
   });
 
+  it.each([
+    ['closed', restart],
+    ['killed', () => crash()],
+  ])('may be made for one large commit, which is there when the broker was %s', async (_how, again) => {
+    const large = 10 * FILE_BYTES;
+    await publish(1, 0, 1);
+    await publish(1, 1, 2, large);
+    await publish(1, 3, 3);
+    const isLarge = (path: string) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > large;
+    expect(generationFiles().some(isLarge)).toBe(false);
+    for (let i = 0; i < 2; i++) {
+      expect(sequencesOf(1)).toEqual(range(0, 6));
+      await again();
+      expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 6, nextSequence: 6 });
+    }
+    await store.close();
+    await start({ generationBytes: FILE_BYTES });
+    await publish(1, 6, 30);
+    await consume(1, 36);
+    await expect.poll(() => journalFiles().some(isLarge)).toBe(false);
+  });
+
   it('has to be there', async () => {
     await publishMany();
     await store.close();

@@ -56,7 +56,9 @@ export class HttpBackEnd implements BackEnd {
     });
     const [verdict, ...tags] = answer.split(/\s+/);
     if (verdict?.toLowerCase() === 'allow') return this.#account(login, tags);
-    if (verdict?.toLowerCase() !== 'deny') throw new Error('the answer was neither allow nor deny');
+    if (verdict?.toLowerCase() !== 'deny') {
+      throw new Error(`${new URL(this.#options.userPath).host} answered neither 'allow' nor 'deny' first`);
+    }
     throw new AuthenticationFailure(`user '${username}' - denied by the HTTP service`);
   }
 

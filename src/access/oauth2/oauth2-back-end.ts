@@ -1,5 +1,6 @@
 import type { JWTPayload } from 'jose';
 import type { Clock } from '../../broker/clock.ts';
+import { isObject } from '../../json-object.ts';
 import { AuthenticationFailure } from '../authentication-failure.ts';
 import type { Account, BackEnd, Login } from '../back-end.ts';
 import { Scopes, scopesMax } from './scopes.ts';
@@ -148,8 +149,4 @@ function keycloakScopes(claim: unknown): readonly string[] {
   return permissions.flatMap((permission: unknown) =>
     isObject(permission) ? words(permission['scopes']) : [],
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../../json-object.ts';
 import { Slices } from '../../slices.ts';
 import { erlangJson } from '../erlang-term.ts';
 import type { ResourceKind } from '../names.ts';
@@ -223,7 +224,7 @@ function checkedPolicy(kind: PolicyKind, request: PolicyRequest): Policy {
   ].filter((fault) => fault !== undefined);
   if (
     faults.length > 0 ||
-    !isDefinition(definition) ||
+    !isObject(definition) ||
     target === undefined ||
     typeof pattern !== 'string' ||
     typeof priority !== 'number'
@@ -239,14 +240,10 @@ function invalid(faults: readonly string[]): PolicyError {
 }
 
 function definitionFault(kind: PolicyKind, definition: JsonValue): string | undefined {
-  if (!isDefinition(definition)) return `definition must be a dictionary: ${erlangJson(definition)}`;
+  if (!isObject(definition)) return `definition must be a dictionary: ${erlangJson(definition)}`;
   const bytes = Buffer.byteLength(JSON.stringify(definition));
   if (bytes > definitionBytesMax) return `a definition has at most ${definitionBytesMax} bytes`;
   return checkDefinition(kind, definition);
-}
-
-function isDefinition(value: JsonValue): value is { [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function wrongPattern(pattern: JsonValue): string | undefined {
@@ -257,7 +254,7 @@ function wrongPattern(pattern: JsonValue): string | undefined {
 
 /** Exchanges would need a place for their ids. */
 function wrongTarget(target: PolicyTarget | undefined, definition: JsonValue): string | undefined {
-  if (target !== 'exchanges' || !isDefinition(definition) || !('x-message-deduplication' in definition))
+  if (target !== 'exchanges' || !isObject(definition) || !('x-message-deduplication' in definition))
     return undefined;
   return "'x-message-deduplication' of a policy is for queues: declare exchanges with it";
 }

@@ -18,8 +18,15 @@ export interface MessageRouter {
   route(exchange: Exchange, message: Message): Route;
 }
 
+/** What routes lead through. */
+export interface Roads {
+  readonly exchanges: ReadonlyMap<string, Exchange>;
+  /** Changes with every change of exchanges, queues or bindings: what was remembered before holds no more. */
+  readonly version: number;
+}
+
 /**
- * Where a message goes.
+ * Where messages go in a virtual host.
  *
  * A hit is one look into the exchange's cache, which knows what depends on the routing key alone. Where more
  * plays a part (headers, chance, an exchange further on that looks at each message, keys in CC and BCC) the way is
@@ -27,46 +34,44 @@ export interface MessageRouter {
  *
  * The default exchange also knows the reply addresses. They are no queues: a message that went nowhere else
  * was not routed.
- *
- * @throws AmqpError 406 when CC or BCC is no array
  */
-export function route(
-  exchanges: ReadonlyMap<string, Exchange>,
-  replies: ReplyAddresses,
-  topologyVersion: number,
-  exchange: Exchange,
-  message: Message,
-): Route {
-  const { interceptors } = exchange;
-  if (interceptors.length === 0) return routeBehind(exchanges, replies, topologyVersion, exchange, message);
-  const admissions: Admission[] = [];
-  const behind = admits(interceptors, message, admissions)
-    ? routeBehind(exchanges, replies, topologyVersion, exchange, message)
-    : Route.nowhere;
-  return behind.after(admissions);
-}
+export class Routing {
+  readonly #roads: Roads;
+  readonly #replies: ReplyAddresses;
 
-/** Where a message goes that the exchange's interceptors have let pass. */
-function routeBehind(
-  exchanges: ReadonlyMap<string, Exchange>,
-  replies: ReplyAddresses,
-  topologyVersion: number,
-  exchange: Exchange,
-  message: Message,
-): Route {
-  if (message.scan.headersEnd !== 0 && hasCopyHeaders(message)) {
-    const routingKeys = routingKeysOf(message);
-    if (exchange.isDefault) replies.deliver(routingKeys, message);
-    return findRoute(exchanges, exchange, message, routingKeys).route;
+  constructor(roads: Roads, replies: ReplyAddresses) {
+    this.#roads = roads;
+    this.#replies = replies;
   }
-  const { routingKey } = message;
-  const known = exchange.routes.get(topologyVersion, routingKey);
-  if (known !== undefined && known.queues.length > 0) return known;
-  if (exchange.isDefault) replies.deliver([routingKey], message);
-  if (known !== undefined) return known;
-  const { route: found, looksBeyondKey } = findRoute(exchanges, exchange, message, [routingKey]);
-  if (!looksBeyondKey) exchange.routes.set(routingKey, found);
-  return found;
+
+  /** @throws AmqpError 406 when CC or BCC is no array */
+  route(exchange: Exchange, message: Message): Route {
+    const { interceptors } = exchange;
+    if (interceptors.length === 0) return this.#routeBehind(exchange, message);
+    const admissions: Admission[] = [];
+    const behind = admits(interceptors, message, admissions)
+      ? this.#routeBehind(exchange, message)
+      : Route.nowhere;
+    return behind.after(admissions);
+  }
+
+  /** Where a message goes that the exchange's interceptors have let pass. */
+  #routeBehind(exchange: Exchange, message: Message): Route {
+    if (message.scan.headersEnd !== 0 && hasCopyHeaders(message)) {
+      const routingKeys = routingKeysOf(message);
+      if (exchange.isDefault) this.#replies.deliver(routingKeys, message);
+      return findRoute(this.#roads.exchanges, exchange, message, routingKeys).route;
+    }
+    const { routingKey } = message;
+    const known = exchange.routes.get(this.#roads.version, routingKey);
+    if (known !== undefined && known.queues.length > 0) return known;
+    if (exchange.isDefault) this.#replies.deliver([routingKey], message);
+    if (known !== undefined) return known;
+    const { exchanges } = this.#roads;
+    const { route: found, looksBeyondKey } = findRoute(exchanges, exchange, message, [routingKey]);
+    if (!looksBeyondKey) exchange.routes.set(routingKey, found);
+    return found;
+  }
 }
 
 interface Found {

@@ -1,3 +1,4 @@
+import { isObject } from '../../json-object.ts';
 import { ByteWriter } from '../../protocol/byte-writer.ts';
 import type { FieldTable } from '../../protocol/field-table.ts';
 import { decodeTable, writeTable } from '../../protocol/field-table-codec.ts';
@@ -297,7 +298,7 @@ export class RowReader {
 
   #field(field: string): JsonValue | undefined {
     const value = this.#value;
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value[field] : undefined;
+    return isObject(value) ? value[field] : undefined;
   }
 
   #fail(what: string): never {

@@ -2,12 +2,12 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text as readText } from 'node:stream/consumers';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { withShortPath } from '../../unix-socket.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { forbiddenSocket, type Login, noBroker, type Target } from './target.ts';
 
 type Headers = Readonly<Record<string, string>>;
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What came back: everything that is said in JSON, or nothing. */
 interface Reply {
@@ -15,14 +15,23 @@ interface Reply {
   readonly text: string;
 }
 
-interface RequestOptions {
-  readonly method: string;
+interface ApiRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: JsonObject | undefined;
   readonly headers?: Headers;
-  readonly signal: AbortSignal;
   /** In place of the target's login. */
   readonly as?: Login | undefined;
+}
+
+/** What a command says when the broker will not, where it knows better than the answer does. */
+interface Refusals {
+  /** There is no such object. */
+  readonly missing?: CommandError;
+  /** There is no such queue or exchange for messages to go to. */
+  readonly missingTarget?: CommandError | undefined;
+  /** For whatever else the broker has against it. */
+  readonly exitCode?: ExitCode;
 }
 
 /** Uses the HTTP API, and turns what goes wrong into one line and rabbitmqctl's exit code. */
@@ -50,7 +59,7 @@ export class Api {
 
   /** Whatever JSON there is. @throws CommandError */
   async get(path: string, missing = notFound(path)): Promise<unknown> {
-    return parsed(await this.#send('GET', path, undefined, missing));
+    return parsed(await this.#send({ method: 'GET', path }, { missing }));
   }
 
   /** `missing` is thrown when there is no such object. @throws CommandError */
@@ -69,22 +78,17 @@ export class Api {
 
   /** @throws CommandError */
   async put(path: string, body: JsonObject, missing = notFound(path)): Promise<void> {
-    await this.#send('PUT', path, body, missing);
+    await this.#send({ method: 'PUT', path, body }, { missing });
   }
 
   /** @throws CommandError */
   async delete(path: string, missing = notFound(path), headers: Headers = {}): Promise<void> {
-    await this.#send('DELETE', path, undefined, missing, headers);
+    await this.#send({ method: 'DELETE', path, headers }, { missing });
   }
 
-  /** The answer, if there is one. @throws CommandError, with `refused` for what the broker will not do */
-  async post(
-    path: string,
-    body: JsonObject,
-    missing = notFound(path),
-    refused: ExitCode = ExitCode.Unavailable,
-  ): Promise<unknown> {
-    return parsed(await this.#send('POST', path, body, missing, {}, refused));
+  /** The answer, if there is one. @throws CommandError */
+  async post(path: string, body: JsonObject, refusals: Refusals = {}): Promise<unknown> {
+    return parsed(await this.#send({ method: 'POST', path, body }, refusals));
   }
 
   /**
@@ -95,9 +99,10 @@ export class Api {
   async *lines(
     method: 'GET' | 'POST',
     path: string,
-    options: { readonly body?: JsonObject; readonly missing?: CommandError; readonly signal: AbortSignal },
+    options: { readonly body?: JsonObject; readonly signal: AbortSignal },
+    refusals: Refusals = {},
   ): AsyncGenerator<JsonObject> {
-    const { body, missing = notFound(path), signal } = options;
+    const { body, signal } = options;
     const target = await this.target;
     const start = new AbortController();
     const timer = setTimeout(() => start.abort(), this.timeoutSeconds * 1000);
@@ -109,7 +114,8 @@ export class Api {
       response.on('error', () => {});
       clearTimeout(timer);
       const status = response.statusCode ?? 0;
-      if (status >= 300) throw await this.#refusal(path, { status, text: await readText(response) }, missing);
+      if (status >= 300)
+        throw await this.#refusal(path, { status, text: await readText(response) }, refusals);
       for await (const line of createInterface({ input: response })) {
         const value = line === '' ? undefined : parsed({ status, text: line });
         if (isObject(value)) yield value;
@@ -127,37 +133,26 @@ export class Api {
 
   /** Whether somebody can log in, the HTTP API being theirs to use or not. @throws CommandError */
   async canLogIn(user: string, password: string): Promise<boolean> {
-    const reply = await this.#request('GET', '/api/whoami', undefined, {}, { user, password });
+    const reply = await this.#request({ method: 'GET', path: '/api/whoami', as: { user, password } });
     return reply.status === 401 ? refusalOf(reply).reason === 'Not management user' : reply.status === 200;
   }
 
   /** Status and body of a health check: one that fails is an answer. @throws CommandError */
   async check(path: string): Promise<{ readonly isHealthy: boolean; readonly body: JsonObject }> {
-    const reply = await this.#request('GET', path);
-    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply, notFound(path));
+    const reply = await this.#request({ method: 'GET', path });
+    if (reply.status !== 200 && reply.status !== 503) throw await this.#refusal(path, reply);
     const body = parsed(reply);
     return { isHealthy: reply.status === 200, body: isObject(body) ? body : {} };
   }
 
-  async #send(
-    method: string,
-    path: string,
-    body: JsonObject | undefined,
-    missing: CommandError,
-    headers: Headers = {},
-    refused: ExitCode = ExitCode.Unavailable,
-  ): Promise<Reply> {
-    const reply = await this.#request(method, path, body, headers);
-    if (reply.status >= 300) throw await this.#refusal(path, reply, missing, refused);
+  async #send(request: ApiRequest, refusals: Refusals): Promise<Reply> {
+    const reply = await this.#request(request);
+    if (reply.status >= 300) throw await this.#refusal(request.path, reply, refusals);
     return reply;
   }
 
-  async #refusal(
-    path: string,
-    reply: Reply,
-    missing: CommandError,
-    refused: ExitCode = ExitCode.Unavailable,
-  ): Promise<CommandError> {
+  async #refusal(path: string, reply: Reply, refusals: Refusals = {}): Promise<CommandError> {
+    const { missing = notFound(path), missingTarget, exitCode = ExitCode.Unavailable } = refusals;
     const { name, login } = await this.target;
     switch (reply.status) {
       case 401:
@@ -168,26 +163,22 @@ export class Api {
       case 404:
         return missing;
       case 400: {
-        const { reason, text } = refusalOf(reply);
+        const { error, reason, text } = refusalOf(reply);
         // A user that is missing comes with a sentence that says so.
         const isVhostMissing = reason === 'vhost_not_found' || text === 'vhost_or_user_not_found';
-        return isVhostMissing ? missing : badRequest(text, refused);
+        if (isVhostMissing) return missing;
+        if (error === 'target_not_found' && missingTarget !== undefined) return missingTarget;
+        return badRequest(text, exitCode);
       }
       default:
         return this.#unexpected(path, reply.status);
     }
   }
 
-  async #request(
-    method: string,
-    path: string,
-    body?: JsonObject,
-    headers: Headers = {},
-    as?: Login,
-  ): Promise<Reply> {
+  async #request(request: ApiRequest): Promise<Reply> {
     const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
     try {
-      return await this.#open({ method, path, body, headers, signal, as }, async (response) => ({
+      return await this.#open({ ...request, signal }, async (response) => ({
         status: response.statusCode ?? 0,
         text: await readText(response),
       }));
@@ -199,7 +190,7 @@ export class Api {
 
   /** Sends what is to be sent, and hands the answer over when it begins. */
   async #open<Result>(
-    { method, path, body, headers = {}, signal, as }: RequestOptions,
+    { method, path, body, headers = {}, signal, as }: ApiRequest & { readonly signal: AbortSignal },
     use: (response: IncomingMessage) => Promise<Result>,
   ): Promise<Result> {
     const { socket, url, login: own } = await this.target;
@@ -296,21 +287,18 @@ function badRequest(reason: string, otherwise: ExitCode): CommandError {
   return new CommandError(reason, otherwise);
 }
 
-/** What the API has against a request: RabbitMQ's reason, and a sentence on one line. */
-function refusalOf(reply: Reply): { reason: unknown; text: string } {
+/** What the API has against a request: its kind, RabbitMQ's reason, and a sentence on one line. */
+function refusalOf(reply: Reply): { error: unknown; reason: unknown; text: string } {
   const body = parsed(reply);
-  if (!isObject(body)) return { reason: undefined, text: `status ${reply.status}` };
-  const { reason, message = reason } = body;
+  if (!isObject(body)) return { error: undefined, reason: undefined, text: `status ${reply.status}` };
+  const { error, reason, message = reason } = body;
   return {
+    error,
     reason,
     text: String(message)
       .replaceAll(/\s*\n\s*/g, ' ')
       .trim(),
   };
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What an answer has under a name, where that has to be an object. */

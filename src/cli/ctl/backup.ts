@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { type JsonObject, objectOf } from './api.ts';
+import { objectOf } from './api.ts';
 import type { Command, Invocation } from './command.ts';
 import { bytes } from './live/figures.ts';
 import { Progress } from './live/progress.ts';
@@ -24,7 +25,7 @@ export const backupCommands: readonly Command[] = [
 
 async function backUp(given: Invocation, terminal: Terminal): Promise<string> {
   const directory = target(given);
-  const begun = await given.api.post(path, { directory, wait: false }, undefined, ExitCode.CannotCreate);
+  const begun = await given.api.post(path, { directory, wait: false }, { exitCode: ExitCode.CannotCreate });
   let status = objectOf(begun);
   const progress = await Progress.start(terminal, 'copying', !given.isTalkative, bytes);
   try {

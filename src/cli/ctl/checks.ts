@@ -1,6 +1,7 @@
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import { type JsonObject, objectsOf } from './api.ts';
+import { objectsOf } from './api.ts';
 import type { Command, Invocation } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 import { isUp } from './wait.ts';

@@ -1,7 +1,8 @@
 import { suggestion } from '../../config/nearest.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { type GivenFlags, usageError } from '../flags.ts';
-import { type Api, isObject, type JsonObject } from './api.ts';
+import type { Api } from './api.ts';
 import type { SpecialFlag } from './flags.ts';
 import { type Formatter, formatRows, isJson } from './format.ts';
 import type { Terminal } from './live/terminal.ts';

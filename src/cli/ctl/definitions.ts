@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { isObject, type JsonObject, objectOf, objectsOf } from './api.ts';
+import { objectOf, objectsOf } from './api.ts';
 import { type Command, type Invocation, linesOf } from './command.ts';
 
 /** Everything but messages, in RabbitMQ's format. */

@@ -1,7 +1,8 @@
+import type { JsonObject } from '../../json-object.ts';
 import { version } from '../../version.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { usageError } from '../flags.ts';
-import { type JsonObject, objectOf, objectsOf } from './api.ts';
+import { objectOf, objectsOf } from './api.ts';
 import { alarmLines, alarmsOf } from './checks.ts';
 import { type Command, type Invocation, linesOf, unknownColumns } from './command.ts';
 import { listenerLine, listenersOf, memoryOf, nodePath } from './node-views.ts';
@@ -181,7 +182,8 @@ export const diagnosticCommands: readonly Command[] = [
     run: async (given) => {
       await given.node();
       if (given.argument(0) === 'all' || featureFlags.includes(given.argument(0))) return '';
-      throw new CommandError(`there is no feature flag "${given.argument(0)}"`, ExitCode.Usage);
+      const hint = 'leveretctl list_feature_flags shows those there are';
+      throw new CommandError(`there is no feature flag "${given.argument(0)}": ${hint}`, ExitCode.Usage);
     },
   },
   {
@@ -255,7 +257,11 @@ async function resolveHostname(given: Invocation): Promise<string> {
   try {
     const found = (await lookup(given.argument(0), options)).map(({ address }) => address);
     return given.value(found, found);
-  } catch {
-    throw new CommandError(`${given.argument(0)} is not known to this machine`, ExitCode.Unavailable);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new CommandError(
+      `this machine finds no address of ${given.argument(0)} (${code})`,
+      ExitCode.Unavailable,
+    );
   }
 }

@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../json-object.ts';
 import { oneLine } from '../printable.ts';
-import type { JsonObject } from './api.ts';
 
 /** The formatters of rabbitmqctl that are supported. */
 export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv'] as const;

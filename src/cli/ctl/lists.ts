@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, objectsOf } from './api.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
+import { objectsOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost, unknownColumns } from './command.ts';
 import type { SpecialFlag } from './flags.ts';
 
@@ -172,7 +173,16 @@ const listings: readonly Listing[] = [
       'active',
       'arguments',
     ],
-    same: ['consumer_tag', 'ack_required', 'prefetch_count', 'active', 'activity_status', 'arguments'],
+    same: [
+      'consumer_tag',
+      'ack_required',
+      'prefetch_count',
+      'active',
+      'activity_status',
+      'arguments',
+      'offset',
+      'offset_lag',
+    ],
     others: { queue_name: 'queue.name', channel_pid: 'channel_details.name' },
   },
 ];

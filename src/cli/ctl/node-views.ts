@@ -1,4 +1,5 @@
-import { type JsonObject, objectOf, objectsOf } from './api.ts';
+import type { JsonObject } from '../../json-object.ts';
+import { objectOf, objectsOf } from './api.ts';
 import type { Invocation } from './command.ts';
 
 /** A path of the API that has to do with the node that answers. @throws CommandError */

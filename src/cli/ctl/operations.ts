@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import type { JsonObject } from './api.ts';
 import { type Command, type Invocation, noSuchQueue, noSuchVhost } from './command.ts';
 
 /** What operators do to queues and connections. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from './api.ts';
+import type { JsonObject } from '../../json-object.ts';
 import { type Command, noSuchParameter, noSuchVhost } from './command.ts';
 
 /** Runtime parameters, global ones, and the name of the cluster. */

@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import type { JsonObject } from './api.ts';
 import { type Command, type Invocation, noSuchUser } from './command.ts';
 import { readPassword } from './password.ts';
 

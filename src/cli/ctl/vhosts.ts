@@ -1,5 +1,6 @@
+import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { type JsonObject, objectOf } from './api.ts';
+import { objectOf } from './api.ts';
 import { type Command, type Invocation, noSuchVhost, unknownColumns } from './command.ts';
 
 const vhostColumns = ['name', 'description', 'tags', 'default_queue_type', 'tracing', 'cluster_state'];

@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../broker/store.ts';
+import { isObject } from '../../json-object.ts';
 import { FieldTable } from '../../protocol/field-table.ts';
 import { nestingMax } from '../../protocol/field-table-codec.ts';
 import { type PlainValue, tableFrom } from '../../protocol/plain-value.ts';
 import { badRequest } from './api-error.ts';
-import { dictionary, type Field, isObject, type JsonSchema } from './schema.ts';
+import { dictionary, type Field, type JsonSchema } from './schema.ts';
 
 /** AMQP's short strings, which keys are, hold no more. */
 const keyBytesMax = 255;

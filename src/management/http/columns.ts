@@ -1,16 +1,13 @@
-/** An object as it stands in JSON. */
-export type Json = Readonly<Record<string, unknown>>;
+import { isObject, type JsonObject } from '../../json-object.ts';
 
-/** Neither a list nor a plain value. */
-export function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+/** An object as it stands in JSON. */
+export type Json = JsonObject;
 
 /** What `a.b.c` stands for in an object; undefined where there is no such thing. */
 export function dottedValue(from: Json, path: string): unknown {
   let value: unknown = from;
   for (const key of path.split('.')) {
-    if (!isJson(value) || !Object.hasOwn(value, key)) return undefined;
+    if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
     value = value[key];
   }
   return value;
@@ -33,7 +30,7 @@ function put(into: Record<string, unknown>, [key = '', ...rest]: readonly string
     return;
   }
   const there = Object.hasOwn(into, key) ? into[key] : undefined;
-  const nested: Record<string, unknown> = isJson(there) ? { ...there } : {};
+  const nested: Record<string, unknown> = isObject(there) ? { ...there } : {};
   put(nested, rest, value);
   define(into, key, nested);
 }

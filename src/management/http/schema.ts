@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../broker/store.ts';
+import { isObject } from '../../json-object.ts';
 import { type ApiError, badRequest } from './api-error.ts';
 
 /** The part of JSON Schema that OpenAPI 3.1 is written in. */
@@ -196,11 +197,6 @@ function isDeeperThan(value: JsonValue, depth: number): boolean {
 /** 400: there is no JSON object where one has to be. */
 export function notJson(): ApiError {
   return badRequest('not_json', 'The body has to be a JSON object.');
-}
-
-/** Neither a list nor a plain value. */
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withDescription(schema: JsonSchema, description: string | undefined): JsonSchema {

@@ -1,7 +1,8 @@
 import type { MoveOptions, MoveResult } from '../../broker/queues/move.ts';
 import { messageControl } from '../../control/message-control.ts';
+import { MissingTargetError } from '../../control/missing-target-error.ts';
 import { type Api, act } from '../api.ts';
-import { badRequest } from '../http/api-error.ts';
+import { ApiError, badRequest } from '../http/api-error.ts';
 import { LineStream } from '../http/line-stream.ts';
 import type { Principal } from '../http/principal.ts';
 import { noContent, type Route, route } from '../http/route.ts';
@@ -165,6 +166,7 @@ function told<Result>(operation: () => Result): Result {
 }
 
 function asTold(error: unknown): never {
+  if (error instanceof MissingTargetError) throw new ApiError(400, 'target_not_found', error.message);
   if (error instanceof Error && error.constructor === Error) throw badRequest(error.message);
   throw error;
 }

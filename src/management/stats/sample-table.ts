@@ -11,6 +11,9 @@ export interface Details {
   readonly samples?: readonly { readonly sample: number; readonly timestamp: number }[];
 }
 
+/** How the sum of some columns of one object changes. */
+export type Changes<Column extends string> = (columns: readonly Column[]) => Details;
+
 /** What is sampled of each object, how finely and for how many. */
 export interface SampleTableOptions<Item, Column extends string> {
   readonly columns: readonly Column[];
@@ -100,6 +103,11 @@ export class SampleTable<Item extends object, Column extends string> {
       }
       if (isGone) this.#tracks.delete(item);
     }
+  }
+
+  /** One object, for whoever asks for several of its columns; without `range` only rates are told. */
+  changesOf(item: Item, range: Range | undefined): Changes<Column> {
+    return (columns) => this.details(item, columns, range);
   }
 
   /** How the sum of some columns changes. */

@@ -45,7 +45,10 @@ export function connectionView({ node, sampler }: Api, connection: ClientConnect
       send_cnt: traffic.writes,
       send_pend: traffic.unsentBytes,
     },
-    counts(sampler.connections, connection, trafficColumns, [bytesReceived, bytesSent], ranges.data_rates),
+    counts(sampler.connections.changesOf(connection, ranges.data_rates), trafficColumns, [
+      bytesReceived,
+      bytesSent,
+    ]),
   );
 }
 
@@ -78,6 +81,6 @@ export function channelView(
     messages_unconfirmed: channel.unconfirmedCount,
     messages_uncommitted: channel.uncommittedCount,
     acks_uncommitted: channel.uncommittedAckCount,
-    ...channelMessageStats(sampler.channels, channel, channel.currentStats(), ranges.msg_rates),
+    ...channelMessageStats(sampler.channels.changesOf(channel, ranges.msg_rates), channel.currentStats()),
   };
 }

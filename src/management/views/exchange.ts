@@ -22,13 +22,10 @@ export function exchangeView({ sampler }: Api, vhost: string, exchange: Exchange
     ...(exchange.delayed !== undefined && { messages_delayed: exchange.delayed.count }),
     ...(exchange.deduplicator !== undefined && { cache_info: deduplicationView(exchange.deduplicator) }),
     ...(publishIn > 0 && {
-      message_stats: counts(
-        sampler.exchanges,
-        exchange,
-        exchangeColumns,
-        [publishIn, publishOut],
-        ranges.msg_rates,
-      ),
+      message_stats: counts(sampler.exchanges.changesOf(exchange, ranges.msg_rates), exchangeColumns, [
+        publishIn,
+        publishOut,
+      ]),
     }),
   };
 }

@@ -35,7 +35,7 @@ export function nodeView(api: Api, ranges: Ranges): Json {
     uptime: broker.clock.now() - startedAt,
     processors: availableParallelism(),
     rates_mode: 'basic',
-    ...counts(sampler.node, broker, nodeColumns, values, ranges.node_stats),
+    ...counts(sampler.node.changesOf(broker, ranges.node_stats), nodeColumns, values),
     mem_limit: Math.floor(figures.memoryLimit),
     mem_alarm: resources.includes('memory'),
     mem_calculation_strategy: 'rss',
@@ -61,5 +61,5 @@ export function nodeView(api: Api, ranges: Ranges): Json {
 
 /** The part of a node that `overview` has as `churn_rates`. */
 export function churnView({ broker, sampler }: Api, ranges: Ranges): Json {
-  return counts(sampler.node, broker, churnColumns, churnValues(broker.churn), ranges.lengths);
+  return counts(sampler.node.changesOf(broker, ranges.lengths), churnColumns, churnValues(broker.churn));
 }

@@ -64,8 +64,8 @@ function figures(api: Api, principal: Principal, ranges: Ranges): Json {
     const { stats, ready, unacknowledged } = Totals.sum(byVhost.values());
     return {
       message_stats: {},
-      ...channelMessageStats(sampler.overall, broker, stats, ranges.msg_rates),
-      queue_totals: lengthCounts(sampler.overall, broker, ready, unacknowledged, ranges.lengths),
+      ...channelMessageStats(sampler.overall.changesOf(broker, ranges.msg_rates), stats),
+      queue_totals: lengthCounts(sampler.overall.changesOf(broker, ranges.lengths), ready, unacknowledged),
     };
   }
   const seen = [...byVhost].filter(([{ name }]) => principal.seesVhost(name));
@@ -82,8 +82,8 @@ function figures(api: Api, principal: Principal, ranges: Ranges): Json {
   const [vhost, { stats, ready, unacknowledged }] = only;
   return {
     message_stats: {},
-    ...channelMessageStats(sampler.vhosts, vhost, stats, ranges.msg_rates),
-    queue_totals: lengthCounts(sampler.vhosts, vhost, ready, unacknowledged, ranges.lengths),
+    ...channelMessageStats(sampler.vhosts.changesOf(vhost, ranges.msg_rates), stats),
+    queue_totals: lengthCounts(sampler.vhosts.changesOf(vhost, ranges.lengths), ready, unacknowledged),
   };
 }
 

@@ -29,9 +29,9 @@ export function vhostView(
     },
     tracing: vhost.firehose.isOn,
     cluster_state: { [node]: 'running' },
-    ...lengthCounts(sampler.vhosts, vhost, ready, unacknowledged, ranges.lengths),
+    ...lengthCounts(sampler.vhosts.changesOf(vhost, ranges.lengths), ready, unacknowledged),
     ...(received + sent > 0 &&
-      counts(sampler.vhosts, vhost, trafficColumns, [received, sent], ranges.data_rates)),
-    ...channelMessageStats(sampler.vhosts, vhost, stats, ranges.msg_rates),
+      counts(sampler.vhosts.changesOf(vhost, ranges.data_rates), trafficColumns, [received, sent])),
+    ...channelMessageStats(sampler.vhosts.changesOf(vhost, ranges.msg_rates), stats),
   };
 }

@@ -4,45 +4,36 @@ import type { Broker } from '../../broker/broker.ts';
 import type { VirtualHost } from '../../broker/virtual-host.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
-import { protocolHeader } from '../../protocol/frame-reader.ts';
 import { type Method, MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 import type { DeliveryTimeouts, LateDeliveries } from '../deliveries/delivery-timeouts.ts';
 import type { ClientCapabilities, ClientProperties } from '../handshake/client-properties.ts';
-import type { CredentialsHost } from '../handshake/credentials.ts';
-import {
-  Handshake,
-  type HandshakeContext,
-  type HandshakeHost,
-  type Session,
-} from '../handshake/handshake.ts';
-import { describeProtocol } from '../handshake/protocol-header.ts';
+import type { Session } from '../handshake/handshake.ts';
 import type { Tuning } from '../handshake/tuning.ts';
 import { Answers, type AnswersHost } from '../output/answers.ts';
 import { Output } from '../output/output.ts';
 import { UnreadLimit, type UnreadLimitHost } from '../output/unread-limit.ts';
 import type { Seat, Seated } from '../roster.ts';
 import type { ServerSettings } from '../settings.ts';
-import { type ByteStream, connectionName, type TlsPeer, type Transport } from '../sockets/transport.ts';
+import { type ByteStream, connectionName, type Transport } from '../sockets/transport.ts';
 import { Channels } from './channels.ts';
 import { ClientEvents } from './client-events.ts';
 import { ConnectionLog } from './connection-log.ts';
 import { Control, type ControlHost } from './control.ts';
 import { Farewell, type FarewellHost } from './farewell.ts';
 import { FrameRouter, type FrameRouterHost } from './frame-router.ts';
-import type { Heartbeats } from './heartbeats.ts';
+import { Holdings } from './holdings.ts';
 import { Input, type InputHost } from './input.ts';
 import { Lifetime } from './lifetime.ts';
-import { OpenSession } from './open-session.ts';
+import type { OpenSession } from './open-session.ts';
 import { Throttle, type ThrottleHost } from './throttle.ts';
 import { Traffic } from './traffic.ts';
+import { Welcome, type WelcomeContext, type WelcomeHost } from './welcome.ts';
 
 /** What a connection needs of the server around it. */
-export interface ConnectionContext extends HandshakeContext {
-  readonly broker: Broker;
+export interface ConnectionContext extends WelcomeContext {
   readonly log: Logger;
-  readonly heartbeats: Heartbeats;
   readonly deliveryTimeouts: DeliveryTimeouts;
   /** @throws AmqpError 530 when the user has no room for one more channel */
   checkChannelLimit(user: string): void;
@@ -60,10 +51,9 @@ export class Connection
     ChannelHost,
     FrameRouterHost,
     InputHost,
-    HandshakeHost,
     UnreadLimitHost,
     ThrottleHost,
-    CredentialsHost,
+    WelcomeHost,
     FarewellHost,
     ControlHost,
     Seated<Connection>
@@ -93,10 +83,8 @@ export class Connection
   readonly #connectionLog: ConnectionLog;
   readonly #events: ClientEvents;
   readonly #channels: Channels;
-  #handshake: Handshake | undefined;
-  #session: OpenSession | undefined;
-  #isReleased = false;
-  #released: Promise<void> = Promise.resolve();
+  readonly #holdings: Holdings;
+  readonly #welcome: Welcome;
 
   constructor(transport: Transport, context: ConnectionContext) {
     const { stream: socket, ends } = transport;
@@ -128,8 +116,30 @@ export class Connection
     const parts = { transport, input: this.#input, output: this.output, clock, settings };
     this.#lifetime = new Lifetime(parts);
     this.#control = new Control(this, this.#lifetime);
-    this.#farewell = new Farewell(this, this.#lifetime, this.#connectionLog);
     this.answers = new Answers(this, context.broker.committer);
+    this.#holdings = new Holdings(this, {
+      broker: context.broker,
+      channels: this.#channels,
+      answers: this.answers,
+      events: this.#events,
+      nodeName: settings.nodeName,
+    });
+    this.#farewell = new Farewell(this, {
+      lifetime: this.#lifetime,
+      holdings: this.#holdings,
+      log: this.#connectionLog,
+    });
+    this.#welcome = new Welcome(this, context, {
+      transport,
+      input: this.#input,
+      output: this.output,
+      lifetime: this.#lifetime,
+      channels: this.#channels,
+      holdings: this.#holdings,
+      farewell: this.#farewell,
+      log: this.#connectionLog,
+      events: this.#events,
+    });
     this.connectedAt = this.broker.clock.now();
     socket.on('error', (error) => {
       this.#lifetime.reason ??= `client unexpectedly closed TCP connection (${error.message})`;
@@ -174,8 +184,9 @@ export class Connection
 
   /** The connection is open, or was. Channels exist only then. */
   get #opened(): OpenSession {
-    if (this.#session === undefined) throw new Error('connection is not open');
-    return this.#session;
+    const { session } = this.#holdings;
+    if (session === undefined) throw new Error('connection is not open');
+    return session;
   }
 
   secretUpdated(account: Account): void {
@@ -187,7 +198,7 @@ export class Connection
 
   /** Whose connection it is; `undefined` before connection.open and from closing on. */
   get session(): Session | undefined {
-    return this.isRunning ? this.#session : undefined;
+    return this.isRunning ? this.#holdings.session : undefined;
   }
 
   get isRunning(): boolean {
@@ -206,11 +217,11 @@ export class Connection
 
   /** Connection.open was answered, so that the connection has a user and a virtual host. */
   get isOpen(): boolean {
-    return this.#session !== undefined;
+    return this.#holdings.session !== undefined;
   }
 
   get state(): 'starting' | 'running' | 'blocked' | 'closing' {
-    if (this.#session === undefined) return 'starting';
+    if (!this.isOpen) return 'starting';
     if (this.isClosed) return 'closing';
     return this.#throttle.isBlocked ? 'blocked' : 'running';
   }
@@ -224,11 +235,6 @@ export class Connection
     return this.transport.ends.peerPort;
   }
 
-  /** `undefined`: no TLS. */
-  get tls(): TlsPeer | undefined {
-    return this.transport.tls;
-  }
-
   /** Such as `PLAIN`. */
   get mechanism(): string {
     return this.#opened.mechanism;
@@ -240,21 +246,18 @@ export class Connection
 
   /** An operator wants the connection gone; the client is told with 320 CONNECTION_FORCED and `reason`. */
   closeForced(reason: string): void {
-    if (this.#session === undefined) this.destroy();
-    else this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+    if (this.isOpen) this.closeWithError(new AmqpError(ReplyCode.ConnectionForced, reason));
+    else this.destroy();
   }
 
   // ---- input
 
   protocolAccepted(): void {
-    this.#handshake = new Handshake(this, this.#context);
-    this.#handshake.start();
+    this.#welcome.start();
   }
 
   protocolRefused(header: Buffer): void {
-    this.#lifetime.reason = `client speaks ${describeProtocol(header)}`;
-    this.output.raw(protocolHeader);
-    this.#lifetime.endSocket();
+    this.#welcome.refuseProtocol(header);
   }
 
   /**
@@ -311,7 +314,7 @@ export class Connection
   }
 
   handshakeMethod(method: Method): void {
-    this.#handshake?.method(method);
+    this.#welcome.method(method);
   }
 
   closedByClient(): void {
@@ -319,7 +322,7 @@ export class Connection
   }
 
   renewSecret(secret: string): void {
-    this.#session?.renewSecret(secret);
+    this.#opened.renewSecret(secret);
   }
 
   // ---- errors and the end
@@ -351,21 +354,7 @@ export class Connection
   }
 
   get isAuthenticated(): boolean {
-    return this.#handshake?.isAuthenticated === true;
-  }
-
-  get released(): Promise<void> {
-    return this.#released;
-  }
-
-  get heartbeat(): number {
-    return this.#session?.tuning.heartbeat ?? 0;
-  }
-
-  refuseLogin(user: string, mechanism: string, reason: string, notice: AmqpError | undefined): void {
-    this.#connectionLog.loginRefused(mechanism, reason);
-    this.#events.loginFailed(user, mechanism, reason);
-    this.#farewell.refuseLogin(notice);
+    return this.#welcome.isAuthenticated;
   }
 
   /** Asks the client to go, because the broker does. One that is not open yet is not asked. */
@@ -382,40 +371,14 @@ export class Connection
     this.#lifetime.socketClosed();
     this.#unread.stop();
     this.#throttle.stop();
-    this.release();
+    this.#holdings.release();
     this.output.close();
-    if (this.#session !== undefined) {
-      this.#session.vhost.closedConnections.add(this.#socket.bytesRead, this.#socket.bytesWritten);
-    }
-    this.#connectionLog.ended(
-      this.#lifetime.reason,
-      this.#socket.bytesRead,
-      this.broker.clock.now() - this.connectedAt,
-    );
+    const { bytesRead, bytesWritten } = this.#socket;
+    this.#holdings.session?.vhost.closedConnections.add(bytesRead, bytesWritten);
+    this.#connectionLog.ended(this.#lifetime.reason, bytesRead, this.broker.clock.now() - this.connectedAt);
     // Whoever waits for that, to delete the virtual host or to close the store, waits for all that goes with it.
-    void this.#released.then(() => this.#context.connectionClosed(this));
+    void this.#holdings.released.then(() => this.#context.connectionClosed(this));
   }
-
-  /** Lets go of everything: channels with their consumers and deliveries, then exclusive queues. */
-  release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    if (this.#session !== undefined) this.broker.churn.connectionClosed++;
-    this.#session?.end();
-    this.answers.stop();
-    this.#released = this.#releaseAll(this.#channels.release());
-  }
-
-  /** `channels`: when what is left of them will be gone, if anything is. */
-  async #releaseAll(channels: Promise<void> | undefined): Promise<void> {
-    if (channels !== undefined) await channels;
-    if (this.#session === undefined) return;
-    const queues = this.#session.vhost.deleteExclusiveQueues(this);
-    this.#events.closed(this.#session, this.settings.nodeName);
-    await queues;
-  }
-
-  // ---- handshake, and channel 0
 
   get isClosed(): boolean {
     return this.#lifetime.isClosed;
@@ -426,36 +389,7 @@ export class Connection
     this.output.method(0, method);
   }
 
-  sendEncoded(method: Buffer): void {
-    this.output.encodedMethod(0, method);
-  }
-
   channelReleased(channel: OpenChannel): void {
     this.#events.channelClosed(channel);
-  }
-
-  loggedIn(user: string, mechanism: string): void {
-    this.#events.loginSucceeded(user, mechanism);
-  }
-
-  setFrameMax(bytes: number): void {
-    this.#input.frameMax = bytes;
-  }
-
-  opened(agreed: Session): void {
-    this.#lifetime.opened();
-    this.#handshake = undefined;
-    this.#channels.max = agreed.tuning.channelMax;
-    this.broker.churn.connectionCreated++;
-    this.send({ id: MethodId.ConnectionOpenOk });
-    // Written before the first half interval of heartbeats begins, which it would otherwise count for.
-    this.output.flush();
-    this.#session = new OpenSession(this, agreed, {
-      clock: this.broker.clock,
-      heartbeats: this.#context.heartbeats,
-      pulse: { socket: this.#socket, input: this.#input, output: this.output, lifetime: this.#lifetime },
-    });
-    this.#connectionLog.opened(agreed);
-    this.#events.opened(agreed, this.settings.nodeName);
   }
 }

@@ -2,43 +2,44 @@ import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { MethodId, type ServerMethod } from '../../protocol/methods.ts';
 import type { Output } from '../output/output.ts';
 import type { ConnectionLog } from './connection-log.ts';
+import type { Holdings } from './holdings.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /** The connection that comes to its end. */
 export interface FarewellHost {
-  /** Connection.open was answered. */
-  readonly isOpen: boolean;
   /** The client has proved who it is. */
   readonly isAuthenticated: boolean;
-  /** As agreed on, in seconds; 0: none. */
-  readonly heartbeat: number;
-  /** Resolves when its exclusive queues are gone. */
-  readonly released: Promise<void>;
   readonly output: Output;
   /** Sends a method on channel 0. */
   send(method: ServerMethod): void;
-  /** Lets go of everything it holds. */
-  release(): void;
+}
+
+/** What its end is about. */
+export interface FarewellParts {
+  readonly lifetime: Lifetime;
+  readonly holdings: Holdings;
+  readonly log: ConnectionLog;
 }
 
 /** How a connection ends with words: connection.close from either side, and who is told how much of the reason. */
 export class Farewell {
   readonly #host: FarewellHost;
   readonly #lifetime: Lifetime;
+  readonly #holdings: Holdings;
   readonly #log: ConnectionLog;
 
-  constructor(host: FarewellHost, lifetime: Lifetime, log: ConnectionLog) {
+  constructor(host: FarewellHost, { lifetime, holdings, log }: FarewellParts) {
     this.#host = host;
     this.#lifetime = lifetime;
+    this.#holdings = holdings;
     this.#log = log;
   }
 
   /** The client has said connection.close. */
   answer(): void {
-    const host = this.#host;
-    host.release();
+    this.#holdings.release();
     this.#awaitClient();
-    void host.released.then(() => this.#answerClose());
+    void this.#holdings.released.then(() => this.#answerClose());
   }
 
   /** Its exclusive queues are gone by now: who is told so may declare them elsewhere. */
@@ -53,7 +54,7 @@ export class Farewell {
     if (this.#lifetime.isClosed) return;
     const amqpError = error instanceof AmqpError ? error : undefined;
     if (amqpError === undefined) this.#log.internalError(error);
-    if (!this.#host.isOpen && !this.#host.isAuthenticated) {
+    if (this.#holdings.session === undefined && !this.#host.isAuthenticated) {
       this.#lifetime.disconnectLater(amqpError?.replyText ?? 'internal error');
     } else if (amqpError !== undefined) {
       this.close(amqpError);
@@ -71,13 +72,13 @@ export class Farewell {
 
   #close(replyCode: ReplyCode, replyText: string, classId: number, methodId: number): void {
     this.#lifetime.reason = replyText;
-    this.#host.release();
+    this.#holdings.release();
     this.#host.send({ id: MethodId.ConnectionClose, replyCode, replyText, classId, methodId });
     this.#awaitClient();
   }
 
   #awaitClient(): void {
-    this.#lifetime.awaitClient(this.#host.heartbeat);
+    this.#lifetime.awaitClient(this.#holdings.session?.tuning.heartbeat ?? 0);
   }
 
   /** No login. Only `notice` is for the client; without it there is silence. */

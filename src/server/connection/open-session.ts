@@ -10,13 +10,6 @@ import type { Tuning } from '../handshake/tuning.ts';
 import type { Heartbeats, HeartbeatWatch } from './heartbeats.ts';
 import { Pulse, type PulseParts } from './pulse.ts';
 
-/** What goes on as long as a session lasts. */
-export interface OpenSessionParts {
-  readonly clock: Clock;
-  readonly heartbeats: Heartbeats;
-  readonly pulse: PulseParts;
-}
-
 /**
  * What a connection has from connection.open on: what was agreed on in the handshake, the user at work in the virtual
  * host, the watch over the login, and heartbeats.
@@ -31,10 +24,11 @@ export class OpenSession implements Session {
   #user: Account;
   #actor: Actor;
   readonly #credentials: Credentials;
-  /** `undefined`: agreed to do without. */
-  readonly #heartbeat: HeartbeatWatch | undefined;
+  #isOver = false;
+  /** `undefined`: not yet, or agreed to do without. */
+  #heartbeat: HeartbeatWatch | undefined;
 
-  constructor(connection: CredentialsHost, agreed: Session, { clock, heartbeats, pulse }: OpenSessionParts) {
+  constructor(connection: CredentialsHost, agreed: Session, clock: Clock) {
     const { user, vhost, tuning } = agreed;
     this.mechanism = agreed.mechanism;
     this.client = agreed.client;
@@ -44,8 +38,13 @@ export class OpenSession implements Session {
     this.#user = user;
     this.#actor = new UserActor(connection, user, vhost.name);
     this.#credentials = new Credentials(connection, clock, user, vhost.name);
-    const seconds = tuning.heartbeat;
-    this.#heartbeat = seconds > 0 ? heartbeats.watch(new Pulse(pulse, seconds), seconds) : undefined;
+  }
+
+  /** To be called when connection.open-ok has been written. */
+  startHeartbeats(heartbeats: Heartbeats, pulse: PulseParts): void {
+    const seconds = this.tuning.heartbeat;
+    if (this.#isOver || seconds === 0) return;
+    this.#heartbeat = heartbeats.watch(new Pulse(pulse, seconds), seconds);
   }
 
   get user(): Account {
@@ -70,6 +69,7 @@ export class OpenSession implements Session {
 
   /** Nothing is watched any more; what was agreed on is known as before. */
   end(): void {
+    this.#isOver = true;
     this.#heartbeat?.stop();
     this.#credentials.stop();
   }

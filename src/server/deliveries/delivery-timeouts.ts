@@ -62,10 +62,10 @@ export class DeliveryTimeouts {
   #arm(): void {
     const checkMs = Math.min(checkMsMax, Math.max(checkMsMin, this.shortestMs / checksPerTimeout));
     this.#timer = this.#clock.setTimer(checkMs, () => {
-      this.#timer = undefined;
+      // First: whoever comes, goes or asks for less because of a check finds a timer, and there is never a second one.
+      this.#arm();
       const now = this.#clock.now();
       for (const holder of this.#holders) holder.checkDeliveries(now);
-      if (this.#holders.size > 0) this.#arm();
     });
   }
 

@@ -1,20 +1,27 @@
-import { expect, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { TurnBudget } from '../../../src/broker/streams/turn-budget.ts';
+
+beforeAll(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout'] });
+});
+afterAll(() => {
+  vi.useRealTimers();
+});
 
 /** Nobody waits for a commit, and none is under way. */
 function quiet() {
   return { done: 4, next: 5, isAwaited: false };
 }
 
-/** Reads until the turn is over. Returns whether there was time for that at all. */
+/** Reads until the turn is over, which takes half a millisecond at least. Returns whether there was time for that at all. */
 function readAll(budget: TurnBudget): boolean {
   if (!budget.start()) return false;
-  while (!budget.isSpent) budget.spend();
+  while (!budget.isSpent) {
+    vi.advanceTimersByTime(0.5);
+    budget.spend();
+  }
   return true;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 test('readers have some time in each turn', async () => {
@@ -39,7 +46,9 @@ test('while a commit is under way they have one turn, and further ones if it tak
   expect(readAll(budget)).toBe(true);
   await nextTurn();
   expect(readAll(budget)).toBe(false);
-  await new Promise<void>((resolve) => budget.goOn(resolve));
+  const later = new Promise<void>((resolve) => budget.goOn(resolve));
+  vi.advanceTimersByTime(1);
+  await later;
   expect(readAll(budget)).toBe(true);
   commits.done++;
   commits.next++;

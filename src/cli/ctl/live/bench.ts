@@ -1,9 +1,10 @@
+import { isObject } from '../../../json-object.ts';
 import { commandLine, withFlags } from '../../command-line.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { type Flags, type GivenFlags, givenFlags } from '../../flags.ts';
 import { perfFlags } from '../../perf/options.ts';
 import { runPerf } from '../../perf/perf.ts';
-import { Api, isObject } from '../api.ts';
+import { Api } from '../api.ts';
 import { findTarget, targetFlags } from '../target.ts';
 
 const timeoutSeconds = 10;

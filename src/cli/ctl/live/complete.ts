@@ -1,5 +1,6 @@
+import { isObject } from '../../../json-object.ts';
 import type { Flags, GivenFlags } from '../../flags.ts';
-import { Api, isObject } from '../api.ts';
+import { Api } from '../api.ts';
 import { type Command, nameOf } from '../command.ts';
 import { commonFlags } from '../flags.ts';
 import { formatters } from '../format.ts';

@@ -1,5 +1,5 @@
+import { isObject, type JsonObject } from '../../../json-object.ts';
 import { oneLine, printable } from '../../printable.ts';
-import { isObject, type JsonObject } from '../api.ts';
 import { bytes, dateAndTime, timeOfDay } from './figures.ts';
 import { indentedJson } from './json-text.ts';
 import { clipped } from './text.ts';

@@ -1,6 +1,6 @@
+import type { JsonObject } from '../../../json-object.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
-import type { JsonObject } from '../api.ts';
 import { type Invocation, noSuchExchange, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { isJson, messageFilter, numberFlag } from './options.ts';
@@ -17,14 +17,10 @@ export async function move(given: Invocation, terminal: Terminal): Promise<void>
   }
   const body = exchange === undefined ? { to_queue: to } : { to_exchange: exchange };
   const target = exchange === undefined ? `'${to}'` : `exchange '${exchange}'`;
-  const work: Work = { action: 'move', body, what: `from '${from}' to ${target}` };
-  const missing =
+  const missingTarget =
     exchange === undefined ? noSuchQueue(given, ExitCode.Unavailable, to) : noSuchExchange(given, exchange);
-  await carryOut(given, terminal, work).catch((error: unknown) => {
-    // The broker says the same, but not how to see what there is.
-    const isMissing = error instanceof CommandError && missing.message.startsWith(`${error.message}: `);
-    throw isMissing ? missing : error;
-  });
+  const what = `from '${from}' to ${target}`;
+  await carryOut(given, terminal, { action: 'move', body, what, missingTarget });
 }
 
 /** `replay <queue>`: dead letters back to where they died. @throws CommandError */
@@ -38,9 +34,12 @@ interface Work {
   readonly body: JsonObject;
   /** `from 'a' to 'b'` */
   readonly what: string;
+  /** What to say when what they are to go to is not there. */
+  readonly missingTarget?: CommandError;
 }
 
-async function carryOut(given: Invocation, terminal: Terminal, { action, body, what }: Work): Promise<void> {
+async function carryOut(given: Invocation, terminal: Terminal, work: Work): Promise<void> {
+  const { action, body, what } = work;
   const limit = numberFlag(given, 'limit');
   const isRehearsal = given.has('dry-run');
   const filter = messageFilter(given);
@@ -59,8 +58,8 @@ async function carryOut(given: Invocation, terminal: Terminal, { action, body, w
   const isLimited = limit !== undefined && Object.keys(filter).length === 0;
   let last: JsonObject = {};
   try {
-    const options = { body: all, missing: noSuchQueue(given), signal };
-    for await (const line of given.api.lines('POST', path, options)) {
+    const refusals = { missing: noSuchQueue(given), missingTarget: work.missingTarget };
+    for await (const line of given.api.lines('POST', path, { body: all, signal }, refusals)) {
       if (line['error'] !== undefined) throw new CommandError(String(line['error']), ExitCode.Unavailable);
       last = line;
       const total = number(line, 'total');

@@ -1,6 +1,6 @@
 import { integer, type ValueType } from '../../../config/value.ts';
+import type { JsonObject } from '../../../json-object.ts';
 import { usageError } from '../../flags.ts';
-import type { JsonObject } from '../api.ts';
 import type { Invocation } from '../command.ts';
 
 /** Results are for programs: one JSON object a line. */

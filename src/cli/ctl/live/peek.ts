@@ -1,7 +1,7 @@
 import { integer } from '../../../config/value.ts';
+import { isObject, type JsonObject } from '../../../json-object.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
-import { isObject, type JsonObject } from '../api.ts';
 import { type Invocation, noSuchQueue } from '../command.ts';
 import { counted } from './figures.ts';
 import { ShownMessage } from './message.ts';

@@ -1,7 +1,7 @@
 import { integer } from '../../../config/value.ts';
+import type { JsonObject } from '../../../json-object.ts';
 import { CommandError, ExitCode } from '../../exit-code.ts';
 import { usageError } from '../../flags.ts';
-import type { JsonObject } from '../api.ts';
 import { type Invocation, noSuchExchange, noSuchQueue } from '../command.ts';
 import { count, counted } from './figures.ts';
 import { ShownMessage } from './message.ts';
@@ -18,13 +18,13 @@ export async function tail(given: Invocation, terminal: Terminal): Promise<void>
   if (before !== undefined) throw usageError('--older-than: what is followed is new');
   const truncate = flagValue(given, 'truncate', integer(0, truncateMax, 'bytes')) ?? truncateDefault;
   const wanted = numberFlag(given, 'count') ?? Number.POSITIVE_INFINITY;
-  const interruption = terminal.interruption();
   let shown = 0;
   let missed = 0;
-  const options = { missing, signal: interruption };
+  const signal = terminal.interruption();
   const isTold = !isJson(given) && given.isTalkative;
   if (isTold) terminal.note(`Following ${name} in vhost '${given.vhost}', Ctrl-C ends it ...\n`);
-  for await (const line of given.api.lines('GET', path + queryOf({ ...filter, truncate }), options)) {
+  const wholePath = path + queryOf({ ...filter, truncate });
+  for await (const line of given.api.lines('GET', wholePath, { signal }, { missing })) {
     if (isJson(given)) {
       terminal.write(`${JSON.stringify(line)}\n`);
     } else if (typeof line['missed'] === 'number') {
@@ -39,7 +39,7 @@ export async function tail(given: Invocation, terminal: Terminal): Promise<void>
   }
   if (!isTold) return;
   const also = missed > 0 ? `, ${count(missed)} missed` : '';
-  terminal.note(`${interruption.aborted ? '\n' : ''}${counted(shown, 'message')} shown${also}\n`);
+  terminal.note(`${signal.aborted ? '\n' : ''}${counted(shown, 'message')} shown${also}\n`);
 }
 
 function textOf(given: Invocation, terminal: Terminal, message: JsonObject, number: number): string {

@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../../../json-object.ts';
 import { oneLine } from '../../../printable.ts';
-import type { JsonObject } from '../../api.ts';
 import { count, perSecond } from '../figures.ts';
 import { clipped, padded } from '../text.ts';
 import { sortColumn, type TopState } from './state.ts';

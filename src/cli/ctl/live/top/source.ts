@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../../api.ts';
+import { isObject, type JsonObject } from '../../../../json-object.ts';
 import type { Invocation } from '../../command.ts';
 import { queryOf } from '../options.ts';
 import type { Snapshot } from './render.ts';

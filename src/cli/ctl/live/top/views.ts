@@ -1,5 +1,5 @@
+import { isObject, type JsonObject } from '../../../../json-object.ts';
 import { oneLine } from '../../../printable.ts';
-import { isObject, type JsonObject } from '../../api.ts';
 import { bytes, count, perSecond } from '../figures.ts';
 
 /** A column of `top`. */
