@@ -34,7 +34,7 @@ export class JournalFill extends EntryFile {
   end = 0;
   /** Nothing is being written to it any more. */
   isEnded = false;
-  /** It is being read, or a generation is taking it over: it may be neither used again nor closed. */
+  /** It is being read or ended, or a generation is taking it over: it may be neither used again nor closed. */
   isBusy = false;
   /** The file was made for one commit. */
   isAlone = false;

@@ -272,8 +272,13 @@ export class Journal {
   }
 
   async #end(fill: JournalFill): Promise<void> {
-    await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
-    fill.isEnded = true;
+    fill.isBusy = true;
+    try {
+      await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
+      fill.isEnded = true;
+    } finally {
+      fill.isBusy = false;
+    }
   }
 
   /**
@@ -296,8 +301,8 @@ export class Journal {
   retireDead(): void {
     for (let i = this.#full.length - 1; i >= 0; i--) {
       const fill = this.#full[i];
-      // One that is not ended may be in the middle of that: its descriptor must not be closed, and taken by another file.
-      if (fill === undefined || fill.liveSpans > 0 || !fill.isEnded || fill.isBusy) continue;
+      // The descriptor of one that is in use must not be closed, and taken by another file.
+      if (fill === undefined || fill.liveSpans > 0 || fill.isBusy) continue;
       this.#full.splice(i, 1);
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
