@@ -259,12 +259,10 @@ export class Generation extends EntryFile {
   /** Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. */
   async remove(): Promise<void> {
     await this.close();
-    // Without the generation they are files of the journal again, with entries of logs that were dropped and forgotten.
-    await this.#values.clear();
     await unlink(this.path);
     await unlink(lockPath(this.path));
     if (this.#values.numbers.length === 0) return;
-    // With the generation still there they would be missed.
+    // With the generation still there they would be missed. Without it they are files of the journal again.
     await flushDirectory(this.#directory);
     await this.#values.remove();
   }

@@ -128,24 +128,8 @@ export class ValueFiles {
     this.#open.clear();
   }
 
-  /** Leaves nothing in the files, for good. */
-  async clear(): Promise<void> {
-    for (const path of this.paths) await withFile(path, (file) => file.truncate(0));
-    // After the first one there is little left to flush.
-    for (const path of this.paths) await withFile(path, (file) => file.sync());
-  }
-
   /** Deletes the files. The generation is gone. */
   async remove(): Promise<void> {
     for (const path of this.paths) await unlink(path);
-  }
-}
-
-async function withFile(path: string, action: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await action(file);
-  } finally {
-    await file.close();
   }
 }

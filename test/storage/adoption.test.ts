@@ -125,12 +125,10 @@ describe('taking over journal files', () => {
     }
   });
 
-  it('does not bring dropped logs back when the broker ends before they are deleted', async () => {
+  it('deletes files that are left behind when the broker ends in the middle of it', async () => {
     await store.close();
     await start({ generationBytes: 4 * FILE_BYTES });
-    await store.commit(commitOf({ entries: [messages(1, 0, 1, BODY_BYTES), messages(2, 0, 1)] }));
-    await store.commit(commitOf({ droppedLogs: [2] }));
-    await publish(1, 1, 59);
+    await publish(1, 0, 60);
     await expect.poll(() => journalFiles().length).toBeGreaterThan(10);
     const { remove } = ValueFiles.prototype;
     let left = '';
@@ -145,8 +143,8 @@ describe('taking over journal files', () => {
     await store.close();
     dataDir = left;
     await start();
-    expect([...recovered.logs.keys()]).toEqual([1]);
     expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 0, nextSequence: 60 });
+    await expect.poll(() => journalFiles().length).toBeLessThan(6);
   });
 
   it('leaves what a backup that has begun counts on', async () => {
