@@ -12,9 +12,12 @@ import { journalIdBytes } from './journal-block.ts';
 export const formatVersion = 4;
 
 const formatFile = 'format.json';
-const dataFilePattern = /\.(mdb|wal|values)$/;
+const dataFilePattern = /\.(mdb|wal)$/;
 const journalIdPattern = new RegExp(`^[0-9a-f]{${2 * journalIdBytes}}$`);
 const lockSuffix = '-lock';
+
+/** A large backlog has thousands of files with nothing to flush: 0.08 ms each so, 0.3 ms one by one. */
+const flushedAtOnce = 16;
 
 /** @throws DataDirectoryError when the directory cannot be made or written to. */
 export function prepareDirectory(directory: string): void {
@@ -107,8 +110,10 @@ function parseFormat(text: string): { format?: number; journal?: Buffer } {
  * behind that nobody flushed, and that a power cut would still undo.
  */
 export async function flushDataFiles(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (dataFilePattern.test(name)) await flush(join(directory, name), 'r+');
+  const names = (await readdir(directory)).filter((name) => dataFilePattern.test(name));
+  for (let at = 0; at < names.length; at += flushedAtOnce) {
+    const some = names.slice(at, at + flushedAtOnce);
+    await Promise.all(some.map((name) => flush(join(directory, name), 'r+')));
   }
   await flushDirectory(directory);
 }

@@ -53,8 +53,8 @@ export interface MoveSource {
 /** A journal file of which nearly all is owed, and which the newest generation is to take over as it is. */
 export interface AdoptionSource {
   readonly fill: JournalFill;
-  /** It has not gone by itself meanwhile. */
-  isThere(): boolean;
+  /** It has not gone by itself meanwhile, and no backup has begun that needs what is settled in it. */
+  mayBeTaken(): boolean;
   /** It is the generation's. */
   adopted(): void;
 }
@@ -110,11 +110,14 @@ export class EntryMover {
   }
 
   /** Has the newest generation take over a file. Entries of which something is owed are its own then, whole. */
-  async adopt({ fill, isThere, adopted }: AdoptionSource): Promise<void> {
-    const { index, generations } = this.#parts;
+  async adopt({ fill, mayBeTaken, adopted }: AdoptionSource): Promise<void> {
+    const { index, generations, damage } = this.#parts;
+    // What is damaged may be cut off with the end of the file.
+    await damage.settle();
     await this.#letRoll();
-    if (!isThere()) return;
-    fill.isBeingTaken = true;
+    this.#stopping.signal.throwIfAborted();
+    if (!mayBeTaken()) return;
+    fill.isBusy = true;
     const owed = [...owedEntries(index, fill)].filter((entry) => entry !== undefined);
     const entries: PlacedEntry[] = [];
     for (const found of owed) {
@@ -125,7 +128,7 @@ export class EntryMover {
     if (entries.length === 0) {
       // Everything had been moved when the broker ended.
       index.abandon(fill);
-      fill.isBeingTaken = false;
+      fill.isBusy = false;
       return;
     }
     await this.#keepingEnds(owed, () =>

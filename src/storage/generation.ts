@@ -174,7 +174,7 @@ export class Generation extends EntryFile {
 
   override pathOf(key: Uint8Array): string {
     const found = this.environment.getBinaryFast(key);
-    return found?.length === placeBytes ? journalPath(this.#directory, placeIn(found).file) : this.path;
+    return (found?.length === placeBytes && this.#values.pathOf(placeIn(found))) || this.path;
   }
 
   /** Copies are made in order of age. */
@@ -218,9 +218,9 @@ export class Generation extends EntryFile {
       if (key.length !== entryKeyBytes) continue;
       const found = this.environment.getBinaryFast(key);
       if (found?.length === placeBytes)
-        values.push({ place: placeIn(found), byteLength: decodeEntryKey(key).byteLength });
+        values.push({ ...placeIn(found), byteLength: decodeEntryKey(key).byteLength });
     }
-    await this.#values.prefetch(values);
+    if (values.length > 0) await this.#values.prefetch(values);
   }
 
   /** First the pages with the keys, which hold small values, too; then, now that keys can be read at once, large values. */

@@ -34,8 +34,8 @@ export class JournalFill extends EntryFile {
   end = 0;
   /** Nothing is being written to it any more. */
   isEnded = false;
-  /** A generation is taking it over: it may not be used again. */
-  isBeingTaken = false;
+  /** It is being read or ended, or a generation is taking it over: it may be neither used again nor closed. */
+  isBusy = false;
   /** The file was made for one commit. */
   isAlone = false;
   /** When it was found to take nothing any more, by the monotonic clock. */
@@ -151,7 +151,12 @@ export class JournalFill extends EntryFile {
 
   /** Reads all of it at once, off the event loop, into `memory`, which is its own until {@link unload}. */
   async load(memory: Buffer): Promise<void> {
-    this.#loaded = await this.file.readInto(memory.subarray(0, this.end));
+    this.isBusy = true;
+    try {
+      this.#loaded = await this.file.readInto(memory.subarray(0, this.end));
+    } finally {
+      this.isBusy = false;
+    }
   }
 
   unload(): void {

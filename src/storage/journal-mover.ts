@@ -21,9 +21,10 @@ export function journalMover(mover: EntryMover, journal: Journal): Clearing {
     const fill = journal.overdue;
     if (fill === undefined) return undefined;
     const isThere = () => journal.has(fill);
-    if (fill.isDense) {
+    const mayBeTaken = () => isThere() && journal.mayHandOver;
+    if (fill.isDense && mayBeTaken()) {
       return async () => {
-        await mover.adopt({ fill, isThere, adopted: () => journal.handOver(fill) });
+        await mover.adopt({ fill, mayBeTaken, adopted: () => journal.handOver(fill) });
         journal.retireDead();
       };
     }

@@ -55,12 +55,7 @@ export class JournalPool {
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  /** Takes a free file that is counted. */
-  add(file: JournalFile): void {
-    this.#free.push(file);
-  }
-
-  /** Takes back a file that is free again; one too many is deleted. */
+  /** Takes a counted file that is free, or free again; one too many is deleted. */
   async takeBack(file: JournalFile): Promise<void> {
     const { bytesMax, fileBytes } = this.#options;
     if (this.#bytes <= bytesMax && file.size <= fileBytes) {
@@ -74,6 +69,8 @@ export class JournalPool {
   /** Somebody else has a file now that was taken and will not come back. */
   giveAway(file: JournalFile): void {
     this.#bytes -= file.size;
+    // One that was made for a large commit takes nobody's place.
+    if (file.size > this.#options.fileBytes) return;
     this.#givenBytes += file.size;
     this.grow();
   }
@@ -158,7 +155,7 @@ export class JournalPool {
       const file = await JournalFile.create(directory, this.#nextFile++, { size, isFilled }, freeMark(size));
       if (!isFilled) this.#givenBytes -= size;
       this.count(file);
-      this.add(file);
+      this.#free.push(file);
       if (this.#isStunted) log.info('the journal grows again');
       this.#isStunted = false;
     } catch (error) {

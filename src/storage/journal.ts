@@ -72,11 +72,11 @@ export class Journal {
   #active: JournalFill | undefined;
   /** Files that take nothing any more, oldest first. */
   readonly #full: JournalFill[] = [];
-  /** Those of them that do not say so yet: the next commit does it. */
-  #unended: JournalFill[] = [];
   readonly #pool: JournalPool;
   /** Dead ones that a backup still reads; undefined: there is no backup. */
   #held: JournalFill[] | undefined;
+  /** The backup knows what it will copy. */
+  #isSealed = false;
   /** Of the next commit. */
   #nextNumber = 1;
   #releases: Promise<void> = Promise.resolve();
@@ -121,7 +121,7 @@ export class Journal {
     this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
     for (const stretch of found.damage) damage.reportStretch(stretch);
     if (found.isFree) {
-      this.#pool.add(file);
+      await this.#pool.takeBack(file);
       return;
     }
     this.#full.push(found.fill);
@@ -234,7 +234,6 @@ export class Journal {
     if (this.#active !== undefined) {
       this.#active.fullSince = performance.now();
       this.#full.push(this.#active);
-      this.#unended.push(this.#active);
     }
     this.#active = new JournalFill(file, this.#nextNumber, false);
     return this.#active;
@@ -253,12 +252,12 @@ export class Journal {
   async #append(fill: JournalFill, block: CommitBlock, entries: readonly LogEntry[]): Promise<void> {
     // A number that was refused is not used again, so that no two blocks can be taken for the same.
     this.#nextNumber++;
-    const ending = this.#unended;
-    await allDone([fill.file.write(block.parts, fill.end), ...ending.map((full) => this.#end(full))]);
-    this.#unended = [];
+    // The one that has just become full, and such as had no room for the mark when they did.
+    const unended = this.#full.filter(({ isEnded }) => !isEnded);
+    await allDone([fill.file.write(block.parts, fill.end), ...unended.map((full) => this.#end(full))]);
     for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
     fill.add(block.head, block.byteLength);
-    if (ending.length > 0) {
+    if (unended.length > 0) {
       this.retireDead();
       this.#tellOfFull();
     }
@@ -273,10 +272,21 @@ export class Journal {
   }
 
   async #end(fill: JournalFill): Promise<void> {
-    // Beside a commit that had no room.
-    if (fill.isEnded) return;
-    await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
-    fill.isEnded = true;
+    fill.isBusy = true;
+    try {
+      await fill.file.write([encodeMark(BlockKind.End, this.#stampFor(fill))], fill.end);
+      fill.isEnded = true;
+    } finally {
+      fill.isBusy = false;
+    }
+  }
+
+  /**
+   * Whether files may be handed over. What is settled in them goes then, and a backup that has begun still counts on it,
+   * rows above all, until it is known that it will copy the whole file.
+   */
+  get mayHandOver(): boolean {
+    return this.#held === undefined || this.#isSealed;
   }
 
   /** Somebody else has taken the file over. */
@@ -287,11 +297,12 @@ export class Journal {
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 
-  /** Frees files that are ended and in which nothing is owed any more. The states that say so are on disk. */
+  /** Frees files in which nothing is owed any more. The states that say so are on disk. */
   retireDead(): void {
     for (let i = this.#full.length - 1; i >= 0; i--) {
       const fill = this.#full[i];
-      if (fill === undefined || fill.liveSpans > 0 || !fill.isEnded || fill.isBeingTaken) continue;
+      // The descriptor of one that is in use must not be closed, and taken by another file.
+      if (fill === undefined || fill.liveSpans > 0 || fill.isBusy) continue;
       this.#full.splice(i, 1);
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
@@ -301,6 +312,12 @@ export class Journal {
   /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
   hold(): void {
     this.#held = [];
+  }
+
+  /** The {@link extents} of this moment are what a backup copies. */
+  seal(): JournalExtent[] {
+    this.#isSealed = true;
+    return this.extents;
   }
 
   /** What is in the files at this moment: of each one so many bytes from its beginning. */
@@ -316,6 +333,7 @@ export class Journal {
   letGo(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#isSealed = false;
     for (const fill of held) this.#releaseSoon(fill);
   }
 

@@ -200,7 +200,7 @@ class LmdbStore implements Store {
     await Promise.allSettled([this.#underway]);
     let extents = journal.extents;
     const paths = await generations.seal(() => {
-      extents = journal.extents;
+      extents = journal.seal();
     });
     return { generations: paths, journal: extents };
   }

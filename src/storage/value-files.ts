@@ -17,9 +17,8 @@ export interface ValuePlace {
   readonly at: number;
 }
 
-/** A value of so many bytes. */
-export interface PlacedValue {
-  readonly place: ValuePlace;
+/** The same with the bytes of the value. */
+export interface PlacedValue extends ValuePlace {
   readonly byteLength: number;
 }
 
@@ -68,7 +67,16 @@ export class ValueFiles {
   }
 
   get paths(): readonly string[] {
-    return this.numbers.map((number) => journalPath(this.#directory, number));
+    return this.numbers.map((number) => this.#pathOf(number));
+  }
+
+  /** The file that a place is in; undefined when there is no such file, which only damage brings about. */
+  pathOf({ file }: ValuePlace): string | undefined {
+    return this.#numbers.has(file) ? this.#pathOf(file) : undefined;
+  }
+
+  #pathOf(number: number): string {
+    return journalPath(this.#directory, number);
   }
 
   /** Notes a file. */
@@ -76,14 +84,14 @@ export class ValueFiles {
     this.#numbers.add(number);
   }
 
-  /** A value, or as much of it as there is, in memory of `space`; undefined when there is no such file. */
-  read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer | undefined {
-    if (!this.#numbers.has(file)) return undefined;
+  /** A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged. */
+  read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer {
+    if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return Buffer.alloc(0);
     return readAt(this.#descriptorOf(file), space(byteLength).subarray(0, byteLength), at);
   }
 
   #descriptorOf(number: number): number {
-    const descriptor = this.#open.get(number) ?? openSync(journalPath(this.#directory, number), 'r');
+    const descriptor = this.#open.get(number) ?? openSync(this.#pathOf(number), 'r');
     this.#open.delete(number);
     this.#open.set(number, descriptor);
     if (this.#open.size > openFilesMax) {
@@ -96,23 +104,22 @@ export class ValueFiles {
 
   /** Has the kernel read values, off the event loop. What cannot be read is seen by whoever wants it then. */
   async prefetch(values: readonly PlacedValue[]): Promise<void> {
+    let opened: { readonly file: number; readonly handle: FileHandle } | undefined;
     const bytes = Buffer.allocUnsafeSlow(prefetchStepBytes);
-    let handle: FileHandle | undefined;
-    let opened: number | undefined;
     try {
-      for (const { place, byteLength } of values) {
-        if (place.file !== opened) {
-          await handle?.close();
-          handle = await open(journalPath(this.#directory, place.file), 'r');
-          opened = place.file;
+      for (const { file, at, byteLength } of values) {
+        if (opened?.file !== file) {
+          await opened?.handle.close();
+          opened = undefined;
+          opened = { file, handle: await open(this.#pathOf(file), 'r') };
         }
         for (let done = 0; done < byteLength; done += bytes.length)
-          await handle?.read(bytes, 0, Math.min(bytes.length, byteLength - done), place.at + done);
+          await opened.handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
       }
     } catch {
       // Only a hint.
     } finally {
-      await handle?.close();
+      await opened?.handle.close();
     }
   }
 
