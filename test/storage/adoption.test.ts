@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Recovered, RowTable, type Store, StoreFullError } from '../../src/broker/store.ts';
-import { Generation } from '../../src/storage/generation.ts';
-import { Generations } from '../../src/storage/generations.ts';
-import { JournalFile } from '../../src/storage/journal-file.ts';
+import { Generation } from '../../src/storage/generations/generation.ts';
+import { Generations } from '../../src/storage/generations/generations.ts';
+import { encodePlace, ValueFiles } from '../../src/storage/generations/value-files.ts';
+import { JournalFile } from '../../src/storage/journal/journal-file.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
-import { encodePlace, ValueFiles } from '../../src/storage/value-files.ts';
 import {
   bodyOf,
   CollectedLog,

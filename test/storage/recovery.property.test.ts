@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import type { LogEntry, Recovered, Store } from '../../src/broker/store.ts';
-import { decodeEntryKey, encodeEntryKey } from '../../src/storage/entry-key.ts';
-import { transact } from '../../src/storage/environment.ts';
-import { Generation, type PlacedEntry } from '../../src/storage/generation.ts';
-import { JournalFile, journalFileBytes } from '../../src/storage/journal-file.ts';
+import { decodeEntryKey, encodeEntryKey } from '../../src/storage/entries/entry-key.ts';
+import { Generation, type PlacedEntry } from '../../src/storage/generations/generation.ts';
+import { JournalFile, journalFileBytes } from '../../src/storage/journal/journal-file.ts';
+import { transact } from '../../src/storage/lmdb/environment.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { bodyOf, commitOf, entry, newDirectory, recordsOf, removeDirectories } from './support.ts';
 

@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { LogEntry } from '../broker/store.ts';
-import { entryKeyBytes, type KeyedEntry, writeEntryKey } from './entry-key.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { LogEntry } from '../../broker/store.ts';
+import { journalIdBytes } from '../directory/data-directory.ts';
+import { entryKeyBytes, type KeyedEntry, writeEntryKey } from '../entries/entry-key.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /**
  * What is written to a journal file at once: one block for each commit, at multiples of {@link blockAlignmentBytes}, so
@@ -17,7 +18,6 @@ import { readUInt64, writeUInt64 } from './uint64.ts';
  * Each key has the checksum of its value. The journal id is random, so that no message can look like a block.
  */
 export const blockAlignmentBytes = 4096;
-export const journalIdBytes = 8;
 const blockMagic = 0x6c764a31;
 const headerBytes = 64;
 const entriesOffset = 32;

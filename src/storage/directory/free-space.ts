@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { type LogEntry, StoreFullError } from '../broker/store.ts';
+import { type LogEntry, StoreFullError } from '../../broker/store.ts';
 import { freeBytes } from './file-check.ts';
 
 /** The disk is asked again after this many bytes or this time, whichever comes first. */

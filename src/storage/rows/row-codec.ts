@@ -1,5 +1,5 @@
-import { RecordFlag, RecordOffset, recordHeaderBytes } from '../broker/log/record.ts';
-import type { LogEntry, RowChange } from '../broker/store.ts';
+import { RecordFlag, RecordOffset, recordHeaderBytes } from '../../broker/log/record.ts';
+import type { LogEntry, RowChange } from '../../broker/store.ts';
 
 /**
  * Changes of rows as they lie in the row log: each entry is one record, which is its header and

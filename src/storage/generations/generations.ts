@@ -1,12 +1,12 @@
-import { StoreFullError } from '../broker/store.ts';
-import { flushDirectory } from './data-directory.ts';
-import { encodeEntryKey, type KeyedEntry } from './entry-key.ts';
-import { transact } from './environment.ts';
-import { freeBytes } from './file-check.ts';
+import { StoreFullError } from '../../broker/store.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { freeBytes } from '../directory/file-check.ts';
+import { encodeEntryKey, type KeyedEntry } from '../entries/entry-key.ts';
+import type { LogIndex } from '../entries/log-index.ts';
+import type { JournalFile } from '../journal/journal-file.ts';
+import { transact } from '../lmdb/environment.ts';
+import type { StoreLog } from '../store-log.ts';
 import { Generation, type PlacedEntry } from './generation.ts';
-import type { JournalFile } from './journal-file.ts';
-import type { LogIndex } from './log-index.ts';
-import type { StoreLog } from './store-log.ts';
 
 /** Part of a generation that is filled before the next one is made ready. */
 const prepareAtPart = 0.5;

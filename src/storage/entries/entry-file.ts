@@ -1,4 +1,4 @@
-import type { Space } from '../broker/store.ts';
+import type { Space } from '../../broker/store.ts';
 
 /** Sums over entries of one log in one file. */
 export interface SpanTotals {
@@ -35,6 +35,8 @@ export interface Span extends SpanTotals {
  */
 export abstract class EntryFile {
   abstract readonly path: string;
+  /** What is owed of other files is moved there. */
+  abstract readonly isGeneration: boolean;
 
   /** The file in which the bytes of an entry are. */
   pathOf(_key: Uint8Array): string {

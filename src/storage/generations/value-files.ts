@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import type { Space } from '../broker/store.ts';
-import { journalPath, readAt } from './journal-file.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { Space } from '../../broker/store.ts';
+import { journalPath, readAt } from '../journal/journal-file.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /** Files that are kept open: a reader goes from one to the next. */
 const openFilesMax = 8;
@@ -34,18 +34,6 @@ export function encodePlace({ file, at }: ValuePlace): Buffer {
 
 export function decodePlace(bytes: Buffer): ValuePlace {
   return { file: bytes.readUInt32BE(0), at: readUInt64(bytes, 4) };
-}
-
-/** Numbers of files, each a u32. */
-export function encodeFileNumbers(numbers: readonly number[]): Buffer {
-  const row = Buffer.allocUnsafe(4 * numbers.length);
-  for (const [i, number] of numbers.entries()) row.writeUInt32BE(number, 4 * i);
-  return row;
-}
-
-/** @throws RangeError when they are not what {@link encodeFileNumbers} has written. */
-export function decodeFileNumbers(row: Buffer): number[] {
-  return Array.from({ length: row.length / 4 }, (_, i) => row.readUInt32BE(4 * i));
 }
 
 /**

@@ -3,13 +3,15 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
-import { journalIdBytes } from './journal-block.ts';
 
 /**
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
 export const formatVersion = 4;
+
+/** Of the random id that marks the blocks of a directory's journal. */
+export const journalIdBytes = 8;
 
 const formatFile = 'format.json';
 const dataFilePattern = /\.(mdb|wal)$/;

@@ -1,7 +1,7 @@
-import { freeBytes } from './file-check.ts';
+import { freeBytes } from '../directory/file-check.ts';
+import type { StoreLog } from '../store-log.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
 import { JournalFile } from './journal-file.ts';
-import type { StoreLog } from './store-log.ts';
 
 /** The first file is small; each further one is so many times as large, up to the size that was asked for. */
 const firstFileBytes = 2 ** 20;

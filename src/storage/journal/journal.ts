@@ -1,11 +1,12 @@
 import { readdir, rename } from 'node:fs/promises';
-import type { LogEntry } from '../broker/store.ts';
-import { allDone } from './all-done.ts';
-import type { DamageReport } from './damage-report.ts';
-import { flushDirectory } from './data-directory.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import { decodeEntryKey, withLargeKeys } from './entry-key.ts';
-import { isBlank } from './file-check.ts';
+import type { LogEntry } from '../../broker/store.ts';
+import { allDone } from '../all-done.ts';
+import type { DamageReport } from '../damage-report.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { DataDirectoryError } from '../directory/data-directory-error.ts';
+import { isBlank } from '../directory/file-check.ts';
+import { decodeEntryKey, withLargeKeys } from '../entries/entry-key.ts';
+import type { LogIndex } from '../entries/log-index.ts';
 import {
   BlockKind,
   type BlockStamp,
@@ -21,7 +22,6 @@ import { JournalFile, journalNumbers } from './journal-file.ts';
 import { JournalFill } from './journal-fill.ts';
 import { JournalPool, type JournalPoolOptions } from './journal-pool.ts';
 import { readFill } from './journal-reader.ts';
-import type { LogIndex } from './log-index.ts';
 
 /** Part of a file that is filled before another one is made, when none is free. */
 const prepareAtPart = 0.5;

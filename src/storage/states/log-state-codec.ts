@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { JsonValue, LogState, UnsettledRange } from '../broker/store.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { JsonValue, LogState, UnsettledRange } from '../../broker/store.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /**
  * The row of a log's state:

@@ -1,4 +1,4 @@
-import { RowOverlay } from '../broker/rows/row-overlay.ts';
+import { RowOverlay } from '../../broker/rows/row-overlay.ts';
 import {
   type LogEntry,
   type RecoveredLog,
@@ -7,12 +7,12 @@ import {
   type RowRange,
   type StoredEntry,
   StoreFullError,
-} from '../broker/store.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import type { Environment } from './environment.ts';
+} from '../../broker/store.ts';
+import { DataDirectoryError } from '../directory/data-directory-error.ts';
+import type { Environment } from '../lmdb/environment.ts';
+import type { StoreLog } from '../store-log.ts';
 import { decodeRowEntry, encodeRowEntries, rowLogId } from './row-codec.ts';
 import { RowFile } from './row-file.ts';
-import type { StoreLog } from './store-log.ts';
 
 /** Changes are applied when there are so many of them, or when they have waited that long. */
 const applyRows = 4096;

@@ -1,11 +1,11 @@
-import { type LogState, StoreFullError } from '../broker/store.ts';
-import { type Environment, transact } from './environment.ts';
-import type { LogIndex } from './log-index.ts';
+import { type LogState, StoreFullError } from '../../broker/store.ts';
+import type { LogIndex } from '../entries/log-index.ts';
+import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
+import { type Environment, transact } from '../lmdb/environment.ts';
+import type { StoreLog } from '../store-log.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 import { decodeLogState, encodeLogState } from './log-state-codec.ts';
-import type { StoreLog } from './store-log.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
 import { unsettledRuns } from './unsettled-runs.ts';
-import { decodeFileNumbers, encodeFileNumbers } from './value-files.ts';
 
 /** Rows of `logs.mdb`: one that says what the file is, a few single ones, and one for each log. */
 const nextLogIdKey = Buffer.from([1]);

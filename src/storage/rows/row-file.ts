@@ -1,8 +1,8 @@
-import type { LowerRows } from '../broker/rows/row-overlay.ts';
-import type { Row, RowChange, RowRange } from '../broker/store.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import { type Environment, transact } from './environment.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { LowerRows } from '../../broker/rows/row-overlay.ts';
+import type { Row, RowChange, RowRange } from '../../broker/store.ts';
+import { DataDirectoryError } from '../directory/data-directory-error.ts';
+import { type Environment, transact } from '../lmdb/environment.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /** How far the row log has been applied. No table has the number 0. */
 const appliedKey = Buffer.from([0, 1]);

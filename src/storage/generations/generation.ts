@@ -1,17 +1,16 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Space } from '../broker/store.ts';
-import { flushDirectory } from './data-directory.ts';
-import { EntryFile, type Span } from './entry-file.ts';
-import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from './entry-key.ts';
-import { type Environment, openEnvironment, transact } from './environment.ts';
+import type { Space } from '../../broker/store.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { EntryFile, type Span } from '../entries/entry-file.ts';
+import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
+import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
+import { type JournalFile, journalPath, requireJournalFile } from '../journal/journal-file.ts';
+import { type Environment, openEnvironment, transact } from '../lmdb/environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
-import { type JournalFile, journalPath, requireJournalFile } from './journal-file.ts';
 import {
-  decodeFileNumbers,
   decodePlace,
-  encodeFileNumbers,
   encodePlace,
   type PlacedValue,
   placeBytes,
@@ -141,6 +140,8 @@ export class Generation extends EntryFile {
   entryKeys(): Iterable<Uint8Array> {
     return this.environment.getKeys({ start: valueFilesKey, exclusiveStart: true });
   }
+
+  override readonly isGeneration = true;
 
   override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
     const start = entryPosition(logId, from);

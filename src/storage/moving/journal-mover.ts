@@ -1,7 +1,7 @@
+import type { Journal } from '../journal/journal.ts';
+import type { JournalFill } from '../journal/journal-fill.ts';
 import { Clearing } from './clearing.ts';
 import type { EntryMover } from './entry-mover.ts';
-import type { Journal } from './journal.ts';
-import type { JournalFill } from './journal-fill.ts';
 
 /** A file of which less than this is still owed is not worth reading as a whole, and a larger one takes too much memory. */
 const loadedPartMin = 0.25;

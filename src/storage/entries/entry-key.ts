@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { LogEntry } from '../broker/store.ts';
-import { Slices } from '../slices.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { LogEntry } from '../../broker/store.ts';
+import { Slices } from '../../slices.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /**
  * The key of an entry, in a generation as in the journal, says everything a start has to know, so that a start reads keys only

@@ -1,5 +1,5 @@
 import { allDbs, open, type RootDatabase } from 'lmdb';
-import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
+import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { releaseInstructions } from './instruction-buffers.ts';
 
 declare module 'lmdb' {

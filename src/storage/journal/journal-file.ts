@@ -14,10 +14,10 @@ import {
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { StoreBrokenError, StoreFullError } from '../broker/store.ts';
-import { allDone } from './all-done.ts';
-import { flushDirectory } from './data-directory.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
+import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
+import { allDone } from '../all-done.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
 
 const readSome = promisify(read);

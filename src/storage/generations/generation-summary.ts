@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { SpanTotals } from './entry-file.ts';
-import { readUInt64, writeUInt64 } from './uint64.ts';
+import type { SpanTotals } from '../entries/entry-file.ts';
+import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /**
  * What a generation holds of which log, so that a start reads one row of it instead of all keys. Written when

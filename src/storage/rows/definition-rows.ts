@@ -1,6 +1,6 @@
-import { successor } from '../broker/rows/row-overlay.ts';
-import { type Definition, type Row, type RowChange, type RowRange, RowTable } from '../broker/store.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
+import { successor } from '../../broker/rows/row-overlay.ts';
+import { type Definition, type Row, type RowChange, type RowRange, RowTable } from '../../broker/store.ts';
+import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { rowFileKeyBytesMax } from './row-file.ts';
 
 /**

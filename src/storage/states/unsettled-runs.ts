@@ -1,4 +1,4 @@
-import type { LogState, UnsettledRange } from '../broker/store.ts';
+import type { LogState, UnsettledRange } from '../../broker/store.ts';
 
 /** The sequences that a state owes below its read position: ascending runs, as pairs of first and count. */
 export function unsettledRuns(state: LogState): number[] {

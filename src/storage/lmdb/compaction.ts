@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { flushDirectory } from './data-directory.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { freeBytes } from '../directory/file-check.ts';
+import type { StoreLog } from '../store-log.ts';
 import type { Environment } from './environment.ts';
-import { freeBytes } from './file-check.ts';
-import type { StoreLog } from './store-log.ts';
 
 /** A file is worth copying when it is that large, and of its pages no more than this part is in use. */
 const fileBytesMin = 64 * 2 ** 20;

@@ -1,4 +1,4 @@
-import { decodeEntryKey, entryIsIntact } from './entry-key.ts';
+import { decodeEntryKey, entryIsIntact } from '../entries/entry-key.ts';
 import {
   alignUp,
   type BlockHeader,

@@ -1,4 +1,4 @@
-import type { LogEntry, Space, StoredEntry } from '../broker/store.ts';
+import type { LogEntry, Space, StoredEntry } from '../../broker/store.ts';
 import type { EntryFile, Span } from './entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryIsIntact } from './entry-key.ts';
 import type { Log } from './log-index.ts';

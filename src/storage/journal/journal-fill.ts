@@ -1,6 +1,5 @@
-import { EntryFile, type Span } from './entry-file.ts';
-import { decodeEntryKey, entryKeyBytes } from './entry-key.ts';
-import { Generation } from './generation.ts';
+import { EntryFile, type Span } from '../entries/entry-file.ts';
+import { decodeEntryKey, entryKeyBytes } from '../entries/entry-key.ts';
 import { blockAlignmentBytes, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
 
@@ -104,6 +103,8 @@ export class JournalFill extends EntryFile {
     for (const places of this.#places.values()) for (const place of places) yield keyOf(place);
   }
 
+  override readonly isGeneration = false;
+
   override keysFrom(logId: number, from: number, below: number, limit: number): Uint8Array[] {
     const places = this.#places.get(logId) ?? [];
     const at = firstAt(places, from);
@@ -169,7 +170,7 @@ export class JournalFill extends EntryFile {
   override async prefetchSpan(): Promise<void> {}
 
   override mayHaveMovedTo({ file }: Span): boolean {
-    return this.isRecovered && file instanceof Generation;
+    return this.isRecovered && file.isGeneration;
   }
 }
 

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RecordFlag, RecordOffset } from '../broker/log/record.ts';
-import { StoreFullError } from '../broker/store.ts';
-import type { DamageReport } from './damage-report.ts';
-import type { EntryFile } from './entry-file.ts';
-import type { KeyedEntry } from './entry-key.ts';
-import { type DamagedEntry, EntryWalk, type FoundEntry } from './entry-reader.ts';
-import type { FreeSpace } from './free-space.ts';
-import type { PlacedEntry } from './generation.ts';
-import type { Generations } from './generations.ts';
-import type { JournalFill } from './journal-fill.ts';
-import { type Log, type LogIndex, owedWithin } from './log-index.ts';
-import type { StoreLog } from './store-log.ts';
+import { RecordFlag, RecordOffset } from '../../broker/log/record.ts';
+import { StoreFullError } from '../../broker/store.ts';
+import type { DamageReport } from '../damage-report.ts';
+import type { FreeSpace } from '../directory/free-space.ts';
+import type { EntryFile } from '../entries/entry-file.ts';
+import type { KeyedEntry } from '../entries/entry-key.ts';
+import { type DamagedEntry, EntryWalk, type FoundEntry } from '../entries/entry-reader.ts';
+import { type Log, type LogIndex, owedWithin } from '../entries/log-index.ts';
+import type { PlacedEntry } from '../generations/generation.ts';
+import type { Generations } from '../generations/generations.ts';
+import type { JournalFill } from '../journal/journal-fill.ts';
+import type { StoreLog } from '../store-log.ts';
 
 /** One step moves until it has this much, and at least one entry. */
 interface Pace {

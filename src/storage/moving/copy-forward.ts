@@ -1,7 +1,7 @@
+import type { Generations } from '../generations/generations.ts';
+import type { StoreLog } from '../store-log.ts';
 import { Clearing } from './clearing.ts';
 import type { EntryMover } from './entry-mover.ts';
-import type { Generations } from './generations.ts';
-import type { StoreLog } from './store-log.ts';
 
 /**
  * Frees generations of which only little is owed still: that little is copied into the newest one, and the old
