@@ -224,6 +224,12 @@ function storeEvents(log: Logger, onFailure: (cause: unknown) => void): BrokerEv
     messagesMissing: (logId, count) => {
       queueLog.error({ logId, count }, `${count} messages could not be read from the store`);
     },
+    queueUnreadable: (resource, cause) => {
+      queueLog.error(
+        { err: cause },
+        `${resource} could not be read: a consumer that was to begin at a time is cancelled`,
+      );
+    },
   };
 }
 

@@ -180,6 +180,7 @@ export const cases: readonly Case[] = [
   ...lines('keys', [
     'rabbitmqctl -q list_vhosts --formatter json name description tags default_queue_type tracing cluster_state',
     'rabbitmqctl -q list_bindings --formatter json',
+    'rabbitmq-streams -q stream_status log --formatter json',
     'rabbitmqctl -q list_exchanges --formatter json',
     'rabbitmq-diagnostics -q alarms --formatter json',
     'rabbitmq-diagnostics -q listeners --formatter json',
@@ -197,6 +198,8 @@ export const cases: readonly Case[] = [
     'rabbitmq-diagnostics check_running',
     'rabbitmq-diagnostics check_port_connectivity',
     'rabbitmq-queues quorum_status quorum',
+    'rabbitmq-streams stream_status log --tracking',
+    'rabbitmq-streams stream_status orders',
     'rabbitmqctl list_user_topic_permissions ann',
     'rabbitmq-diagnostics memory_breakdown --unit MB',
     'rabbitmq-diagnostics check_certificate_expiration --within 4 --unit weeks',

@@ -183,6 +183,20 @@ const fields: Readonly<Record<string, readonly string[]>> = {
     ...lengths,
     ...inside('message_stats', ['publish:number', 'publish_details.rate:number', ...delivered]),
   ],
+  'queues/%2F/http-stream': [
+    'type:string',
+    'node:string',
+    'members:array',
+    'online:array',
+    'readers:object',
+    'state:string',
+    'policy:null',
+    'effective_policy_definition:object',
+    'memory:number',
+    'consumers:number',
+    'consumer_details:array',
+    ...lengths,
+  ],
   'exchanges/%2F/amq.default': [
     'name:string',
     'vhost:string',
@@ -274,8 +288,11 @@ describe.skipIf(!managementAvailable)('fields', () => {
     await channel.call('basic.get', { queue, 'no-ack': true });
     await channel.call('basic.consume', { queue, 'consumer-tag': 'fields' });
     await channel.next('basic.deliver');
+    const stream = { queue: 'http-stream', durable: true, arguments: { 'x-queue-type': 'stream' } };
+    await channel.call('queue.declare', stream);
     return async () => {
       await channel.call('queue.delete', { queue });
+      await channel.call('queue.delete', { queue: stream.queue });
       await connection.close();
     };
   });

@@ -35,6 +35,8 @@ scenarios(
       const queue = await declareQueue(channel);
       publishExpiring(channel, queue, 'short', '50');
       publishTexts(channel, queue, 'long');
+      // The broker has both when it answers.
+      await queueCounts(channel, queue);
       await delay(150);
       expect(await drain(channel, queue)).toEqual(['long']);
     });

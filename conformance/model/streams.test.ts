@@ -359,6 +359,7 @@ scenarios('2.8 streams: reading', () => {
     ['last', 'last', ['4:m4', '5:new']],
     ['next', 'next', ['5:new']],
     ['nothing', undefined, ['5:new']],
+    ['first as bytes', Buffer.from('first'), ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],
     ['an offset', 3, ['3:m3', '4:m4', '5:new']],
     ['a long offset', new Typed('l', 3n), ['3:m3', '4:m4', '5:new']],
     ['a negative offset', -3, ['0:m0', '1:m1', '2:m2', '3:m3', '4:m4', '5:new']],

@@ -39,6 +39,8 @@ const queuesDeletedInARow = 16;
 export interface BrokerEvents extends CommitterEvents {
   /** Messages that should be in the store could not be read. */
   messagesMissing(logId: number, count: number): void;
+  /** Reading a queue failed, which `resource` names in words; a consumer is cancelled for that. */
+  queueUnreadable(resource: string, cause: unknown): void;
 }
 
 /** The model as a whole: virtual hosts over one store. No sockets, no files, no clock of its own. */
@@ -258,6 +260,10 @@ export class Broker implements BrokerContext, LogContext {
 
   reportMissing(log: { readonly id: number }, count: number): void {
     this.#events.messagesMissing(log.id, count);
+  }
+
+  reportUnreadable(resource: string, cause: unknown): void {
+    this.#events.queueUnreadable(resource, cause);
   }
 
   /** Writes everything down and lets go of the store. Connections must be gone by now. */

@@ -8,7 +8,7 @@ import { type Config, settings } from '../config/settings.ts';
 import type { Logs } from '../logs/logs.ts';
 import type { Program } from '../management/program.ts';
 import type { RunningBroker, StartBroker } from '../options.ts';
-import { DataDirectoryError } from '../storage/data-directory-error.ts';
+import { DataDirectoryError } from '../storage/directory/data-directory-error.ts';
 import { version } from '../version.ts';
 import { settleYoungGeneration } from '../young-generation.ts';
 import { CommandError, ExitCode } from './exit-code.ts';

@@ -29,6 +29,12 @@ export function ownMetrics({
       eventLoopResolutionMs * 1e6,
     ),
     one('gauge', 'leveret_slab_bytes', 'Memory that holds messages', broker.slabs.bytesInUse),
+    one(
+      'gauge',
+      'leveret_messages_delayed',
+      'Messages that wait in delayed exchanges, or for another attempt of a queue',
+      broker.delays.waitingCount,
+    ),
     one('gauge', 'leveret_heap_used_bytes', 'JavaScript objects', process.memoryUsage().heapUsed),
     one(
       'counter',

@@ -3,9 +3,9 @@ import { type FileHandle, mkdir, open, rename, rm, statfs } from 'node:fs/promis
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError, type BackupOptions, type BackupProgress } from '../broker/store.ts';
-import { flushDirectory } from './data-directory.ts';
-import type { Environment } from './environment.ts';
-import type { JournalExtent } from './journal.ts';
+import { flushDirectory } from './directory/data-directory.ts';
+import type { JournalExtent } from './journal/journal.ts';
+import type { Environment } from './lmdb/environment.ts';
 
 /** What is read and written at once; in between others have their turn at the disk. */
 const stepBytes = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { recordHeaderBytes } from '../broker/log/record.ts';
 import { type Commit, type LogEntry, type RowChange, rowKeyBytesMax } from '../broker/store.ts';
-import { logIdMax } from './entry-key.ts';
-import type { LogIndex } from './log-index.ts';
+import { logIdMax } from './entries/entry-key.ts';
+import type { LogIndex } from './entries/log-index.ts';
 
 /** Largest entry: RabbitMQ's largest message (512 MiB) and what comes with it. LMDB fails just below 2 GiB. */
 export const entryBytesMax = 544 * 2 ** 20;

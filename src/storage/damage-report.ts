@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { DamagedEntry } from './entry-reader.ts';
-import type { DamagedStretch } from './journal-reader.ts';
+import type { DamagedEntry } from './entries/entry-reader.ts';
+import type { DamagedStretch } from './journal/journal-reader.ts';
 import type { StoreLog } from './store-log.ts';
 
 /**

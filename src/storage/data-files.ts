@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compactIfSparse } from './compaction.ts';
-import { type DirectoryFormat, flushDirectory } from './data-directory.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import { type Environment, openEnvironment, readAtStart, transact } from './environment.ts';
-import { findFileDamage, isBlank } from './file-check.ts';
-import { Generation, generationNumbers, generationPath, lockPath } from './generation.ts';
+import { type DirectoryFormat, flushDirectory } from './directory/data-directory.ts';
+import { DataDirectoryError } from './directory/data-directory-error.ts';
+import { findFileDamage, isBlank } from './directory/file-check.ts';
+import { Generation, generationNumbers, generationPath, lockPath } from './generations/generation.ts';
+import { compactIfSparse } from './lmdb/compaction.ts';
+import { type Environment, openEnvironment, readAtStart, transact } from './lmdb/environment.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** The environments of a data directory, opened and checked. */

@@ -3,10 +3,10 @@ import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { RowTable } from '../broker/store.ts';
-import { DataDirectoryError } from './data-directory-error.ts';
-import { findFileDamage, isCutShort } from './file-check.ts';
-import { generationNumbers, generationPath } from './generation.ts';
-import { pieceBit } from './row-file.ts';
+import { DataDirectoryError } from './directory/data-directory-error.ts';
+import { findFileDamage, isCutShort } from './directory/file-check.ts';
+import { generationNumbers, generationPath } from './generations/generation.ts';
+import { pieceBit } from './rows/row-file.ts';
 
 /**
  * The files are walked through links in a directory of their own, because LMDB puts its lock file beside the path

@@ -16,15 +16,15 @@ import {
 } from '../broker/store.ts';
 import { backUp, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
-import { definitionRow, readDefinitions } from './definition-rows.ts';
-import { withLargeKeys } from './entry-key.ts';
-import { prefetchEntries } from './entry-prefetch.ts';
-import { readEntries } from './entry-reader.ts';
-import { readAtStart } from './environment.ts';
-import { prepareLogState, type StagedLogState } from './log-state-table.ts';
+import { withLargeKeys } from './entries/entry-key.ts';
+import { prefetchEntries } from './entries/entry-prefetch.ts';
+import { readEntries } from './entries/entry-reader.ts';
+import { readAtStart } from './lmdb/environment.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
-import { rowLogId } from './row-codec.ts';
-import { RowTable, takeRowLog } from './row-table.ts';
+import { definitionRow, readDefinitions } from './rows/definition-rows.ts';
+import { rowLogId } from './rows/row-codec.ts';
+import { RowTable, takeRowLog } from './rows/row-table.ts';
+import { prepareLogState, type StagedLogState } from './states/log-state-table.ts';
 import { type LmdbStoreOptions, openStoreParts, type StoreParts } from './store-parts.ts';
 
 export type { LmdbStoreOptions };
@@ -205,7 +205,7 @@ class LmdbStore implements Store {
     await Promise.allSettled([this.#underway]);
     let extents = journal.extents;
     const paths = await generations.seal(() => {
-      extents = journal.extents;
+      extents = journal.seal();
     });
     return { generations: paths, journal: extents };
   }

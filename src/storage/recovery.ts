@@ -1,11 +1,11 @@
 import { RecordFlag, RecordOffset, recordHeaderBytes } from '../broker/log/record.ts';
 import type { LogState, RecoveredLog } from '../broker/store.ts';
-import type { Span } from './entry-file.ts';
-import { decodeEntryKey } from './entry-key.ts';
-import { type DamagedEntry, EntryWalk } from './entry-reader.ts';
-import { readAtStart } from './environment.ts';
-import type { Generation } from './generation.ts';
-import type { Log, LogIndex } from './log-index.ts';
+import type { Span } from './entries/entry-file.ts';
+import { decodeEntryKey } from './entries/entry-key.ts';
+import { type DamagedEntry, EntryWalk } from './entries/entry-reader.ts';
+import type { Log, LogIndex } from './entries/log-index.ts';
+import type { Generation } from './generations/generation.ts';
+import { readAtStart } from './lmdb/environment.ts';
 
 /**
  * Fills the index with what the generations hold: one row of each that has a summary, the keys of the others.

@@ -1,21 +1,26 @@
 import { resolve } from 'node:path';
-import type { Clearing } from './clearing.ts';
-import { copyForward } from './copy-forward.ts';
 import { DamageReport } from './damage-report.ts';
-import { flushDataFiles, prepareDirectory, removeStrayLockFiles, settleFormat } from './data-directory.ts';
-import { DataDirectoryLock } from './data-directory-lock.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
-import { EntryMover } from './entry-mover.ts';
-import type { DamagedEntry } from './entry-reader.ts';
-import { isBlank, requireFreeBytes } from './file-check.ts';
+import {
+  flushDataFiles,
+  prepareDirectory,
+  removeStrayLockFiles,
+  settleFormat,
+} from './directory/data-directory.ts';
+import { DataDirectoryLock } from './directory/data-directory-lock.ts';
+import { isBlank, requireFreeBytes } from './directory/file-check.ts';
+import { FreeSpace } from './directory/free-space.ts';
+import type { DamagedEntry } from './entries/entry-reader.ts';
+import { LogIndex } from './entries/log-index.ts';
 import { probeDataFiles } from './file-probe.ts';
-import { FreeSpace } from './free-space.ts';
-import { Generations, generationMapBytes } from './generations.ts';
-import { Journal } from './journal.ts';
-import { journalFileBytes, journalPath, requireJournalFile } from './journal-file.ts';
-import { journalMover } from './journal-mover.ts';
-import { LogIndex } from './log-index.ts';
-import { LogStateTable } from './log-state-table.ts';
+import { Generations, generationMapBytes } from './generations/generations.ts';
+import { Journal } from './journal/journal.ts';
+import { journalFileBytes, journalPath, requireJournalFile } from './journal/journal-file.ts';
+import type { Clearing } from './moving/clearing.ts';
+import { copyForward } from './moving/copy-forward.ts';
+import { EntryMover } from './moving/entry-mover.ts';
+import { journalMover } from './moving/journal-mover.ts';
+import { LogStateTable } from './states/log-state-table.ts';
 import { type StoreLog, silentLog } from './store-log.ts';
 import { upgradeFormat } from './upgrade.ts';
 

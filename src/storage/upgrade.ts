@@ -2,12 +2,17 @@ import { existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Row, RowTable } from '../broker/store.ts';
-import { type DirectoryFormat, flushDirectory, formatVersion, writeFormat } from './data-directory.ts';
 import { openSmallFile } from './data-files.ts';
-import { definitionRow, readDefinition } from './definition-rows.ts';
-import type { Environment } from './environment.ts';
-import { lockPath } from './generation.ts';
-import { RowFile } from './row-file.ts';
+import {
+  type DirectoryFormat,
+  flushDirectory,
+  formatVersion,
+  writeFormat,
+} from './directory/data-directory.ts';
+import { lockPath } from './generations/generation.ts';
+import type { Environment } from './lmdb/environment.ts';
+import { definitionRow, readDefinition } from './rows/definition-rows.ts';
+import { RowFile } from './rows/row-file.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** Up to version 2 definitions were kept in a file of their own. */
@@ -24,8 +29,9 @@ export interface UpgradedDirectory {
 
 /**
  * Upgrades a data directory. Version 2 has a journal beside what version 1 has; version 3 has definitions among the
- * rows; version 4 has files of values. So definitions are copied, then one file is replaced, which says the version: before, it is the old one, whose files
- * are as they were, and the next try begins anew; afterwards it is the new one, and what is left of the old one goes.
+ * rows; version 4 has files of values. So definitions are copied, then one file is replaced, which says the version:
+ * before, it is the old one, whose files are as they were, and the next try begins anew; afterwards it is the new one,
+ * and what is left of the old one goes.
  *
  * @returns the format it has now.
  */

@@ -20,6 +20,7 @@ async function listen(chain: (internal: BackEnd) => readonly ChainLink[]): Promi
     storeFailed() {},
     storeFull() {},
     messagesMissing() {},
+    queueUnreadable() {},
   });
   const access = new AccessControl({ chain });
   access.addDefaultUser();

@@ -42,7 +42,12 @@ let administration: Administration;
 
 beforeEach(async () => {
   store = new SlowStore();
-  broker = Broker.open(store, systemClock, { storeFailed() {}, storeFull() {}, messagesMissing() {} });
+  broker = Broker.open(store, systemClock, {
+    storeFailed() {},
+    storeFull() {},
+    messagesMissing() {},
+    queueUnreadable() {},
+  });
   const access = new AccessControl({ define: (key, value) => broker.define(key, value) });
   const connections = { closeConnections() {} };
   administration = await Administration.open({

@@ -6,6 +6,7 @@ import { Measurement, type Sample, type Sizes } from './measurement.ts';
 import { type ColumnName, type Row, rowsOf } from './results.ts';
 import type { Scenario } from './scenario.ts';
 import { openFilesMax } from './usage.ts';
+import { declareWaitingQueue } from './waiting-queue.ts';
 
 const bodyBytes = 1024;
 
@@ -74,7 +75,11 @@ export class Bench {
     const figures: Figures[] = [];
     let done = false;
     try {
-      for (const step of scenario.steps) figures.push(await measurement.run(step));
+      const standIn = broker.name === 'rabbitmq' && scenario.rabbitmq ? scenario.rabbitmq : undefined;
+      if (standIn?.waitingQueue !== undefined) {
+        await declareWaitingQueue(process.port, standIn.waitingQueue);
+      }
+      for (const step of standIn?.steps ?? scenario.steps) figures.push(await measurement.run(step));
       done = true;
     } finally {
       if (!broker.keep || scenario.fresh || !done) {

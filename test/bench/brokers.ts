@@ -87,7 +87,7 @@ function rabbitmq(): Broker {
     name: 'rabbitmq',
     keep: true,
     missing: existsSync(rabbitmqServer) ? undefined : 'rabbitmq-server is not installed',
-    canRun: (scenario) => scenario.needsPlugin !== true,
+    canRun: (scenario) => scenario.rabbitmq !== false,
     start: async ({ metrics }) => {
       const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
       const metricsPort = metrics && (await freePort());

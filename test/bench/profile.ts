@@ -36,7 +36,7 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['queue: append, take, settle', /^broker\/(log|queue|stream|turn|broker)/],
   ['deliver: write and remember', /^server\/(output|deliveries)/],
   ['confirm', /^server\/publishing\/confirms/],
-  ['journal: hand the write over', /^(storage\/journal-file|node:fs)/],
+  ['journal: hand the write over', /^(storage\/journal\/journal-file|node:fs)/],
   ['commit: gather, checksum, check', /^(broker\/committer|storage\/|node:(zlib|internal\/(fs|zlib)))/],
   ['LMDB: hand over, wake its thread', /^\/lmdb\//],
   ['socket: read and write', /^(native writ|node:(net|internal\/(stream|streams)|events))/],

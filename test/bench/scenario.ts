@@ -1,5 +1,6 @@
 /** What a benchmark consists of; `scenarios.ts` has the list. */
 import type { TopicBindings } from './bindings.ts';
+import type { WaitingQueue } from './waiting-queue.ts';
 
 /** Some steps that run one after the other against the same broker, and the figures to take from them. */
 export interface Scenario {
@@ -9,8 +10,11 @@ export interface Scenario {
   readonly steps: readonly Step[];
   /** Persistent messages: the ceiling has to write too. `false`: the ceiling cannot do this scenario. */
   readonly ceiling: 'memory' | 'lmdb' | false;
-  /** Needs a plugin that RabbitMQ does not come with: only Leveret is measured. */
-  readonly needsPlugin?: true;
+  /**
+   * RabbitMQ comes without the feature: it does this instead, which {@link measures} says. `false`: nothing that could
+   * be compared.
+   */
+  readonly rabbitmq?: StandIn | false;
   /** Compare the figures of the first step with what the disk takes; see `disk.ts`. */
   readonly disk?: 'throughput' | 'latency';
   /** Measured when no scenario is asked for by name. */
@@ -25,6 +29,13 @@ export interface Scenario {
   readonly metrics?: true;
   /** Leveret's store goes on in a new file after this many MiB rather than after 1 GiB; needs `fresh`. */
   readonly generationMib?: number;
+}
+
+/** Other steps, one for each of a scenario's, whose figures they take. */
+export interface StandIn {
+  /** Is there before the steps. */
+  readonly waitingQueue?: WaitingQueue;
+  readonly steps: readonly Step[];
 }
 
 export type Step = LoadStep | BindStep | RestartStep | DiskUseStep;

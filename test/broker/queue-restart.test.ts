@@ -36,6 +36,9 @@ async function start(): Promise<void> {
     messagesMissing: (logId, count) => {
       throw new Error(`${count} messages of log ${logId} are missing`);
     },
+    queueUnreadable: (_resource, cause) => {
+      throw cause;
+    },
   });
 }
 

@@ -98,6 +98,10 @@ export class TestBroker implements BrokerContext, LogContext {
 
   moved(): void {}
 
+  reportUnreadable(resource: string, cause: unknown): void {
+    throw new Error(`${resource} cannot be read`, { cause });
+  }
+
   newId(): number {
     return this.#nextLogId++;
   }

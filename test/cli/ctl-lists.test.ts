@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainResponse, RawConnection } from '../../conformance/raw-client.ts';
 import { ExitCode } from '../../src/cli/exit-code.ts';
@@ -133,6 +134,39 @@ describe('queues', () => {
     );
     expect(await program.exitCode('delete_queue', 'doomed')).toBe(ExitCode.Usage);
     expect(await program.exitCode('purge_queue', 'doomed')).toBe(ExitCode.Unavailable);
+  });
+});
+
+describe('streams', () => {
+  it('how far they go, and which consumers they remember', async () => {
+    const node = `leveret@${hostname()}`;
+    const channel = await connection.channel();
+    const queue = 'log';
+    await channel.call('queue.declare', { queue, durable: true, arguments: { 'x-queue-type': 'stream' } });
+    const columns = 'role\tnode\toffset\tcommitted_offset\tfirst_offset\treaders\tsegments\n';
+    expect(await ctl('stream_status', queue)).toBe(
+      `Status of stream log ...\n${columns}writer\t${node}\t-1\t-1\t0\t0\t1\n`,
+    );
+    await channel.call('confirm.select', {});
+    for (const body of ['a', 'b', 'c']) channel.publish({ routingKey: queue, body });
+    await channel.call('basic.qos', { 'prefetch-count': 2 });
+    const args = { 'x-stream-offset': 'first', 'x-stream-automatic-offset-tracking': true };
+    await channel.call('basic.consume', { queue, 'consumer-tag': 'billing', arguments: args });
+    const first = await channel.next('basic.deliver');
+    channel.send('basic.ack', { 'delivery-tag': first.fields['delivery-tag'] ?? 0 });
+    await channel.call('basic.qos', { 'prefetch-count': 2 });
+    expect(await ctl('-s', 'stream_status', queue)).toBe(`writer\t${node}\t2\t2\t0\t1\t1\n`);
+    expect(await ctl('-s', 'list_consumers', 'consumer_tag', 'offset', 'offset_lag')).toContain(
+      'billing\t3\t0\n',
+    );
+    expect(await ctl('-q', 'stream_status', queue, '--tracking')).toBe(
+      'type\treference\tvalue\noffset\tbilling\t1\n',
+    );
+    expect(await ctl('-s', 'list_queues', 'name', 'leader', 'members')).toContain(
+      `log\t${node}\t["${node}"]\n`,
+    );
+    await channel.call('queue.delete', { queue });
+    await channel.close();
   });
 });
 

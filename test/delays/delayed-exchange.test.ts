@@ -66,6 +66,19 @@ describe('an exchange of type x-delayed-message', () => {
   });
 
   test.each([
+    ['short', { '!': 'short', value: 20 }],
+    ['int', { '!': 'int', value: 20 }],
+    ['long', { '!': 'long', value: 20 }],
+    ['text', '20'],
+  ])('turns round a delay that is of type %s', async (_type, delayMs) => {
+    await declare('later', 'fanout', { q: '' });
+    const arrivals = await Arrivals.of(channel, 'q');
+    publish('later', '', 'x', delayMs, { headers: { a: 'one', 'x-delay': delayMs, z: [1] } });
+    const [first] = await arrivals.count(1);
+    expect(first?.message.properties.headers).toEqual({ a: 'one', 'x-delay': -20, z: [1] });
+  });
+
+  test.each([
     ['no header', undefined],
     ['zero', 0],
     ['a negative number', -1000],
@@ -219,7 +232,8 @@ describe('delayed messages', () => {
     await declare('later', 'direct', { q: 'k' });
     const place = { exchange: 'later' };
     for (let i = 0; i < 2000; i++) publish('later', 'k', String(i), neverMs - 1000 * i);
-    for (let i = 2000; i < 2500; i++) publish('later', 'k', String(i), 500_000 - 10 * i);
+    // Seconds apart: however long publishing takes.
+    for (let i = 2000; i < 2500; i++) publish('later', 'k', String(i), 599_000 - 1000 * (i - 2000));
     await channel.waitForConfirms();
     const { broker } = bed;
     expect(broker.countDelayed(place)).toBe(2500);

@@ -315,6 +315,30 @@ it('counts dead letters by type, strategy and reason, and messages by size', asy
   await connection.close();
 });
 
+it('counts the messages that wait for their time', async () => {
+  const connection = await connect(broker.url);
+  const channel = await connection.createConfirmChannel();
+  for (const exchange of ['soon', 'late']) {
+    await channel.assertExchange(exchange, 'x-delayed-message', {
+      arguments: { 'x-delayed-type': 'direct' },
+    });
+    for (const headers of [{ 'x-delay': 600_000 }, { 'x-delay': 3_600_000 }])
+      channel.publish(exchange, '', Buffer.from(''), { headers });
+  }
+  await channel.waitForConfirms();
+  expect((await scrape('/metrics')).get('leveret_messages_delayed')).toBe(4);
+  await connection.close();
+  await broker.close();
+  broker = await startBroker({ port: 0, metricsPort: 0, dataDir: join(directory, 'data') });
+  expect((await scrape('/metrics')).get('leveret_messages_delayed')).toBe(4);
+  const [first] = broker.listDelayed({ exchange: 'soon' });
+  await broker.cancelDelayed({ exchange: 'soon' }, first?.id ?? '');
+  const again = await connect(broker.url);
+  await (await again.createChannel()).deleteExchange('late');
+  expect((await scrape('/metrics')).get('leveret_messages_delayed')).toBe(1);
+  await again.close();
+});
+
 it('says when the first message of a queue was sent', async () => {
   const connection = await connect(broker.url);
   const channel = await connection.createChannel();

@@ -30,6 +30,7 @@ beforeEach(async () => {
   broker = Broker.open(new MemoryStore(), systemClock, {
     storeFailed() {},
     messagesMissing() {},
+    queueUnreadable() {},
     storeFull() {},
   });
   const settings = {

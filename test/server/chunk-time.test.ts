@@ -34,6 +34,7 @@ beforeEach(async () => {
   broker = Broker.open(new MemoryStore(), new HastyClock(), {
     storeFailed() {},
     messagesMissing() {},
+    queueUnreadable() {},
     storeFull() {},
   });
   listener = new Listener({ broker, access, settings: defaultServerSettings, log: silentLogger });

@@ -63,3 +63,19 @@ it('messages that come in pieces on several channels stay apart, whatever buffer
   const fills = kept.map((body) => [...new Set(body)].map((byte) => String.fromCharCode(byte)).join(''));
   expect(fills.sort()).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'c0', 'c1', 'c2']);
 });
+
+it('a message has the routing key it came with, however many there are', () => {
+  const content = new ContentAssembler(1e6);
+  const keys = Array.from({ length: 4500 }, (_, i) => `key.${i}`);
+  const flags = { mandatory: false, immediate: false };
+  const publishes = keys.map((routingKey) =>
+    methodFrame(1, { id: MethodId.BasicPublish, exchange: 'spread', routingKey, ...flags }),
+  );
+  for (let round = 0; round < 2; round++) {
+    const found = publishes.map((publish) => {
+      content.publish(publish, methodStart, publish.length - 1);
+      return content.message.routingKey;
+    });
+    expect(found).toEqual(keys);
+  }
+});

@@ -18,6 +18,7 @@ async function listen(settings: Partial<ServerSettings> = {}) {
     storeFailed() {},
     storeFull() {},
     messagesMissing() {},
+    queueUnreadable() {},
   });
   const access = new AccessControl();
   access.addDefaultUser();

@@ -82,6 +82,7 @@ async function committing(durable: boolean) {
   const broker = Broker.open(store, new ManualClock(), {
     storeFailed() {},
     messagesMissing() {},
+    queueUnreadable() {},
     storeFull() {},
   });
   const flushed = broker.committer.flush();

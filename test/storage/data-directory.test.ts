@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { RowTable, type Store } from '../../src/broker/store.ts';
-import type { DamagedEntry } from '../../src/storage/entry-reader.ts';
+import type { DamagedEntry } from '../../src/storage/entries/entry-reader.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { CrashModel } from './crash/model.ts';
 import { WriterProcess } from './crash/writer-process.ts';

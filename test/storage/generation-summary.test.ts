@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Recovered, Store } from '../../src/broker/store.ts';
-import { openEnvironment } from '../../src/storage/environment.ts';
-import { Generation, generationNumbers } from '../../src/storage/generation.ts';
-import { decodeSummary, encodeSummary } from '../../src/storage/generation-summary.ts';
+import { Generation, generationNumbers } from '../../src/storage/generations/generation.ts';
+import { decodeSummary, encodeSummary } from '../../src/storage/generations/generation-summary.ts';
+import { openEnvironment } from '../../src/storage/lmdb/environment.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { commitOf, messages, newDirectory, removeDirectories } from './support.ts';
 

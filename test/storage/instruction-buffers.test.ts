@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, expect, it } from 'vitest';
-import { type Environment, openEnvironment, transact } from '../../src/storage/environment.ts';
+import { type Environment, openEnvironment, transact } from '../../src/storage/lmdb/environment.ts';
 import { newDirectory, removeDirectories } from './support.ts';
 
 setFlagsFromString('--expose-gc');

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import type { Recovered, Store } from '../../src/broker/store.ts';
@@ -19,8 +20,12 @@ const stepArbitrary = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('publish' as const),
       log: fc.nat(LOGS_MAX - 1),
+      times: fc.integer({ min: 1, max: 5 }),
       count: fc.integer({ min: 1, max: 5 }),
-      large: fc.boolean(),
+      // Of files full of the second ones, generations take over what nobody consumes.
+      bodyBytes: fc.constantFrom(20, 3900, 6000),
+      /** Along with a message of the next log. */
+      twice: fc.boolean(),
     }),
   },
   {
@@ -44,6 +49,7 @@ const stepArbitrary = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('restore' as const) }) },
 );
 type Step = typeof stepArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
@@ -86,16 +92,29 @@ class Pair {
       await this.open();
       return;
     }
-    const logId = this.#logIdOf(step.log);
-    const log = this.#logOf(logId);
     const store = this.#store;
     if (store === undefined) throw new Error('not open');
+    if (step.type === 'restore') {
+      const directory = join(newDirectory(), 'backup');
+      await store.backup({ directory }, { bytesDone: 0, bytesTotal: 0 });
+      await this.close();
+      this.#dataDir = directory;
+      await this.open();
+      return;
+    }
+    const logId = this.#logIdOf(step.log);
+    const log = this.#logOf(logId);
     switch (step.type) {
       case 'publish':
-        await store.commit(
-          commitOf({ entries: [messages(logId, log.next, step.count, step.large ? 6000 : 20)] }),
-        );
-        log.next += step.count;
+        for (let i = 0; i < step.times; i++) {
+          const entries = [messages(logId, log.next, step.count, step.bodyBytes)];
+          log.next += step.count;
+          if (step.twice) {
+            const otherId = this.#logIdOf((step.log + 1) % LOGS_MAX);
+            entries.push(messages(otherId, this.#logOf(otherId).next++, 1));
+          }
+          await store.commit(commitOf({ entries }));
+        }
         break;
       case 'consume': {
         // What was settled stays settled.
@@ -167,7 +186,7 @@ class Pair {
 
 afterAll(removeDirectories);
 
-it('behaves like a list in memory, whatever is committed, consumed, dropped and restarted', {
+it('behaves like a list in memory, whatever is committed, consumed, dropped, restarted and restored', {
   timeout: 60_000,
 }, async () => {
   await fc.assert(

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/broker/store.ts';
-import { DataDirectoryError } from '../../src/storage/data-directory-error.ts';
+import { DataDirectoryError } from '../../src/storage/directory/data-directory-error.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { CollectedLog, commitOf, copyOf, messages, newDirectory, removeDirectories } from './support.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Definition, type Recovered, RowTable, type Store } from '../../src/broker/store.ts';
-import { type Environment, openEnvironment, transact } from '../../src/storage/environment.ts';
+import { type Environment, openEnvironment, transact } from '../../src/storage/lmdb/environment.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { commitOf, copyOf, messages, newDirectory, recordsOf, removeDirectories } from './support.ts';
 

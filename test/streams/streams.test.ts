@@ -5,7 +5,7 @@ import { type Channel, type ChannelModel, type ConsumeMessage, connect, type Opt
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startBroker } from '../../src/index.ts';
 import type { RunningBroker } from '../../src/options.ts';
-import { openEnvironment, transact } from '../../src/storage/environment.ts';
+import { openEnvironment, transact } from '../../src/storage/lmdb/environment.ts';
 
 let dataDir = '';
 let broker: RunningBroker;

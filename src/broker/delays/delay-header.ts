@@ -16,6 +16,7 @@ const delayKey = Buffer.from(delayHeader);
 export const delayMsMax = 2 ** 32 - 1;
 
 const int32Min = -(2 ** 31);
+const int32Tag = 'I'.charCodeAt(0);
 
 /**
  * For how many milliseconds the message is to be kept; 0: it is routed at once. That is what the plugin makes of
@@ -50,10 +51,17 @@ function numberOf(value: FieldValue | undefined): number {
 }
 
 /**
- * The properties of the message once its time has come: the delay is negative, so that no further exchange keeps
- * it again, and consumers can tell.
+ * Makes the delay of a message negative once its time has come, so that no further exchange keeps it again, and
+ * consumers can tell. The message is in memory that nobody else reads: most delays are changed in their place.
  */
-export function propertiesAfterDelay(message: Message): Buffer {
+export function turnDelayRound(message: Message): void {
+  const { frames, scan } = message;
+  const at = findHeader(frames, scan.headersStart, scan.headersEnd, delayKey);
+  if (frames[at] === int32Tag) frames.writeInt32BE(-frames.readInt32BE(at + 1), at + 1);
+  else message.replaceProperties(propertiesAfterDelay(message));
+}
+
+function propertiesAfterDelay(message: Message): Buffer {
   const { frames, propertiesStart, propertiesEnd } = message;
   const delayMs = delayMsOf(message);
   const value = -delayMs < int32Min ? int64(-delayMs) : int32(-delayMs);

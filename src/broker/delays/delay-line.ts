@@ -34,6 +34,8 @@ export interface DelayContext {
   readonly isDiskBehind: boolean;
   /** Resolves when everything noted so far is on disk. */
   flush(): Promise<void>;
+  /** So many more messages wait. */
+  waiting(change: number): void;
   /** Removes all that is stored of a line, bit by bit. */
   discard(lineId: number): void;
 }
@@ -95,6 +97,7 @@ export class DelayLine {
     const { count, nextSequence } = readTotals(totals);
     this.#count = count;
     this.#nextSequence = nextSequence;
+    context.waiting(count);
     // The owner may not be ready yet to take what is overdue.
     if (count > 0) this.#look();
   }
@@ -165,6 +168,7 @@ export class DelayLine {
   close(): void {
     this.stop();
     if (this.#nextSequence > 0) this.#context.discard(this.id);
+    this.#context.waiting(-this.#count);
     this.#count = 0;
   }
 
@@ -176,6 +180,7 @@ export class DelayLine {
 
   #changeCount(change: number): void {
     this.#count += change;
+    this.#context.waiting(change);
     this.#context.rows.putLater(this.#totals);
   }
 

@@ -22,6 +22,8 @@ export class Delays implements DelayContext {
   readonly rows: DurableRows;
   readonly clock: Clock;
   readonly departures: Departures;
+  /** Messages that wait in all lines. */
+  waitingCount = 0;
   readonly #host: DelayHost;
   /** Lines that hold messages, as the store was found. */
   readonly #found: ReadonlySet<number>;
@@ -63,6 +65,10 @@ export class Delays implements DelayContext {
   /** What was found and has not been opened since has lost its owner: a queue or exchange that was deleted. */
   discardOrphans(): void {
     for (const lineId of this.#found) if (!this.#claimed.has(lineId)) this.discard(lineId);
+  }
+
+  waiting(change: number): void {
+    this.waitingCount += change;
   }
 
   discard(lineId: number): void {

@@ -5,7 +5,7 @@ import type { Exchange } from '../routing/exchange.ts';
 import type { Admission, Interceptor } from '../routing/interceptor.ts';
 import { PublishOutcome } from '../routing/publish-outcome.ts';
 import type { Route } from '../routing/route.ts';
-import { delayMsOf, propertiesAfterDelay } from './delay-header.ts';
+import { delayMsOf, turnDelayRound } from './delay-header.ts';
 import type { DelayLine, DelayOwner } from './delay-line.ts';
 import { recordMessage, recordOf } from './delayed-record.ts';
 import type { Delays } from './delays.ts';
@@ -36,9 +36,10 @@ export class ExchangeDelay implements Interceptor, DelayOwner {
   }
 
   release(record: Buffer, now: number): void {
-    const message = recordMessage(record);
-    message.replaceProperties(propertiesAfterDelay(message));
+    // The record may still be on its way to the disk.
+    const message = recordMessage(Buffer.from(record));
     try {
+      turnDelayRound(message);
       if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
       const route = this.#host.route(this.#exchange, message);
       this.#exchange.stats.publishOut += route.queues.length;

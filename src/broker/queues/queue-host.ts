@@ -25,6 +25,8 @@ export interface QueueBroker {
   readonly deadLetterCounts: DeadLetterCounts;
   /** A message leaves one log for another: see {@link Committer.moved}. */
   moved(): void;
+  /** Reading a queue failed, which `resource` names in words; a consumer is cancelled for that. */
+  reportUnreadable(resource: string, cause: unknown): void;
   /** The queue has something to deliver at the end of this turn. */
   touch(queue: TouchedQueue): void;
 }

@@ -12,14 +12,14 @@ export type StreamStart =
 
 /**
  * What x-stream-offset asks for: `first`, `last`, `next` (also without the argument), an offset, a timestamp, or
- * a duration before `now`, such as `1h`. Undefined when it is none of these.
+ * a duration before `now`, such as `1h`; texts may come as bytes. Undefined when it is none of these.
  */
 export function streamStart(value: FieldValue | undefined, now: number): StreamStart | undefined {
   if (value === undefined) return { at: 'next' };
   if (value.tag === 'T') return { at: 'time', time: Number(value.value) * 1000 };
   const offset = integerOf(value);
   if (offset !== undefined) return { at: 'offset', offset: Number(offset) };
-  const text = value.tag === 'S' ? textOf(value) : undefined;
+  const text = textOf(value);
   if (text === 'first' || text === 'last' || text === 'next') return { at: text };
   const ms = durationMs(text ?? '');
   return ms === undefined ? undefined : { at: 'time', time: now - ms };

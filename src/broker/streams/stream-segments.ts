@@ -60,6 +60,10 @@ export class StreamSegments {
     return this.#segments.flatMap(({ firstOffset, bodyBytes }) => [firstOffset, bodyBytes]).slice(0, -1);
   }
 
+  get count(): number {
+    return this.#segments.length;
+  }
+
   get firstOffset(): number {
     return this.#segments[0]?.firstOffset ?? 0;
   }

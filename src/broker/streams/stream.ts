@@ -28,6 +28,26 @@ interface PendingCommit {
   end: number;
 }
 
+/** What there is of a stream. */
+export interface StreamExtent {
+  /** Of the oldest message; of the next one if there is none. */
+  readonly firstOffset: number;
+  /** Of the newest message; one less than {@link firstOffset} if there is none. */
+  readonly lastOffset: number;
+  /** Of the newest message that is on disk, so that consumers may see it. */
+  readonly committedOffset: number;
+  /** Parts that leave by themselves. */
+  readonly segmentCount: number;
+}
+
+/** Where a consumer is. */
+export interface StreamPlace {
+  /** Of the next message that it may be given. */
+  readonly offset: number;
+  /** Messages that are there for it. */
+  readonly lag: number;
+}
+
 /**
  * A stream (RabbitMQ page "Streams"): a message log from which nothing is taken. Consumers are places in it, each
  * moves on its own, and acknowledging only makes room in a consumer's prefetch. Offsets are the log's sequences.
@@ -111,6 +131,30 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   }
 
   override forget(): void {}
+
+  /** What there is right now. */
+  extent(): StreamExtent {
+    this.#advance();
+    return {
+      firstOffset: this.#log.readPosition,
+      lastOffset: this.#log.nextSequence - 1,
+      committedOffset: this.#committedEnd - 1,
+      segmentCount: this.#segments.count,
+    };
+  }
+
+  /** Where a consumer is; undefined while a place is looked for. */
+  placeOf(consumer: Consumer): StreamPlace | undefined {
+    const position = this.#readers.get(consumer)?.position;
+    if (position === undefined || position === Number.POSITIVE_INFINITY) return undefined;
+    const offset = Math.max(position, this.#log.readPosition);
+    return { offset, lag: Math.max(0, this.#committedEnd - offset) };
+  }
+
+  /** Consumer tags that asked for it, and the offsets with which their consumers go on. */
+  trackedOffsets(): Iterable<readonly [tag: string, offset: number]> {
+    return this.#tracked.entries();
+  }
 
   override applySettings(settings: QueueSettings): void {
     super.applySettings(settings);
@@ -261,8 +305,9 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
       const position = await this.#lookup.offsetAt(time, this.#committedEnd, isWanted);
       this.#readers.place(reader, position, this.#committedEnd);
       if (this.#readers.areReady) this.touch();
-    } catch {
+    } catch (cause) {
       if (!isWanted()) return;
+      this.vhost.broker.reportUnreadable(this.#resource, cause);
       this.removeConsumer(consumer);
       consumer.cancelledByServer();
     }

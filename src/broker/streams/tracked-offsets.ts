@@ -20,6 +20,11 @@ export class TrackedOffsets {
     return [...this.#offsets].flat();
   }
 
+  /** Tags and the offsets their consumers go on with, those that came back most recently last. */
+  entries(): Iterable<readonly [tag: string, offset: number]> {
+    return this.#offsets.entries();
+  }
+
   /** Where a consumer that comes back goes on; undefined when it has not settled anything yet. */
   resume(tag: string): number | undefined {
     const offset = this.#offsets.get(tag);

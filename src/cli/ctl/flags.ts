@@ -51,6 +51,7 @@ export const specialFlags = {
   format: { doc: 'Format of a file or list.', placeholder: '<format>' },
   pid: { doc: 'Number of a process, in place of its file.', placeholder: '<pid>' },
   'address-family': { doc: 'Which addresses to look for.', placeholder: 'ipv4|ipv6' },
+  tracking: { doc: 'What a stream remembers by consumer tag.' },
   'skip-if-unchanged': { doc: 'Nothing is imported that is there already: always so.' },
 } as const satisfies Flags;
 export type SpecialFlag = keyof typeof specialFlags;

@@ -173,7 +173,16 @@ const listings: readonly Listing[] = [
       'active',
       'arguments',
     ],
-    same: ['consumer_tag', 'ack_required', 'prefetch_count', 'active', 'activity_status', 'arguments'],
+    same: [
+      'consumer_tag',
+      'ack_required',
+      'prefetch_count',
+      'active',
+      'activity_status',
+      'arguments',
+      'offset',
+      'offset_lag',
+    ],
     others: { queue_name: 'queue.name', channel_pid: 'channel_details.name' },
   },
 ];

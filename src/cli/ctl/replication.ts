@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json-object.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
+import { objectsOf } from './api.ts';
 import { type Command, type Invocation, noSuchQueue } from './command.ts';
 
 /** rabbitmq-queues and rabbitmq-streams: queues with replicas, of which there is one. */
@@ -15,11 +16,14 @@ export const replicationCommands: readonly Command[] = [
   },
   {
     synopsis: 'stream_status <stream>',
-    doc: 'Show the replicas of a stream: one, the leader',
+    doc: 'Show how far a stream goes on its one replica, the writer, or where the consumers are to go on that it remembers',
+    flags: ['tracking'],
     banner: (given) => `Status of stream ${given.argument(0)} ...`,
     run: async (given) => {
-      const { node, messages } = await queueOf(given, 'stream');
-      return given.table([{ role: 'leader', node, messages }], ['role', 'node', 'messages']);
+      const stream = await queueOf(given, 'stream');
+      return given.has('tracking')
+        ? given.table(trackingOf(stream), ['type', 'reference', 'value'])
+        : given.table([statusOf(stream)], statusColumns);
     },
   },
   {
@@ -50,6 +54,37 @@ export const replicationCommands: readonly Command[] = [
     },
   },
 ];
+
+const statusColumns = [
+  'role',
+  'node',
+  'offset',
+  'committed_offset',
+  'first_offset',
+  'readers',
+  'segments',
+] as const;
+
+function statusOf(stream: JsonObject): JsonObject {
+  const { node, last_offset, committed_offset, first_offset, consumers, segments } = stream;
+  return {
+    role: 'writer',
+    node,
+    offset: last_offset,
+    committed_offset,
+    first_offset,
+    readers: consumers,
+    segments,
+  };
+}
+
+function trackingOf({ tracked_offsets: tracked }: JsonObject): JsonObject[] {
+  return objectsOf(tracked).map(({ consumer_tag, offset }) => ({
+    type: 'offset',
+    reference: consumer_tag,
+    value: offset,
+  }));
+}
 
 /** @throws CommandError when there is none, or it is of another type */
 async function queueOf(given: Invocation, type: string): Promise<JsonObject> {

@@ -1,6 +1,7 @@
 import { consumerTimeoutArgument } from '../../broker/arguments.ts';
 import type { Consumer } from '../../broker/queues/consumer.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
+import { Stream, type StreamPlace } from '../../broker/streams/stream.ts';
 import type { Api } from '../api.ts';
 import type { Json } from '../http/columns.ts';
 
@@ -26,10 +27,16 @@ export function consumerView({ node, consumerTimeoutMs }: Api, queue: Queue, con
     },
     consumer_tag: consumer.tag,
     ...(Number.isFinite(timeoutMs) && { consumer_timeout: timeoutMs }),
+    ...(queue instanceof Stream && placeView(queue.placeOf(consumer))),
     exclusive: consumer.exclusive,
     prefetch_count: consumer.prefetch,
     queue: { name: queue.name, vhost: queue.vhost.name },
   };
+}
+
+/** By the names that RabbitMQ has for consumers of its stream protocol. */
+function placeView(place: StreamPlace | undefined): Json {
+  return { offset: place?.offset ?? null, offset_lag: place?.lag ?? null };
 }
 
 function activityStatus(queue: Queue, isActive: boolean): string {

@@ -1,5 +1,6 @@
 import { timestampOf } from '../../broker/message-timestamp.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
+import { Stream } from '../../broker/streams/stream.ts';
 import type { Json } from '../http/columns.ts';
 
 /**
@@ -9,8 +10,18 @@ import type { Json } from '../http/columns.ts';
 export function queueFigures(node: string, queue: Queue): Json {
   const { readyBytes } = queue;
   const { delivered, persistent, readyInMemory, deliveredInMemory, pagedOut, memory } = queue.figures();
-  if (queue.type === 'stream')
-    return { memory, message_bytes_ready: readyBytes, readers: { [node]: queue.consumerCount } };
+  if (queue instanceof Stream) {
+    const { firstOffset, lastOffset, committedOffset, segmentCount } = queue.extent();
+    return {
+      memory,
+      message_bytes_ready: readyBytes,
+      readers: { [node]: queue.consumerCount },
+      first_offset: firstOffset,
+      last_offset: lastOffset,
+      committed_offset: committedOffset,
+      segments: segmentCount,
+    };
+  }
   return {
     memory,
     consumer_capacity: queue.consumerCapacity,

@@ -1,5 +1,6 @@
 import type { QueueStats } from '../../broker/message-stats.ts';
 import type { Queue } from '../../broker/queues/queue.ts';
+import { Stream } from '../../broker/streams/stream.ts';
 import type { Api } from '../api.ts';
 import type { ClientConnection } from '../clients.ts';
 import type { Json } from '../http/columns.ts';
@@ -23,8 +24,9 @@ export function queueView({ node, sampler, clients }: Api, queue: Queue, ranges:
       effective_policy_definition: policies.definition,
       consumers: queue.consumerCount,
     },
+    queue.type !== 'classic' && membersView(node),
     queue.type === 'quorum'
-      ? { ...membersView(node), single_active_consumer_ctag: queue.activeConsumer?.tag ?? null }
+      ? { single_active_consumer_ctag: queue.activeConsumer?.tag ?? null }
       : {
           exclusive_consumer_tag: exclusiveTag(queue),
           single_active_consumer_tag: queue.activeConsumer?.tag ?? null,
@@ -45,6 +47,7 @@ export function queueDetailsView(api: Api, queue: Queue, ranges: Ranges): Json {
   return merged(
     { consumer_details: [...queue.consumers].map((consumer) => consumerView(api, queue, consumer)) },
     queueView(api, queue, ranges),
+    queue instanceof Stream && { tracked_offsets: trackedOffsetsView(queue) },
     // RabbitMQ fills these with rates_mode = detailed only.
     { deliveries: [], incoming: [] },
   );
@@ -53,7 +56,7 @@ export function queueDetailsView(api: Api, queue: Queue, ranges: Ranges): Json {
 /** What `disable_stats=true&enable_queue_totals=true` leaves of a queue. */
 export function queueTotalsView(node: string, queue: Queue): Json {
   const { readyCount, unackedCount } = queue;
-  return merged(definitionView(node, queue), queue.type === 'quorum' && membersView(node), {
+  return merged(definitionView(node, queue), queue.type !== 'classic' && membersView(node), {
     messages: readyCount + unackedCount,
     messages_ready: readyCount,
     messages_unacknowledged: unackedCount,
@@ -125,6 +128,10 @@ function definitionView(node: string, queue: Queue): Json {
 /** A replicated queue has all its replicas here. */
 function membersView(node: string): Json {
   return { leader: node, members: [node], online: [node] };
+}
+
+function trackedOffsetsView(stream: Stream): Json[] {
+  return Array.from(stream.trackedOffsets(), ([consumer_tag, offset]) => ({ consumer_tag, offset }));
 }
 
 function exclusiveTag(queue: Queue): string | null {

@@ -1,6 +1,6 @@
 import { type FrameHandler, FrameReader } from '../../protocol/frame-reader.ts';
 import { isProtocolHeader, protocolHeaderBytes } from '../handshake/protocol-header.ts';
-import { outputsWaiting } from '../output/output.ts';
+import { moreComes, outputsWaiting } from '../output/output.ts';
 import type { ChunkSize, Reader } from '../sockets/read-buffer.ts';
 import type { ByteStream, Transport } from '../sockets/transport.ts';
 
@@ -101,6 +101,7 @@ export class Input implements Reader {
     if (isFull && this.#turnBytes === 0) this.#turnBeganAt = performance.now();
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
+    if (isFull) moreComes();
     this.#turnBytes = isFull ? this.#turnBytes + chunk.length : 0;
     if (wasPaused && this.isPaused) {
       this.#isStopped = true;

@@ -16,15 +16,29 @@ import { WaitingOutput } from './waiting-output.ts';
 /** Above this many bytes that the socket has not taken, the connection's consumers get nothing more. */
 const congestedBytes = 1024 * 1024;
 
-/** Less than this is copied rather than kept in its buffer while the socket is full. */
+/** Less than this waits for more of a flood, and is copied rather than kept in its buffer while the socket is full. */
 const smallWriteBytes = 64 * 1024;
+
+/** From so many connections on, what a flood brings for each of them is little. */
+const spreadOutputs = 4;
+
+/** Turns that little output waits for more of a flood. */
+const waitedTurnsMax = 3;
 
 /** Outputs that will be written at the end of this turn. */
 let waitingCount = 0;
 
+/** Full chunks that have come in. */
+let fullChunks = 0;
+
 /** So many connections are written to at the end of this turn of the event loop. */
 export function outputsWaiting(): number {
   return waitingCount;
+}
+
+/** A chunk was full that has been dealt with: there is more to come. */
+export function moreComes(): void {
+  fullChunks++;
 }
 
 const methodWriter = new ByteWriter(1024);
@@ -36,8 +50,9 @@ export interface BeforeFlush {
 
 /**
  * What goes out to one connection. Frames are laid end to end in a buffer that is written once a turn of
- * the event loop, whatever number of channels and queues contributed to it. Only a large body takes several turns, and
- * what is said meanwhile waits for it.
+ * the event loop, whatever number of channels and queues contributed to it; while a flood comes in that goes out to
+ * several connections, once in a few turns. Only a large body takes several turns, and what is said meanwhile waits for
+ * it.
  */
 export class Output {
   readonly #socket: ByteStream;
@@ -46,6 +61,9 @@ export class Output {
   #buffer: Buffer | undefined;
   #at = 0;
   #isScheduled = false;
+  /** Turns since it was scheduled, and {@link fullChunks} in the last of them. */
+  #waitedTurns = 0;
+  #fullChunksSeen = 0;
   #isFlushingSoon = false;
   #isClosed = false;
   /** The last write was more than a small buffer holds. */
@@ -289,9 +307,31 @@ export class Output {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     waitingCount++;
-    setImmediate(() => {
-      if (this.#isScheduled) this.flush();
-    });
+    this.#waitedTurns = 0;
+    this.#fullChunksSeen = fullChunks;
+    setImmediate(this.#turnEnded);
+  }
+
+  readonly #turnEnded = (): void => {
+    if (!this.#isScheduled) return;
+    if (this.#paysToWait) {
+      this.#waitedTurns++;
+      this.#fullChunksSeen = fullChunks;
+      setImmediate(this.#turnEnded);
+    } else {
+      this.flush();
+    }
+  };
+
+  /** A flood goes on that is spread over several connections: the next turn is likely to add to what there is. */
+  get #paysToWait(): boolean {
+    return (
+      this.#fullChunksSeen !== fullChunks &&
+      waitingCount >= spreadOutputs &&
+      this.#waitedTurns < waitedTurnsMax &&
+      this.#at < smallWriteBytes &&
+      this.#beforeFlush.length === 0
+    );
   }
 
   /** The buffer to write to at `#at`, with room for `bytes`. */

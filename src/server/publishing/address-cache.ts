@@ -1,5 +1,9 @@
-/** Slots for addresses. Two that want the same slot take turns. */
-const slotCount = 1024;
+import { uint32At } from '../../protocol/bytes.ts';
+
+/** Pairs of slots for addresses. Of those that want the same pair the two that were decoded last are known. */
+const pairCount = 2048;
+/** An odd number with its bits spread. */
+const hashFactor = 0x85ebca6b;
 
 /** Where a message was published to, and the same as bytes. */
 export interface Address {
@@ -14,19 +18,30 @@ export interface Address {
  * each of them again and again. A string that is there already has its hash, too, which routing looks it up by.
  */
 export class AddressCache {
-  readonly #slots = new Array<Address | undefined>(slotCount);
+  readonly #slots = new Array<Address | undefined>(2 * pairCount);
 
   /** The address in buffer[start,end); `decode` is asked for one that is not known. */
   find(buffer: Buffer, start: number, end: number, decode: () => Address): Address {
-    let hash = 0;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (buffer[i] ?? 0), 0x01000193);
-    const slot = (hash ^ (hash >>> 15)) & (slotCount - 1);
-    const known = this.#slots[slot];
+    const slots = this.#slots;
+    const pair = pairOf(buffer, start, end);
+    const known = slots[pair];
     if (known !== undefined && isSameBytes(known.bytes, buffer, start, end)) return known;
+    const other = slots[pair + 1];
+    if (other !== undefined && isSameBytes(other.bytes, buffer, start, end)) return other;
     const address = decode();
-    this.#slots[slot] = address;
+    slots[pair] = address;
+    slots[pair + 1] = known;
     return address;
   }
+}
+
+/** Where an address may stand: the first of two slots. */
+function pairOf(buffer: Buffer, start: number, end: number): number {
+  let hash = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) hash = Math.imul(hash ^ uint32At(buffer, at), hashFactor) ^ (hash >>> 15);
+  for (; at < end; at++) hash = Math.imul(hash ^ (buffer[at] ?? 0), hashFactor);
+  return 2 * ((hash ^ (hash >>> 15)) & (pairCount - 1));
 }
 
 /** Whether `known` is what stands in buffer[start,end). */

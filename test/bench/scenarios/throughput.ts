@@ -1,11 +1,18 @@
 /** How much goes through, and how long it takes. */
 import { confirmed, cpuPerConfirm, cpuPerDelivery, delivered, latencies, rssPeak } from '../metrics.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Scenario, Step } from '../scenario.ts';
 import { acked, flow, persistent, publishOnly, warmedUp } from './loads.ts';
 
-const deduplicated =
-  '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000';
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
+
+/** Each message has an id of its own. */
+function onceEach(exchange: string): readonly Step[] {
+  return flow(`${exchange} --ids ${persistent} --confirm 1000 ${acked}`, [
+    delivered,
+    cpuPerDelivery,
+    rssPeak,
+  ]);
+}
 
 export const throughput: readonly Scenario[] = [
   {
@@ -75,14 +82,12 @@ export const throughput: readonly Scenario[] = [
   {
     name: 'deduplication',
     measures:
-      'an x-message-deduplication exchange that remembers a million ids, each message with its own, durable queue, confirms',
+      'an x-message-deduplication exchange that remembers a million ids, each message with its own, durable queue, confirms; RabbitMQ: the same messages by a fanout exchange, which looks at no ids',
     ceiling: false,
-    needsPlugin: true,
-    steps: flow(`${deduplicated} --ids ${persistent} --confirm 1000 ${acked}`, [
-      delivered,
-      cpuPerDelivery,
-      rssPeak,
-    ]),
+    rabbitmq: { steps: onceEach('--exchange bench.once --exchange-type fanout') },
+    steps: onceEach(
+      '--exchange bench.once --exchange-type x-message-deduplication --exchange-args x-cache-size=1000000',
+    ),
   },
   {
     name: '100 queues',

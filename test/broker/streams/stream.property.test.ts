@@ -85,7 +85,7 @@ class Comparison {
     const fail = (cause: unknown) => {
       throw cause;
     };
-    const events = { storeFailed: fail, storeFull: fail, messagesMissing: fail };
+    const events = { storeFailed: fail, storeFull: fail, messagesMissing: fail, queueUnreadable: fail };
     this.#broker = Broker.open(store, this.#clock, events);
     const flags = { passive: false, durable: true, autoDelete: false, exclusive: false };
     const all = FieldTable.of(

@@ -18,6 +18,7 @@ let directory: string;
 let store: Store;
 let broker: Broker;
 let queue: Queue;
+let unreadable: [resource: string, cause: unknown][];
 const clock = new ManualClock();
 const startedAt = clock.now();
 
@@ -27,7 +28,13 @@ beforeEach(async () => {
   const fail = (cause: unknown) => {
     throw cause;
   };
-  broker = Broker.open(store, clock, { storeFailed: fail, storeFull: fail, messagesMissing: fail });
+  unreadable = [];
+  broker = Broker.open(store, clock, {
+    storeFailed: fail,
+    storeFull: fail,
+    messagesMissing: fail,
+    queueUnreadable: (...report) => unreadable.push(report),
+  });
   const flags = { passive: false, durable: true, autoDelete: false, exclusive: false };
   const all = FieldTable.of(['x-queue-type', longString('stream')]);
   broker.vhost('/')?.declareQueue(new TestActor(), { name: 's', arguments: all, ...flags });
@@ -70,6 +77,22 @@ test('looking for a time on disk lets others have their turn after each read', a
   expect(reads.mock.calls.length).toBeGreaterThan(3);
   // The one that has found it, and what the reader is given.
   expect(readsPerTurn).toBeLessThanOrEqual(2);
+});
+
+test('who cannot be given a place is cancelled, and the log hears why', async () => {
+  const cause = new Error('EIO: i/o error, read');
+  vi.spyOn(store, 'read').mockImplementation(() => {
+    throw cause;
+  });
+  const reader = readerAt(333);
+  const cancelled = new Promise<void>((resolve) => {
+    vi.spyOn(reader, 'cancelledByServer').mockImplementation(resolve);
+  });
+  queue.addConsumer(reader);
+  await cancelled;
+  expect(queue.consumerCount).toBe(0);
+  expect(unreadable).toEqual([["queue 's' in vhost '/'", cause]]);
+  vi.restoreAllMocks();
 });
 
 test('nobody goes on looking for a consumer that has left', async () => {

@@ -1,0 +1,310 @@
+import { StoreFullError } from '../../broker/store.ts';
+import { flushDirectory } from '../directory/data-directory.ts';
+import { freeBytes } from '../directory/file-check.ts';
+import { encodeEntryKey, type KeyedEntry } from '../entries/entry-key.ts';
+import type { LogIndex } from '../entries/log-index.ts';
+import type { JournalFile } from '../journal/journal-file.ts';
+import { transact } from '../lmdb/environment.ts';
+import type { StoreLog } from '../store-log.ts';
+import { Generation, type PlacedEntry } from './generation.ts';
+
+/** Part of a generation that is filled before the next one is made ready. */
+const prepareAtPart = 0.5;
+
+/**
+ * Entries after which the next generation takes over, however small they are: a start looks at every key of the
+ * newest generation, at about a million a second.
+ */
+const entriesMax = 500_000;
+
+/** A generation of which less than this is still owed is worth copying forward. */
+const livePartMin = 0.25;
+
+/** A generation smaller than that is not worth replacing when the disk is full. */
+const makeRoomBytesMin = 2 ** 20;
+
+/** Where generations lie, how large they become, and who hears of what happens to them. */
+export interface GenerationsOptions {
+  readonly directory: string;
+  /** Bytes after which the next generation takes over. */
+  readonly generationBytes: number;
+  /** Below half of this free disk space no generation is created: LMDB dies by signal on a full disk. */
+  readonly freeBytesMin: number;
+  readonly log: StoreLog;
+  readonly index: LogIndex;
+  /** Called when another generation has taken over. */
+  readonly rolled: () => void;
+  /** Called with dropped logs that no generation holds any longer. */
+  readonly orphaned: (logIds: readonly number[]) => void;
+}
+
+/** Address space to reserve for a generation: only that, the file grows as it is written. */
+export function generationMapBytes(generationBytes: number): number {
+  return Math.ceil(generationBytes * 1.5) + 2 ** 28;
+}
+
+/** The row of generations: the newest takes all entries, dead ones are unlinked. */
+export class Generations {
+  readonly #options: GenerationsOptions;
+  /** Ascending; never empty; the last one is written to. */
+  readonly #row: Generation[];
+  #newest: Generation;
+  #spare: Generation | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #preparing = false;
+  /** Part of the newest that has to be filled before the next one is made ready. */
+  #prepareAt = prepareAtPart;
+  /** Transactions under way that add entries. */
+  #writes = 0;
+  #closing = false;
+  /** Dead ones that a backup still reads; undefined: there is no backup. */
+  #held: Generation[] | undefined;
+  /** Waits for the moment in which the next generation takes over. */
+  #sealed: (() => void) | undefined;
+
+  constructor(options: GenerationsOptions, row: readonly [Generation, ...Generation[]]) {
+    this.#options = options;
+    this.#row = [...row];
+    this.#newest = row.at(-1) ?? row[0];
+  }
+
+  /** Oldest first; entries are added to the last one. */
+  get row(): readonly Generation[] {
+    return this.#row;
+  }
+
+  /** The newest is full, and the next one is ready to take over. */
+  get isRollDue(): boolean {
+    return this.#spare !== undefined && this.#filled() >= 1;
+  }
+
+  /**
+   * The oldest generation of which only little is owed still. The newest never counts: what is owed is copied
+   * there.
+   */
+  get mostlyDead(): Generation | undefined {
+    return this.#row.find(
+      ({ liveSpans, liveBytes, entryBytes }, i) =>
+        i < this.#row.length - 1 && liveSpans > 0 && liveBytes < entryBytes * livePartMin,
+    );
+  }
+
+  /** False once it is being removed. */
+  has(generation: Generation): boolean {
+    return this.#row.includes(generation);
+  }
+
+  /**
+   * Adds entries to the newest generation. Resolves when they are on disk.
+   *
+   * @param copied they come from an older generation.
+   * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
+   */
+  async write(entries: readonly KeyedEntry[], copied: boolean): Promise<void> {
+    await this.#add(async (generation) => {
+      const { environment } = generation;
+      let bytes = 0;
+      for (const entry of entries) bytes += entry.bytes.length;
+      const put = () => {
+        for (const entry of entries) environment.put(entry.rawKey ?? encodeEntryKey(entry), entry.bytes);
+      };
+      await transact(environment, put, bytes);
+      for (const entry of entries) {
+        this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
+      }
+      generation.bytesWritten += bytes;
+      generation.entries += entries.length;
+    });
+  }
+
+  /**
+   * Lets the newest generation take over a file of the journal with `byteLength` bytes, among them the values of these
+   * entries.
+   *
+   * @param adopted called in the moment in which the file is the generation's, on disk and in the index.
+   * @throws as {@link write}
+   */
+  async adopt(
+    file: JournalFile,
+    byteLength: number,
+    entries: readonly PlacedEntry[],
+    adopted: () => void,
+  ): Promise<void> {
+    await this.#add(async (generation) => {
+      await generation.adopt(file, byteLength, entries);
+      for (const entry of entries) this.#options.index.addEntry(generation, entry, entry.byteLength, false);
+      generation.bytesWritten += byteLength;
+      generation.entries += entries.length;
+      adopted();
+    });
+  }
+
+  async #add(add: (newest: Generation) => Promise<void>): Promise<void> {
+    this.roll();
+    this.#writes++;
+    try {
+      await add(this.#newest);
+    } finally {
+      this.#writes--;
+      this.#sealIfWanted();
+    }
+    if (this.#filled() >= this.#prepareAt && this.#spare === undefined) this.#prepareNext();
+  }
+
+  /**
+   * Lets the next generation take over when the newest is full, the next one is ready and nothing is being
+   * written. Never waits: until then the newest simply grows.
+   */
+  roll(): void {
+    if (this.#spare !== undefined && this.isRollDue && this.#writes === 0) this.#takeOver(this.#spare);
+  }
+
+  #takeOver(next: Generation): void {
+    this.#sealed?.();
+    this.#sealed = undefined;
+    this.#newest = next;
+    this.#row.push(next);
+    this.#spare = undefined;
+    this.#prepareAt = prepareAtPart;
+    this.retireDead();
+    this.summarize();
+    this.#options.rolled();
+  }
+
+  /**
+   * The disk is full: when nothing in the newest generation is owed any more, its space comes back early. The next
+   * one has to be there first, which takes two calls as a rule.
+   */
+  makeRoom(): void {
+    if (this.#writes > 0 || this.#newest.liveSpans > 0 || this.#newest.bytesWritten < makeRoomBytesMin)
+      return;
+    if (this.#spare === undefined) this.#prepareNext();
+    else this.#takeOver(this.#spare);
+  }
+
+  /** Has a summary written of every generation that takes no more entries. */
+  summarize(): void {
+    for (const generation of this.#row.slice(0, -1)) {
+      this.#enqueue(async () => {
+        if (this.has(generation)) await generation.writeSummary();
+      });
+    }
+  }
+
+  #prepareNext(): void {
+    if (this.#preparing) return;
+    this.#preparing = true;
+    this.#enqueue(() => this.#prepare());
+  }
+
+  /** Unlinks generations in which nothing is owed any more. The states that say so are on disk. */
+  retireDead(): void {
+    for (let i = this.#row.length - 2; i >= 0; i--) {
+      const generation = this.#row[i];
+      if (generation === undefined || generation.liveSpans > 0) continue;
+      this.#row.splice(i, 1);
+      if (this.#held === undefined) this.#enqueue(() => this.#remove(generation));
+      else this.#held.push(generation);
+    }
+  }
+
+  /** From now on no generation is removed. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Ends {@link hold}. */
+  letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const generation of held) this.#enqueue(() => this.#remove(generation));
+  }
+
+  /**
+   * Lets the next generation take over, so that nothing changes any more in those that are there, and calls `sealed`
+   * in that moment.
+   *
+   * @returns their paths, held ones included: what stands in them stays until {@link letGo}.
+   * @throws Error when there is no next generation
+   */
+  async seal(sealed: () => void): Promise<readonly string[]> {
+    if (this.#spare === undefined) this.#prepareNext();
+    await this.settle();
+    if (this.#spare === undefined) throw new Error('the next generation could not be made: see the log');
+    const sealing = new Promise<readonly string[]>((resolve) => {
+      this.#sealed = () => {
+        sealed();
+        resolve([...this.#row, ...(this.#held ?? [])].flatMap(({ paths }) => paths));
+      };
+    });
+    this.#sealIfWanted();
+    const paths = await sealing;
+    // Their summaries are written.
+    await this.settle();
+    return paths;
+  }
+
+  #sealIfWanted(): void {
+    if (this.#sealed !== undefined && this.#spare !== undefined && this.#writes === 0)
+      this.#takeOver(this.#spare);
+  }
+
+  /** Waits for work under way and closes all environments. */
+  async close(): Promise<void> {
+    await this.settle();
+    this.#closing = true;
+    for (const generation of this.#row) await generation.close();
+    await this.#spare?.close();
+  }
+
+  /** Waits until no generation is being created or removed. */
+  async settle(): Promise<void> {
+    await this.#work;
+  }
+
+  /** How full the newest is; the next one is due at 1. */
+  #filled(): number {
+    const { bytesWritten, entries } = this.#newest;
+    return Math.max(bytesWritten / this.#options.generationBytes, entries / entriesMax);
+  }
+
+  /** One piece of work at a time, off the way of commits. */
+  #enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => {
+      if (this.#closing) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#options.log.error(error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  async #prepare(): Promise<void> {
+    const { directory, generationBytes, freeBytesMin } = this.#options;
+    const number = this.#newest.number + 1;
+    try {
+      // Less than for messages: a new generation is small, and the old one may be what has to go.
+      if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
+      const spare = await Generation.create(directory, number, generationMapBytes(generationBytes));
+      await flushDirectory(directory);
+      this.#spare = spare;
+    } catch (error) {
+      this.#prepareAt = this.#filled() + prepareAtPart;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(
+        `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reason}`,
+      );
+    } finally {
+      this.#preparing = false;
+    }
+  }
+
+  async #remove(generation: Generation): Promise<void> {
+    await generation.remove();
+    // Until the directory is flushed a power cut may bring the file back, and with it entries of dropped logs.
+    await flushDirectory(this.#options.directory);
+    this.#options.log.info(`removed generation ${generation.number}: nothing in it is owed any more`);
+    this.#options.orphaned(this.#options.index.removeFile(generation));
+  }
+}
