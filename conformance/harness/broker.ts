@@ -224,6 +224,12 @@ async function deleteLeftovers(): Promise<void> {
   await connection.close();
 }
 
+/** Before a file is read. Of the one before it there is something left when none of its scenarios was chosen. */
+export function forgetWishes(): void {
+  leveretOptions = {};
+  isWanted = false;
+}
+
 /** Before the scenarios of a file: starts Leveret, unless there is a broker already or nothing in the file asks for one. */
 export async function startWanted(): Promise<void> {
   if (!isWanted || givenUrl !== undefined) return;
@@ -237,8 +243,6 @@ export async function stopStarted(): Promise<void> {
   if (isWanted && givenUrl !== undefined) await deleteLeftovers();
   await leveret?.close();
   leveret = undefined;
-  leveretOptions = {};
-  isWanted = false;
   nameCount = 0;
   runId = newRunId();
 }

@@ -2,9 +2,10 @@
 
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { undoAccessChanges } from './access.ts';
-import { startWanted, stopStarted } from './broker.ts';
+import { forgetWishes, startWanted, stopStarted } from './broker.ts';
 import { clearPolicies } from './policies.ts';
 
+forgetWishes();
 beforeAll(startWanted);
 afterEach(clearPolicies);
 afterEach(undoAccessChanges);

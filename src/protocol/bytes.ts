@@ -9,6 +9,8 @@ const loopBytesMax = 80;
  */
 export function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
   const length = end - start;
+  // A view of the memory under a buffer would reach on into what is somebody else's.
+  if (end > source.length || at + length > target.length) throw new RangeError('a copy out of bounds');
   if (length > loopBytesMax) {
     target.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
   } else {

@@ -57,9 +57,12 @@ export class Doorway {
     return server;
   }
 
+  /** Who was reset before being accepted has no address, and would be refused a login for that: it is let go, unheard. */
   accept(socket: Socket): void {
     const { proxyProtocol, enter } = this.#options;
-    if (proxyProtocol || this.#tlsServer !== undefined) {
+    if (socket.remoteAddress === undefined) {
+      socket.on('error', () => {}).destroy();
+    } else if (proxyProtocol || this.#tlsServer !== undefined) {
       const visitor = new Visitor(socket, this.#options, this.#tlsServer, () =>
         this.#visitors.delete(socket),
       );
