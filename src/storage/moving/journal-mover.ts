@@ -8,7 +8,7 @@ const loadedPartMin = 0.25;
 const loadedBytesMax = 16 * 2 ** 20;
 
 /** Memory that no file has been read into for so long is given back. */
-const keptMs = 5000;
+const keptMs = 2000;
 
 /**
  * Makes room in a journal that takes turns with few files. Of files that have been full for a while, what is owed still
