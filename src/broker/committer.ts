@@ -154,6 +154,14 @@ export class Committer {
     this.#schedule();
   }
 
+  /**
+   * Much has come in this turn, and more is on its way: it goes to the disk while the rest is dealt with. Where several
+   * wait, there is enough to do meanwhile, and larger commits are cheaper.
+   */
+  hurry(): void {
+    if (this.#isScheduled && this.#waiters.size === 1) void this.#commit();
+  }
+
   forget(waiter: CommitWaiter): void {
     this.#waiters.delete(waiter);
   }

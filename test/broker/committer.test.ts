@@ -71,6 +71,19 @@ describe('committer', () => {
     vi.useRealTimers();
   });
 
+  test('a commit that one publisher waits for may begin before the turn ends', () => {
+    const store = new SlowStore();
+    const { log, committer } = logOver(store);
+    log.append(Message.of('', 'q', properties, Buffer.from('a')), Date.now(), 0);
+    committer.hurry();
+    expect(store.commits).toHaveLength(0);
+    committer.request({ committed() {} });
+    committer.hurry();
+    expect(store.commits.map(({ entries }) => entries.length)).toEqual([1]);
+    committer.hurry();
+    expect(store.commits).toHaveLength(1);
+  });
+
   test('what is settled while a long commit is under way is written by the next one', async () => {
     const store = new SlowStore();
     const { log, committer } = logOver(store);

@@ -17,7 +17,12 @@ function newInput(from = stream(), heartbeat = () => {}): Input {
   const failed = (error: unknown) => {
     throw error;
   };
-  const input = new Input(transport, handler, { protocolAccepted() {}, protocolRefused() {}, failed });
+  const input = new Input(transport, handler, {
+    protocolAccepted() {},
+    protocolRefused() {},
+    flooded() {},
+    failed,
+  });
   input.received(protocolHeader, false);
   return input;
 }

@@ -132,7 +132,7 @@ describe('a turn of the event loop', () => {
     const failed = (error: unknown) => {
       throw error;
     };
-    const host = { protocolAccepted() {}, protocolRefused() {}, failed };
+    const host = { protocolAccepted() {}, protocolRefused() {}, flooded() {}, failed };
     const input = new Input({ stream: socket, ends, tls: undefined, read() {}, reset() {} }, handler, host);
     socket.resume();
     input.received(protocolHeader, false);

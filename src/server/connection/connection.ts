@@ -309,6 +309,10 @@ export class Connection
     this.#frames.chunkEnd();
   }
 
+  flooded(): void {
+    this.broker.committer.hurry();
+  }
+
   connectionMethod(number: number, id: number, buffer: Buffer, start: number, end: number): void {
     this.#control.method(number, id, buffer, start, end);
   }

@@ -19,6 +19,9 @@ const turnBytesMax = 4 * 1024 * 1024;
 /** The same as time: small messages, or headers of thousands of fields, take much longer than so many bytes should. */
 const turnMsMax = 8;
 
+/** After so many bytes what has come in need not wait for the end of the turn. */
+const floodBytes = 512 * 1024;
+
 /** A flood that goes out to more connections than this is read in larger chunks, so that each has more to write at once. */
 const manyOutputs = 256;
 
@@ -30,6 +33,8 @@ export interface InputHost {
   protocolRefused(header: Buffer): void;
   /** Something arrived that is no frame, or a handler threw. */
   failed(error: unknown): void;
+  /** Much has been read in this turn, and there is more. */
+  flooded(): void;
 }
 
 /**
@@ -102,7 +107,10 @@ export class Input implements Reader {
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
     if (isFull) moreComes();
-    this.#turnBytes = isFull ? this.#turnBytes + chunk.length : 0;
+    const bytesBefore = this.#turnBytes;
+    this.#turnBytes = isFull ? bytesBefore + chunk.length : 0;
+    if (isFull && Math.floor(bytesBefore / floodBytes) < Math.floor(this.#turnBytes / floodBytes))
+      this.#host.flooded();
     if (wasPaused && this.isPaused) {
       this.#isStopped = true;
       this.#socket.pause();

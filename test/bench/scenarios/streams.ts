@@ -8,19 +8,23 @@ const published = `--stream --publish-only --persistent --confirm 1000 ${acked}`
 const steadily = '--keep --duration {seconds} --warmup 1 --rate 5000';
 /** What readers find. */
 const streamMessages = '--messages 300000';
+const readBy = (readers: number) =>
+  `--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`;
 
 export const streams: readonly Scenario[] = [
   {
     name: 'stream',
     measures:
-      '1 KiB messages published to a stream with confirms (window 1,000); then a stream of 300,000 read whole by 1, 5 and 20 consumers',
+      '1 KiB messages published to a stream with confirms (window 1,000), after three seconds of the same; then a stream of 300,000 read whole by 1, 5 and 20 consumers, after it was read once',
     ceiling: false,
     steps: [
+      load(`${published} --duration 3`, []),
       load(`${published} --duration {seconds} --warmup 1`, [confirmed, cpuPerConfirm]),
       load('--delete-only', []),
       load(`${published} ${streamMessages}`, []),
+      load(readBy(1), []),
       ...[1, 5, 20].map((readers) =>
-        load(`--stream --consume-only --keep ${streamMessages} --consumers ${readers} ${acked}`, [
+        load(readBy(readers), [
           { ...delivered, label: `delivered to ${readers}, k/s` },
           { ...cpuPerDelivery, label: `CPU us per delivery to ${readers}` },
         ]),
