@@ -1,18 +1,10 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LogState, Recovered, Store } from '../../src/broker/store.ts';
+import type { Recovered, Store } from '../../src/broker/store.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
-import {
-  bodyOf,
-  CollectedLog,
-  commitOf,
-  copyOf,
-  messages,
-  newDirectory,
-  recordsOf,
-  removeDirectories,
-} from './support.ts';
+import { consume, publish, range, sequencesOf } from './steps.ts';
+import { bodyOf, CollectedLog, copyOf, newDirectory, removeDirectories } from './support.ts';
 
 const FILE_BYTES = 64 * 1024;
 /** Three commits of one message fill a file. */
@@ -49,26 +41,6 @@ async function restart(): Promise<void> {
   await start();
 }
 
-async function publish(logId: number, from: number, count: number, bodyBytes = BODY_BYTES): Promise<void> {
-  for (let i = from; i < from + count; i++) {
-    await store.commit(commitOf({ entries: [messages(logId, i, 1, bodyBytes)] }));
-  }
-}
-
-async function consume(logId: number, readPosition: number, unsettled: LogState['unsettled'] = []) {
-  await store.commit(commitOf({ logStates: [{ logId, readPosition, unsettled }] }));
-}
-
-function sequencesOf(logId: number): number[] {
-  const records = recordsOf(store.read(logId, 0, 10_000, Number.POSITIVE_INFINITY));
-  for (const { sequence, body } of records) expect(body).toBe(bodyOf(logId, sequence, body.length));
-  return records.map(({ sequence }) => sequence);
-}
-
-function range(from: number, below: number): number[] {
-  return Array.from({ length: below - from }, (_, i) => from + i);
-}
-
 function filesLike(pattern: RegExp): string[] {
   return readdirSync(dataDir)
     .filter((name) => pattern.test(name))
@@ -86,7 +58,7 @@ function fileOf(logId: number, sequence: number): string {
 
 /** So many messages of log 1 that most of them cannot be in the journal. A few may find no room there as they come. */
 async function publishMany(): Promise<void> {
-  await publish(1, 0, 60);
+  await publish(store, 1, 0, 60, BODY_BYTES);
   await expect.poll(() => journalFiles().length).toBeGreaterThan(10);
 }
 
@@ -105,15 +77,15 @@ describe('a journal file of which nearly all is owed', () => {
     await publishMany();
     const copied = generationFiles().reduce((sum, path) => sum + statSync(path).size, 0);
     expect(copied).toBeLessThan((60 * BODY_BYTES) / 2);
-    expect(sequencesOf(1)).toEqual(range(0, 60));
-    await consume(1, 7);
+    expect(sequencesOf(store, 1)).toEqual(range(0, 60));
+    await consume(store, 1, 7);
     for (let i = 0; i < 2; i++) {
       await again();
       expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 53, nextSequence: 60 });
-      expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(7, 60)));
+      expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining(range(7, 60)));
     }
-    await publish(1, 60, 30);
-    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(7, 90)));
+    await publish(store, 1, 60, 30, BODY_BYTES);
+    expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining(range(7, 90)));
   });
 
   it('goes with the generation that has it', async () => {
@@ -121,42 +93,42 @@ describe('a journal file of which nearly all is owed', () => {
     await store.close();
     await start({ generationBytes: 4 * FILE_BYTES });
     await publishMany();
-    await consume(1, 60);
+    await consume(store, 1, 60);
     await expect.poll(() => journalFiles().length).toBeLessThan(9);
     await expect.poll(() => generationFiles().length).toBeLessThan(4);
     await crash();
     expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 0, nextSequence: 60 });
-    await publish(1, 60, 3);
-    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(60, 63)));
+    await publish(store, 1, 60, 3, BODY_BYTES);
+    expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining(range(60, 63)));
   });
 
   it('gives its space back when one message of it stays', async () => {
     await store.close();
     await start({ generationBytes: 4 * FILE_BYTES });
     await publishMany();
-    await consume(1, 60, [{ firstSequence: 1, count: 1 }]);
+    await consume(store, 1, 60, [{ firstSequence: 1, count: 1 }]);
     await expect.poll(() => log.lines.join(), { timeout: 5000 }).toMatch('copied 16');
     await expect.poll(() => journalFiles().length).toBeLessThan(9);
     await crash();
-    expect(sequencesOf(1)).toContain(1);
+    expect(sequencesOf(store, 1)).toContain(1);
   });
 
   it('is moved when its entries are small', async () => {
-    await publish(1, 0, 400, 500);
+    await publish(store, 1, 0, 400, 500);
     await expect.poll(() => readFileSync(generationFiles()[0] ?? '').includes(bodyOf(1, 0, 500))).toBe(true);
-    expect(sequencesOf(1)).toEqual(range(0, 400));
+    expect(sequencesOf(store, 1)).toEqual(range(0, 400));
     expect(journalFiles().length).toBeLessThanOrEqual(4);
   });
 
   it('leaves no file that is used again before it is gone', async () => {
     // The states come while files are being taken over.
     for (let i = 0; i < 120; i += 2) {
-      await publish(1, i, 2);
-      await consume(1, Math.max(0, i - 9));
+      await publish(store, 1, i, 2, BODY_BYTES);
+      await consume(store, 1, Math.max(0, i - 9));
       if (i % 40 === 38) await crash();
     }
     await crash();
-    expect(sequencesOf(1)).toEqual(expect.arrayContaining(range(111, 120)));
+    expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining(range(111, 120)));
     expect(store.damagedCount).toBe(0);
   });
 
@@ -165,20 +137,20 @@ describe('a journal file of which nearly all is owed', () => {
     ['killed', () => crash()],
   ])('may be made for one large commit, which is there when the broker was %s', async (_how, again) => {
     const large = 10 * FILE_BYTES;
-    await publish(1, 0, 1);
-    await publish(1, 1, 2, large);
-    await publish(1, 3, 3);
+    await publish(store, 1, 0, 1, BODY_BYTES);
+    await publish(store, 1, 1, 2, large);
+    await publish(store, 1, 3, 3, BODY_BYTES);
     const isLarge = (path: string) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > large;
     expect(generationFiles().some(isLarge)).toBe(false);
     for (let i = 0; i < 2; i++) {
-      expect(sequencesOf(1)).toEqual(range(0, 6));
+      expect(sequencesOf(store, 1)).toEqual(range(0, 6));
       await again();
       expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 6, nextSequence: 6 });
     }
     await store.close();
     await start({ generationBytes: FILE_BYTES });
-    await publish(1, 6, 30);
-    await consume(1, 36);
+    await publish(store, 1, 6, 30, BODY_BYTES);
+    await consume(store, 1, 36);
     await expect.poll(() => journalFiles().some(isLarge)).toBe(false);
   });
 
@@ -191,7 +163,7 @@ describe('a journal file of which nearly all is owed', () => {
     await expect(start()).rejects.toThrow(`${path} is missing: restore the data directory from a backup`);
     writeFileSync(path, content);
     await start();
-    expect(sequencesOf(1)).toEqual(range(0, 60));
+    expect(sequencesOf(store, 1)).toEqual(range(0, 60));
   });
 
   it.each([
@@ -205,7 +177,7 @@ describe('a journal file of which nearly all is owed', () => {
     const content = readFileSync(path);
     writeFileSync(path, tamper(content, content.indexOf(bodyOf(1, 2, BODY_BYTES))));
     await start();
-    expect(sequencesOf(1)).toEqual([0, 1, ...range(3, 60)]);
+    expect(sequencesOf(store, 1)).toEqual([0, 1, ...range(3, 60)]);
     expect(store.damagedCount).toBe(1);
     expect(log.lines.join()).toMatch(`1 messages of log 1 from sequence 2 on are damaged in ${path}`);
   });
