@@ -1,11 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError, type BackupOptions, type BackupProgress } from '../broker/store.ts';
 import { flushDirectory } from './directory/data-directory.ts';
+import { writeRegisters } from './file-register.ts';
+import { generationNumbers, lockPath } from './generations/generation.ts';
 import type { JournalExtent } from './journal/journal.ts';
-import type { Environment } from './lmdb/environment.ts';
+import { journalNumbers } from './journal/journal-file.ts';
+import { type Environment, openEnvironment } from './lmdb/environment.ts';
 
 /** What is read and written at once; in between others have their turn at the disk. */
 const stepBytes = 1024 * 1024;
@@ -14,6 +17,9 @@ const stepBytes = 1024 * 1024;
 const flushBytes = 16 * stepBytes;
 
 const defaultBytesPerSecond = 64 * 1024 * 1024;
+
+/** To begin with: the map of the copy of `logs.mdb` grows by itself. */
+const copyMapBytes = 2 ** 26;
 
 /** Free space that a backup leaves. */
 const freeBytesMin = 256 * 1024 * 1024;
@@ -75,6 +81,11 @@ export async function backUp(
     );
     for (const { path, byteLength, size } of files)
       await copyFile(path, join(partial, basename(path)), byteLength, size, pace);
+    await register(
+      partial,
+      generations,
+      journal.map(({ file }) => file.path),
+    );
     await flushDirectory(partial);
     await rename(partial, target);
     await flushDirectory(dirname(target));
@@ -83,6 +94,27 @@ export async function backUp(
     if (signal?.aborted) throw new BackupError('the backup was broken off: the broker stops');
     throw error instanceof BackupError ? error : failure(target, error);
   }
+}
+
+/** What `logs.mdb` says of the files there are was true before the entries were copied. */
+async function register(
+  partial: string,
+  generations: readonly string[],
+  journal: readonly string[],
+): Promise<void> {
+  const path = join(partial, 'logs.mdb');
+  const logStates = openEnvironment(path, copyMapBytes);
+  try {
+    const namesOf = (paths: readonly string[]) => paths.map((one) => basename(one));
+    await writeRegisters(
+      logStates,
+      generationNumbers(namesOf(generations)),
+      journalNumbers(namesOf(journal)),
+    );
+  } finally {
+    await logStates.close();
+  }
+  await unlink(lockPath(path));
 }
 
 async function prepareTarget(target: string, partial: string): Promise<void> {

@@ -60,6 +60,12 @@ export class DamageReport {
     this.#log.error(`${path} is empty, but was not when the broker stopped: the messages in it are lost`);
   }
 
+  /** A file with messages in it is missing, and the operator has decided to go on without it. */
+  reportSetAside(path: string): void {
+    this.messages++;
+    this.#log.error(`${path} was set aside: the messages in it are lost`);
+  }
+
   /** Waits until everything reported has been written. */
   async settle(): Promise<void> {
     await this.#work;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type DirectoryFormat, flushDirectory } from './directory/data-directory.ts';
 import { DataDirectoryError } from './directory/data-directory-error.ts';
 import { findFileDamage, isBlank } from './directory/file-check.ts';
+import { type FileRegister, type FileRegisters, readRegisters } from './file-register.ts';
 import { Generation, generationNumbers, generationPath, lockPath } from './generations/generation.ts';
 import { compactIfSparse } from './lmdb/compaction.ts';
 import { type Environment, openEnvironment, readAtStart, transact } from './lmdb/environment.ts';
@@ -15,6 +16,8 @@ export interface DataFiles {
   readonly created: boolean;
   readonly logStates: Environment;
   readonly rows: Environment;
+  /** As an earlier run has left them. */
+  readonly registers: FileRegisters;
   /** Ascending; the last one takes entries. */
   readonly generations: readonly [Generation, ...Generation[]];
 }
@@ -49,25 +52,37 @@ export async function openDataFiles(
 ): Promise<DataFiles> {
   const numbers = generationNumbers(await readdir(directory));
   const lastNumber = numbers.at(-1);
-  if (lastNumber !== undefined && (await isRemnant(generationPath(directory, lastNumber), log)))
-    numbers.pop();
-  for (const number of numbers) requireWhole(generationPath(directory, number));
-
+  const isLastRemnant = lastNumber !== undefined && isRemnant(generationPath(directory, lastNumber));
   const opened: { close(): Promise<void> }[] = [];
   try {
-    const mustExist = numbers.length > 0;
+    const mustExist = numbers.length > (isLastRemnant ? 1 : 0);
     const logStates = await openSmallFile(join(directory, 'logs.mdb'), mustExist, log);
     opened.push(logStates);
+    const registers = readRegisters(logStates);
+    if (isLastRemnant && !registers.generations.has(lastNumber)) {
+      await removeRemnant(generationPath(directory, lastNumber), log);
+      numbers.pop();
+    }
+    for (const number of numbers) requireWhole(generationPath(directory, number));
+    for (const number of registers.generations.missingAmong(numbers))
+      requireSetAside(generationPath(directory, number));
     const rows = await openRows(
       join(directory, 'rows.mdb'),
       mustExist && format.version >= rowsSinceVersion,
       log,
     );
     opened.push(rows);
-    const generations = await openGenerations(directory, numbers, mapBytes, opened, log);
+    const generations = await openGenerations(
+      directory,
+      numbers,
+      registers.generations,
+      mapBytes,
+      opened,
+      log,
+    );
     const [first, ...rest] = generations;
     if (first !== undefined) {
-      return { created: false, logStates, rows, generations: [first, ...rest] };
+      return { created: false, logStates, rows, registers, generations: [first, ...rest] };
     }
 
     if (logStates.getKeysCount({ limit: 2 }) > 1) {
@@ -78,7 +93,7 @@ export async function openDataFiles(
     const created = await Generation.create(directory, 1, mapBytes);
     opened.push(created);
     await flushDirectory(directory);
-    return { created: true, logStates, rows, generations: [created] };
+    return { created: true, logStates, rows, registers, generations: [created] };
   } catch (error) {
     await Promise.all(opened.map((file) => file.close()));
     throw error;
@@ -94,6 +109,7 @@ export async function closeDataFiles(files: DataFiles): Promise<void> {
 async function openGenerations(
   directory: string,
   numbers: readonly number[],
+  register: FileRegister,
   mapBytes: number,
   opened: { close(): Promise<void> }[],
   log: StoreLog,
@@ -109,7 +125,7 @@ async function openGenerations(
       continue;
     }
     const isLast = number === numbers.at(-1);
-    if (!isLast || !generation.isEmpty()) {
+    if (!isLast || !generation.isEmpty() || register.has(number)) {
       await generation.close();
       throw damaged(generation.path, damage);
     }
@@ -128,8 +144,8 @@ async function openGenerations(
 export async function openSmallFile(path: string, mustExist: boolean, log: StoreLog): Promise<Environment> {
   if (mustExist) requireWhole(path);
   else if (existsSync(path)) {
-    const gone = await isRemnant(path, log);
-    if (!gone) requireWhole(path);
+    if (isRemnant(path)) await removeRemnant(path, log);
+    else requireWhole(path);
   }
   const environment = openEnvironment(path, smallMapBytes);
   try {
@@ -154,20 +170,36 @@ async function openRows(path: string, mustExist: boolean, log: StoreLog): Promis
   }
 }
 
-/** Takes away a file whose creation was cut short: nothing can have been confirmed out of it. */
-async function isRemnant(path: string, log: StoreLog): Promise<boolean> {
-  const damage = findFileDamage(path);
-  if (damage === undefined || statSync(path).size > remnantBytesMax) return false;
+/** Whether a file looks as if its creation had been cut short: nothing can have been confirmed out of it then. */
+function isRemnant(path: string): boolean {
+  return statSync(path).size <= remnantBytesMax && findFileDamage(path) !== undefined;
+}
+
+async function removeRemnant(path: string, log: StoreLog): Promise<void> {
   if (isBlank(path)) {
     log.info(`removing ${path}: its creation was cut short`);
     await unlink(path);
   } else {
+    const damage = findFileDamage(path);
     log.warn(`setting ${path} aside as ${path}.damaged: ${damage}, as if its creation had been cut short`);
     await rename(path, `${path}.damaged`);
   }
   if (existsSync(lockPath(path))) await unlink(lockPath(path));
   await flushDirectory(join(path, '..'));
-  return true;
+}
+
+/** @throws DataDirectoryError when a file is missing that the operator has not set aside. */
+function requireSetAside(path: string): void {
+  if (existsSync(asidePath(path))) return;
+  throw new DataDirectoryError(
+    `${path} is missing: restore the data directory from a backup, ` +
+      `or make an empty file ${asidePath(path)} to go on without the messages in it`,
+  );
+}
+
+/** Where an operator puts a file to go on without it. */
+export function asidePath(path: string): string {
+  return `${path}.damaged`;
 }
 
 /** @throws DataDirectoryError when LMDB could not open the file. */

@@ -89,6 +89,8 @@ class LmdbStore implements Store {
       failed: (cause) => this.#fail(cause),
     });
     for (const clearing of parts.clearings) clearing.onFailure = (error) => this.#fail(error);
+    for (const register of Object.values(parts.files.registers))
+      register.removed = () => this.#flushStatesSoon();
   }
 
   get damagedCount(): number {
@@ -251,7 +253,7 @@ class LmdbStore implements Store {
       await journal.end();
     }
     // Nobody has been told yet of an unclean end that was found at open: the next start must see it again.
-    if (wasRunning || cleanShutdown) await logStates.writeCleanMark({ journalFiles: journal.fileNumbers });
+    if (wasRunning || cleanShutdown) await logStates.writeCleanMark();
   }
 
   /** Checks and encodes everything first, so that a commit that cannot be stored leaves no trace. */
@@ -304,11 +306,12 @@ class LmdbStore implements Store {
   #rowsApplied(sequence: number): void {
     const state = prepareLogState({ logId: rowLogId, readPosition: sequence, unsettled: [] });
     this.#parts.logStates.stage([state], []);
-    if (this.#phase === 'running') this.#flushStatesSoon();
+    this.#flushStatesSoon();
   }
 
   /** At once if the last time is long enough ago, else when it is. */
   #flushStatesSoon(): void {
+    if (this.#phase !== 'running') return;
     const dueMs = this.#statesFlushedAt + this.#stateFlushDelayMs - performance.now();
     this.#stateTimer ??= setTimeout(
       () => {

@@ -13,6 +13,7 @@ import { FreeSpace } from './directory/free-space.ts';
 import type { DamagedEntry } from './entries/entry-reader.ts';
 import { LogIndex } from './entries/log-index.ts';
 import { probeDataFiles } from './file-probe.ts';
+import { generationPath } from './generations/generation.ts';
 import { Generations, generationMapBytes } from './generations/generations.ts';
 import { Journal } from './journal/journal.ts';
 import { journalFileBytes, journalPath, requireJournalFile } from './journal/journal-file.ts';
@@ -118,26 +119,41 @@ async function connect(
   }: ResolvedOptions,
 ): Promise<StoreParts> {
   const index = new LogIndex();
-  const logStates: LogStateTable = new LogStateTable(files.logStates, index, log, () => {
+  const { registers } = files;
+  const both = [registers.generations, registers.journal];
+  const logStates: LogStateTable = new LogStateTable(files.logStates, both, index, log, () => {
     generations.retireDead();
     journal.retireDead();
     copying.start();
   });
   const orphaned = (logIds: readonly number[]) => logStates.discard(logIds);
   const generations = new Generations(
-    { directory, generationBytes, freeBytesMin, log, index, rolled: () => copying.start(), orphaned },
+    {
+      directory,
+      generationBytes,
+      freeBytesMin,
+      log,
+      index,
+      registers,
+      rolled: () => copying.start(),
+      orphaned,
+    },
     files.generations,
   );
   const damage = new DamageReport(directory, log, onDamage);
   const freeSpace = new FreeSpace(directory, freeBytesMin);
   const mover = new EntryMover({ index, generations, freeSpace, damage, log });
   const copying = copyForward(mover, generations, log);
-  const cleanMark = logStates.cleanMark;
-  for (const number of cleanMark?.journalFiles ?? []) {
+  const isClean = logStates.isMarkedClean;
+  const numbersTaken = new Set(files.generations.flatMap(({ valueFileNumbers }) => valueFileNumbers));
+  for (const number of registers.journal.numbers) {
     requireJournalFile(directory, number);
     const path = journalPath(directory, number);
-    if (isBlank(path)) damage.reportBlank(path);
+    if (isBlank(path) && !numbersTaken.has(number)) damage.reportBlank(path);
   }
+  const generationsThere = files.generations.map(({ number }) => number);
+  for (const number of registers.generations.missingAmong(generationsThere))
+    damage.reportSetAside(generationPath(directory, number));
   const journal = await Journal.open({
     directory,
     journalId,
@@ -146,13 +162,17 @@ async function connect(
     freeBytesMin,
     index,
     damage,
+    register: registers.journal,
     log,
-    numbersTaken: new Set(files.generations.flatMap(({ valueFileNumbers }) => valueFileNumbers)),
+    numbersTaken,
     filled: () => moving.start(),
     orphaned,
   });
   const moving = journalMover(mover, journal);
-  if (cleanMark !== undefined) await logStates.wipeCleanMark();
+  registers.generations.replace(generationsThere);
+  registers.journal.replace(journal.fileNumbers);
+  await logStates.begin();
+  await journal.begin();
   return {
     directory,
     files,
@@ -162,7 +182,7 @@ async function connect(
     journal,
     mover,
     clearings: [copying, moving],
-    cleanShutdown: cleanMark !== undefined || files.created,
+    cleanShutdown: isClean || files.created,
     damage,
     freeSpace,
     lock,

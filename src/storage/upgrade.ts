@@ -29,7 +29,7 @@ export interface UpgradedDirectory {
 
 /**
  * Upgrades a data directory. Version 2 has a journal beside what version 1 has; version 3 has definitions among the
- * rows; version 4 has files of values. So definitions are copied, then one file is replaced, which says the version:
+ * rows; version 4 has files of values; version 5 has registers of files. So definitions are copied, then one file is replaced, which says the version:
  * before, it is the old one, whose files are as they were, and the next try begins anew; afterwards it is the new one,
  * and what is left of the old one goes.
  *

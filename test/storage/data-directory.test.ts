@@ -91,9 +91,9 @@ describe('the lock', () => {
 describe('the directory', () => {
   it('of a newer format is refused', async () => {
     await filled(1);
-    writeFileSync(file('format.json'), '{"format":5}');
+    writeFileSync(file('format.json'), '{"format":6}');
     await expect(open()).rejects.toThrow(
-      'format.json says format 5, written by a newer Leveret; this one knows formats up to 4',
+      'format.json says format 6, written by a newer Leveret; this one knows formats up to 5',
     );
   });
 
@@ -101,7 +101,7 @@ describe('the directory', () => {
     writeFileSync(file('format.json.new'), '{"form');
     await filled(1);
     expect(JSON.parse(readFileSync(file('format.json'), 'utf8'))).toEqual({
-      format: 4,
+      format: 5,
       journal: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
   });
@@ -136,16 +136,16 @@ describe('damaged files', () => {
   it('of the newest generation whose creation was cut short are replaced', async () => {
     await filled(5);
     for (const remnant of ['', Buffer.alloc(8192)]) {
-      writeFileSync(file('messages-00000002.mdb'), remnant);
+      writeFileSync(file('messages-00000009.mdb'), remnant);
       const store = await open();
       expect(store.recover().logs.get(1)?.unreadCount).toBe(5);
       await store.close();
     }
-    writeFileSync(file('messages-00000002.mdb'), Buffer.alloc(8192, 7));
+    writeFileSync(file('messages-00000009.mdb'), Buffer.alloc(8192, 7));
     const store = await open();
     expect(store.recover().logs.get(1)?.unreadCount).toBe(5);
     await store.close();
-    expect(existsSync(file('messages-00000002.mdb.damaged'))).toBe(true);
+    expect(existsSync(file('messages-00000009.mdb.damaged'))).toBe(true);
     expect(log.lines.join()).toMatch('as if its creation had been cut short');
   });
 
@@ -187,8 +187,27 @@ describe('damaged files', () => {
     await expect(open()).rejects.toThrow('logs.mdb is damaged: the file is missing');
     execFileSync('mv', [file('logs.away'), file('logs.mdb')]);
     execFileSync('sh', ['-c', `rm '${dataDir}'/messages-*`]);
-    await expect(open()).rejects.toThrow('has no messages-*.mdb file left');
+    await expect(open()).rejects.toThrow('messages-00000001.mdb is missing: restore');
   });
+
+  it.each(['messages-00000001.mdb', 'messages-00000003.mdb'])(
+    'that are missing are done without when the operator says so: %s',
+    async (name) => {
+      await filled(40);
+      renameSync(file(name), file('away'));
+      for (let i = 0; i < 2; i++) await expect(open()).rejects.toThrow(`${name} is missing: restore`);
+      renameSync(file('away'), file(`${name}.damaged`));
+      const store = await open();
+      expect(store.recover().cleanShutdown).toBe(true);
+      expect(store.damagedCount).toBe(1);
+      expect(log.lines.join()).toContain(`${name} was set aside: the messages in it are lost`);
+      await store.close();
+      const again = await open();
+      again.recover();
+      expect(again.damagedCount).toBe(0);
+      await again.close();
+    },
+  );
 });
 
 describe('a file whose pages are damaged although it looks whole', () => {

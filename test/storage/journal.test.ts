@@ -309,6 +309,22 @@ describe('a journal file', () => {
     expect(sequencesOf(store, 1)).toEqual([0]);
   });
 
+  it('has to be there after a crash', async () => {
+    await publish(store, 1, 0, 20, BODY_BYTES);
+    await expect.poll(() => journalFiles().length).toBeGreaterThan(1);
+    for (const lost of journalFiles()) {
+      await expect(crash(() => rmSync(path(lost)))).rejects.toThrow(`${lost} is missing: restore`);
+      await expect(start()).rejects.toThrow(`${lost} is missing: restore`);
+      writeFileSync(path(lost), '');
+      await start();
+      expect(recovered.cleanShutdown).toBe(false);
+      expect(store.damagedCount).toBe(1);
+      expect(log.lines.join()).toContain(`${lost} is empty, but was not when the broker stopped`);
+      await restart();
+      expect(store.damagedCount).toBe(0);
+    }
+  });
+
   it('of which nothing can be read is set aside', async () => {
     await publish(store, 1, 0, 1, BODY_BYTES);
     await store.close();

@@ -8,7 +8,7 @@ import { commitOf, copyOf, messages, newDirectory, recordsOf, removeDirectories 
 
 const MAP_BYTES = 2 ** 24;
 const oldFormats = ['{"format":1}\n', '{"format":2,"journal":"0123456789abcdef"}\n'] as const;
-const newFormat = '{"format":4,"journal":"0123456789abcdef"}\n';
+const newFormat = '{"format":5,"journal":"0123456789abcdef"}\n';
 
 /** One is long enough to lie in pieces, and one has a key that is longer than those of rows ever were. */
 const definitions: readonly Definition[] = [
@@ -93,7 +93,7 @@ async function notRemoved(): Promise<void> {
 const interruptions: readonly (readonly [string, () => void | Promise<void>])[] = [
   ['before it began', () => {}],
   ['while definitions were copied', copiedBefore],
-  ['while the new format was written', () => writeFileSync(path('format.json.new'), '{"format":4,"jour')],
+  ['while the new format was written', () => writeFileSync(path('format.json.new'), '{"format":5,"jour')],
   ['before the old file was removed', notRemoved],
   ['while the journal was made', () => writeFileSync(path('journal-01.wal'), Buffer.alloc(4096))],
 ];
@@ -112,7 +112,7 @@ describe.each(oldFormats)('a data directory of the format %s', (format) => {
     ]);
     expect(readdirSync(dataDir).filter((name) => name.startsWith('definitions'))).toEqual([]);
     const written: unknown = JSON.parse(readFileSync(path('format.json'), 'utf8'));
-    expect(written).toMatchObject({ format: 4 });
+    expect(written).toMatchObject({ format: 5 });
     if (format.includes('journal')) expect(written).toEqual(JSON.parse(newFormat));
   });
 
@@ -129,7 +129,7 @@ it('a data directory of the format 3 has nothing to convert', async () => {
   await oldDirectory(oldFormats[1]);
   await open();
   await store?.close();
-  writeFileSync(path('format.json'), newFormat.replace('4', '3'));
+  writeFileSync(path('format.json'), newFormat.replace('5', '3'));
   const recovered = await open();
   expect(recovered.definitions).toEqual(definitions);
   expect(recovered.logs.get(1)).toMatchObject({ unreadCount: 3, nextSequence: 5 });

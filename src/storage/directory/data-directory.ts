@@ -8,7 +8,7 @@ import { DataDirectoryError } from './data-directory-error.ts';
  * Version of everything in the data directory. Raise it with every change that an older broker would not
  * understand, and add an upgrade from the version before.
  */
-export const formatVersion = 4;
+export const formatVersion = 5;
 
 /** Of the random id that marks the blocks of a directory's journal. */
 export const journalIdBytes = 8;

@@ -260,10 +260,12 @@ export class Generation extends EntryFile {
   /** Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. */
   async remove(): Promise<void> {
     await this.close();
+    // With the generation still there they would be missed. Without it they are files of the journal again, in which there
+    // are entries of logs that were dropped long ago.
+    await this.#values.markFree();
     await unlink(this.path);
     await unlink(lockPath(this.path));
     if (this.#values.numbers.length === 0) return;
-    // With the generation still there they would be missed. Without it they are files of the journal again.
     await flushDirectory(this.#directory);
     await this.#values.remove();
   }

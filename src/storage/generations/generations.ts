@@ -3,6 +3,7 @@ import { flushDirectory } from '../directory/data-directory.ts';
 import { freeBytes } from '../directory/file-check.ts';
 import { encodeEntryKey, type KeyedEntry } from '../entries/entry-key.ts';
 import type { LogIndex } from '../entries/log-index.ts';
+import type { FileRegisters } from '../file-register.ts';
 import type { JournalFile } from '../journal/journal-file.ts';
 import { transact } from '../lmdb/environment.ts';
 import type { StoreLog } from '../store-log.ts';
@@ -32,6 +33,8 @@ export interface GenerationsOptions {
   readonly freeBytesMin: number;
   readonly log: StoreLog;
   readonly index: LogIndex;
+  /** Of generations, and of the journal's files. */
+  readonly registers: FileRegisters;
   /** Called when another generation has taken over. */
   readonly rolled: () => void;
   /** Called with dropped logs that no generation holds any longer. */
@@ -201,11 +204,18 @@ export class Generations {
   retireDead(): void {
     for (let i = this.#row.length - 2; i >= 0; i--) {
       const generation = this.#row[i];
-      if (generation === undefined || generation.liveSpans > 0) continue;
+      if (generation === undefined || generation.liveSpans > 0 || this.#isMissed(generation)) continue;
       this.#row.splice(i, 1);
       if (this.#held === undefined) this.#enqueue(() => this.#remove(generation));
       else this.#held.push(generation);
     }
+  }
+
+  /** Whether a start would miss its files. When it would not any more {@link retireDead} is called again. */
+  #isMissed({ number, valueFileNumbers }: Generation): boolean {
+    const { generations, journal } = this.#options.registers;
+    generations.remove(number);
+    return generations.has(number) || valueFileNumbers.some((file) => journal.has(file));
   }
 
   /** From now on no generation is removed. */
@@ -281,13 +291,14 @@ export class Generations {
   }
 
   async #prepare(): Promise<void> {
-    const { directory, generationBytes, freeBytesMin } = this.#options;
+    const { directory, generationBytes, freeBytesMin, registers } = this.#options;
     const number = this.#newest.number + 1;
     try {
       // Less than for messages: a new generation is small, and the old one may be what has to go.
       if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
       const spare = await Generation.create(directory, number, generationMapBytes(generationBytes));
       await flushDirectory(directory);
+      await registers.generations.add(number);
       this.#spare = spare;
     } catch (error) {
       this.#prepareAt = this.#filled() + prepareAtPart;

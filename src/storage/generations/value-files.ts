@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { Space } from '../../broker/store.ts';
-import { journalPath, readAt } from '../journal/journal-file.ts';
+import { journalPath, markFreeInPlace, readAt } from '../journal/journal-file.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /** Files that are kept open: a reader goes from one to the next. */
@@ -116,8 +116,13 @@ export class ValueFiles {
     this.#open.clear();
   }
 
+  /** Should they become files of the journal again, nothing in them counts. What the generation reads is still there. */
+  async markFree(): Promise<void> {
+    for (const path of this.paths) await markFreeInPlace(path);
+  }
+
   /** Deletes the files. The generation is gone. */
   async remove(): Promise<void> {
-    for (const path of this.paths) await unlink(path);
+    for (const path of this.paths) await rm(path, { force: true });
   }
 }

@@ -134,6 +134,16 @@ export function belongsElsewhere(bytes: Buffer): boolean {
   );
 }
 
+/** The header that makes a file free whose last block this is; undefined when that is no end mark. */
+export function freeHeaderFor(end: Buffer): Buffer | undefined {
+  const journalId = end.subarray(8, 8 + journalIdBytes);
+  const header = decodeHeader(end, journalId);
+  if (header?.kind !== BlockKind.End) return undefined;
+  // No block in the file has that number.
+  const { fileBytes, number } = header;
+  return encodeMark(BlockKind.Free, { journalId, fileBytes, fill: number, number }).subarray(0, headerBytes);
+}
+
 /** The header at the beginning of `bytes`, or undefined when there is none of this journal. */
 export function decodeHeader(bytes: Buffer, journalId: Buffer): BlockHeader | undefined {
   if (bytes.length < headerBytes || bytes.readUInt32BE(0) !== blockMagic) return undefined;

@@ -11,14 +11,14 @@ import {
   write,
   writev,
 } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { allDone } from '../all-done.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
-import { blockAlignmentBytes } from './journal-block.ts';
+import { blockAlignmentBytes, freeHeaderFor } from './journal-block.ts';
 
 const readSome = promisify(read);
 const truncate = promisify(ftruncate);
@@ -200,6 +200,21 @@ export function readAt(fd: number, target: Buffer, at: number): Buffer {
     got += count;
   }
   return target.subarray(0, got);
+}
+
+/** Marks a file that was cut off behind its end mark as free, without touching anything but the header of its first block. */
+export async function markFreeInPlace(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const file = await open(path, openFlags);
+  try {
+    const { size } = await file.stat();
+    const last = Buffer.alloc(blockAlignmentBytes);
+    if (size >= last.length) await file.read(last, 0, last.length, size - last.length);
+    const header = freeHeaderFor(last);
+    if (header !== undefined) await file.write(header, 0, header.length, 0);
+  } finally {
+    await file.close();
+  }
 }
 
 export function journalPath(directory: string, number: number): string {

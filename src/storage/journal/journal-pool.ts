@@ -1,7 +1,8 @@
 import { freeBytes } from '../directory/file-check.ts';
+import type { FileRegister } from '../file-register.ts';
 import type { StoreLog } from '../store-log.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
-import { JournalFile } from './journal-file.ts';
+import { JournalFile, type NewFile } from './journal-file.ts';
 
 /** The first file is small; each further one is so many times as large, up to the size that was asked for. */
 const firstFileBytes = 2 ** 20;
@@ -18,6 +19,8 @@ export interface JournalPoolOptions {
   readonly bytesMax: number;
   /** Beyond this, a file is made only when as much stays free as all files take then. */
   readonly freeBytesMin: number;
+  /** Of the files that hold something, or may. */
+  readonly register: FileRegister;
   readonly log: StoreLog;
   /** The block that says of a file of so many bytes that it is free. */
   readonly freeMark: (fileBytes: number) => Buffer;
@@ -27,6 +30,9 @@ export interface JournalPoolOptions {
 export class JournalPool {
   readonly #options: JournalPoolOptions;
   readonly #free: JournalFile[] = [];
+  /** They go when the register does not have them any more. */
+  #surplus: JournalFile[] = [];
+  readonly #registering = new Map<JournalFile, Promise<void>>();
   #nextFile = 1;
   /** Of all files, and of the largest. */
   #bytes = 0;
@@ -55,20 +61,35 @@ export class JournalPool {
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  /** Takes a counted file that is free, or free again; one too many is deleted. */
-  async takeBack(file: JournalFile): Promise<void> {
+  /** Takes a counted file that is free, or free again; one too many is to be deleted. */
+  takeBack(file: JournalFile): void {
     const { bytesMax, fileBytes } = this.#options;
     if (this.#bytes <= bytesMax && file.size <= fileBytes) {
       this.#free.push(file);
       return;
     }
     this.#bytes -= file.size;
-    await file.remove(this.#options.directory);
+    this.discard(file);
+  }
+
+  /** A file that holds nothing is to be deleted, see {@link removeSurplus}. */
+  discard(file: JournalFile): void {
+    this.#surplus.push(file);
+    this.#options.register.remove(file.number);
+  }
+
+  /** Deletes what is too much and will not be missed. */
+  async removeSurplus(): Promise<void> {
+    const { directory, register } = this.#options;
+    const gone = this.#surplus.filter(({ number }) => !register.has(number));
+    this.#surplus = this.#surplus.filter((file) => !gone.includes(file));
+    for (const file of gone) await file.remove(directory);
   }
 
   /** Somebody else has a file now that was taken and will not come back. */
   giveAway(file: JournalFile): void {
     this.#bytes -= file.size;
+    this.#options.register.remove(file.number);
     // One that was made for a large commit takes nobody's place.
     if (file.size > this.#options.fileBytes) return;
     this.#givenBytes += file.size;
@@ -94,21 +115,37 @@ export class JournalPool {
 
   /** Makes a file for just one block; undefined when that cannot be done, for which there is another way. */
   async makeFor(blockBytes: number): Promise<JournalFile | undefined> {
-    const { directory, freeBytesMin, freeMark } = this.#options;
+    const { directory, freeBytesMin } = this.#options;
     const size = blockBytes + blockAlignmentBytes;
     if (freeBytes(directory) - size < freeBytesMin) return undefined;
-    const wanted = { size, isFilled: false };
     try {
-      const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(size));
-      this.count(file);
-      return file;
+      return await this.#make({ size, isFilled: false });
     } catch {
       return undefined;
     }
   }
 
-  get freeNumbers(): readonly number[] {
-    return this.#free.map(({ number }) => number);
+  /** Makes a file, has it registered soon and counts it. */
+  async #make(wanted: NewFile): Promise<JournalFile> {
+    const { directory, freeMark, register } = this.#options;
+    const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(wanted.size));
+    const registered = register.add(file.number);
+    this.#registering.set(file, registered);
+    registered.then(
+      () => this.#registering.delete(file),
+      () => {},
+    );
+    this.count(file);
+    return file;
+  }
+
+  /** Whoever uses a file has to wait for that with its first commits: it is registered then. Undefined: it is by now. */
+  registered(file: JournalFile): Promise<void> | undefined {
+    return this.#registering.get(file);
+  }
+
+  get free(): readonly JournalFile[] {
+    return this.#free;
   }
 
   /** No file is free; one may be in the making. */
@@ -146,15 +183,14 @@ export class JournalPool {
   }
 
   async #prepare(size: number): Promise<void> {
-    const { directory, freeBytesMin, log, freeMark } = this.#options;
+    const { directory, freeBytesMin, log } = this.#options;
     try {
       // It never gives space back: messages must be able to take as much.
       const left = freeBytes(directory) - size - freeBytesMin;
       if (left < this.#bytes + size) throw new Error('too little free disk space');
       const isFilled = this.#givenBytes < size;
-      const file = await JournalFile.create(directory, this.#nextFile++, { size, isFilled }, freeMark(size));
+      const file = await this.#make({ size, isFilled });
       if (!isFilled) this.#givenBytes -= size;
-      this.count(file);
       this.#free.push(file);
       if (this.#isStunted) log.info('the journal grows again');
       this.#isStunted = false;
@@ -169,10 +205,11 @@ export class JournalPool {
   /** Waits until no file is being made. */
   async settle(): Promise<void> {
     await this.#preparing;
+    await Promise.allSettled(this.#registering.values());
   }
 
-  /** Closes the free files. Those that were taken are their owners' to close. Call {@link settle} before. */
+  /** Closes the files that are nobody's. Those that were taken are their owners' to close. Call {@link settle} before. */
   close(): void {
-    for (const file of this.#free) file.close();
+    for (const file of [...this.#free, ...this.#surplus]) file.close();
   }
 }

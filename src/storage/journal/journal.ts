@@ -80,6 +80,8 @@ export class Journal {
   /** Of the next commit. */
   #nextNumber = 1;
   #releases: Promise<void> = Promise.resolve();
+  /** Paths of files found at the start in which no block can be read. */
+  #unreadable: readonly string[] = [];
 
   private constructor(options: JournalOptions) {
     this.#options = options;
@@ -114,14 +116,14 @@ export class Journal {
     const file = JournalFile.open(directory, number);
     const found = readFill(file, journalId);
     if (found === undefined) {
-      await this.#dismiss(file);
+      this.#dismiss(file);
       return;
     }
     this.#pool.count(file);
     this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
     for (const stretch of found.damage) damage.reportStretch(stretch);
     if (found.isFree) {
-      await this.#pool.takeBack(file);
+      this.#pool.takeBack(file);
       return;
     }
     this.#full.push(found.fill);
@@ -130,12 +132,12 @@ export class Journal {
   }
 
   /** No block can be read in the file. */
-  async #dismiss(file: JournalFile): Promise<void> {
-    const { directory, damage, log } = this.#options;
+  #dismiss(file: JournalFile): void {
+    const { log } = this.#options;
     const { path } = file;
     if (isBlank(path)) {
       log.warn(`removing ${path}: it is empty, as if its creation had been cut short`);
-      await file.remove(directory);
+      this.#pool.discard(file);
       return;
     }
     const start = file.read(0, blockAlignmentBytes);
@@ -145,9 +147,17 @@ export class Journal {
         `${path} belongs to another data directory: restore it together with format.json`,
       );
     }
-    await rename(path, `${path}.damaged`);
-    await flushDirectory(directory);
-    damage.reportFile(path, `${path}.damaged`);
+    this.#unreadable = [...this.#unreadable, path];
+  }
+
+  /** Sets aside what cannot be read. The register does not have it any more. */
+  async begin(): Promise<void> {
+    const { directory, damage } = this.#options;
+    for (const path of this.#unreadable) {
+      await rename(path, `${path}.damaged`);
+      await flushDirectory(directory);
+      damage.reportFile(path, `${path}.damaged`);
+    }
   }
 
   /** Notes in the index what an earlier run left. Generations must have been noted before. */
@@ -181,10 +191,9 @@ export class Journal {
     return fullBytes > bytesMax * fullPartMax || owedBytes > bytesMax * owedPartMax || this.#pool.isExhausted;
   }
 
-  /** Numbers of all files but those that others have taken over. */
+  /** Numbers of the files that were found, and of the one that was made if there was none to write to. */
   get fileNumbers(): readonly number[] {
-    const active = this.#active === undefined ? [] : [this.#active];
-    return [...this.#pool.freeNumbers, ...[...this.#full, ...active].map(({ file }) => file.number)];
+    return [...this.#pool.free, ...this.#full.map(({ file }) => file)].map(({ number }) => number);
   }
 
   has(fill: JournalFill): boolean {
@@ -254,7 +263,12 @@ export class Journal {
     this.#nextNumber++;
     // The one that has just become full, and such as had no room for the mark when they did.
     const unended = this.#full.filter(({ isEnded }) => !isEnded);
-    await allDone([fill.file.write(block.parts, fill.end), ...unended.map((full) => this.#end(full))]);
+    const registered = this.#pool.registered(fill.file);
+    await allDone([
+      fill.file.write(block.parts, fill.end),
+      ...unended.map((full) => this.#end(full)),
+      ...(registered === undefined ? [] : [registered]),
+    ]);
     for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
     fill.add(block.head, block.byteLength);
     if (unended.length > 0) {
@@ -307,6 +321,7 @@ export class Journal {
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
     }
+    this.#enqueue(() => this.#pool.removeSurplus());
   }
 
   /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
@@ -338,9 +353,13 @@ export class Journal {
   }
 
   #releaseSoon(fill: JournalFill): void {
+    this.#enqueue(() => this.#release(fill));
+  }
+
+  #enqueue(work: () => Promise<void>): void {
     this.#releases = this.#releases.then(async () => {
       try {
-        await this.#release(fill);
+        await work();
       } catch (error) {
         this.#options.log.error(error instanceof Error ? error.message : String(error));
       }
@@ -352,7 +371,7 @@ export class Journal {
     await this.#options.damage.settle();
     // Without the mark a start would find what was there, and with it entries of dropped logs.
     await fill.file.write([encodeMark(BlockKind.Free, this.#stampFor(fill))], 0);
-    await this.#pool.takeBack(fill.file);
+    this.#pool.takeBack(fill.file);
     this.#options.orphaned(this.#options.index.removeFile(fill));
   }
 

@@ -1,15 +1,16 @@
 import { type LogState, StoreFullError } from '../../broker/store.ts';
 import type { LogIndex } from '../entries/log-index.ts';
-import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
+import type { FileRegister, RegisterRow } from '../file-register.ts';
 import { type Environment, readAtStart, transact } from '../lmdb/environment.ts';
 import type { StoreLog } from '../store-log.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 import { decodeLogState, encodeLogState } from './log-state-codec.ts';
 import { unsettledRuns } from './unsettled-runs.ts';
 
-/** Rows of `logs.mdb`: one that says what the file is, a few single ones, and one for each log. */
+/** Rows of `logs.mdb`: one that says what the file is, a few single ones (see `data-files.ts`), and one for each log. */
 const nextLogIdKey = Buffer.from([1]);
 const cleanKey = Buffer.from([2]);
+const cleanRow = Buffer.from([1]);
 const logRowPrefix = 3;
 const logKeyBytes = 5;
 /** The row of a log that was dropped while generations still hold entries of it. */
@@ -17,15 +18,6 @@ const endRow = Buffer.from([0]);
 
 /** Rows one transaction takes, so that a burst of states does not delay the entries beside it. */
 const rowsPerFlushMax = 50_000;
-
-/** Up to format 3 it named no files. */
-const oldCleanMarkBytes = 1;
-
-/** The data was closed. */
-export interface CleanMark {
-  /** Numbers of the journal's files: nothing else says that they are there. */
-  readonly journalFiles: readonly number[];
-}
 
 /** What is to be written of one log; no row means that the log has ended. */
 interface StagedRow {
@@ -44,19 +36,33 @@ export class LogStateTable {
   readonly #index: LogIndex;
   readonly #log: StoreLog;
   readonly #settled: () => void;
+  readonly #registers: readonly FileRegister[];
   readonly #staged = new Map<number, StagedRow>();
   readonly #obsolete = new Set<number>();
   #nextLogId = 1;
   #nextLogIdStored = 1;
   #flushing: Promise<void> | undefined;
   #foundDamage = false;
+  /** What is settled is known, so files may go when more of it is. */
+  #isRecovered = false;
 
-  /** @param settled called whenever rows that may settle a generation are on disk. */
-  constructor(environment: Environment, index: LogIndex, log: StoreLog, settled: () => void) {
+  /**
+   * @param registers that are written along.
+   * @param settled called whenever rows that may settle a generation are on disk.
+   */
+  constructor(
+    environment: Environment,
+    registers: readonly FileRegister[],
+    index: LogIndex,
+    log: StoreLog,
+    settled: () => void,
+  ) {
     this.#environment = environment;
+    this.#registers = registers;
     this.#index = index;
     this.#log = log;
     this.#settled = settled;
+    for (const register of registers) register.flush = () => this.flush();
   }
 
   /** No log id at or above has been used, as far as rows were staged. */
@@ -86,6 +92,7 @@ export class LogStateTable {
       states.set(logId, state);
       this.#index.applyState(logId, state.readPosition, unsettledRuns(state));
     }
+    this.#isRecovered = true;
     return states;
   }
 
@@ -105,20 +112,24 @@ export class LogStateTable {
     if (logId >= this.#nextLogId) this.#nextLogId = logId + 1;
   }
 
-  /** What the last owner wrote down when it closed the data; undefined when it did not. */
-  get cleanMark(): CleanMark | undefined {
-    const row = readAtStart(this.#environment, () => this.#environment.getBinary(cleanKey));
-    return row && { journalFiles: row.length === oldCleanMarkBytes ? [] : decodeFileNumbers(row) };
+  /** Whether the last owner closed the data. */
+  get isMarkedClean(): boolean {
+    return readAtStart(this.#environment, () => this.#environment.doesExist(cleanKey));
   }
 
-  /** The mark is gone when this resolves, also after a power cut. */
-  async wipeCleanMark(): Promise<void> {
-    await transact(this.#environment, () => void this.#environment.remove(cleanKey));
+  /** The mark is gone when this resolves, also after a power cut, and registers say which files there are. */
+  async begin(): Promise<void> {
+    const registered = this.#prepareRegisters();
+    if (registered.length === 0 && !this.isMarkedClean) return;
+    await transact(this.#environment, () => {
+      this.#environment.remove(cleanKey);
+      for (const { key, value } of registered) this.#environment.put(key, value);
+    });
+    for (const row of registered) row.written();
   }
 
-  async writeCleanMark({ journalFiles }: CleanMark): Promise<void> {
-    const row = encodeFileNumbers(journalFiles);
-    await transact(this.#environment, () => void this.#environment.put(cleanKey, row));
+  async writeCleanMark(): Promise<void> {
+    await transact(this.#environment, () => void this.#environment.put(cleanKey, cleanRow));
   }
 
   stage(states: readonly StagedLogState[], droppedLogs: readonly number[]): void {
@@ -138,19 +149,27 @@ export class LogStateTable {
   }
 
   /**
-   * Writes what is staged, and what is staged meanwhile, too. Resolves when all of it is on disk.
+   * Writes what is staged, and what is staged meanwhile, too, and changes of registers. Resolves when all of it is on disk;
+   * before {@link recover} that is left to {@link begin}.
    *
    * @throws StoreFullError when there was no room; the rows stay staged. StoreBrokenError otherwise.
    */
   flush(): Promise<void> {
-    if (this.#flushing === undefined && this.#staged.size + this.#obsolete.size > 0)
-      this.#flushing = this.#drain();
+    if (this.#flushing === undefined && this.#isRecovered && this.#isDue) this.#flushing = this.#drain();
     return this.#flushing ?? Promise.resolve();
+  }
+
+  get #isDue(): boolean {
+    return this.#staged.size + this.#obsolete.size > 0 || this.#registers.some((one) => one.isChanged);
+  }
+
+  #prepareRegisters(): RegisterRow[] {
+    return this.#registers.flatMap((register) => register.prepare() ?? []);
   }
 
   async #drain(): Promise<void> {
     try {
-      while (this.#staged.size + this.#obsolete.size > 0) await this.#flushSome();
+      while (this.#isDue) await this.#flushSome();
     } finally {
       // In the same breath as the last look at what is staged: who stages next must start anew.
       this.#flushing = undefined;
@@ -178,6 +197,7 @@ export class LogStateTable {
   /** @returns logs whose end was written down because generations hold entries of them. */
   async #write(rows: readonly [number, StagedRow][], obsolete: readonly number[]): Promise<number[]> {
     const nextLogId = this.#nextLogId;
+    const registered = this.#prepareRegisters();
     const ended: number[] = [];
     await transact(this.#environment, () => {
       for (const [logId, { row }] of rows) {
@@ -191,6 +211,7 @@ export class LogStateTable {
         }
       }
       for (const logId of obsolete) this.#environment.remove(rowKey(logId));
+      for (const { key, value } of registered) this.#environment.put(key, value);
       if (nextLogId > this.#nextLogIdStored) {
         const value = Buffer.alloc(8);
         writeUInt64(value, nextLogId, 0);
@@ -198,6 +219,7 @@ export class LogStateTable {
       }
     });
     this.#nextLogIdStored = nextLogId;
+    for (const row of registered) row.written();
     return ended;
   }
 
