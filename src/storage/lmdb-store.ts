@@ -148,7 +148,12 @@ class LmdbStore implements Store {
     const { index, damage } = this.#parts;
     const log = index.get(logId);
     if (log === undefined || this.#phase !== 'running') return [];
-    return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
+    try {
+      return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
+    } catch (error) {
+      // It is not known to be damaged, so nobody may go on without it.
+      throw this.#fail(error);
+    }
   }
 
   async prefetch(logId: number, fromSequence: number, toSequence: number): Promise<void> {

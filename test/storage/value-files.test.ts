@@ -1,10 +1,19 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Recovered, Store } from '../../src/broker/store.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { consume, publish, range, sequencesOf } from './steps.ts';
-import { bodyOf, CollectedLog, copyOf, newDirectory, removeDirectories } from './support.ts';
+import { bodyOf, CollectedLog, commitOf, copyOf, newDirectory, removeDirectories } from './support.ts';
 
 const FILE_BYTES = 64 * 1024;
 /** Three commits of one message fill a file. */
@@ -164,6 +173,43 @@ describe('a journal file of which nearly all is owed', () => {
     writeFileSync(path, content);
     await start();
     expect(sequencesOf(store, 1)).toEqual(range(0, 60));
+  });
+
+  it('is told of when somebody deletes it meanwhile, and the other messages are there', async () => {
+    await publishMany();
+    await store.close();
+    await start();
+    // Not the one that is held open.
+    const path = fileOf(1, 10);
+    const lost = range(0, 60).filter((sequence) => fileOf(1, sequence) === path);
+    rmSync(path);
+    expect(sequencesOf(store, 1)).toEqual(range(0, 60).filter((sequence) => !lost.includes(sequence)));
+    expect(store.damagedCount).toBe(lost.length);
+    expect(log.lines.join()).toMatch(`1 messages of log 1 from sequence 10 on are damaged in ${path}`);
+    await publish(store, 1, 60, 1, BODY_BYTES);
+    expect(sequencesOf(store, 1)).toContain(60);
+  });
+
+  it('does not come back with messages of dropped logs when its removal is cut short', async () => {
+    await publish(store, 2, 0, 1, BODY_BYTES);
+    await publishMany();
+    await store.commit(commitOf({ droppedLogs: [2] }));
+    const path = fileOf(2, 0);
+    expect(path).toContain('journal');
+    const kept = join(dataDir, 'kept');
+    linkSync(path, kept);
+    await store.close();
+    await start({ generationBytes: FILE_BYTES });
+    await publish(store, 1, 60, 20, BODY_BYTES);
+    await consume(store, 1, 80);
+    await expect.poll(() => existsSync(path)).toBe(false);
+    await store.close();
+    expect(readFileSync(kept).includes(bodyOf(2, 0, BODY_BYTES))).toBe(true);
+    renameSync(kept, path);
+    await start();
+    expect([...recovered.logs.keys()]).toEqual([1]);
+    expect(sequencesOf(store, 1)).toEqual([]);
+    expect(store.damagedCount).toBe(0);
   });
 
   it.each([

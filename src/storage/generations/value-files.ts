@@ -67,27 +67,57 @@ export class ValueFiles {
     return journalPath(this.#directory, number);
   }
 
-  /** Notes a file. */
+  /** Notes a file, which is there. */
   add(number: number): void {
     this.#numbers.add(number);
+    // From now on there is a descriptor for these files, whoever takes all others.
+    if (this.#open.size === 0) this.#descriptorOf(number);
   }
 
-  /** A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged. */
+  /**
+   * A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged, or somebody has
+   * deleted the file.
+   *
+   * @throws Error when the file is there and cannot be read: what is in it may well be intact.
+   */
   read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer {
     if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return Buffer.alloc(0);
-    return readAt(this.#descriptorOf(file), space(byteLength).subarray(0, byteLength), at);
+    let descriptor: number;
+    try {
+      descriptor = this.#descriptorOf(file);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
+      throw error;
+    }
+    return readAt(descriptor, space(byteLength).subarray(0, byteLength), at);
   }
 
   #descriptorOf(number: number): number {
-    const descriptor = this.#open.get(number) ?? openSync(this.#pathOf(number), 'r');
+    const descriptor = this.#open.get(number) ?? this.#openFile(number);
     this.#open.delete(number);
     this.#open.set(number, descriptor);
-    if (this.#open.size > openFilesMax) {
-      const [[oldest, itsDescriptor] = [number, descriptor]] = this.#open;
-      this.#open.delete(oldest);
-      closeSync(itsDescriptor);
-    }
+    if (this.#open.size > openFilesMax) this.#closeOldest();
     return descriptor;
+  }
+
+  #openFile(number: number): number {
+    const path = this.#pathOf(number);
+    try {
+      return openSync(path, 'r');
+    } catch (error) {
+      const isShort = codeOf(error) === 'EMFILE' || codeOf(error) === 'ENFILE';
+      if (!isShort || this.#open.size === 0) throw error;
+      this.#closeOldest();
+      return openSync(path, 'r');
+    }
+  }
+
+  #closeOldest(): void {
+    for (const [number, descriptor] of this.#open) {
+      this.#open.delete(number);
+      closeSync(descriptor);
+      return;
+    }
   }
 
   /** Has the kernel read values, off the event loop. What cannot be read is seen by whoever wants it then. */
@@ -125,4 +155,8 @@ export class ValueFiles {
   async remove(): Promise<void> {
     for (const path of this.paths) await rm(path, { force: true });
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
