@@ -4,8 +4,9 @@ import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { RowTable } from '../broker/store.ts';
 import { DataDirectoryError } from './directory/data-directory-error.ts';
-import { findFileDamage, isCutShort } from './directory/file-check.ts';
+import { findFileDamage, isCutShort, lengthen, pageBytesOf } from './directory/file-check.ts';
 import { generationNumbers, generationPath } from './generations/generation.ts';
+import { findTreeDamage } from './lmdb/tree-check.ts';
 import { pieceBit } from './rows/row-file.ts';
 
 /**
@@ -67,19 +68,33 @@ export async function probeDataFiles(directory: string, previousOwnerDied: boole
   const names = (await readdir(directory)).filter((name) => name.endsWith('.mdb')).sort();
   const newest = basename(generationPath(directory, generationNumbers(names).at(-1) ?? 0));
   const suspects: Suspect[] = [];
+  const cutShort: string[] = [];
   for (const name of names) {
     const path = join(directory, name);
     // What its header says is told by whoever opens it.
     if (findFileDamage(path) !== undefined) continue;
-    if (isCutShort(path)) suspects.push({ name, depth: 'values' });
-    else if (previousOwnerDied) suspects.push({ name, depth: depthOf(name, newest) });
+    if (!name.startsWith('messages-')) requireWholeTree(path);
+    if (isCutShort(path)) {
+      suspects.push({ name, depth: 'values' });
+      cutShort.push(path);
+    } else if (previousOwnerDied) suspects.push({ name, depth: depthOf(name, newest) });
   }
   if (suspects.length === 0) return;
   const { problem, lastName } = await walk(directory, suspects);
-  if (problem === undefined) return;
+  if (problem === undefined) {
+    for (const path of cutShort) lengthen(path);
+    return;
+  }
   throw new DataDirectoryError(
     `${join(directory, lastName)} is damaged: reading it failed (${problem}); restore the data directory from a backup`,
   );
+}
+
+/** A row of these files that is missing is a queue that is missing, and messages would be dropped with it. */
+function requireWholeTree(path: string): void {
+  const damage = findTreeDamage(path, pageBytesOf(path));
+  if (damage === undefined) return;
+  throw new DataDirectoryError(`${path} is damaged: ${damage}; restore the data directory from a backup`);
 }
 
 function depthOf(name: string, newest: string): Suspect['depth'] {

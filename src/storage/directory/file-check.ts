@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { DataDirectoryError } from './data-directory-error.ts';
 
 /** Offsets in an LMDB meta page of this version: u16 page flags, u32 magic, u64 last page, u64 transaction. */
@@ -11,6 +11,9 @@ const transactionOffset = 152;
 const metaBytes = 160;
 /** Page sizes LMDB can be built for. The second meta page lies one page on. */
 const possiblePageBytes = [4096, 8192, 16384, 32768, 65536];
+
+/** No transaction takes as much that it does not write. */
+const missingBytesMax = 2 ** 31;
 
 /**
  * Looks at a file before LMDB does, because LMDB answers random bytes and short files with a signal.
@@ -25,6 +28,13 @@ export function findFileDamage(path: string): string | undefined {
     if (!isMetaPage(fd, 0)) return 'the file does not start with an LMDB page';
     const pageBytes = possiblePageBytes.find((bytes) => isMetaPage(fd, bytes));
     if (pageBytes === undefined) return 'the second LMDB page is missing or damaged';
+    const [older = 0n, newer = 0n] = [0, pageBytes]
+      .map((at) => readMeta(fd, at).readBigUInt64LE(transactionOffset))
+      .sort((a, b) => Number(a - b));
+    // Each transaction writes the other one of the two.
+    if (newer - older > 1n) return 'one of the first two LMDB pages is damaged';
+    if (bytesKnown(path) > size + missingBytesMax)
+      return 'the first LMDB pages name others far behind its end';
     return undefined;
   } finally {
     closeSync(fd);
@@ -36,6 +46,29 @@ export function findFileDamage(path: string): string | undefined {
  * harmless when LMDB never needed the last pages it had taken.
  */
 export function isCutShort(path: string): boolean {
+  return statSync(path).size < bytesKnown(path);
+}
+
+/**
+ * Gives a file that is cut short its length back. LMDB looks for free pages in places that nobody else reads: behind the end
+ * of the file it would die by signal, while zeros are an error that it tells of.
+ */
+export function lengthen(path: string): void {
+  truncateSync(path, bytesKnown(path));
+}
+
+/** Of a file with whole headers. */
+export function pageBytesOf(path: string): number {
+  const fd = openSync(path, 'r');
+  try {
+    return possiblePageBytes.find((bytes) => isMetaPage(fd, bytes)) ?? 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Up to the end of the last page that the newest root knows of. */
+function bytesKnown(path: string): number {
   const fd = openSync(path, 'r');
   try {
     const pageBytes = possiblePageBytes.find((bytes) => isMetaPage(fd, bytes)) ?? 0;
@@ -44,7 +77,7 @@ export function isCutShort(path: string): boolean {
       a.readBigUInt64LE(transactionOffset) > b.readBigUInt64LE(transactionOffset) ? a : b,
     );
     const lastPage = Number(newest.readBigUInt64LE(lastPageOffset));
-    return fstatSync(fd).size < (lastPage + 1) * pageBytes;
+    return (lastPage + 1) * pageBytes;
   } finally {
     closeSync(fd);
   }
