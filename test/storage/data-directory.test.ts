@@ -228,6 +228,41 @@ describe('a file whose pages are damaged although it looks whole', () => {
     const opened = open().then((damaged) => damaged.recover());
     await expect(opened).rejects.toThrow(/rows\.mdb is damaged: page \d+ is not .*restore the data/);
   });
+
+  it.each(['rows.mdb', 'logs.mdb'])(
+    'is named, whichever page of %s it is, and no row is missed',
+    async (name) => {
+      const definitions = Array.from({ length: 60 }, (_, i) => ({
+        key: ['queue', '/', `q${i}`],
+        value: 'x'.repeat(500),
+      }));
+      const store = await open();
+      store.recover();
+      await store.commit(commitOf({ definitions }));
+      const logStates = Array.from({ length: 300 }, (_, i) => ({
+        logId: i + 1,
+        readPosition: 7,
+        unsettled: [],
+      }));
+      await store.commit(commitOf({ logStates }));
+      await store.close();
+      const whole = readFileSync(file(name));
+      let refused = 0;
+      for (let at = 0; at < whole.length; at += 4096) {
+        writeFileSync(file(name), Buffer.from(whole).fill('\x02\x9b\x11', at, at + 4096, 'latin1'));
+        try {
+          const opened = await open();
+          await opened.close();
+        } catch (error) {
+          expect(String(error)).toMatch(`${name} is damaged`);
+          refused++;
+        }
+        // What is left of a page that is free makes no difference.
+        writeFileSync(file(name), whole);
+      }
+      expect(refused).toBeGreaterThan(5);
+    },
+  );
 });
 
 describe('a damaged entry', () => {
