@@ -117,7 +117,9 @@ async function register(
   await unlink(lockPath(path));
 }
 
-async function prepareTarget(target: string, partial: string): Promise<void> {
+/** @throws BackupError when the copy cannot go there; nothing has been waited for by then. */
+export function checkTarget(target: string): void {
+  const partial = `${target}.partial`;
   if (existsSync(target)) throw new BackupError(`${target} is there already: choose a new directory`);
   if (existsSync(partial)) {
     throw new BackupError(
@@ -125,6 +127,10 @@ async function prepareTarget(target: string, partial: string): Promise<void> {
     );
   }
   if (!existsSync(dirname(target))) throw new BackupError(`${dirname(target)} does not exist: make it first`);
+}
+
+async function prepareTarget(target: string, partial: string): Promise<void> {
+  checkTarget(target);
   try {
     await mkdir(partial, { mode: 0o750 });
   } catch (error) {

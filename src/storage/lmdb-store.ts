@@ -14,7 +14,7 @@ import {
   type StoredEntry,
   StoreFullError,
 } from '../broker/store.ts';
-import { backUp, type SealedEntries } from './backup.ts';
+import { backUp, checkTarget, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
@@ -182,6 +182,7 @@ class LmdbStore implements Store {
       throw new BackupError('the store is not in use');
     }
     if (this.#backup !== undefined) throw new BackupError('another backup is under way');
+    checkTarget(options.directory);
     const signals = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])];
     this.#backup = this.#backUp({ ...options, signal: AbortSignal.any(signals) }, progress);
     try {
