@@ -25,4 +25,6 @@ export interface Bound {
   measure(seconds: number, latest: Figures): number;
   /** Of all that was measured, by amqpload's names. */
   figures(): Figures;
+  /** Lets go of what it measured with. */
+  close(): void;
 }

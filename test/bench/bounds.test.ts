@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { compile } from './compile.ts';
 import { Disk } from './disk.ts';
 import { Loopback } from './loopback.ts';
@@ -13,6 +13,7 @@ const latest = new Map([
 
 test('the disk before and after stand beside the first and the last tenth', () => {
   const disk = new Disk(1024);
+  onTestFinished(() => disk.close());
   const before = disk.measure(0.02, latest);
   const after = disk.measure(0.02, latest);
   const figures = disk.figures();
@@ -24,6 +25,7 @@ test('the disk before and after stand beside the first and the last tenth', () =
 
 test('the disk is left alone when so much is written, however long it was to take', () => {
   const disk = new Disk(1024, 1);
+  onTestFinished(() => disk.close());
   disk.measure(3600, latest);
   // Commits of 100 KiB.
   expect(disk.figures().get('queues_declared')).toBe(11);

@@ -24,17 +24,22 @@ export class Disk implements Bound {
   readonly #bodyBytes: number;
   readonly #mibMax: number;
   readonly #measured: Flushes[] = [];
+  readonly #fd: number;
 
   /** @param mibMax each measurement ends when it has written so much. */
   constructor(bodyBytes: number, mibMax = Number.POSITIVE_INFINITY) {
     this.#bodyBytes = bodyBytes;
     this.#mibMax = mibMax;
+    const path = join(tmpdir(), `leveret-bench-disk-${process.pid}`);
+    this.#fd = openSync(path, 'wx');
+    // It is there until it is closed. To give its space back would keep the disk busy while Leveret is measured.
+    rmSync(path);
   }
 
   measure(seconds: number, latest: Figures): number {
     const perCommit = Math.max(1, (latest.get('confirmed') ?? 0) / (latest.get('confirm_frames') || 1));
     const commitBytes = Math.ceil((perCommit * this.#bodyBytes) / pageBytes) * pageBytes;
-    const times = flushes(commitBytes, seconds, this.#mibMax * 2 ** 20);
+    const times = this.#append(commitBytes, seconds);
     const taken = sum(times) / 1000;
     const messages = times.length * perCommit;
     this.#measured.push({ times, seconds: taken, messages });
@@ -59,32 +64,29 @@ export class Disk implements Bound {
       ['confirm_p999_us', percentileUs(0.999)],
     ]);
   }
-}
 
-/**
- * Appends to a file, `commitBytes` at a time with a flush after each, and returns how long each took. It never goes back
- * to the beginning: what is kept goes to new places, and these are where a disk gets slower after some gigabytes. The
- * same 256 MiB over and over were written six times as fast here.
- */
-function flushes(commitBytes: number, seconds: number, bytesMax: number): number[] {
-  const path = join(tmpdir(), `leveret-bench-disk-${process.pid}`);
-  const commit = Buffer.alloc(commitBytes, 0x78);
-  const fd = openSync(path, 'w');
-  try {
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /**
+   * Appends `commitBytes` at a time with a flush after each, and returns how long each took. It never goes back to the
+   * beginning of the file: what is kept goes to new places, and these are where a disk gets slower after some gigabytes.
+   * The same 256 MiB over and over may be written six times as fast.
+   */
+  #append(commitBytes: number, seconds: number): number[] {
+    const commit = Buffer.alloc(commitBytes, 0x78);
     const times: number[] = [];
-    const startedAt = performance.now();
-    const end = startedAt + seconds * 1000;
-    for (let now = startedAt; now < end && times.length * commitBytes < bytesMax; ) {
-      writeSync(fd, commit);
-      fdatasyncSync(fd);
+    let now = performance.now();
+    const end = now + seconds * 1000;
+    while (now < end && times.length * commitBytes < this.#mibMax * 2 ** 20) {
+      writeSync(this.#fd, commit);
+      fdatasyncSync(this.#fd);
       const done = performance.now();
       times.push(done - now);
       now = done;
     }
     return times;
-  } finally {
-    closeSync(fd);
-    rmSync(path);
   }
 }
 

@@ -32,4 +32,7 @@ export class Loopback implements Bound {
     const mean = this.#rates.reduce((sum, rate) => sum + rate, 0) / this.#rates.length;
     return new Map([['deliver_rate', mean]]);
   }
+
+  /** Relays end by themselves. */
+  close(): void {}
 }

@@ -70,13 +70,17 @@ export class Measurement {
   async #boundedLoad(step: LoadStep): Promise<StepFigures> {
     const bounds = this.#name === 'leveret' ? this.#boundsOf(step) : [];
     const measure = (bound: Bound) => this.#measureBound(bound, step);
-    bounds.forEach(measure);
-    this.#latestLoad = await this.#load(step);
-    bounds.forEach(measure);
-    return new Map([
-      [this.#name, this.#latestLoad],
-      ...bounds.map((bound) => [bound.name, bound.figures()] as const),
-    ]);
+    try {
+      bounds.forEach(measure);
+      this.#latestLoad = await this.#load(step);
+      bounds.forEach(measure);
+      return new Map([
+        [this.#name, this.#latestLoad],
+        ...bounds.map((bound) => [bound.name, bound.figures()] as const),
+      ]);
+    } finally {
+      for (const bound of bounds) bound.close();
+    }
   }
 
   #boundsOf({ bounds = [], options }: LoadStep): Bound[] {

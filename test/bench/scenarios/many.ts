@@ -43,7 +43,7 @@ export const many: readonly Scenario[] = [
   },
   {
     name: 'idle connections',
-    measures: `${idleConnections} connections with an open channel each`,
+    measures: `${idleConnections.toLocaleString('en-US')} connections with an open channel each`,
     ceiling: 'memory',
     fresh: true,
     repetitionsMax: 1,
