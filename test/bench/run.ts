@@ -31,8 +31,8 @@ const help = `npm run bench -- [options]
   --markdown          results as a Markdown table
   --list              all scenarios, and what each one measures
 
-Data directories are in the directory for temporary files, on its disk. With TMPDIR=/dev/shm they are in memory, which
-shows the rates without a disk; a backlog has to fit.`;
+Data directories are in the directory for temporary files, and so is what the disk is measured with. TMPDIR=/dev/shm has
+them in memory and shows the rates without a disk, but not without what new pages of memory cost; a backlog has to fit.`;
 
 const { values: flags } = parseArgs({
   options: {
