@@ -245,8 +245,8 @@ export class Journal {
    * @throws StoreFullError when there was no room: it is safe to try again. StoreBrokenError on any other failure.
    */
   async commitAhead(entries: readonly LogEntry[]): Promise<readonly LogEntry[]> {
+    if (entries.every(({ ahead }) => ahead === undefined)) return entries;
     const commits = entries.map(({ ahead }) => ahead).filter((ahead) => ahead instanceof AheadCommit);
-    if (commits.length === 0) return entries;
     await allDone(commits.filter((commit) => !commit.isCommitted).map((commit) => this.#commitAhead(commit)));
     return entries.filter(({ ahead }) => !(ahead instanceof AheadCommit));
   }
