@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Space } from '../../broker/store.ts';
+import { removeGently } from '../directory/gentle-removal.ts';
 import { journalPath, readAt } from '../journal/journal-file.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 
@@ -118,6 +119,6 @@ export class ValueFiles {
 
   /** Deletes the files. The generation is gone. */
   async remove(): Promise<void> {
-    for (const path of this.paths) await unlink(path);
+    for (const path of this.paths) await removeGently(path);
   }
 }

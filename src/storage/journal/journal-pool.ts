@@ -28,7 +28,7 @@ export class JournalPool {
   readonly #options: JournalPoolOptions;
   readonly #free: JournalFile[] = [];
   #nextFile = 1;
-  /** Of all files, and of the largest. */
+  /** Of all files but those that were made for a large commit, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
   /** Of files that others have taken over. New ones in their places come in a flood: there is no time to fill them. */
@@ -49,28 +49,33 @@ export class JournalPool {
     this.#nextFile = Math.max(this.#nextFile, number + 1);
   }
 
-  /** Counts a file that was there, free or not. */
+  /** Counts a file that was there, free or not. One that was made for a large commit takes nobody's place. */
   count(file: JournalFile): void {
+    if (this.#isLarge(file)) return;
     this.#bytes += file.size;
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
   /** Takes a counted file that is free, or free again; one too many is deleted. */
   async takeBack(file: JournalFile): Promise<void> {
-    const { bytesMax, fileBytes } = this.#options;
-    if (this.#bytes <= bytesMax && file.size <= fileBytes) {
+    if (this.#isLarge(file)) {
+      await file.remove();
+    } else if (this.#bytes > this.#options.bytesMax) {
+      this.#bytes -= file.size;
+      await file.remove();
+    } else {
       this.#free.push(file);
-      return;
     }
-    this.#bytes -= file.size;
-    await file.remove(this.#options.directory);
+  }
+
+  #isLarge({ size }: JournalFile): boolean {
+    return size > this.#options.fileBytes;
   }
 
   /** Somebody else has a file now that was taken and will not come back. */
   giveAway(file: JournalFile): void {
+    if (this.#isLarge(file)) return;
     this.#bytes -= file.size;
-    // One that was made for a large commit takes nobody's place.
-    if (file.size > this.#options.fileBytes) return;
     this.#givenBytes += file.size;
     this.grow();
   }
@@ -99,9 +104,7 @@ export class JournalPool {
     if (freeBytes(directory) - size < freeBytesMin) return undefined;
     const wanted = { size, isFilled: false };
     try {
-      const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(size));
-      this.count(file);
-      return file;
+      return await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(size));
     } catch {
       return undefined;
     }
