@@ -179,9 +179,10 @@ export class AccessControl implements AccessTables {
     throw failure;
   }
 
-  async #ask({ authentication, authorization }: ChainLink, login: Login): Promise<Account> {
-    const account = await authentication.login(login);
-    return authorization === authentication ? account : authorization.authorize(account.name, login);
+  #ask({ authentication, authorization }: ChainLink, login: Login): Promise<Account> {
+    const account = authentication.login(login);
+    if (authorization === authentication) return account;
+    return account.then(({ name }) => authorization.authorize(name, login));
   }
 
   #failure({ authentication }: ChainLink, { username }: Login, error: unknown): AuthenticationFailure {

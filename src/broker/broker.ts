@@ -254,6 +254,10 @@ export class Broker implements BrokerContext, LogContext {
     this.committer.logUnwritten(log);
   }
 
+  writingAhead(done: Promise<void>): void {
+    this.committer.writingAhead(done);
+  }
+
   logUsed(log: CommittedLog): void {
     this.committer.logUsed(log);
   }

@@ -64,6 +64,8 @@ export class Committer {
   #definitions = new Map<string, Definition>();
   #droppedLogs: number[] = [];
   readonly #waiters = new Set<CommitWaiter>();
+  /** Large records on their way to the disk, which will take part in a commit when they are there. */
+  readonly #writtenAhead = new Set<Promise<void>>();
   #isScheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #statesDue = false;
@@ -93,6 +95,12 @@ export class Committer {
     log.isUnwritten = true;
     this.#unwritten.push(log);
     this.#commitLazily();
+  }
+
+  /** A large record is on its way to the disk: it is in the commit that is {@link next} when `done` has resolved. */
+  writingAhead(done: Promise<void>): void {
+    this.#writtenAhead.add(done);
+    void done.then(() => this.#writtenAhead.delete(done));
   }
 
   logUsed(log: CommittedLog): void {
@@ -140,7 +148,12 @@ export class Committer {
 
   /** Messages are on their way to the disk, or wait for that. */
   get isBehind(): boolean {
-    return this.#underway !== undefined || this.#unwritten.length > 0 || this.rows.hasUncommitted;
+    return (
+      this.#underway !== undefined ||
+      this.#unwritten.length > 0 ||
+      this.#writtenAhead.size > 0 ||
+      this.rows.hasUncommitted
+    );
   }
 
   /** Somebody waits for the commit that is under way or about to start. */
@@ -167,9 +180,10 @@ export class Committer {
   }
 
   /** Resolves when everything noted so far is on disk, and never if the store fails. */
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    if (this.#writtenAhead.size > 0) await Promise.all(this.#writtenAhead);
     const target = this.next;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       const waiter: CommitWaiter = {
         committed: () => {
           if (this.done < target) return;
@@ -196,6 +210,7 @@ export class Committer {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#lazyTimer);
+    await Promise.all(this.#writtenAhead);
     await this.#underway;
     clearTimeout(this.#fullTimer);
     this.#statesDue = true;

@@ -42,6 +42,12 @@ export class Message {
    */
   isOwn = false;
 
+  /**
+   * Nothing else has to become durable with the same commit: a log may have the record written before its commit. Then
+   * it adds a promise here, with which the record has become part of the next commit. Undefined: it may not.
+   */
+  ahead: Promise<void>[] | undefined;
+
   persistent = false;
   priority = 0;
   /** Milliseconds from the expiration property, once checked; -1: none. */
@@ -83,6 +89,7 @@ export class Message {
     this.address = nothing;
     this.frames = nothing;
     this.isOwn = false;
+    this.ahead = undefined;
     this.#headers = undefined;
   }
 

@@ -20,6 +20,14 @@ export interface LogEntry {
   readonly persistentBodyBytes: number;
   /** The records. They belong to the store, unchanged, until the commit has resolved. */
   readonly bytes: Buffer;
+  /** They are on disk already: see {@link Store.writeAhead}. */
+  readonly ahead?: WrittenAhead | undefined;
+}
+
+/** An entry whose bytes are on disk, but count only once a commit has carried it. */
+export interface WrittenAhead {
+  /** No commit will carry it any more: its space is given back. Changes nothing when one has. */
+  discard(): void;
 }
 
 /** A run of sequences below the read position that are not all settled. */
@@ -168,6 +176,15 @@ export interface Store {
    */
   commit(commit: Commit): Promise<void>;
   /**
+   * Writes a large entry while commits go on, so that the one which carries it (the same entry, with `ahead`) is small.
+   * Such an entry stands for itself: after a crash it may be there without the rest of its commit, or the other way
+   * round. The bytes must not change meanwhile. Resolves with undefined when it could not be written, and never
+   * throws: the commit says what is wrong.
+   *
+   * @returns undefined when the entry is not large enough for that.
+   */
+  writeAhead(entry: LogEntry): Promise<WrittenAhead | undefined> | undefined;
+  /**
    * Entries of a log that overlap `[fromSequence, toSequence)`, in order, as many as are no more than `bytesMax`
    * (at least one, if there is one), in memory of `space` where they are copied. Synchronous: the pages are mapped.
    */
@@ -234,6 +251,8 @@ export class MemoryStore implements Store {
   recover(): Recovered {
     return { definitions: [], logs: new Map(), cleanShutdown: true, nextLogId: 1 };
   }
+
+  writeAhead(): undefined {}
 
   async commit({ rows }: Commit): Promise<void> {
     for (const { key, value } of rows) {

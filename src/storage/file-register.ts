@@ -55,8 +55,8 @@ export class FileRegister {
   #versionWritten = 0;
   /** Resolves when changes are on disk. */
   flush: () => Promise<void> = async () => {};
-  /** Called when a file is to go: some time that has to be on disk. */
-  removed: () => void = () => {};
+  /** Called when a file has come or is to go: some time that has to be on disk. */
+  changed: () => void = () => {};
 
   /** Reads what an earlier run has written. */
   constructor(environment: Environment, key: Buffer) {
@@ -83,15 +83,21 @@ export class FileRegister {
     return this.#written.has(number) || this.#prepared.has(number);
   }
 
+  /** A file is there. It is registered soon: see {@link ensure}. */
+  add(number: number): void {
+    this.#numbers.add(number);
+    this.#version++;
+    this.changed();
+  }
+
   /**
-   * Resolves when a file, which is there, is registered; or when there is no room for that, as others are stopped by then: it
+   * Resolves when a file that was added is registered; or when there is no room for that, as others are stopped by then: it
    * is next time.
    *
    * @throws StoreBrokenError on any other failure.
    */
-  async add(number: number): Promise<void> {
-    this.#numbers.add(number);
-    this.#version++;
+  async ensure(number: number): Promise<void> {
+    if (this.#written.has(number)) return;
     try {
       await this.flush();
     } catch (error) {
@@ -103,7 +109,7 @@ export class FileRegister {
   remove(number: number): void {
     if (!this.#numbers.delete(number)) return;
     this.#version++;
-    this.removed();
+    this.changed();
   }
 
   /** What a start has found and made. */

@@ -13,6 +13,7 @@ import {
   StoreBrokenError,
   type StoredEntry,
   StoreFullError,
+  type WrittenAhead,
 } from '../broker/store.ts';
 import { backUp, checkTarget, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
@@ -90,7 +91,7 @@ class LmdbStore implements Store {
     });
     for (const clearing of parts.clearings) clearing.onFailure = (error) => this.#fail(error);
     for (const register of Object.values(parts.files.registers))
-      register.removed = () => this.#flushStatesSoon();
+      register.changed = () => this.#flushStatesSoon();
   }
 
   get damagedCount(): number {
@@ -136,6 +137,17 @@ class LmdbStore implements Store {
     } finally {
       this.#underway = undefined;
     }
+  }
+
+  writeAhead(entry: LogEntry): Promise<WrittenAhead | undefined> | undefined {
+    const { journal, freeSpace } = this.#parts;
+    if (this.#failure !== undefined || this.#phase !== 'running' || !journal.isLarge(entry)) return undefined;
+    try {
+      freeSpace.require([entry]);
+    } catch {
+      return undefined;
+    }
+    return journal.writeAhead(entry);
   }
 
   read(
@@ -277,7 +289,8 @@ class LmdbStore implements Store {
       logStates: commit.logStates.map(prepareLogState),
       droppedLogs: commit.droppedLogs,
     };
-    if (commit.entries.length + commit.rows.length > 0) this.#requireSpace(prepared.entries);
+    if (commit.entries.length + commit.rows.length > 0)
+      this.#requireSpace(prepared.entries.filter(({ ahead }) => ahead === undefined));
     return prepared;
   }
 
@@ -305,8 +318,9 @@ class LmdbStore implements Store {
   async #writeEntries(entries: readonly LogEntry[]): Promise<void> {
     const { journal, generations } = this.#parts;
     for (const { bytes } of entries) this.#bytesWritten += bytes.length;
-    if (await journal.write(entries)) return;
-    await generations.write(await withLargeKeys(entries), false);
+    const rest = await journal.commitAhead(entries);
+    if (rest.length === 0 || (await journal.write(rest))) return;
+    await generations.write(await withLargeKeys(rest), false);
   }
 
   #rowsApplied(sequence: number): void {

@@ -1,9 +1,6 @@
-/** The load generator: compiled from amqpload.c, run once per measurement. */
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** The load generator, amqpload.c: run once per measurement. */
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 
 /** The figures of one run, by amqpload's names. */
 export type Figures = ReadonlyMap<string, number>;
@@ -15,15 +12,6 @@ export interface Progress {
 }
 
 const progressPattern = /publish (\d+)\/s {2}confirm (\d+)\/s {2}deliver (\d+)\/s/;
-
-/** Compiles amqpload and returns the program's path. */
-export function compileLoad(directory: string): string {
-  const source = fileURLToPath(new URL('amqpload.c', import.meta.url));
-  const program = join(directory, 'amqpload');
-  mkdirSync(directory, { recursive: true });
-  execFileSync('cc', ['-O2', '-pthread', '-o', program, source], { stdio: 'inherit' });
-  return program;
-}
 
 /**
  * Runs amqpload once against the broker on `port`.
@@ -53,6 +41,16 @@ export async function runLoad(
   await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject));
   // Loss, duplicates and a time-out give figures and an exit code; anything else gives no figures.
   if (output === '') throw new Error(`amqpload ${options}: ${complaints.slice(0, 3).join('; ')}`);
-  const parsed: unknown = JSON.parse(output);
+  return figuresOf(output);
+}
+
+/** From the line of JSON that amqpload and relay print. */
+export function figuresOf(json: string): Figures {
+  const parsed: unknown = JSON.parse(json);
   return new Map(Object.entries(parsed ?? {}).map(([name, value]) => [name, Number(value)] as const));
+}
+
+/** The bytes of a body with these options of amqpload. */
+export function bodyBytesOf(options: string): number {
+  return Number(/--size (\d+)/.exec(options)?.[1] ?? 1024);
 }

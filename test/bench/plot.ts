@@ -1,15 +1,17 @@
 /** The course of a benchmark as an SVG: rates above, memory below, one column of panels per broker. */
 import type { Course } from './bench.ts';
+import { boundNames } from './bound.ts';
 import type { Sample } from './measurement.ts';
+import { columnTitles } from './results.ts';
 
 const panel = { width: 420, height: 180, left: 64, top: 40, gap: 44 } as const;
 const pointsMax = 400;
 const colours = ['#2a6fb0', '#c4501b', '#3d8a4f'];
-const names = { leveret: 'Leveret', ceiling: 'ceiling', rabbitmq: 'RabbitMQ' } as const;
 
 interface Quantity {
   readonly title: string;
-  readonly of: (sample: Sample) => number;
+  /** `undefined`: there is no such thing at that moment. */
+  readonly of: (sample: Sample) => number | undefined;
 }
 
 const quantities: readonly Quantity[] = [
@@ -19,16 +21,22 @@ const quantities: readonly Quantity[] = [
 
 /** Panels beside each other share the scale of their quantity, not that of time. */
 export function plotOf(courses: readonly Course[]): string {
-  const labels = [...new Set(courses.flatMap(({ samples }) => samples.map((sample) => sample.label)))];
+  const distinct = new Set(courses.flatMap(({ samples }) => samples.map((sample) => sample.label)));
+  // Bounds come last: what is under load has the same colour with and without them.
+  const labels = [...distinct].sort((left, right) => Number(isBound(left)) - Number(isBound(right)));
   const body = courses.flatMap((course, column) =>
     quantities.flatMap((quantity, row) => {
-      const top = Math.max(...courses.flatMap(({ samples }) => samples.map(quantity.of)));
+      const top = Math.max(
+        ...courses.flatMap(({ samples }) => samples.map((each) => quantity.of(each) ?? 0)),
+      );
       const x = panel.left + column * (panel.width + panel.left);
       const y = panel.top + row * (panel.height + panel.gap);
       return [
         `<g transform="translate(${x} ${y})">`,
         ...panelOf(course, quantity, niceCeiling(top), labels),
-        ...(row === 0 ? [text(0, -22, `${names[course.broker]}, ${course.scenario}`, 'start', 'bold')] : []),
+        ...(row === 0
+          ? [text(0, -22, `${columnTitles[course.broker]}, ${course.scenario}`, 'start', 'bold')]
+          : []),
         '</g>',
       ];
     }),
@@ -41,7 +49,7 @@ export function plotOf(courses: readonly Course[]): string {
     '<title>Messages per second and memory over time</title>',
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...body,
-    ...labels.map((label, index) => legend(label, colour(index), panel.left + index * 110, height - 14)),
+    ...labels.map((label, index) => legend(label, index, panel.left + index * 110, height - 14)),
     '</svg>',
     '',
   ].join('\n');
@@ -53,10 +61,12 @@ function panelOf({ samples }: Course, quantity: Quantity, top: number, labels: r
   const xOf = (seconds: number) => ((seconds / end) * width).toFixed(1);
   const yOf = (value: number) => (height - (value / top) * height).toFixed(1);
   const marks = [0, 0.25, 0.5, 0.75, 1];
-  const lines = labels.map((label, index) => {
-    const own = thinned(samples.filter((sample) => sample.label === label));
-    const points = own.map((sample) => `${xOf(sample.seconds)},${yOf(quantity.of(sample))}`).join(' ');
-    return `<polyline fill="none" stroke="${colour(index)}" stroke-width="1.5" points="${points}"/>`;
+  const lines = labels.flatMap((label, index) => {
+    const own = samples.filter((sample) => sample.label === label);
+    const points = thinned(own.flatMap((sample) => pointOf(sample, quantity) ?? []));
+    if (points.length === 0) return [];
+    const places = points.map(({ seconds, value }) => `${xOf(seconds)},${yOf(value)}`).join(' ');
+    return `<polyline fill="none" stroke="${colour(index)}"${dash(label)} stroke-width="1.5" points="${places}"/>`;
   });
   return [
     ...marks.map((mark) => {
@@ -69,24 +79,36 @@ function panelOf({ samples }: Course, quantity: Quantity, top: number, labels: r
   ];
 }
 
+interface Point {
+  readonly seconds: number;
+  readonly value: number;
+}
+
+function pointOf(sample: Sample, quantity: Quantity): Point | undefined {
+  const value = quantity.of(sample);
+  return value === undefined ? undefined : { seconds: sample.seconds, value };
+}
+
 /** Means of neighbours, so that long runs do not make large files. */
-function thinned(samples: readonly Sample[]): Sample[] {
-  const each = Math.ceil(samples.length / pointsMax);
-  const kept: Sample[] = [];
-  for (let at = 0; at < samples.length; at += each) {
-    const group = samples.slice(at, at + each);
-    const [first] = group;
-    if (first === undefined) break;
-    const mean = (of: (sample: Sample) => number) =>
-      group.reduce((sum, sample) => sum + of(sample), 0) / group.length;
-    kept.push({
-      label: first.label,
-      seconds: mean((sample) => sample.seconds),
-      messagesPerSecond: mean((sample) => sample.messagesPerSecond),
-      rssAnonMib: mean((sample) => sample.rssAnonMib),
-    });
+function thinned(points: readonly Point[]): Point[] {
+  const each = Math.ceil(points.length / pointsMax);
+  const kept: Point[] = [];
+  for (let at = 0; at < points.length; at += each) {
+    const group = points.slice(at, at + each);
+    const mean = (of: (point: Point) => number) =>
+      group.reduce((sum, point) => sum + of(point), 0) / group.length;
+    kept.push({ seconds: mean(({ seconds }) => seconds), value: mean(({ value }) => value) });
   }
   return kept;
+}
+
+/** Bounds are dashed: between what was measured before and after, nobody knows. */
+function dash(label: string): string {
+  return isBound(label) ? ' stroke-dasharray="5 4"' : '';
+}
+
+function isBound(label: string): boolean {
+  return boundNames.some((name) => name === label);
 }
 
 /** The next of 1, 2, 4, 6, 8 times a power of ten: its quarters are short numbers. */
@@ -103,8 +125,9 @@ function colour(index: number): string {
   return colours[index % colours.length] ?? 'black';
 }
 
-function legend(label: string, stroke: string, x: number, y: number): string {
-  return `<path d="M${x} ${y - 4}h24" stroke="${stroke}" stroke-width="3"/>${text(x + 30, y, label, 'start')}`;
+function legend(label: string, index: number, x: number, y: number): string {
+  const line = `<path d="M${x} ${y - 4}h24" stroke="${colour(index)}"${dash(label)} stroke-width="3"/>`;
+  return `${line}${text(x + 30, y, label, 'start')}`;
 }
 
 function text(x: number, y: number, content: string, anchor: string, weight = 'normal'): string {

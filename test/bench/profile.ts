@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BrokerProcess } from './broker-process.ts';
 import { freePort } from './brokers.ts';
-import { compileLoad, runLoad } from './load.ts';
+import { compile } from './compile.ts';
+import { runLoad } from './load.ts';
 
 const help = `npm run bench:profile -- [options]
   --options=<text>    options of amqpload (see amqpload.c): what kind of load
@@ -73,7 +74,7 @@ else await main();
 
 async function main(): Promise<void> {
   const messages = Number(flags.messages);
-  const load = compileLoad(join(tmpdir(), 'leveret-bench'));
+  const load = compile('amqpload');
   let profile: Profile | undefined;
   const directory = await mkdtemp(join(tmpdir(), 'leveret-profile-'));
   const broker = await startProfiled(directory, async () => {

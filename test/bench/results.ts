@@ -1,10 +1,19 @@
+import { boundNames } from './bound.ts';
 import { type BrokerName, brokerNames } from './brokers.ts';
 import type { Figures } from './load.ts';
 import type { Metric, Scenario } from './scenario.ts';
 
-/** What figures come from. The disk is no broker, but the bound of those that flush. */
-export const columnNames = [...brokerNames, 'disk'] as const;
+/** What figures come from: brokers, and what the machine does without one. */
+export const columnNames = [...brokerNames, ...boundNames] as const;
 export type ColumnName = (typeof columnNames)[number];
+
+export const columnTitles: Readonly<Record<ColumnName, string>> = {
+  leveret: 'Leveret',
+  ceiling: 'ceiling',
+  rabbitmq: 'RabbitMQ',
+  disk: 'disk',
+  loopback: 'loopback',
+};
 
 type Columns<T> = Readonly<Partial<Record<ColumnName, T>>>;
 
@@ -29,20 +38,23 @@ export interface Faults {
   readonly errors: number;
 }
 
-/** All runs of one scenario: by broker, then by step, then by repetition. */
-export type Runs = ReadonlyMap<ColumnName, readonly (readonly Figures[])[]>;
+/** The figures of one step: the broker's, and those of the bounds that were measured around it. */
+export type StepFigures = ReadonlyMap<ColumnName, Figures>;
 
-export function rowsOf(scenario: Scenario, runs: Runs): Row[] {
+/** One broker's run of a scenario, step by step. */
+export type Run = readonly StepFigures[];
+
+export function rowsOf(scenario: Scenario, runs: readonly Run[]): Row[] {
   return scenario.steps.flatMap((step, stepIndex) =>
     step.metrics.map((metric) => rowOf(scenario, metric, stepIndex, runs)),
   );
 }
 
-function rowOf(scenario: Scenario, metric: Metric, stepIndex: number, runs: Runs): Row {
+function rowOf(scenario: Scenario, metric: Metric, stepIndex: number, runs: readonly Run[]): Row {
   const median: Partial<Record<ColumnName, number>> = {};
   const faults: Partial<Record<ColumnName, Faults>> = {};
-  for (const [column, steps] of runs) {
-    const repetitions = steps[stepIndex] ?? [];
+  for (const column of columnNames) {
+    const repetitions = runs.flatMap((run) => run[stepIndex]?.get(column) ?? []);
     const figures = repetitions.flatMap((each) => figureOf(metric, each) ?? []);
     if (figures.length > 0) median[column] = medianOf(figures);
     faults[column] = faultsOf(repetitions);

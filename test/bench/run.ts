@@ -3,25 +3,24 @@
  * medians and ratios. Absolute figures wander with the machine; ratios within one run count.
  */
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { version } from '../../src/version.ts';
 import { Bench, type BenchOptions } from './bench.ts';
 import { stopBrokers } from './broker-process.ts';
 import { allBrokers, type Broker, brokerNames } from './brokers.ts';
-import { compileLoad } from './load.ts';
+import { compile } from './compile.ts';
 import { plotOf } from './plot.ts';
 import { hasFaults } from './results.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
-import { tableOf } from './table.ts';
+import { listOf, tableOf } from './table.ts';
 
 const help = `npm run bench -- [options]
   --scenario <name>   measure these only (may be repeated; a part of the name, or "all")
   --broker <name>     ${brokerNames.join(', ')} (may be repeated; default: all that are there)
   --repetitions <n>   runs of each scenario and broker, in turns (3; the long scenarios run once)
-  --seconds <n>       duration of a run (5)
+  --seconds <n>       duration of a run (5); the disk and the loopback take as much again, half before and half after
   --quick             one repetition of 2 seconds: does it work?
   --millions <n>      messages of a backlog, in millions (1)
   --size <bytes>      bodies of a backlog (1024)
@@ -30,7 +29,10 @@ const help = `npm run bench -- [options]
   --ceiling <file>    the bare data path to compare with (../shared/ceiling/ceiling.mjs)
   --json              results as JSON on standard output
   --markdown          results as a Markdown table
-  --list              names of all scenarios and what they measure`;
+  --list              all scenarios, and what each one measures
+
+Data directories are in the directory for temporary files, and so is what the disk is measured with. TMPDIR=/dev/shm has
+them in memory and shows the rates without a disk, but not without what new pages of memory cost; a backlog has to fit.`;
 
 const { values: flags } = parseArgs({
   options: {
@@ -52,14 +54,15 @@ const { values: flags } = parseArgs({
 });
 
 if (flags.help) print(help);
-else if (flags.list) print(scenarios.map(({ name, measures }) => `${name}: ${measures}`).join('\n'));
+else if (flags.list) print(listOf(scenarios));
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
   const chosen = chosenScenarios(flags.scenario);
   const brokers = chosenBrokers(flags.broker);
   const options: BenchOptions = {
-    program: compileLoad(join(tmpdir(), 'leveret-bench')),
+    amqpload: compile('amqpload'),
+    relay: compile('relay'),
     repetitions: positive(flags.repetitions ?? (flags.quick ? '1' : '3')),
     seconds: positive(flags.seconds ?? (flags.quick ? '2' : '5')),
     backlog: positive(flags.millions) * 1_000_000,

@@ -15,8 +15,6 @@ export interface Scenario {
    * be compared.
    */
   readonly rabbitmq?: StandIn | false;
-  /** Compare the figures of the first step with what the disk takes; see `disk.ts`. */
-  readonly disk?: 'throughput' | 'latency';
   /** Measured when no scenario is asked for by name. */
   readonly byDefault?: true;
   /** Repeated no more often than this: it takes long. */
@@ -54,7 +52,12 @@ export interface LoadStep {
   readonly label?: string;
   /** What goes on meanwhile. */
   readonly beside?: Beside;
+  /** What of the machine may bound it: measured around Leveret's run, and shown beside its figures. */
+  readonly bounds?: readonly StepBound[];
 }
+
+/** A bound of the machine, see bound.ts. The disk is left alone, before and after, once it has written `mibMax`. */
+export type StepBound = { readonly name: 'disk'; readonly mibMax?: number } | { readonly name: 'loopback' };
 
 export type Beside =
   /** Another amqpload with these options; it has to come to its end by itself. Its figures: `beside_` and their names. */

@@ -1,13 +1,8 @@
 /** Results for people. */
 import Table from 'cli-table3';
-import { type ColumnName, columnNames, countOf, type Row } from './results.ts';
-
-const titles: Readonly<Record<ColumnName, string>> = {
-  leveret: 'Leveret',
-  ceiling: 'ceiling',
-  rabbitmq: 'RabbitMQ',
-  disk: 'disk',
-};
+import { boundMeanings, boundNames, boundNote } from './bound.ts';
+import { columnNames, countOf, type Row, columnTitles as titles } from './results.ts';
+import type { Scenario } from './scenario.ts';
 
 /** Medians and ratios (above 1: Leveret is better), only the columns that have figures; faults below. */
 export function tableOf(rows: readonly Row[], markdown: boolean): string {
@@ -29,7 +24,8 @@ export function tableOf(rows: readonly Row[], markdown: boolean): string {
   ]);
   const numbers = columns.length + others.length;
   const table = markdown ? markdownOf(head, body, numbers) : plainOf(head, body, numbers);
-  return [table, ...faultLines(rows), ...(markdown ? ['', ...descriptions(rows)] : [])].join('\n');
+  const notes = [...(markdown ? descriptions(rows) : []), ...meanings(rows)];
+  return [table, ...faultLines(rows), ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
 
 function plainOf(head: string[], body: readonly string[][], numbers: number): string {
@@ -42,6 +38,38 @@ function plainOf(head: string[], body: readonly string[][], numbers: number): st
 function markdownOf(head: readonly string[], body: readonly string[][], numbers: number): string {
   const rule = head.map((_, index) => (index < head.length - numbers ? '---' : '--:'));
   return [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** All scenarios, and what each one measures. */
+export function listOf(scenarios: readonly Scenario[]): string {
+  const part = (title: string, chosen: readonly Scenario[]) => [
+    title,
+    ...chosen.map(({ name, measures, steps }) => {
+      const bounds = new Set(steps.flatMap((step) => (step.kind === 'load' ? (step.bounds ?? []) : [])));
+      const besides = [...bounds].map((bound) => `; beside: ${titles[bound.name]}`);
+      return `  ${name}\n      ${measures}${besides.join('')}`;
+    }),
+  ];
+  return [
+    ...part(
+      'By default:',
+      scenarios.filter(({ byDefault }) => byDefault),
+    ),
+    ...part(
+      '\nWith --scenario <name>, or "all":',
+      scenarios.filter(({ byDefault }) => !byDefault),
+    ),
+    '',
+    ...boundNames.map((name) => `${titles[name]}: ${boundMeanings[name]}.`),
+    `${boundNote}.`,
+  ].join('\n');
+}
+
+/** What the columns of bounds show, as a Markdown list; empty without such columns. */
+function meanings(rows: readonly Row[]): string[] {
+  const shown = boundNames.filter((name) => rows.some((row) => row.median[name] !== undefined));
+  const lines = shown.map((name) => `- **${titles[name]}**: ${boundMeanings[name]}.`);
+  return shown.length === 0 ? [] : [...lines, '', `${boundNote}.`];
 }
 
 /** What each scenario measures, as a Markdown list. */

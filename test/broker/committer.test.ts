@@ -60,6 +60,7 @@ function logOver(
     slabs: new SlabPool(),
     slabBytesTarget: Number.POSITIVE_INFINITY,
     logUnwritten: (log) => committer.logUnwritten(log),
+    writingAhead: (done) => committer.writingAhead(done),
     logUsed: (log) => committer.logUsed(log),
     reportMissing: () => expect.unreachable(),
   };

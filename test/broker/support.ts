@@ -134,6 +134,7 @@ export class TestBroker implements BrokerContext, LogContext {
   }
 
   logUnwritten(): void {}
+  writingAhead(): void {}
   logUsed(): void {}
   reportMissing(): void {}
 }

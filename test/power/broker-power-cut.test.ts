@@ -94,6 +94,38 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await connection.close();
   });
 
+  it('confirms a large message last, which others do not wait for', { timeout: 30_000 }, async () => {
+    const syncMs = 20;
+    const machine = new PowerMachine(newDirectory());
+    const { url } = await start({
+      dataDir: newDirectory(),
+      env: machine.environment({ syncMs, dsyncMs: syncMs }),
+    });
+    const connection = await amqplib.connect(url);
+    const channel = await connection.createConfirmChannel();
+    const other = await connection.createConfirmChannel();
+    await channel.assertQueue('large');
+    await channel.assertQueue('small');
+    const confirms: string[] = [];
+    const startedAt = performance.now();
+    const large = new Promise<void>((resolve) => {
+      channel.sendToQueue('large', Buffer.alloc(17 * 2 ** 20, 'x'), { persistent: true }, () => {
+        confirms.push('large');
+        resolve();
+      });
+    });
+    // It is with its consumers at once.
+    await new Promise<void>((resolve) => void other.consume('large', () => resolve(), { noAck: false }));
+    for (let i = 0; i < 3; i++) {
+      await confirmed(other, '', 'small');
+      confirms.push('small');
+    }
+    await large;
+    expect(confirms).toEqual(['small', 'small', 'small', 'large']);
+    expect(performance.now() - startedAt).toBeGreaterThan(17 * syncMs);
+    await connection.close();
+  });
+
   it.each(wantedCuts === undefined ? ['dsync:1-1000000:5'] : ioFaults)(
     'confirms nothing after an I/O error (%s) and exits',
     async (fault) => {

@@ -31,6 +31,8 @@ class SlowStore implements Store {
     });
   }
 
+  writeAhead(): undefined {}
+
   read(): StoredEntry[] {
     return [];
   }

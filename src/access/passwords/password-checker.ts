@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LoginNotChecked } from '../authentication-failure.ts';
 import { isSlow, type PasswordHash, verifyPassword } from './password-hash.ts';
 
@@ -13,17 +13,18 @@ const refusedMax = 10_000;
 
 /**
  * Checks passwords without making everybody pay for a slow hash: a password that was right once is recognised by
- * its HMAC for as long as the hash it belongs to stays, and so is one that was wrong: a misconfigured client tries
+ * its mark for as long as the hash it belongs to stays, and so is one that was wrong: a misconfigured client tries
  * it every few seconds. Logins that wait for the same check share it.
  *
  * Who tries a wrong password for the first time always waits for one slow hash, whether there is such a user or not
  * and however old their hash is, so that the time tells nothing.
  */
 export class PasswordChecker {
-  readonly #macKey = randomBytes(32);
-  /** HMACs of the right passwords. A changed password comes with another object, so nothing is to be forgotten. */
+  /** Nobody outside of this process knows it. Always as long, so it cannot run into what stands behind it. */
+  readonly #secret = randomBytes(32).toString('base64');
+  /** Marks of the right passwords. A changed password comes with another object, so nothing is to be forgotten. */
   readonly #verified = new WeakMap<PasswordHash, Buffer>();
-  /** HMACs of users and wrong passwords, with the hashes they are wrong for. */
+  /** Marks of users and wrong passwords, with the hashes they are wrong for. */
   readonly #refused = new Set<string>();
   readonly #underway = new Map<string, Promise<boolean>>();
   #running = 0;
@@ -39,27 +40,33 @@ export class PasswordChecker {
    * @throws LoginNotChecked when too many others are waiting
    */
   async matches(username: string, password: string, hash: PasswordHash | undefined): Promise<boolean> {
-    const mac = createHmac('sha256', this.#macKey)
-      .update(JSON.stringify([username, password]))
-      .digest();
+    const mark = this.#mark(username, password);
     if (hash !== undefined) {
       const verified = this.#verified.get(hash);
-      if (verified !== undefined && timingSafeEqual(verified, mac)) return true;
+      if (verified !== undefined && timingSafeEqual(verified, mark)) return true;
       if (!isSlow(hash) && (await verifyPassword(password, hash))) {
-        this.#verified.set(hash, mac);
+        this.#verified.set(hash, mark);
         return true;
       }
     }
-    const key = `${mac.toString('base64')} ${hash?.hash}`;
+    const key = `${mark.toString('base64')} ${hash?.hash}`;
     if (this.#refused.has(key)) return false;
     let check = this.#underway.get(key);
     if (check === undefined) {
-      check = this.#check(password, mac, hash).finally(() => this.#underway.delete(key));
+      check = this.#check(password, mark, hash).finally(() => this.#underway.delete(key));
       this.#underway.set(key, check);
     }
     const matches = await check;
     if (!matches) this.#refuse(key);
     return matches;
+  }
+
+  /**
+   * SHA-256 of the secret and what was tried. It never leaves this object, so nobody could lengthen it, which is what
+   * an HMAC is against; and that would be the dearest part of a login.
+   */
+  #mark(username: string, password: string): Buffer {
+    return digest('sha256', this.#secret + JSON.stringify([username, password]), 'buffer');
   }
 
   #refuse(key: string): void {
@@ -68,16 +75,16 @@ export class PasswordChecker {
     if (this.#refused.size > refusedMax && oldest !== undefined) this.#refused.delete(oldest);
   }
 
-  async #check(password: string, mac: Buffer, hash: PasswordHash | undefined): Promise<boolean> {
+  async #check(password: string, mark: Buffer, hash: PasswordHash | undefined): Promise<boolean> {
     await this.#turn();
     try {
       if (hash === undefined || !isSlow(hash)) {
-        await verifyPassword(mac.toString('base64'), this.#decoy);
+        await verifyPassword(mark.toString('base64'), this.#decoy);
         return false;
       }
       const matches = await verifyPassword(password === '' ? '\0' : password, hash);
       if (!matches || password === '') return false;
-      this.#verified.set(hash, mac);
+      this.#verified.set(hash, mark);
       return true;
     } finally {
       this.#running--;

@@ -38,6 +38,8 @@ export interface LogContext {
   readonly slabBytesTarget: number;
   /** The log has records to write with the next commit. */
   logUnwritten(log: CommittedLog): void;
+  /** A record is on its way to the disk; when that is done its log has it for the next commit, if it is still owed. */
+  writingAhead(done: Promise<void>): void;
   /** The log was read or settled: its state is to be written some time, and its memory looked at. */
   logUsed(log: CommittedLog): void;
   /** Records that should have been in the store are not there. */

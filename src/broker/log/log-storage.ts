@@ -1,4 +1,4 @@
-import type { LogEntry, LogState } from '../store.ts';
+import type { LogEntry, LogState, WrittenAhead } from '../store.ts';
 import type { CommittedLog, LogContext, LogOwner } from './log-context.ts';
 import type { LogParts } from './log-parts.ts';
 import type { RecordKeeper, Segment } from './segment.ts';
@@ -51,6 +51,34 @@ export class LogStorage implements CommittedLog {
   write(segment: Segment): void {
     if (!this.isUnwritten) this.#context.logUnwritten(this);
     this.#unwritten.add(segment);
+  }
+
+  /**
+   * Has the one record of a large segment written before its commit, and adds to `ahead` when that is done. False: it
+   * is not large enough, or not the only one.
+   */
+  writeAhead(segment: Segment, ahead: Promise<void>[]): boolean {
+    const { store } = this.#context;
+    const entry = segment.count === 1 ? segment.takeUnwritten(this.#log.id) : undefined;
+    const written = entry && store.writeAhead(entry);
+    if (written === undefined) {
+      if (entry !== undefined) segment.putBackUnwritten();
+      return false;
+    }
+    segment.writing++;
+    if (segment === this.#parts.tail.open) this.seal();
+    const done = this.#commitWhen(segment, written);
+    this.#context.writingAhead(done);
+    ahead.push(done);
+    return true;
+  }
+
+  async #commitWhen(segment: Segment, written: Promise<WrittenAhead | undefined>): Promise<void> {
+    segment.ahead = await written;
+    segment.writing--;
+    if (this.#isDropped) segment.evict(this.#context.slabs);
+    else if (segment.putBackUnwritten()) this.write(segment);
+    else this.letGoIfSettled(segment);
   }
 
   // ---- memory

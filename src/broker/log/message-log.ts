@@ -170,7 +170,12 @@ export class MessageLog implements RecordKeeper {
     this.#parts.ready.add(message.bodySize, isPersistent);
     if (expiresAt !== 0) this.mayExpire = true;
     if (!isPersistent || !this.durable) return false;
-    this.#storage.write(segment);
+    if (
+      message.ahead === undefined ||
+      stamp !== undefined ||
+      !this.#storage.writeAhead(segment, message.ahead)
+    )
+      this.#storage.write(segment);
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { uint32At } from '../../protocol/bytes.ts';
 import { Message } from '../message.ts';
-import type { LogEntry, StoredEntry, UnsettledRange } from '../store.ts';
+import type { LogEntry, StoredEntry, UnsettledRange, WrittenAhead } from '../store.ts';
 import { Amount } from './amount.ts';
 import { RecordFlag, RecordOffset } from './record.ts';
 import { type FrameStamp, readTime, writeRecord } from './record-bytes.ts';
@@ -54,6 +54,8 @@ export class Segment {
   /** Commits under way that hold the slab. */
   writing = 0;
   slab: Slab | undefined;
+  /** Its one record has been written ahead of its commit. */
+  ahead: WrittenAhead | undefined;
   readonly #states: Uint8Array;
   /** While {@link putAside} holds. */
   #sizes: RecordSizes | undefined;
@@ -236,6 +238,7 @@ export class Segment {
       persistentCount,
       persistentBodyBytes,
       bytes: buffer.subarray(offsets[from], offsets[to]),
+      ahead: this.ahead,
     };
   }
 
@@ -271,6 +274,8 @@ export class Segment {
   evict(pool: SlabPool): void {
     if (this.slab !== undefined) pool.release(this.slab);
     this.slab = undefined;
+    this.ahead?.discard();
+    this.ahead = undefined;
   }
 
   /** Lets go of the slab of a segment that is still owed: the sizes of its records stay known. */

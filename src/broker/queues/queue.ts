@@ -205,6 +205,8 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
       admission = deduplicator.admit(message, log);
     }
     if (admission?.goesOn === false) return admission.carryOut(message, now, PublishOutcome.Accepted);
+    // What is remembered of it has to become durable with it.
+    message.ahead = undefined;
     const outcome = this.enqueue(message, now);
     return admission === undefined ? outcome : admission.carryOut(message, now, outcome);
   }

@@ -1,3 +1,6 @@
+/** Above all numbers, so that what comes behind in the channel waits, too. */
+const unknownCommit = Number.POSITIVE_INFINITY;
+
 /** Where confirms go: basic.ack and basic.nack from the broker to the publisher. */
 export interface ConfirmSink {
   ack(deliveryTag: number, multiple: boolean): void;
@@ -39,13 +42,21 @@ export class ConfirmLedger {
     }
   }
 
+  /** Notes the next publish as accepted once a commit is done of which the number is not known yet. */
+  acceptedAhead(): Run {
+    this.#published++;
+    const run = { upTo: this.#published, commit: unknownCommit, refused: false };
+    this.#runs.push(run);
+    return run;
+  }
+
   /** Notes the next publish as refused: it is answered with basic.nack when its turn comes. */
   refused(): void {
     this.#published++;
     this.#runs.push({ upTo: this.#published, commit: 0, refused: true });
   }
 
-  /** Answers all that depended on commits up to `doneCommit`. True when more is owed. */
+  /** Answers all that depended on commits up to `doneCommit`. True when another commit is to be waited for. */
   answer(doneCommit: number, sink: ConfirmSink): boolean {
     let count = 0;
     let ackUpTo = 0;
@@ -64,7 +75,8 @@ export class ConfirmLedger {
     }
     this.#ack(ackUpTo, sink);
     if (count > 0) this.#runs.splice(0, count);
-    return this.#runs.length > 0;
+    const [next] = this.#runs;
+    return next !== undefined && next.commit !== unknownCommit;
   }
 
   #ack(upTo: number, sink: ConfirmSink): void {
@@ -74,8 +86,9 @@ export class ConfirmLedger {
   }
 }
 
-interface Run {
+/** Publishes in a row, up to a sequence number, that wait for the same commit. */
+export interface Run {
   upTo: number;
-  readonly commit: number;
+  commit: number;
   readonly refused: boolean;
 }

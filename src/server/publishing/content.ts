@@ -13,7 +13,7 @@ const bodyBytesMax = 512 * 1024 * 1024;
 /** First size of the buffer for a body that comes in pieces: memory for bytes that came, not for promises. */
 const assemblyBytesMin = 1024 * 1024;
 /** From here on there is room for all of it: what the kernel gives memory for is only what has been written to. */
-const assemblyBytesWhole = 4 * 1024 * 1024;
+const assemblyBytesWhole = 1024 * 1024;
 /** reserved-1 before the address in basic.publish, and the octet of bits behind it. */
 const reservedBytes = 2;
 const mandatoryBit = 1;

@@ -13,11 +13,14 @@ import { MethodId } from '../../protocol/methods.ts';
 import type { ChannelHost, OpenChannel } from '../deliveries/channel-host.ts';
 import { addressReplies } from '../deliveries/reply-consumer.ts';
 import type { BeforeFlush } from '../output/output.ts';
-import { ConfirmLedger, type ConfirmSink } from './confirms.ts';
+import { ConfirmLedger, type ConfirmSink, type Run } from './confirms.ts';
 import { ContentAssembler } from './content.ts';
 
 /** Properties that a publish is checked for. */
 const checkedProperties = PropertyFlag.ReplyTo | PropertyFlag.UserId | PropertyFlag.Expiration;
+
+/** Smaller messages are not worth being written before their commit. */
+const aheadBytesMin = 2 ** 20;
 
 /** Users with this tag may publish under any user_id. */
 const impersonatorTag = 'impersonator';
@@ -144,8 +147,9 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       return;
     }
     if (content.mandatory && route.isReturned) this.#return(message);
+    if (message.bodySize >= aheadBytesMin && !route.isPassing) message.ahead = [];
     const outcome = route.publish(message, connection.chunkTime);
-    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome);
+    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome, message.ahead);
   }
 
   #count(exchange: Exchange, route: Route, mandatory: boolean): void {
@@ -225,19 +229,34 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     return this.#pending?.length ?? 0;
   }
 
-  #confirmLater(confirms: ConfirmLedger, outcome: number): void {
+  #confirmLater(confirms: ConfirmLedger, outcome: number, ahead: readonly Promise<void>[] = []): void {
     const { committer } = this.#connection.broker;
-    const needsCommit = outcome === PublishOutcome.NeedsCommit;
-    if ((outcome & PublishOutcome.Refused) !== 0) confirms.refused();
-    else confirms.accepted(needsCommit ? committer.next : 0);
-    if (needsCommit && !this.#isWaitingForCommit) {
-      this.#isWaitingForCommit = true;
-      committer.request(this);
+    if ((outcome & PublishOutcome.Refused) !== 0) {
+      confirms.refused();
+    } else if (ahead.length > 0) {
+      void this.#confirmAhead(confirms.acceptedAhead(), ahead);
+    } else {
+      const needsCommit = outcome === PublishOutcome.NeedsCommit;
+      confirms.accepted(needsCommit ? committer.next : 0);
+      if (needsCommit) this.#requestCommit();
     }
     if (!this.#isFlushPending) {
       this.#isFlushPending = true;
       this.#channel.output.callBeforeFlush(this);
     }
+  }
+
+  /** A large message is committed when it has been written, after others that came later. */
+  async #confirmAhead(run: Run, ahead: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(ahead);
+    run.commit = this.#connection.broker.committer.next;
+    if (!this.#isReleased) this.#requestCommit();
+  }
+
+  #requestCommit(): void {
+    if (this.#isWaitingForCommit) return;
+    this.#isWaitingForCommit = true;
+    this.#connection.broker.committer.request(this);
   }
 
   /** A commit is done: confirms that depended on it go out now. */

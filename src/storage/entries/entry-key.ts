@@ -56,7 +56,7 @@ export async function withLargeKeys(entries: readonly LogEntry[]): Promise<Keyed
 async function encodeLargeKey(entry: LogEntry): Promise<Buffer> {
   const key = Buffer.allocUnsafe(entryKeyBytes);
   writeFields(key, entry);
-  const slices = new Slices(1);
+  const slices = new Slices(1, 1);
   let checksum = crc32(key.subarray(0, checksumOffset));
   for (let at = 0; at < entry.bytes.length; at += checksumStepBytes) {
     checksum = crc32(entry.bytes.subarray(at, at + checksumStepBytes), checksum);

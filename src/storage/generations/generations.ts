@@ -298,7 +298,8 @@ export class Generations {
       if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
       const spare = await Generation.create(directory, number, generationMapBytes(generationBytes));
       await flushDirectory(directory);
-      await registers.generations.add(number);
+      registers.generations.add(number);
+      await registers.generations.ensure(number);
       this.#spare = spare;
     } catch (error) {
       this.#prepareAt = this.#filled() + prepareAtPart;

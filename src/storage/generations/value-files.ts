@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Space } from '../../broker/store.ts';
+import { removeGently } from '../directory/gentle-removal.ts';
 import { journalPath, markFreeInPlace, readAt } from '../journal/journal-file.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 
@@ -151,9 +152,15 @@ export class ValueFiles {
     for (const path of this.paths) await markFreeInPlace(path);
   }
 
-  /** Deletes the files. The generation is gone. */
+  /** Deletes the files, unless somebody else has. The generation is gone. */
   async remove(): Promise<void> {
-    for (const path of this.paths) await rm(path, { force: true });
+    for (const path of this.paths) {
+      try {
+        await removeGently(path);
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    }
   }
 }
 

@@ -11,13 +11,14 @@ import {
   write,
   writev,
 } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { allDone } from '../all-done.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
+import { removeGently } from '../directory/gentle-removal.ts';
 import { blockAlignmentBytes, freeHeaderFor } from './journal-block.ts';
 
 const readSome = promisify(read);
@@ -29,8 +30,8 @@ const fileNamePattern = /^journal-(\d{2,})\.wal$/;
 /** A write has reached the disk when it is done; nothing else of the file changes but the bytes written. */
 const openFlags = constants.O_RDWR | constants.O_DSYNC;
 
-/** A new file is filled with zeros in steps of that size, so that commits have their turn in between. */
-const fillStepBytes = 2 ** 20;
+/** What nobody waits for is written in steps of that size, so that commits have their turn in between. */
+const stepBytes = 2 ** 20;
 
 /** How large writes are cut up. The pool has four threads, and others want some of them. */
 const pieceBytes = 8 * 2 ** 20;
@@ -92,13 +93,13 @@ export class JournalFile {
       await file.write([mark], 0);
       return file;
     } catch (error) {
-      await file.remove(directory);
+      await file.remove();
       throw error;
     }
   }
 
   async #fill(): Promise<void> {
-    const zeros = Buffer.alloc(Math.min(this.size, fillStepBytes));
+    const zeros = Buffer.alloc(Math.min(this.size, stepBytes));
     for (let at = 0; at < this.size; at += zeros.length) {
       await this.write([zeros.subarray(0, Math.min(zeros.length, this.size - at))], at);
     }
@@ -146,6 +147,12 @@ export class JournalFile {
     await allDone(Array.from({ length: piecesAtOnce }, writePieces));
   }
 
+  /** The same in steps that are short enough for others, whose flushes wait for the one under way. */
+  async writeInSteps(bytes: Buffer, at: number): Promise<void> {
+    for (let from = 0; from < bytes.length; from += stepBytes)
+      await this.write([bytes.subarray(from, from + stepBytes)], at + from);
+  }
+
   #writeSome(parts: readonly Buffer[], at: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, written: number) => {
@@ -184,10 +191,9 @@ export class JournalFile {
     closeSync(this.#fd);
   }
 
-  async remove(directory: string): Promise<void> {
+  async remove(): Promise<void> {
     this.close();
-    await unlink(this.path);
-    await flushDirectory(directory);
+    await removeGently(this.path);
   }
 }
 

@@ -32,9 +32,8 @@ export class JournalPool {
   readonly #free: JournalFile[] = [];
   /** They go when the register does not have them any more. */
   #surplus: JournalFile[] = [];
-  readonly #registering = new Map<JournalFile, Promise<void>>();
   #nextFile = 1;
-  /** Of all files, and of the largest. */
+  /** Of all files but those that were made for a large commit, and of the largest. */
   #bytes = 0;
   #largestBytes = 0;
   /** Of files that others have taken over. New ones in their places come in a flood: there is no time to fill them. */
@@ -55,24 +54,26 @@ export class JournalPool {
     this.#nextFile = Math.max(this.#nextFile, number + 1);
   }
 
-  /** Counts a file that was there, free or not. */
+  /** Counts a file that was there, free or not. One that was made for a large commit takes nobody's place. */
   count(file: JournalFile): void {
+    if (this.#isLarge(file)) return;
     this.#bytes += file.size;
     this.#largestBytes = Math.max(this.#largestBytes, file.size);
   }
 
-  /** Takes a counted file that is free, or free again; one too many is to be deleted. */
+  /** Takes a file that is free, or free again; one too many is to be deleted. */
   takeBack(file: JournalFile): void {
-    const { bytesMax, fileBytes } = this.#options;
-    if (this.#bytes <= bytesMax && file.size <= fileBytes) {
+    if (this.#isLarge(file)) {
+      this.discard(file);
+    } else if (this.#bytes > this.#options.bytesMax) {
+      this.#bytes -= file.size;
+      this.discard(file);
+    } else {
       this.#free.push(file);
-      return;
     }
-    this.#bytes -= file.size;
-    this.discard(file);
   }
 
-  /** A file that holds nothing is to be deleted, see {@link removeSurplus}. */
+  /** A file that is not counted and holds nothing is to be deleted, see {@link removeSurplus}. */
   discard(file: JournalFile): void {
     this.#surplus.push(file);
     this.#options.register.remove(file.number);
@@ -80,18 +81,21 @@ export class JournalPool {
 
   /** Deletes what is too much and will not be missed. */
   async removeSurplus(): Promise<void> {
-    const { directory, register } = this.#options;
+    const { register } = this.#options;
     const gone = this.#surplus.filter(({ number }) => !register.has(number));
     this.#surplus = this.#surplus.filter((file) => !gone.includes(file));
-    for (const file of gone) await file.remove(directory);
+    for (const file of gone) await file.remove();
+  }
+
+  #isLarge({ size }: JournalFile): boolean {
+    return size > this.#options.fileBytes;
   }
 
   /** Somebody else has a file now that was taken and will not come back. */
   giveAway(file: JournalFile): void {
-    this.#bytes -= file.size;
     this.#options.register.remove(file.number);
-    // One that was made for a large commit takes nobody's place.
-    if (file.size > this.#options.fileBytes) return;
+    if (this.#isLarge(file)) return;
+    this.#bytes -= file.size;
     this.#givenBytes += file.size;
     this.grow();
   }
@@ -129,19 +133,9 @@ export class JournalPool {
   async #make(wanted: NewFile): Promise<JournalFile> {
     const { directory, freeMark, register } = this.#options;
     const file = await JournalFile.create(directory, this.#nextFile++, wanted, freeMark(wanted.size));
-    const registered = register.add(file.number);
-    this.#registering.set(file, registered);
-    registered.then(
-      () => this.#registering.delete(file),
-      () => {},
-    );
+    register.add(file.number);
     this.count(file);
     return file;
-  }
-
-  /** Whoever uses a file has to wait for that with its first commits: it is registered then. Undefined: it is by now. */
-  registered(file: JournalFile): Promise<void> | undefined {
-    return this.#registering.get(file);
   }
 
   get free(): readonly JournalFile[] {
@@ -205,7 +199,6 @@ export class JournalPool {
   /** Waits until no file is being made. */
   async settle(): Promise<void> {
     await this.#preparing;
-    await Promise.allSettled(this.#registering.values());
   }
 
   /** Closes the files that are nobody's. Those that were taken are their owners' to close. Call {@link settle} before. */

@@ -7,6 +7,8 @@ import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { isBlank } from '../directory/file-check.ts';
 import { decodeEntryKey, withLargeKeys } from '../entries/entry-key.ts';
 import type { LogIndex } from '../entries/log-index.ts';
+import { AheadCommit } from './ahead-commit.ts';
+import { AheadCommits } from './ahead-commits.ts';
 import {
   BlockKind,
   type BlockStamp,
@@ -73,6 +75,7 @@ export class Journal {
   /** Files that take nothing any more, oldest first. */
   readonly #full: JournalFill[] = [];
   readonly #pool: JournalPool;
+  readonly #ahead: AheadCommits;
   /** Dead ones that a backup still reads; undefined: there is no backup. */
   #held: JournalFill[] | undefined;
   /** The backup knows what it will copy. */
@@ -87,6 +90,15 @@ export class Journal {
     this.#options = options;
     const freeMark = (size: number) => encodeMark(BlockKind.Free, this.#stamp({ size }, this.#nextNumber));
     this.#pool = new JournalPool({ ...options, freeMark });
+    this.#ahead = new AheadCommits({
+      pool: this.#pool,
+      stampFor: (file) => {
+        const stamp = this.#stamp(file, this.#nextNumber);
+        this.#nextNumber++;
+        return stamp;
+      },
+      remove: (file) => this.#pool.discard(file),
+    });
   }
 
   /**
@@ -184,7 +196,9 @@ export class Journal {
     const { bytesMax } = this.#options;
     let fullBytes = 0;
     let owedBytes = 0;
-    for (const { file, liveBytes } of this.#full) {
+    for (const { file, liveBytes, isAlone } of this.#full) {
+      // It takes nobody's place.
+      if (isAlone) continue;
       fullBytes += file.size;
       owedBytes += liveBytes;
     }
@@ -218,6 +232,42 @@ export class Journal {
     if (fill.isAlone) await this.#appendLarge(fill, entries);
     else await this.#append(fill, encodeCommitBlock(entries, this.#stampFor(fill)), entries);
     return true;
+  }
+
+  /** No file but one of its own takes the entry. */
+  isLarge(entry: LogEntry): boolean {
+    return this.#isUsed && this.#pool.isTooLarge(commitBlockBytes([entry]));
+  }
+
+  /**
+   * Writes a large entry to a file of its own, which {@link commitAhead} makes part of the journal. Resolves with
+   * undefined when there is no room for it now.
+   */
+  writeAhead(entry: LogEntry): Promise<AheadCommit | undefined> {
+    return this.#ahead.write(entry);
+  }
+
+  /**
+   * Has the entries count that were written ahead. Each stands for itself.
+   *
+   * @returns the others.
+   * @throws StoreFullError when there was no room: it is safe to try again. StoreBrokenError on any other failure.
+   */
+  async commitAhead(entries: readonly LogEntry[]): Promise<readonly LogEntry[]> {
+    if (entries.every(({ ahead }) => ahead === undefined)) return entries;
+    const commits = entries.map(({ ahead }) => ahead).filter((ahead) => ahead instanceof AheadCommit);
+    await allDone(commits.filter((commit) => !commit.isCommitted).map((commit) => this.#commitAhead(commit)));
+    return entries.filter(({ ahead }) => !(ahead instanceof AheadCommit));
+  }
+
+  async #commitAhead(commit: AheadCommit): Promise<void> {
+    const { fill, entry } = commit;
+    await this.#options.register.ensure(fill.file.number);
+    await commit.commit();
+    this.#ahead.committed(commit);
+    this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
+    this.#full.push(fill);
+    this.#tellOfFull();
   }
 
   get #isUsed(): boolean {
@@ -263,11 +313,10 @@ export class Journal {
     this.#nextNumber++;
     // The one that has just become full, and such as had no room for the mark when they did.
     const unended = this.#full.filter(({ isEnded }) => !isEnded);
-    const registered = this.#pool.registered(fill.file);
     await allDone([
       fill.file.write(block.parts, fill.end),
       ...unended.map((full) => this.#end(full)),
-      ...(registered === undefined ? [] : [registered]),
+      this.#options.register.ensure(fill.file.number),
     ]);
     for (const entry of entries) this.#options.index.addEntry(fill, entry, entry.bytes.length, false);
     fill.add(block.head, block.byteLength);
@@ -321,7 +370,7 @@ export class Journal {
       if (this.#held === undefined) this.#releaseSoon(fill);
       else this.#held.push(fill);
     }
-    this.#enqueue(() => this.#pool.removeSurplus());
+    this.#soon(() => this.#pool.removeSurplus());
   }
 
   /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
@@ -353,10 +402,10 @@ export class Journal {
   }
 
   #releaseSoon(fill: JournalFill): void {
-    this.#enqueue(() => this.#release(fill));
+    this.#soon(() => this.#release(fill));
   }
 
-  #enqueue(work: () => Promise<void>): void {
+  #soon(work: () => Promise<void>): void {
     this.#releases = this.#releases.then(async () => {
       try {
         await work();
@@ -390,11 +439,13 @@ export class Journal {
 
   /** Writes down where the journal ends. Nothing is written any more. */
   async end(): Promise<void> {
-    if (this.#active !== undefined) await this.#end(this.#active);
+    const active = this.#active === undefined ? [] : [this.#active];
+    for (const fill of [...this.#full, ...active]) if (!fill.isEnded) await this.#end(fill);
   }
 
   /** Waits for work under way. */
   async close(): Promise<void> {
+    await this.#ahead.discard();
     await this.settle();
     this.#closeFiles();
   }

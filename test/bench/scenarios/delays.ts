@@ -49,7 +49,6 @@ export const delays: readonly Scenario[] = [
         waiting,
       ),
     },
-    disk: 'throughput',
     steps: publishOnly(`${delayed} ${someday} --confirm 1000`, waiting),
   },
   {

@@ -9,7 +9,7 @@ import {
   rssGrowth,
 } from '../metrics.ts';
 import type { Metric, Scenario, Step } from '../scenario.ts';
-import { flow, load, steady, steadyFor } from './loads.ts';
+import { bounded, flow, load, steady, steadyFor } from './loads.ts';
 
 const manyQueues = '{queues:50000}';
 const idleConnections = 10_000;
@@ -43,7 +43,7 @@ export const many: readonly Scenario[] = [
   },
   {
     name: 'idle connections',
-    measures: `${idleConnections} connections with an open channel each`,
+    measures: `${idleConnections.toLocaleString('en-US')} connections with an open channel each`,
     ceiling: 'memory',
     fresh: true,
     repetitionsMax: 1,
@@ -73,12 +73,11 @@ export const many: readonly Scenario[] = [
   },
   {
     name: 'declare one by one',
-    measures: 'the same queues, each request waits for its answer. Disk: one page written and flushed',
+    measures: 'the same queues, each request waits for its answer',
     ceiling: false,
-    disk: 'latency',
     fresh: true,
     repetitionsMax: 1,
-    steps: [
+    steps: bounded({ name: 'disk' }, [
       load(`--declare-only --durable --queues ${manyQueues}`, [
         {
           field: 'seconds',
@@ -88,7 +87,7 @@ export const many: readonly Scenario[] = [
           divisor: 1e-3,
         },
       ]),
-    ],
+    ]),
   },
   {
     name: 'metrics of 10,000 queues',

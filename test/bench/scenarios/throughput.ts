@@ -1,7 +1,7 @@
 /** How much goes through, and how long it takes. */
 import { confirmed, cpuPerConfirm, cpuPerDelivery, delivered, latencies, rssPeak } from '../metrics.ts';
 import type { Scenario, Step } from '../scenario.ts';
-import { acked, flow, persistent, publishOnly, warmedUp } from './loads.ts';
+import { acked, bounded, flow, persistent, publishOnly, warmedUp } from './loads.ts';
 
 const topic = { exchange: 'bench.topic', queuePrefix: 'bench.', queues: 10, bindings: 1_000 };
 
@@ -105,35 +105,33 @@ export const throughput: readonly Scenario[] = [
     name: '64 KiB transient',
     measures: 'large messages, automatic acknowledgement',
     ceiling: 'memory',
-    steps: flow('--size 65536 --autoack'),
+    steps: bounded({ name: 'loopback' }, flow('--size 65536 --autoack')),
   },
   {
     name: '64 KiB persistent',
     measures: 'large messages, durable queue, confirms (window 100), ack every 100',
     ceiling: 'lmdb',
-    steps: flow(`--size 65536 ${persistent} --confirm 100 ${acked}`),
+    steps: bounded({ name: 'loopback' }, flow(`--size 65536 ${persistent} --confirm 100 ${acked}`)),
   },
   {
     name: 'publish, window 1,000',
-    measures:
-      'nothing is consumed, so every byte is written. Disk: as many bytes a commit, written in sequence and flushed',
+    measures: 'nothing is consumed, so every byte is written; after a second of the same',
     ceiling: 'lmdb',
-    disk: 'throughput',
     steps: publishOnly('--confirm 1000', [confirmed, cpuPerConfirm]),
   },
   {
     name: 'publish, window 10,000',
     measures: 'the same with 10,000 unconfirmed messages',
     ceiling: 'lmdb',
-    disk: 'throughput',
     steps: publishOnly('--confirm 10000', [confirmed, cpuPerConfirm]),
   },
   {
     name: 'confirm, window 1',
-    measures:
-      'one persistent message at a time, after three seconds of the same. Disk: one page written and flushed',
+    measures: 'one persistent message at a time, after three seconds of the same',
     ceiling: 'lmdb',
-    disk: 'latency',
-    steps: warmedUp(`${persistent} --confirm 1 ${acked}`, latencies('confirm', 'confirm')),
+    steps: bounded(
+      { name: 'disk' },
+      warmedUp(`${persistent} --confirm 1 ${acked}`, latencies('confirm', 'confirm')),
+    ),
   },
 ];

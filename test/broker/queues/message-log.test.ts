@@ -73,6 +73,10 @@ class Bench implements LogContext {
     this.committer.logUnwritten(log);
   }
 
+  writingAhead(done: Promise<void>): void {
+    this.committer.writingAhead(done);
+  }
+
   logUsed(log: CommittedLog): void {
     this.committed = log;
     this.committer.logUsed(log);

@@ -31,6 +31,9 @@ const JOURNAL_FILES = 3;
 const JOURNAL_FILE_BYTES = 64 * 1024;
 /** One log in so many never lets go of the first message it has kept: generations are copied forward. */
 const STUCK_LOGS = 3;
+/** One commit in so many has nothing but a large entry, which is written ahead of it. */
+const LARGE_EVERY = 12;
+const LARGE_RECORDS = 300;
 /** Rows there are before they are removed, in random order. */
 const ROWS_MAX = 60;
 
@@ -240,6 +243,19 @@ function nextCommit(number: number): Commit {
   return { entries, rows: nextRows(), definitions, logStates, droppedLogs };
 }
 
+/** A large entry for any log; undefined when there is none. */
+async function nextLargeCommit(): Promise<Commit | undefined> {
+  const [first] = logs;
+  if (first === undefined) return undefined;
+  const [logId, log] = first;
+  const entry = newEntry(logId, log.next, LARGE_RECORDS);
+  const written = store.writeAhead(entry);
+  if (written === undefined) fail('a large entry was not large enough');
+  log.next += LARGE_RECORDS;
+  const entries = [{ ...entry, ahead: await written }];
+  return { entries, rows: [], definitions: [], logStates: [], droppedLogs: [] };
+}
+
 /** One that this very commit adds does not come at all: a key occurs once. */
 function changeDefinition(definitions: Definition[], change: Definition): void {
   const at = definitions.findIndex(({ key }) => key[2] === change.key[2]);
@@ -269,7 +285,8 @@ function announce(commit: Commit, number: number): Announcement {
 
 for (let i = 1; i <= Number(commitsMax); i++) {
   const number = Number(run) * COMMITS_PER_RUN_MAX + i;
-  const commit = nextCommit(number);
+  const large = i % LARGE_EVERY === 0 ? await nextLargeCommit() : undefined;
+  const commit = large ?? nextCommit(number);
   say({ type: 'started', ...announce(commit, number) });
   const startedAt = performance.now();
   for (;;) {
