@@ -10,7 +10,7 @@ import { silentLogger } from '../../src/logger.ts';
 const built = new URL('../../dist/index.js', import.meta.url).href;
 const { startBroker }: typeof import('../../src/index.ts') = await import(built);
 const { LineThread }: typeof import('../../src/metrics/line-thread.ts') = await import(
-  new URL('../../dist/metrics/line-thread.js', import.meta.url).href
+  new URL('../../dist/line-thread.js', import.meta.url).href
 );
 
 const queues = Array.from({ length: 700 }, (_, i) => (i % 100 === 0 ? `q "${i}\\ü` : `q${i}`));
