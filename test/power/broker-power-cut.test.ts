@@ -126,6 +126,31 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
     await connection.close();
   });
 
+  it('confirms a large message when it is in all queues', { timeout: 30_000 }, async () => {
+    const syncMs = 20;
+    const machine = new PowerMachine(newDirectory());
+    const { url } = await start({
+      dataDir: newDirectory(),
+      env: machine.environment({ syncMs, dsyncMs: syncMs }),
+    });
+    const connection = await amqplib.connect(url);
+    const channel = await connection.createConfirmChannel();
+    // In the second one it has to be in the same commit as what is remembered of it.
+    await channel.assertExchange('all', 'fanout');
+    await channel.assertQueue('a');
+    await channel.assertQueue('b', { arguments: { 'x-message-deduplication': true } });
+    for (const queue of ['a', 'b']) await channel.bindQueue(queue, 'all', '');
+    const startedAt = performance.now();
+    await new Promise<void>((resolve) => {
+      const headers = { 'x-deduplication-header': '1' };
+      channel.publish('all', '', Buffer.alloc(17 * 2 ** 20, 'x'), { persistent: true, headers }, () =>
+        resolve(),
+      );
+    });
+    expect(performance.now() - startedAt).toBeGreaterThan(17 * syncMs);
+    await connection.close();
+  });
+
   it.each(wantedCuts === undefined ? ['dsync:1-1000000:5'] : ioFaults)(
     'confirms nothing after an I/O error (%s) and exits',
     async (fault) => {

@@ -147,9 +147,11 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
       return;
     }
     if (content.mandatory && route.isReturned) this.#return(message);
-    if (message.bodySize >= aheadBytesMin && !route.isPassing) message.ahead = [];
+    // Kept here: a queue that must not write ahead takes the list from the message, not from those before it.
+    const ahead: Promise<void>[] = [];
+    if (message.bodySize >= aheadBytesMin && !route.isPassing) message.ahead = ahead;
     const outcome = route.publish(message, connection.chunkTime);
-    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome, message.ahead);
+    if (this.#confirms !== undefined) this.#confirmLater(this.#confirms, outcome, ahead);
   }
 
   #count(exchange: Exchange, route: Route, mandatory: boolean): void {
@@ -229,7 +231,7 @@ export class Publisher implements ConfirmSink, BeforeFlush, CommitWaiter {
     return this.#pending?.length ?? 0;
   }
 
-  #confirmLater(confirms: ConfirmLedger, outcome: number, ahead: readonly Promise<void>[] = []): void {
+  #confirmLater(confirms: ConfirmLedger, outcome: number, ahead: readonly Promise<void>[]): void {
     const { committer } = this.#connection.broker;
     if ((outcome & PublishOutcome.Refused) !== 0) {
       confirms.refused();
