@@ -5,7 +5,9 @@
  * kernel time included; the threads of libuv and V8 do not count. Samples tell shares; what they are shares of is
  * the CPU time of the main thread, since a busy machine makes everything take longer.
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -47,10 +49,18 @@ const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
   ['native code without a caller', /^native/],
 ];
 
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  /** Both from 0. */
+  readonly lineNumber: number;
+  readonly columnNumber: number;
+}
+
 interface Profile {
   readonly nodes: readonly {
     readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string };
+    readonly callFrame: CallFrame;
   }[];
   readonly samples: readonly number[];
   /** Microseconds from the sample before. */
@@ -155,7 +165,7 @@ function costsOf(profile: Profile, from: number, to: number): Costs {
     at += us;
     const frame = frames.get(sample);
     if (at < from || at > to || frame === undefined || frame.functionName === '(idle)') continue;
-    const path = frame.url === '' ? `native ${frame.functionName}` : pathOf(frame.url);
+    const path = frame.url === '' ? `native ${frame.functionName}` : pathOf(frame);
     add(bySteps, steps.find(([, pattern]) => pattern.test(path))?.[0] ?? 'other', us);
     add(byFunctions, `${frame.functionName} ${path}`, us);
   }
@@ -167,9 +177,22 @@ function nanoseconds(ns: number): string {
   return `${ns.toFixed(0).padStart(7)} ns`;
 }
 
-/** Relative to the built tree, or Node's own name. */
-function pathOf(url: string): string {
-  return url.replace(/^.*\/dist\//, '').replace(/^.*\/node_modules\//, '/');
+/** Relative to `src`, of a package to `node_modules`, or Node's own name. */
+function pathOf({ url, lineNumber, columnNumber }: CallFrame): string {
+  if (!url.includes('/dist/')) return url.replace(/^.*\/node_modules\//, '/');
+  const entry = sourceMapOf(url).findEntry(lineNumber, columnNumber);
+  return 'originalSource' in entry ? entry.originalSource.replace(/^.*\/src\//, '') : url;
+}
+
+const sourceMaps = new Map<string, SourceMap>();
+
+/** What is built are bundles of many files. */
+function sourceMapOf(url: string): SourceMap {
+  const known = sourceMaps.get(url);
+  if (known !== undefined) return known;
+  const sourceMap = new SourceMap(JSON.parse(readFileSync(new URL(`${url}.map`), 'utf8')));
+  sourceMaps.set(url, sourceMap);
+  return sourceMap;
 }
 
 function add(sums: Map<string, number>, key: string, value: number): void {

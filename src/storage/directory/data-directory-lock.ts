@@ -12,6 +12,7 @@ import {
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DataDirectoryError } from './data-directory-error.ts';
+import { hasCode } from './has-code.ts';
 
 /**
  * One process owns a data directory; LMDB itself would let a second one in. Three guards, because each has a
@@ -207,8 +208,4 @@ function removeIfPresent(path: string): void {
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

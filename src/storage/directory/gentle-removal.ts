@@ -1,18 +1,20 @@
-import { open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { flushDirectory } from './data-directory.ts';
+import { hasCode } from './has-code.ts';
 
 /** Given back at once. Whoever flushes then waits for it: 128 MiB take 30 ms. */
 const stepBytes = 8 * 2 ** 20;
 const pauseMs = 5;
 
 /**
- * Deletes a file for good. The space of a large one comes back in steps, so that no commit waits for all of it. Not for
+ * Deletes a file for good, unless somebody else has. The space of a large one comes back in steps, so that no commit waits for all of it. Not for
  * files that somebody has mapped into memory.
  */
 export async function removeGently(path: string): Promise<void> {
-  const file = await open(path, 'r+');
+  const file = await openIfThere(path);
+  if (file === undefined) return;
   try {
     await unlink(path);
     // Before its end goes, which would be missed if the name came back after a power cut.
@@ -26,5 +28,14 @@ export async function removeGently(path: string): Promise<void> {
     }
   } finally {
     await file.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Space } from '../../broker/store.ts';
 import { removeGently } from '../directory/gentle-removal.ts';
+import { hasCode } from '../directory/has-code.ts';
 import { journalPath, markFreeInPlace, readAt } from '../journal/journal-file.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 
@@ -87,7 +88,7 @@ export class ValueFiles {
     try {
       descriptor = this.#descriptorOf(file);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
+      if (hasCode(error, 'ENOENT')) return Buffer.alloc(0);
       throw error;
     }
     return readAt(descriptor, space(byteLength).subarray(0, byteLength), at);
@@ -106,7 +107,7 @@ export class ValueFiles {
     try {
       return openSync(path, 'r');
     } catch (error) {
-      const isShort = codeOf(error) === 'EMFILE' || codeOf(error) === 'ENFILE';
+      const isShort = hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE');
       if (!isShort || this.#open.size === 0) throw error;
       this.#closeOldest();
       return openSync(path, 'r');
@@ -152,18 +153,8 @@ export class ValueFiles {
     for (const path of this.paths) await markFreeInPlace(path);
   }
 
-  /** Deletes the files, unless somebody else has. The generation is gone. */
+  /** Deletes the files. The generation is gone. */
   async remove(): Promise<void> {
-    for (const path of this.paths) {
-      try {
-        await removeGently(path);
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-      }
-    }
+    for (const path of this.paths) await removeGently(path);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -48,7 +48,7 @@ export interface BlockStamp {
   readonly fileBytes: number;
   /** Number of the first commit since the file was free: what has a lower one is from before. */
   readonly fill: number;
-  /** Commits are numbered without holes within a fill, and no number comes twice in a journal. */
+  /** Later commits have higher numbers, and no number comes twice in a journal. */
   readonly number: number;
 }
 
