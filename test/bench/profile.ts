@@ -24,6 +24,7 @@ const help = `npm run bench:profile -- [options]
 
 const persistent = '--persistent --durable --confirm 1000 --ack-every 100 --prefetch 1000';
 const program = 'dist/cli/leveret.js';
+const sourceMaps = new Map<string, SourceMap>();
 
 /** The first step whose pattern fits the path of a file, within the source tree or Node's. */
 const steps: readonly (readonly [step: string, pattern: RegExp])[] = [
@@ -183,8 +184,6 @@ function pathOf({ url, lineNumber, columnNumber }: CallFrame): string {
   const entry = sourceMapOf(url).findEntry(lineNumber, columnNumber);
   return 'originalSource' in entry ? entry.originalSource.replace(/^.*\/src\//, '') : url;
 }
-
-const sourceMaps = new Map<string, SourceMap>();
 
 /** What is built are bundles of many files. */
 function sourceMapOf(url: string): SourceMap {
