@@ -32,6 +32,15 @@ async function start(options: { dataDir: string; env: Record<string, string> }) 
   return started;
 }
 
+/** Connects to a broker whose flushes all take so long. */
+async function connectToSlow(syncMs: number) {
+  const machine = new PowerMachine(newDirectory());
+  const env = machine.environment({ syncMs, dsyncMs: syncMs });
+  const { url } = await start({ dataDir: newDirectory(), env });
+  const connection = await amqplib.connect(url);
+  return { url, connection, channel: await connection.createConfirmChannel() };
+}
+
 describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => {
   for (const mode of ['drop', 'random'] as const) {
     it.skipIf(wantedCuts === undefined)(
@@ -57,11 +66,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
 
   it('says nothing before the flush', { timeout: 30_000 }, async () => {
     const syncMs = 40;
-    const machine = new PowerMachine(newDirectory());
-    const env = machine.environment({ syncMs, dsyncMs: syncMs });
-    const { url } = await start({ dataDir: newDirectory(), env });
-    const connection = await amqplib.connect(url);
-    const channel = await connection.createConfirmChannel();
+    const { url, connection, channel } = await connectToSlow(syncMs);
     const slowerThanAFlush = async (act: () => Promise<unknown>) => {
       const startedAt = performance.now();
       await act();
@@ -96,13 +101,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
 
   it('confirms a large message last, which others do not wait for', { timeout: 30_000 }, async () => {
     const syncMs = 20;
-    const machine = new PowerMachine(newDirectory());
-    const { url } = await start({
-      dataDir: newDirectory(),
-      env: machine.environment({ syncMs, dsyncMs: syncMs }),
-    });
-    const connection = await amqplib.connect(url);
-    const channel = await connection.createConfirmChannel();
+    const { connection, channel } = await connectToSlow(syncMs);
     const other = await connection.createConfirmChannel();
     await channel.assertQueue('large');
     await channel.assertQueue('small');
@@ -128,13 +127,7 @@ describe.skipIf(!hasCompiler())('a broker on a machine that loses power', () => 
 
   it('confirms a large message when it is in all queues', { timeout: 30_000 }, async () => {
     const syncMs = 20;
-    const machine = new PowerMachine(newDirectory());
-    const { url } = await start({
-      dataDir: newDirectory(),
-      env: machine.environment({ syncMs, dsyncMs: syncMs }),
-    });
-    const connection = await amqplib.connect(url);
-    const channel = await connection.createConfirmChannel();
+    const { connection, channel } = await connectToSlow(syncMs);
     // In the second one it has to be in the same commit as what is remembered of it.
     await channel.assertExchange('all', 'fanout');
     await channel.assertQueue('a');

@@ -204,18 +204,18 @@ export class Generations {
   retireDead(): void {
     for (let i = this.#row.length - 2; i >= 0; i--) {
       const generation = this.#row[i];
-      if (generation === undefined || generation.liveSpans > 0 || this.#isMissed(generation)) continue;
+      if (generation === undefined || generation.liveSpans > 0 || !this.#unregister(generation)) continue;
       this.#row.splice(i, 1);
       if (this.#held === undefined) this.#enqueue(() => this.#remove(generation));
       else this.#held.push(generation);
     }
   }
 
-  /** Whether a start would miss its files. When it would not any more {@link retireDead} is called again. */
-  #isMissed({ number, valueFileNumbers }: Generation): boolean {
+  /** False as long as a start would miss its files. When it would not any more {@link retireDead} is called again. */
+  #unregister({ number, valueFileNumbers }: Generation): boolean {
     const { generations, journal } = this.#options.registers;
     generations.remove(number);
-    return generations.has(number) || valueFileNumbers.some((file) => journal.has(file));
+    return !generations.has(number) && valueFileNumbers.every((file) => !journal.has(file));
   }
 
   /** From now on no generation is removed. */
