@@ -1,18 +1,10 @@
-import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogCategory } from '../logger.ts';
+import { BackgroundLines } from './background-lines.ts';
 import type { LogFormatter } from './formatter.ts';
 import { type LogLevel, pinoLevel } from './level.ts';
 import { withoutSecrets } from './secrets.ts';
-
-/** Lines that wait for their file or terminal, in bytes; further ones are dropped and counted. */
-const waitingBytesMax = 1024 * 1024;
-
-/** A log that takes nothing any more does not keep the broker from stopping for longer than this. */
-const closeTimeoutMs = 1000;
-
-type LogStream = ReturnType<typeof pino.destination>;
 
 /** Where lines go. */
 export interface LogDestination {
@@ -35,18 +27,11 @@ export class LogOutput {
   /** What is written of categories without a level of their own. */
   level: LogLevel;
   readonly #root: PinoLogger;
-  readonly #stream: LogStream | undefined;
-  readonly #isFile: boolean;
+  readonly #lines: BackgroundLines | undefined;
 
-  private constructor(
-    options: LogOutputOptions,
-    destination: LogDestination,
-    stream?: LogStream,
-    isFile = false,
-  ) {
+  private constructor(options: LogOutputOptions, destination: LogDestination, lines?: BackgroundLines) {
     this.level = options.level;
-    this.#stream = stream;
-    this.#isFile = isFile;
+    this.#lines = lines;
     const settings = {
       formatters: { log: (fields: Record<string, unknown>) => withoutSecrets(fields) },
       // Errors come out of there as plain objects already.
@@ -55,7 +40,9 @@ export class LogOutput {
       timestamp: pino.stdTimeFunctions.isoTime,
     };
     this.#root = pino(settings, { write: writer(options, (text) => void destination.write(text)) });
-    if (stream !== undefined) this.#tellOfDroppedLines(stream);
+    lines?.whenDropped((dropped) =>
+      this.#root.warn({ dropped }, `${dropped} lines of the log were dropped, as they could not be written`),
+    );
   }
 
   /** Anything that can be written to. */
@@ -65,21 +52,14 @@ export class LogOutput {
 
   /** Standard output. */
   static console(options: LogOutputOptions): LogOutput {
-    const stream = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
-    return new LogOutput(options, stream, stream);
+    const lines = BackgroundLines.console();
+    return new LogOutput(options, lines, lines);
   }
 
   /** A file that is appended to. @throws the operating system's error */
   static async file(path: string, options: LogOutputOptions): Promise<LogOutput> {
-    const stream = pino.destination({
-      dest: path,
-      sync: false,
-      mkdir: true,
-      mode: 0o640,
-      maxLength: waitingBytesMax,
-    });
-    await once(stream, 'ready');
-    return new LogOutput(options, stream, stream, true);
+    const lines = await BackgroundLines.file(path);
+    return new LogOutput(options, lines, lines);
   }
 
   /** Writes lines of one category from this level on. */
@@ -90,29 +70,12 @@ export class LogOutput {
 
   /** Goes on in a new file of the same name, as the old one has been moved away. */
   reopen(): void {
-    if (this.#isFile) this.#stream?.reopen();
+    this.#lines?.reopen();
   }
 
   /** Resolves when everything is written, or cannot be. */
   async close(): Promise<void> {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    const closed = once(stream, 'close', { signal: AbortSignal.timeout(closeTimeoutMs) });
-    stream.end();
-    await closed.catch(() => stream.destroy());
-  }
-
-  #tellOfDroppedLines(stream: LogStream): void {
-    let count = 0;
-    stream.on('drop', () => count++);
-    stream.on('drain', () => {
-      if (count === 0) return;
-      const dropped = count;
-      count = 0;
-      this.#root.warn({ dropped }, `${dropped} lines of the log were dropped, as they could not be written`);
-    });
-    // What could not be written is tried again with the next line.
-    stream.on('error', () => {});
+    await this.#lines?.close();
   }
 }
 
