@@ -38,7 +38,7 @@ export class LoginThrottle {
   readonly #macKey = randomBytes(32);
   readonly #failures = new Map<string, Record>();
   readonly #trusted = new Set<string>();
-  #trustedLast: string | undefined;
+  #trustedLast: Login | undefined;
 
   constructor(limits: LoginFailureLimits, clock: Clock) {
     this.#limits = limits;
@@ -57,9 +57,10 @@ export class LoginThrottle {
   }
 
   succeeded({ username, address }: Login): void {
+    const last = this.#trustedLast;
+    if (last?.username === username && last.address === address) return;
+    this.#trustedLast = { username, address };
     const pair = pairOf(username, address);
-    if (pair === this.#trustedLast) return;
-    this.#trustedLast = pair;
     this.#trusted.delete(pair);
     this.#trusted.add(pair);
     forgetOldest(this.#trusted);

@@ -17,15 +17,21 @@ const delayMsMax = 2 ** 31 - 1;
 /** The clock of the machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimer(delayMs, run) {
-    const due = Date.now() + delayMs;
-    let handle: NodeJS.Timeout;
-    const arm = (): void => {
-      const left = due - Date.now();
-      handle = left > delayMsMax ? setTimeout(arm, delayMsMax) : setTimeout(run, Math.max(0, left));
-      handle.unref();
-    };
-    arm();
-    return { cancel: () => clearTimeout(handle) };
-  },
+  setTimer: (delayMs, run) => (delayMs > delayMsMax ? setLongTimer(delayMs, run) : setShortTimer(delayMs, run)),
 };
+
+function setShortTimer(delayMs: number, run: () => void): Timer {
+  const handle = setTimeout(run, Math.max(0, delayMs)).unref();
+  return { cancel: () => clearTimeout(handle) };
+}
+
+function setLongTimer(delayMs: number, run: () => void): Timer {
+  const due = Date.now() + delayMs;
+  let step: Timer;
+  const wait = (): void => {
+    const left = due - Date.now();
+    step = left > delayMsMax ? setShortTimer(delayMsMax, wait) : setShortTimer(left, run);
+  };
+  wait();
+  return { cancel: () => step.cancel() };
+}

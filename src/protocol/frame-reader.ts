@@ -71,7 +71,7 @@ export class FrameReader {
   #done = 0;
 
   // The frame that the last chunk ended in.
-  readonly #prefix = Buffer.alloc(framePrefixBytes);
+  readonly #prefix = Buffer.allocUnsafe(framePrefixBytes);
   #prefixBytes = 0;
   /** Payload and end octet of a frame that is not a body frame. */
   #assembly: Buffer | undefined;

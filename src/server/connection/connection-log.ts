@@ -7,6 +7,8 @@ import type { Session } from '../handshake/handshake.ts';
 /** How much of a text of the client's choosing is logged. */
 const clientTextMax = 128;
 
+const controlCharacters = /\p{Cc}/gu;
+
 /**
  * What the log says about one connection, in RabbitMQ's words, which people search for: a line when it
  * opens, a line when it ends, and a line for each error in between.
@@ -100,7 +102,7 @@ export class ConnectionLog {
 
 /** Nobody writes lines of their own into the log. */
 function printable(text: string): string {
-  return text.slice(0, clientTextMax).replace(/\p{Cc}/gu, '?');
+  return text.slice(0, clientTextMax).replace(controlCharacters, '?');
 }
 
 function operation({ classId, methodId }: AmqpError): string {

@@ -38,11 +38,13 @@ export function readShared(socket: Socket, reader: Reader): boolean {
   if (typeof handle !== 'object' || handle === null) return false;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
   if (typeof useUserBuffer !== 'function') return false;
-  Reflect.set(socket, buffer, chunks.usual);
-  Reflect.set(socket, next, () => chunks[reader.wanted]);
-  Reflect.set(socket, received, (bytes: number, into: Buffer) => {
-    reader.received(into.subarray(0, bytes), bytes === into.length);
-    return true;
+  Object.assign(socket, {
+    [buffer]: chunks.usual,
+    [next]: () => chunks[reader.wanted],
+    [received]: (bytes: number, into: Buffer) => {
+      reader.received(into.subarray(0, bytes), bytes === into.length);
+      return true;
+    },
   });
   Reflect.apply(useUserBuffer, handle, [chunks.usual]);
   return true;
