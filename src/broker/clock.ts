@@ -17,7 +17,8 @@ const delayMsMax = 2 ** 31 - 1;
 /** The clock of the machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimer: (delayMs, run) => (delayMs > delayMsMax ? setLongTimer(delayMs, run) : setShortTimer(delayMs, run)),
+  setTimer: (delayMs, run) =>
+    delayMs > delayMsMax ? setLongTimer(delayMs, run) : setShortTimer(delayMs, run),
 };
 
 function setShortTimer(delayMs: number, run: () => void): Timer {

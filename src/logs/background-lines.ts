@@ -8,7 +8,7 @@ const waitingBytesMax = 1024 * 1024;
 const pauseMs = 10;
 
 /** or when there are so many bytes of them. */
-const chunkBytes = 4096;
+const chunkBytes = 8 * 1024;
 
 /** A log that takes nothing any more does not keep the broker from stopping for longer than this. */
 const closeTimeoutMs = 1000;

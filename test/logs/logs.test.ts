@@ -103,6 +103,18 @@ it('has levels for outputs and for categories, which go first, and changes them 
   expect(log()).toEqual(['abc', 'abc']);
 });
 
+it('writes lines that come together without waiting for another one', async () => {
+  const path = join(directory, 'together.log');
+  const logs = new Logs({ file: await LogOutput.file(path, { level: 'info', formatter: 'json' }) });
+  const texts = Array.from({ length: 200 }, (_, i) => `line ${i}`);
+  for (const text of texts) logs.info({}, text);
+  const written = () => readFileSync(path, 'utf8').trimEnd().split('\n');
+  await vi.waitFor(() => expect(written().map((line) => JSON.parse(line).msg)).toEqual(texts), {
+    interval: 5,
+  });
+  await logs.close();
+});
+
 it('goes on in a new file when the old one has been moved away', async () => {
   const path = join(directory, 'deep', 'leveret.log');
   const logs = new Logs({ file: await LogOutput.file(path, { level: 'info', formatter: 'json' }) });

@@ -38,14 +38,17 @@ export function readShared(socket: Socket, reader: Reader): boolean {
   if (typeof handle !== 'object' || handle === null) return false;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
   if (typeof useUserBuffer !== 'function') return false;
-  Object.assign(socket, {
-    [buffer]: chunks.usual,
-    [next]: () => chunks[reader.wanted],
-    [received]: (bytes: number, into: Buffer) => {
-      reader.received(into.subarray(0, bytes), bytes === into.length);
-      return true;
-    },
-  });
+  if (!hasFields(socket, buffer)) return false;
+  socket[buffer] = chunks.usual;
+  socket[next] = () => chunks[reader.wanted];
+  socket[received] = (bytes: number, into: Buffer) => {
+    reader.received(into.subarray(0, bytes), bytes === into.length);
+    return true;
+  };
   Reflect.apply(useUserBuffer, handle, [chunks.usual]);
   return true;
+}
+
+function hasFields(socket: object, key: symbol): socket is Record<symbol, unknown> {
+  return key in socket;
 }
