@@ -1,10 +1,12 @@
 import { statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Space } from '../../broker/store.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { EntryFile, type Span } from '../entries/entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
+import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
 import { type JournalFile, journalPath, requireJournalFile } from '../journal/journal-file.ts';
 import { type Environment, openEnvironment, transact } from '../lmdb/environment.ts';
@@ -173,9 +175,37 @@ export class Generation extends EntryFile {
     return bytes;
   }
 
+  override async openValue(key: Uint8Array): Promise<OpenValue> {
+    if (this.#isClosing) throw new Error(`${this.path} is gone`);
+    const place = this.#placeOf(key);
+    if (place !== undefined) return openValueIn(this.#values.pathOf(place) ?? this.path, place.at);
+    await this.prefetch([key]);
+    return {
+      read: async (piece, from) => {
+        await setImmediate();
+        return this.#copyPiece(key, piece, from);
+      },
+      close: async () => {},
+    };
+  }
+
+  /** A large value is found anew each time, which takes no longer than other reads: it is not copied by that. */
+  #copyPiece(key: Uint8Array, piece: Buffer, from: number): boolean {
+    const found = this.#isClosing ? undefined : this.environment.getBinaryFast(key);
+    if (found === undefined || found.length < from + piece.length) return false;
+    piece.set(new Uint8Array(found.buffer, found.byteOffset + from, piece.length));
+    return true;
+  }
+
   override pathOf(key: Uint8Array): string {
+    const place = this.#placeOf(key);
+    return (place && this.#values.pathOf(place)) ?? this.path;
+  }
+
+  /** Where the value of an entry is, if that is in a file beside. */
+  #placeOf(key: Uint8Array): ValuePlace | undefined {
     const found = this.environment.getBinaryFast(key);
-    return (found?.length === placeBytes && this.#values.pathOf(placeIn(found))) || this.path;
+    return found?.length === placeBytes ? placeIn(found) : undefined;
   }
 
   /** Copies are made in order of age. */
