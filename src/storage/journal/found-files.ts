@@ -1,15 +1,14 @@
-import { readdir, rename } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { DamageReport } from '../damage-report.ts';
-import { flushDirectory } from '../directory/data-directory.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { isBlank } from '../directory/file-check.ts';
+import { setAside } from '../directory/set-aside.ts';
 import { belongsElsewhere, blockAlignmentBytes } from './journal-block.ts';
 import { JournalFile, journalNumbers } from './journal-file.ts';
 import { type FoundFill, readFill } from './journal-reader.ts';
 
 /** The journal files that an earlier run has left. */
 export class FoundFiles {
-  readonly #directory: string;
   /** Of all of them, those that cannot be read included. */
   readonly numbers: readonly number[];
   /** Ascending by number, free ones among them. */
@@ -19,8 +18,7 @@ export class FoundFiles {
   /** Paths of those in which no block can be read. */
   readonly #unreadable: string[] = [];
 
-  private constructor(directory: string, numbers: readonly number[]) {
-    this.#directory = directory;
+  private constructor(numbers: readonly number[]) {
     this.numbers = numbers;
   }
 
@@ -32,7 +30,7 @@ export class FoundFiles {
    */
   static async read(directory: string, journalId: Buffer, except: ReadonlySet<number>): Promise<FoundFiles> {
     const numbers = journalNumbers(await readdir(directory)).filter((number) => !except.has(number));
-    const found = new FoundFiles(directory, numbers);
+    const found = new FoundFiles(numbers);
     try {
       for (const number of numbers) found.#add(JournalFile.open(directory, number), journalId);
     } catch (error) {
@@ -65,10 +63,6 @@ export class FoundFiles {
 
   /** Gives files that cannot be read another name. Nobody may miss them by then. */
   async setUnreadableAside(damage: DamageReport): Promise<void> {
-    for (const path of this.#unreadable) {
-      await rename(path, `${path}.damaged`);
-      await flushDirectory(this.#directory);
-      damage.reportFile(path, `${path}.damaged`);
-    }
+    for (const path of this.#unreadable) damage.reportFile(path, await setAside(path));
   }
 }
