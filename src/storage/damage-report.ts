@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { reasonOf } from './directory/reason-of.ts';
 import { freeName } from './directory/set-aside.ts';
 import type { DamagedEntry } from './entries/entry-reader.ts';
 import type { DamagedStretch } from './journal/journal-reader.ts';
@@ -86,9 +87,7 @@ export class DamageReport {
       await mkdir(this.#directory, { recursive: true });
       await writeFile(path, bytes);
     } catch (error) {
-      this.#log.error(
-        `${path} could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#log.error(`${path} could not be written: ${reasonOf(error)}`);
     }
   }
 }

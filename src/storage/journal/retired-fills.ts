@@ -1,3 +1,4 @@
+import { reasonOf } from '../directory/reason-of.ts';
 import type { StoreLog } from '../store-log.ts';
 import type { JournalFill } from './journal-fill.ts';
 
@@ -65,7 +66,7 @@ export class RetiredFills {
       try {
         await work();
       } catch (error) {
-        this.#log.error(error instanceof Error ? error.message : String(error));
+        this.#log.error(reasonOf(error));
       }
     });
   }
