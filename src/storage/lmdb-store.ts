@@ -17,6 +17,7 @@ import {
 } from '../broker/store.ts';
 import { backUp, checkTarget, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
+import { reasonOf } from './directory/reason-of.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
 import { type FoundEntry, readEntries, storedEntry } from './entries/entry-reader.ts';
@@ -81,6 +82,8 @@ class LmdbStore implements Store {
   /** Since then. */
   #bytesWritten = 0;
   #stateFlushDelayMs = calmStateFlushDelayMs;
+  /** There was no room for them, which the log says once. */
+  #statesWait = false;
   #backup: Promise<void> | undefined;
   readonly #closing = new AbortController();
   readonly #gentle = new GentleReader();
@@ -294,9 +297,7 @@ class LmdbStore implements Store {
     try {
       await this.#writeLastStates(wasRunning);
     } catch (error) {
-      log.error(
-        `the data could not be closed properly: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      log.error(`the data could not be closed properly: ${reasonOf(error)}`);
       if (!(error instanceof StoreFullError)) return;
     }
     await journal.close();
@@ -385,7 +386,12 @@ class LmdbStore implements Store {
         const isFlooded = this.#bytesWritten > floodBytes;
         this.#stateFlushDelayMs = isFlooded ? floodStateFlushDelayMs : calmStateFlushDelayMs;
         this.#bytesWritten = 0;
-        this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
+        this.#parts.logStates.flush().then(
+          () => {
+            this.#statesWait = false;
+          },
+          (error) => this.#noteStatesFailure(error),
+        );
       },
       Math.max(0, dueMs),
     );
@@ -393,14 +399,17 @@ class LmdbStore implements Store {
 
   /** Without room the states wait for the next commit: what they settle is only delivered again after a crash. */
   #noteStatesFailure(error: unknown): void {
-    if (error instanceof StoreFullError)
-      this.#parts.log.warn(`acknowledgements wait for disk space: ${error.message}`);
-    else this.#fail(error);
+    if (!(error instanceof StoreFullError)) {
+      this.#fail(error);
+      return;
+    }
+    if (!this.#statesWait) this.#parts.log.warn(`acknowledgements wait for disk space: ${error.message}`);
+    this.#statesWait = true;
   }
 
   #fail(error: unknown): StoreBrokenError {
     if (this.#failure === undefined) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#failure =
         error instanceof StoreBrokenError ? error : new StoreBrokenError(reason, { cause: error });
       this.#parts.log.error(`the store is broken, nothing is confirmed any more: ${reason}`);
