@@ -129,7 +129,7 @@ export class AccessControl implements AccessTables {
     if (mechanism === undefined) {
       throw new AuthenticationFailure(`unknown/invalid authentication mechanism '${mechanismName}'`);
     }
-    // A spread of the credentials would take V8 longer than anything else here.
+    // A spread of them would cost more than to read them.
     return this.login(Object.assign(mechanism.credentials(response, tls), { address }), 'amqp091');
   }
 
@@ -140,17 +140,24 @@ export class AccessControl implements AccessTables {
    */
   async login(login: Login, protocol: LoginProtocol): Promise<Account> {
     const counts = this.loginCounts[protocol];
-    let isThrottled = true;
     try {
-      this.#throttle.check(login);
-      isThrottled = false;
-      const account = await this.#askAll(login);
-      this.#throttle.succeeded(login);
+      const account = await this.#login(login);
       counts.succeeded++;
       return account;
     } catch (error) {
       counts.failed++;
-      if (!isThrottled && !(error instanceof LoginNotChecked)) this.#throttle.failed(login);
+      throw error;
+    }
+  }
+
+  async #login(login: Login): Promise<Account> {
+    this.#throttle.check(login);
+    try {
+      const account = await this.#askAll(login);
+      this.#throttle.succeeded(login);
+      return account;
+    } catch (error) {
+      if (!(error instanceof LoginNotChecked)) this.#throttle.failed(login);
       throw error;
     }
   }

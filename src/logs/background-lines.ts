@@ -26,7 +26,10 @@ export class BackgroundLines {
   readonly #isFile: boolean;
   /** What the stream has taken and not written. */
   #waitingBytes = 0;
+  /** There are lines that no flush was meant for. */
+  #hasLines = false;
   #isPausing = false;
+  #isClosing = false;
   #droppedLines = 0;
 
   private constructor(stream: LineStream, isFile: boolean) {
@@ -39,7 +42,10 @@ export class BackgroundLines {
       this.#waitingBytes -= Buffer.byteLength(line);
       this.#droppedLines++;
     });
-    stream.on('drain', () => this.#flush());
+    stream.on('drain', () => {
+      this.#hasLines = this.#waitingBytes > 0;
+      this.#flush();
+    });
     // What could not be written is tried again with the next line.
     stream.on('error', () => {});
   }
@@ -59,14 +65,16 @@ export class BackgroundLines {
   write(line: string): void {
     this.#waitingBytes += Buffer.byteLength(line);
     this.#stream.write(line);
+    this.#hasLines = true;
     this.#flush();
   }
 
   #flush(): void {
-    if (this.#waitingBytes === 0 || this.#isPausing) return;
+    if (!this.#hasLines || this.#isPausing || this.#isClosing) return;
+    this.#hasLines = false;
     this.#isPausing = true;
     setTimeout(this.#pauseOver, pauseMs).unref();
-    // Nothing happens while it writes: it tells when it has done so.
+    // Nothing happens while the stream writes: it tells when it has done so.
     this.#stream.flush();
   }
 
@@ -93,6 +101,7 @@ export class BackgroundLines {
   /** Resolves when everything is written, or cannot be. */
   async close(): Promise<void> {
     const stream = this.#stream;
+    this.#isClosing = true;
     const closed = once(stream, 'close', { signal: AbortSignal.timeout(closeTimeoutMs) });
     stream.end();
     await closed.catch(() => stream.destroy());

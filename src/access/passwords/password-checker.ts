@@ -41,8 +41,8 @@ export class PasswordChecker {
    */
   async matches(username: string, password: string, hash: PasswordHash | undefined): Promise<boolean> {
     const mark = this.#mark(username, password);
-    // How long it takes to compare marks tells nothing: nobody else can tell what a password's mark begins with.
     if (hash !== undefined) {
+      // How long this takes tells nothing: nobody outside can know what the mark of a password begins with.
       if (this.#verified.get(hash) === mark) return true;
       if (!isSlow(hash) && (await verifyPassword(password, hash))) {
         this.#verified.set(hash, mark);
