@@ -196,6 +196,17 @@ export interface Store {
     space?: Space,
   ): StoredEntry[];
   /**
+   * The same for whoever can wait. Where the first entry is so large that others would notice, this is a promise: of this
+   * entry alone, read off the event loop or bit by bit. Undefined then: the store was closed meanwhile.
+   */
+  readGently(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[] | Promise<StoredEntry[] | undefined>;
+  /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
    * anybody waiting. Only a hint. Resolves when they are there, as far as the store knows.
    */
@@ -277,6 +288,10 @@ export class MemoryStore implements Store {
   }
 
   read(): StoredEntry[] {
+    return [];
+  }
+
+  readGently(): StoredEntry[] {
     return [];
   }
 

@@ -58,11 +58,22 @@ export function availableBytes(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
+let usedBytesKnown = 0;
+
 /**
  * The memory that is the broker's own. The pages of mapped files are left out: the system takes those back
- * whenever it likes, and LMDB maps everything it has.
+ * whenever it likes, and LMDB maps everything it has. What was known last, as long as clients have all descriptors.
  */
 export function usedBytes(): number {
+  try {
+    usedBytesKnown = readUsedBytes();
+  } catch {
+    // It takes a descriptor to ask.
+  }
+  return usedBytesKnown;
+}
+
+function readUsedBytes(): number {
   try {
     const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
     if (kibibytes !== undefined) return Number(kibibytes) * 1024;

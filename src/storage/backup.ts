@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError, type BackupOptions, type BackupProgress } from '../broker/store.ts';
 import { flushDirectory } from './directory/data-directory.ts';
+import { reasonOf } from './directory/reason-of.ts';
 import { writeRegisters } from './file-register.ts';
 import { generationNumbers, lockPath } from './generations/generation.ts';
 import type { JournalExtent } from './journal/journal.ts';
@@ -141,7 +142,7 @@ async function prepareTarget(target: string, partial: string): Promise<void> {
 }
 
 function failure(target: string, error: unknown): BackupError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new BackupError(`no backup was made in ${target}: ${reason}`, { cause: error });
 }
 

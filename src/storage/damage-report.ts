@@ -1,5 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { reasonOf } from './directory/reason-of.ts';
+import { freeName } from './directory/set-aside.ts';
 import type { DamagedEntry } from './entries/entry-reader.ts';
 import type { DamagedStretch } from './journal/journal-reader.ts';
 import type { StoreLog } from './store-log.ts';
@@ -39,13 +42,21 @@ export class DamageReport {
 
   /** Part of the journal cannot be read, so it is not known whose messages were in it: it counts as one. */
   reportStretch({ path, offset, bytes }: DamagedStretch): void {
-    const aside = join(this.#directory, `${basename(path)}-offset-${offset}.bin`);
+    const aside = this.#placeFor(`${basename(path)}-offset-${offset}.bin`, bytes);
     this.messages++;
     this.#log.error(
       `${path} is damaged: ${bytes.length} bytes at offset ${offset}, in which there were messages, cannot be read; ` +
         `they are set aside in ${aside}`,
     );
     this.#work = this.#work.then(() => this.#setAside(aside, bytes));
+  }
+
+  /** Numbers of journal files come back, and so may names. The same bytes were set aside by an earlier start. */
+  #placeFor(name: string, bytes: Buffer): string {
+    return freeName(
+      join(this.#directory, name),
+      (path) => !existsSync(path) || readFileSync(path).equals(bytes),
+    );
   }
 
   /** Nothing in a file can be read; it has another name now. */
@@ -76,9 +87,7 @@ export class DamageReport {
       await mkdir(this.#directory, { recursive: true });
       await writeFile(path, bytes);
     } catch (error) {
-      this.#log.error(
-        `${path} could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#log.error(`${path} could not be written: ${reasonOf(error)}`);
     }
   }
 }

@@ -1,9 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir, rename, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DirectoryFormat, flushDirectory } from './directory/data-directory.ts';
 import { DataDirectoryError } from './directory/data-directory-error.ts';
 import { findFileDamage, isBlank } from './directory/file-check.ts';
+import { asidePath, setAside } from './directory/set-aside.ts';
 import { type FileRegister, type FileRegisters, readRegisters } from './file-register.ts';
 import { Generation, generationNumbers, generationPath, lockPath } from './generations/generation.ts';
 import { compactIfSparse } from './lmdb/compaction.ts';
@@ -181,8 +182,8 @@ async function removeRemnant(path: string, log: StoreLog): Promise<void> {
     await unlink(path);
   } else {
     const damage = findFileDamage(path);
-    log.warn(`setting ${path} aside as ${path}.damaged: ${damage}, as if its creation had been cut short`);
-    await rename(path, `${path}.damaged`);
+    const aside = await setAside(path);
+    log.warn(`set ${path} aside as ${aside}: ${damage}, as if its creation had been cut short`);
   }
   if (existsSync(lockPath(path))) await unlink(lockPath(path));
   await flushDirectory(join(path, '..'));
@@ -195,11 +196,6 @@ function requireSetAside(path: string): void {
     `${path} is missing: restore the data directory from a backup, ` +
       `or make an empty file ${asidePath(path)} to go on without the messages in it`,
   );
-}
-
-/** Where an operator puts a file to go on without it. */
-export function asidePath(path: string): string {
-  return `${path}.damaged`;
 }
 
 /** @throws DataDirectoryError when LMDB could not open the file. */

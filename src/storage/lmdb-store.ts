@@ -17,9 +17,12 @@ import {
 } from '../broker/store.ts';
 import { backUp, checkTarget, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
+import { reasonOf } from './directory/reason-of.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
-import { readEntries } from './entries/entry-reader.ts';
+import { type FoundEntry, readEntries, storedEntry } from './entries/entry-reader.ts';
+import { GentleReader } from './entries/gentle-reader.ts';
+import type { Log } from './entries/log-index.ts';
 import { readAtStart } from './lmdb/environment.ts';
 import { indexGenerations, recoverLogs } from './recovery.ts';
 import { definitionRow, readDefinitions } from './rows/definition-rows.ts';
@@ -79,8 +82,11 @@ class LmdbStore implements Store {
   /** Since then. */
   #bytesWritten = 0;
   #stateFlushDelayMs = calmStateFlushDelayMs;
+  /** There was no room for them, which the log says once. */
+  #statesWait = false;
   #backup: Promise<void> | undefined;
   readonly #closing = new AbortController();
+  readonly #gentle = new GentleReader();
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -157,11 +163,52 @@ class LmdbStore implements Store {
     bytesMax: number,
     space?: Space,
   ): StoredEntry[] {
-    const { index, damage } = this.#parts;
-    const log = index.get(logId);
-    if (log === undefined || this.#phase !== 'running') return [];
+    const log = this.#readable(logId);
+    return log === undefined ? [] : this.#read(log, fromSequence, toSequence, bytesMax, space);
+  }
+
+  readGently(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space?: Space,
+  ): StoredEntry[] | Promise<StoredEntry[] | undefined> {
+    const log = this.#readable(logId);
+    if (log === undefined) return [];
+    const large: FoundEntry[] = [];
+    const onLarge = (entry: FoundEntry) => large.push(entry);
+    const entries = this.#read(log, fromSequence, toSequence, bytesMax, space, onLarge);
+    const [first] = large;
+    if (first === undefined || entries.length > 0) return entries;
+    return this.#readLarge(log, first, () => this.read(logId, fromSequence, toSequence, bytesMax));
+  }
+
+  async #readLarge(
+    log: Log,
+    entry: FoundEntry,
+    readAtOnce: () => StoredEntry[],
+  ): Promise<StoredEntry[] | undefined> {
+    const bytes = await this.#gentle.read(entry);
+    if (this.#phase !== 'running') return undefined;
+    return bytes === undefined ? readAtOnce() : [storedEntry(log, entry.key, bytes)];
+  }
+
+  #readable(logId: number): Log | undefined {
+    return this.#phase === 'running' ? this.#parts.index.get(logId) : undefined;
+  }
+
+  #read(
+    log: Log,
+    from: number,
+    to: number,
+    bytesMax: number,
+    space?: Space,
+    onLarge?: (entry: FoundEntry) => void,
+  ): StoredEntry[] {
+    const { damage } = this.#parts;
     try {
-      return readEntries(log, fromSequence, toSequence, bytesMax, (entry) => damage.report(entry), space);
+      return readEntries(log, from, to, bytesMax, (entry) => damage.report(entry), space, onLarge);
     } catch (error) {
       // It is not known to be damaged, so nobody may go on without it.
       throw this.#fail(error);
@@ -237,6 +284,7 @@ class LmdbStore implements Store {
     this.#closing.abort();
     const { files, generations, journal, mover, clearings, damage, lock, log } = this.#parts;
     mover.stop();
+    await this.#gentle.stop();
     await Promise.allSettled([
       this.#underway,
       this.#backup,
@@ -249,9 +297,7 @@ class LmdbStore implements Store {
     try {
       await this.#writeLastStates(wasRunning);
     } catch (error) {
-      log.error(
-        `the data could not be closed properly: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      log.error(`the data could not be closed properly: ${reasonOf(error)}`);
       if (!(error instanceof StoreFullError)) return;
     }
     await journal.close();
@@ -340,7 +386,12 @@ class LmdbStore implements Store {
         const isFlooded = this.#bytesWritten > floodBytes;
         this.#stateFlushDelayMs = isFlooded ? floodStateFlushDelayMs : calmStateFlushDelayMs;
         this.#bytesWritten = 0;
-        this.#parts.logStates.flush().catch((error) => this.#noteStatesFailure(error));
+        this.#parts.logStates.flush().then(
+          () => {
+            this.#statesWait = false;
+          },
+          (error) => this.#noteStatesFailure(error),
+        );
       },
       Math.max(0, dueMs),
     );
@@ -348,14 +399,17 @@ class LmdbStore implements Store {
 
   /** Without room the states wait for the next commit: what they settle is only delivered again after a crash. */
   #noteStatesFailure(error: unknown): void {
-    if (error instanceof StoreFullError)
-      this.#parts.log.warn(`acknowledgements wait for disk space: ${error.message}`);
-    else this.#fail(error);
+    if (!(error instanceof StoreFullError)) {
+      this.#fail(error);
+      return;
+    }
+    if (!this.#statesWait) this.#parts.log.warn(`acknowledgements wait for disk space: ${error.message}`);
+    this.#statesWait = true;
   }
 
   #fail(error: unknown): StoreBrokenError {
     if (this.#failure === undefined) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       this.#failure =
         error instanceof StoreBrokenError ? error : new StoreBrokenError(reason, { cause: error });
       this.#parts.log.error(`the store is broken, nothing is confirmed any more: ${reason}`);

@@ -11,7 +11,14 @@ export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether it serves the HTTP API, too. */
   readonly hasHttp?: boolean;
+  /** The rights of files hold for it, even where the tests run as root. */
+  readonly obeysModes?: boolean;
 }
+
+const isRoot = process.getuid?.() === 0;
+/** Of root, what lets it pass by the rights of files. */
+const rightsOfRoot = '-dac_override,-dac_read_search';
+const withoutRights = ['setpriv', `--bounding-set=${rightsOfRoot}`, `--inh-caps=${rightsOfRoot}`];
 
 const program = programPath('leveret');
 
@@ -41,7 +48,7 @@ export class ServerProcess {
   /** Files of the store that were done with and removed. */
   generationsRemoved = 0;
 
-  constructor({ dataDir, flags = [], env = {}, hasHttp = false }: ServerProcessOptions) {
+  constructor({ dataDir, flags = [], env = {}, hasHttp = false, obeysModes = false }: ServerProcessOptions) {
     const address = [
       '--host',
       '127.0.0.1',
@@ -53,8 +60,9 @@ export class ServerProcess {
       'none',
     ];
     const serverFlags = ['server', ...address, '--data-dir', dataDir, ...flags];
-    const args = [...nodeFlags, program, ...serverFlags];
-    this.#child = spawn(process.execPath, args, {
+    const before = obeysModes && isRoot ? withoutRights : [];
+    const [command = '', ...args] = [...before, process.execPath, ...nodeFlags, program, ...serverFlags];
+    this.#child = spawn(command, args, {
       env: { ...environment(), ...processSettings, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -116,6 +124,10 @@ export class ServerProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** Files, sockets and whatever else has a descriptor. */

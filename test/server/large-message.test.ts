@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import amqp, { type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,6 +98,74 @@ describe('a large message', () => {
       true,
       true,
     ]);
+  });
+});
+
+describe('a large message that is on disk only', () => {
+  const large = patterned(3 * mebibyte + 5);
+  let dataDir: string;
+  let broker: RunningBroker;
+  let connection: ChannelModel;
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'leveret-large-'));
+    broker = await startBroker({ port: 0, dataDir });
+    connection = await amqp.connect(`amqp://localhost:${broker.port}`);
+    const channel = await connection.createConfirmChannel();
+    for (const queue of ['got', 'consumed']) {
+      await channel.assertQueue(queue);
+      for (const body of [large, large, Buffer.from('small')])
+        channel.sendToQueue(queue, body, { persistent: true });
+    }
+    await channel.waitForConfirms();
+    await connection.close();
+    await broker.close();
+    broker = await startBroker({ port: 0, dataDir });
+    connection = await amqp.connect(`amqp://localhost:${broker.port}`);
+  });
+
+  afterAll(async () => {
+    await connection.close();
+    await broker.close();
+    await rm(dataDir, { recursive: true });
+  });
+
+  it('is got, given back and got again', async () => {
+    const channel = await connection.createChannel();
+    for (const again of [false, true]) {
+      const message = await channel.get('got');
+      if (message === false) throw new Error('nothing there');
+      expect([message.content.equals(large), message.fields.messageCount]).toEqual([true, 2]);
+      if (again) expect(message.fields.redelivered).toBe(true);
+      channel.nack(message, false, !again);
+    }
+    const left = [await channel.get('got'), await channel.get('got'), await channel.get('got')];
+    expect(left.map((message) => message !== false && message.content.length)).toEqual([
+      large.length,
+      5,
+      false,
+    ]);
+    await channel.close();
+  });
+
+  it('is delivered in its turn', async () => {
+    const channel = await connection.createChannel();
+    const seen: Buffer[] = [];
+    await new Promise<void>((resolve) => {
+      void channel.consume(
+        'consumed',
+        (message) => {
+          if (message !== null && seen.push(message.content) === 3) resolve();
+        },
+        { noAck: true },
+      );
+    });
+    expect(seen.map((body) => (body.equals(large) ? 'large' : body.toString()))).toEqual([
+      'large',
+      'large',
+      'small',
+    ]);
+    await channel.close();
   });
 });
 

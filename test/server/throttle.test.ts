@@ -37,6 +37,10 @@ class SlowStore implements Store {
     return [];
   }
 
+  readGently(): StoredEntry[] {
+    return [];
+  }
+
   async prefetch(): Promise<void> {}
 
   row(): undefined {}

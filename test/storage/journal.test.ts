@@ -275,6 +275,14 @@ describe('a journal file', () => {
     await store.close();
     const aside = readFileSync(path(`damaged/${name}-offset-8192.bin`));
     expect(aside.includes(bodyOf(1, 1, BODY_BYTES))).toBe(true);
+
+    writeFileSync(path(`damaged/${name}-offset-8192.bin`), 'of another file with that number');
+    for (let i = 0; i < 2; i++) {
+      await start();
+      await store.close();
+    }
+    expect(readdirSync(path('damaged'))).toHaveLength(2);
+    expect(readFileSync(path(`damaged/${name}-offset-8192.bin.2`)).equals(aside)).toBe(true);
   });
 
   it('whose first block is damaged has the others', async () => {
@@ -334,6 +342,14 @@ describe('a journal file', () => {
     expect(log.lines.join()).toMatch(/set aside as .*journal-01\.wal\.damaged/);
     await publish(store, 1, 5, 1, BODY_BYTES);
     expect(sequencesOf(store, 1)).toEqual([5]);
+
+    // Another file may have that number by now.
+    await store.close();
+    writeFileSync(path(name), Buffer.alloc(FILE_BYTES, 8));
+    await start();
+    expect(log.lines.join()).toMatch(/set aside as .*journal-01\.wal\.damaged\.2/);
+    const asides = [`${name}.damaged`, `${name}.damaged.2`].map((aside) => readFileSync(path(aside))[0]);
+    expect(asides).toEqual([7, 8]);
   });
 
   it('of another data directory is refused', async () => {

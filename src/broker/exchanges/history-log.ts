@@ -65,7 +65,8 @@ export class RecentHistory implements Interceptor {
       if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
       messages.push(message);
     }
-    return messages;
+    // One too many may still be there, if it is large.
+    return messages.slice(-this.#length);
   }
 
   #keep(message: Message, now: number, outcome: number): number {

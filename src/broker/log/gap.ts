@@ -1,4 +1,4 @@
-import type { Store } from '../store.ts';
+import type { Store, StoredEntry } from '../store.ts';
 import { Amount } from './amount.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { type RecordKeeper, Segment } from './segment.ts';
@@ -17,6 +17,7 @@ export class Gap {
   /** The records in it that are owed. */
   readonly owed = new Amount();
   #readAhead: ReadAhead | undefined;
+  #readBegun = 0;
 
   get isEmpty(): boolean {
     return this.from >= this.to;
@@ -53,10 +54,15 @@ export class Gap {
     return count;
   }
 
-  /** Reads its front back; undefined when nothing of it is left in the store. */
-  read(log: RecordKeeper, store: Store, slabs: SlabPool): Segment | undefined {
-    const startedAt = performance.now();
-    const entries = store.read(log.id, this.from, this.to, segmentBytes, slabs.spaceForSegment());
+  /** Reads its front, for {@link take}. A promise when that is a large record. */
+  read(logId: number, store: Store, slabs: SlabPool): StoredEntry[] | Promise<StoredEntry[] | undefined> {
+    this.#readAhead ??= new ReadAhead(store);
+    this.#readBegun = performance.now();
+    return store.readGently(logId, this.from, this.to, segmentBytes, slabs.spaceForSegment());
+  }
+
+  /** What was read of its front belongs to it no longer; undefined when nothing of it is left in the store. */
+  take(entries: readonly StoredEntry[], log: RecordKeeper, slabs: SlabPool): Segment | undefined {
     const first = entries[0];
     if (first === undefined) return undefined;
     const start = Math.max(first.firstSequence, this.from);
@@ -71,8 +77,7 @@ export class Gap {
     this.from = end;
     this.owed.removeAll(segment.owed);
     if (this.isEmpty) this.owed.clear();
-    this.#readAhead ??= new ReadAhead(store);
-    this.#readAhead.wasRead(segment, performance.now() - startedAt, this.to);
+    this.#readAhead?.wasRead(segment, performance.now() - this.#readBegun, this.to);
     return segment;
   }
 }

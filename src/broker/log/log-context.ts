@@ -10,6 +10,12 @@ export interface LogWatcher {
   purged(): void;
 }
 
+/** Takes the records of a log. */
+export interface LogReader {
+  /** What could not be had at once, since it is large and was on disk only, is in memory. */
+  headLoaded(): void;
+}
+
 /** A log as the commits know it. */
 export interface CommittedLog {
   /** Set while the log stands in the committer's lists. */

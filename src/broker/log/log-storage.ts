@@ -119,26 +119,6 @@ export class LogStorage implements CommittedLog {
     this.letGoIfSettled(segment);
   }
 
-  /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
-  readGap(): Segment | undefined {
-    return this.#parts.gap.read(this.#log, this.#context.store, this.#context.slabs);
-  }
-
-  /** Reads a segment back that was let go although it is still owed. What is not there any more is settled then. */
-  readBack(segment: Segment): void {
-    const { store, slabs } = this.#context;
-    const { firstSequence, endSequence } = segment;
-    const entries = store.read(
-      this.#log.id,
-      firstSequence,
-      endSequence,
-      Number.MAX_SAFE_INTEGER,
-      slabs.spaceForSegment(),
-    );
-    segment.restore(entries, slabs);
-    this.#putAside(segment);
-  }
-
   /** Forgets a segment that nobody needs any more. */
   letGoIfSettled(segment: Segment): void {
     if (!segment.sealed || !segment.isSettled || segment.writing > 0) return;
@@ -155,7 +135,7 @@ export class LogStorage implements CommittedLog {
     const tail = this.#parts.tail.segments;
     const isShort = () => slabs.bytesInUse > slabBytesTarget;
     if (!isShort() && tail.length <= this.#tailSegmentsMax) return;
-    this.#putAside(reached.last);
+    this.putAside(reached.last);
     // No more than is needed: what is let go is memory for the next segments, and there is not room for all of it.
     while (tail.length > (isShort() ? tailSegmentsMin : this.#tailSegmentsMax)) {
       const segment = tail[0];
@@ -179,7 +159,7 @@ export class LogStorage implements CommittedLog {
   }
 
   /** Lets go of what consumers have, but one segment, when memory is short. */
-  #putAside(except: Segment | undefined): void {
+  putAside(except: Segment | undefined): void {
     const { slabs, slabBytesTarget } = this.#context;
     if (slabs.bytesInUse <= slabBytesTarget) return;
     const { segments, at } = this.#parts.reached;

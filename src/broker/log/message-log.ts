@@ -2,11 +2,12 @@ import { writtenDeliveryCount } from '../delivery-count.ts';
 import type { Message } from '../message.ts';
 import type { QueueType } from '../queue-type.ts';
 import type { JsonValue, RecoveredLog } from '../store.ts';
-import type { LogContext, LogOwner, LogWatcher } from './log-context.ts';
+import type { LogContext, LogOwner, LogReader, LogWatcher } from './log-context.ts';
 import { addLogFigures, LogFigures } from './log-figures.ts';
 import { LogParts } from './log-parts.ts';
 import { LogStorage } from './log-storage.ts';
 import type { Reached } from './reached.ts';
+import { ReadBack } from './read-back.ts';
 import { type ReadyRecord, readyRecords } from './ready-records.ts';
 import { RecordFlag } from './record.ts';
 import { type FrameStamp, recordBytes } from './record-bytes.ts';
@@ -35,7 +36,7 @@ export interface LogOptions {
 /**
  * The messages of a queue (or of one priority of it) in order: appended at the back, delivered from the front, and
  * owed until they are settled. Where they lie is said by {@link LogParts}, how they get to the disk and leave memory
- * by {@link LogStorage}.
+ * by {@link LogStorage}, and back by {@link ReadBack}.
  */
 export class MessageLog implements RecordKeeper {
   readonly id: number;
@@ -45,6 +46,7 @@ export class MessageLog implements RecordKeeper {
   /** Some record may have an expiry: readers have to look. */
   mayExpire = false;
   watcher: LogWatcher | undefined;
+  reader: LogReader | undefined;
   /** What the owner had kept before the restart. */
   recoveredAttachment: JsonValue | undefined;
 
@@ -53,6 +55,7 @@ export class MessageLog implements RecordKeeper {
   readonly #reached: Reached;
   readonly #tail: Tail;
   readonly #storage: LogStorage;
+  readonly #readBack: ReadBack;
   /** Some record may have been appended by {@link appendReturned}: readers have to look. */
   #mayHoldReturned = false;
   /** Set for every record, whatever the message says. */
@@ -71,6 +74,8 @@ export class MessageLog implements RecordKeeper {
     this.#tail = this.#parts.tail;
     const tailSegmentsMax = type === 'stream' ? streamTailSegmentsMax : Number.POSITIVE_INFINITY;
     this.#storage = new LogStorage(this, this.#parts, context, tailSegmentsMax);
+    const loaded = () => this.reader?.headLoaded();
+    this.#readBack = new ReadBack(this, this.#parts, this.#storage, context, loaded);
   }
 
   /**
@@ -203,26 +208,34 @@ export class MessageLog implements RecordKeeper {
 
   /**
    * Stands {@link segment} and {@link index} on the next record to deliver: the first returned one, or
-   * the one at the read position. False when nothing is ready.
+   * the one at the read position. False when nothing is ready, or what is has to be waited for: {@link loading}.
    */
   seek(): boolean {
     if (this.readyCount === 0) return false;
     const reached = this.#reached;
     if (reached.returnedCount > 0) return this.#seekReturned();
-    while (!reached.skipSettled()) if (!this.#reachNext()) return false;
+    while (!reached.skipSettled()) if (!this.#readBack.reachNext()) return false;
     const segment = reached.last;
     if (segment === undefined) throw new Error(`log ${this.id}: the read position is nowhere`);
-    this.load(segment);
+    if (!this.#readBack.loadGently(segment)) return false;
     reached.at = segment;
     reached.atIndex = reached.readIndex;
     return true;
+  }
+
+  /**
+   * Resolves when the large record that {@link seek} has come upon is in memory, before the {@link reader} is told;
+   * undefined: it has not come upon one.
+   */
+  get loading(): Promise<void> | undefined {
+    return this.#readBack.loading;
   }
 
   #seekReturned(): boolean {
     const record = this.#reached.firstReturned();
     if (record === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);
     const { segment, index } = record;
-    this.load(segment);
+    if (!this.#readBack.loadGently(segment)) return false;
     // Reading it back may have shown that it is gone.
     if (segment.state(index) !== RecordState.Returned) return this.seek();
     this.#reached.at = segment;
@@ -230,52 +243,9 @@ export class MessageLog implements RecordKeeper {
     return true;
   }
 
-  /** Moves the read position to the next segment; false when there is none. */
-  #reachNext(): boolean {
-    const { gap } = this.#parts;
-    const next = gap.isEmpty ? this.#tail.segments.shift() : this.#readGap();
-    if (next === undefined) {
-      if (!gap.isEmpty || this.#tail.segments.length > 0) return true;
-      this.#miss(this.readyCount);
-      return false;
-    }
-    const { last } = this.#reached;
-    if (last !== undefined && last !== this.#tail.open) this.#storage.letGoIfSettled(last);
-    this.#reached.add(next);
-    return true;
-  }
-
-  /** Reads the front of the gap back; undefined when nothing of it is left in the store. */
-  #readGap(): Segment | undefined {
-    const segment = this.#storage.readGap();
-    if (segment === undefined) this.#miss(this.#parts.gap.clear());
-    return segment;
-  }
-
-  /** So many ready records are gone. */
-  #miss(count: number): void {
-    if (count <= 0) return;
-    const { ready } = this.#parts;
-    ready.count -= count;
-    // Their sizes are lost with them; without this an empty log would count as too long for ever.
-    if (ready.count === 0) ready.clear();
-    this.#context.reportMissing(this, count);
-  }
-
   /** Makes sure that a segment's records are in memory. */
   load(segment: Segment): void {
-    if (segment.slab !== undefined) return;
-    const { ready } = this.#parts;
-    const owedBefore = segment.owed.count;
-    const returnedBefore = segment.returnedCount;
-    ready.removeAll(segment.owed);
-    ready.addAll(segment.delivered);
-    this.#storage.readBack(segment);
-    ready.addAll(segment.owed);
-    ready.removeAll(segment.delivered);
-    this.#reached.returnedCount -= returnedBefore - segment.returnedCount;
-    const gone = owedBefore - segment.owed.count;
-    if (gone > 0) this.#context.reportMissing(this, gone);
+    this.#readBack.load(segment);
   }
 
   /** The record under {@link seek} goes to a consumer. True when it was, or may have been, given to one before. */
@@ -309,9 +279,6 @@ export class MessageLog implements RecordKeeper {
 
   /** A delivered record goes back to its place. */
   giveBack(segment: Segment, index: number): void {
-    if (segment.state(index) !== RecordState.Delivered) return;
-    this.load(segment);
-    // Reading it back may have shown that it is gone.
     if (segment.state(index) !== RecordState.Delivered) return;
     segment.markReturned(index, this.#parts.ready);
     this.#reached.returnedCount++;
@@ -360,6 +327,7 @@ export class MessageLog implements RecordKeeper {
 
   /** Lets go of all memory; the log is not used again. */
   drop(): void {
+    this.#readBack.cancel();
     this.#storage.drop();
   }
 

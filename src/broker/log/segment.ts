@@ -153,8 +153,9 @@ export class Segment {
   /** The record was with a consumer and is one of `ready` again. */
   markReturned(index: number, ready: Amount): void {
     this.restoreReturned(index);
-    const bodySize = this.bodySize(index);
-    const isPersistent = this.isPersistent(index);
+    const { sizes } = this;
+    const bodySize = sizes.bodySize(index);
+    const isPersistent = sizes.isPersistent(index);
     this.delivered.remove(bodySize, isPersistent);
     ready.add(bodySize, isPersistent);
   }

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import type { DeathReason } from '../dead-letters/dead-letter.ts';
 import type { DelayLine } from '../delays/delay-line.ts';
 import { QueueRetry, type RetryingQueue, type RetrySettings } from '../delays/queue-retry.ts';
 import type { ReturnReason } from '../delays/return-reason.ts';
+import type { LogReader } from '../log/log-context.ts';
 import type { MessageLog } from '../log/message-log.ts';
 import type { Segment } from '../log/segment.ts';
 import type { Message } from '../message.ts';
@@ -21,7 +23,7 @@ const messagesPerTurnMax = 512;
 const dropsPerTurnMax = 10_000;
 
 /** A classic queue: messages in order, consumers in turn, time limits at the head. */
-export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue {
+export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue, LogReader {
   readonly #ring = new ConsumerRing();
   /** Made when consumers are too slow for the first time. */
   #capacity: ConsumerCapacity | undefined;
@@ -40,6 +42,7 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
     super(options);
     this.#hasLengthLimit = hasLengthLimit(this.settings);
     this.#deliversAtOnce = options.backlog.logs.length > 1;
+    for (const log of this.backlog.logs) log.reader = this;
     this.#expiry = new HeadExpiry(this, options.backlog, options.vhost.broker.clock);
     if (options.vhost.broker.delays.has(this.backlog.id)) this.#retry = this.#newRetry();
   }
@@ -103,7 +106,10 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
         return;
       }
       const log = this.backlog.head;
-      if (!log.seek()) continue;
+      if (!log.seek()) {
+        if (log.loading !== undefined) return;
+        continue;
+      }
       const { segment, index } = log;
       if (segment === undefined) return;
       log.take();
@@ -141,6 +147,8 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
           this.#deliver(consumer, log);
           this.#ring.rotate(consumer);
         }
+      } else if (log.loading !== undefined) {
+        break;
       }
       log = backlog.head;
     }
@@ -199,10 +207,11 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
     const now = this.now();
     this.drain(now);
     const log = this.backlog.head;
-    if (!log.seek() || (log.mayExpire && this.#expiry.isDue(log, now))) {
-      this.stats.getEmpty++;
+    if (!log.seek()) {
+      if (log.loading === undefined) this.stats.getEmpty++;
       return undefined;
     }
+    if (log.mayExpire && this.#expiry.isDue(log, now)) return undefined;
     const { segment, index } = log;
     if (segment === undefined) return undefined;
     const redelivered = log.take();
@@ -218,6 +227,12 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
     this.touch();
     const deliveryCount = log.countsDeliveries ? log.deliveryCount(segment, index) : undefined;
     return { segment, index, redelivered, deliveryCount };
+  }
+
+  override get headSoon(): Promise<void> | undefined {
+    const log = this.backlog.head;
+    const isExpiring = log.seek() && log.mayExpire && this.#expiry.isDue(log, this.now());
+    return isExpiring ? setImmediate() : log.loading;
   }
 
   // ---- what becomes of delivered messages
@@ -337,9 +352,8 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue 
     this.touch();
   }
 
-  override get isExpiring(): boolean {
-    const log = this.backlog.head;
-    return log.mayExpire && log.seek() && this.#expiry.isDue(log, this.now());
+  headLoaded(): void {
+    this.touch();
   }
 
   expired(segment: Segment, index: number): void {

@@ -59,7 +59,11 @@ export class HeadExpiry {
         return;
       }
       left -= expiryWeight;
-      if (!log.seek() || this.expireHead(log, now)) continue;
+      if (!log.seek()) {
+        if (log.loading !== undefined) return;
+        continue;
+      }
+      if (this.expireHead(log, now)) continue;
       const { segment, index } = log;
       if (segment !== undefined) this.#lookAgainAt(segment.expiresAt(index));
       return;

@@ -93,10 +93,12 @@ export async function move(
     while (left > 0 && !isOver()) {
       const room = passedOverMax - kept.length;
       const batch = Math.min(left, room, batchMax, limit - result.moved, Math.max(1, ratePerSecond));
+      let soon: Promise<void> | undefined;
       for (let i = 0; i < batch && !result.refused; i++) {
         const taken = queue.get(false);
         if (taken === undefined) {
-          left = 0;
+          soon = queue.headSoon;
+          if (soon === undefined) left = 0;
           break;
         }
         left--;
@@ -112,6 +114,7 @@ export async function move(
       gone = [];
       result.moved += count;
       onProgress?.({ ...result, total, examined: total - left });
+      await soon;
       if (Number.isFinite(ratePerSecond) && left > 0) await pause((count / ratePerSecond) * 1000);
     }
   } finally {

@@ -232,15 +232,18 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
 
   /**
    * Takes the next message for basic.get; without `noAck` it stays owed. Undefined: there is none, or none yet,
-   * see {@link isExpiring}.
+   * see {@link headSoon}.
    *
    * @throws AmqpError 540 where nothing can be taken
    */
   abstract get(noAck: boolean): Taken | undefined;
 
-  /** More messages are too old than could leave in this turn; what is behind them is not known yet. */
-  get isExpiring(): boolean {
-    return false;
+  /**
+   * After {@link get} has found nothing: resolves when it is to be asked again. More messages are too old than could leave
+   * in this turn, or the next one is large and on its way from the disk. Undefined: there is none.
+   */
+  get headSoon(): Promise<void> | undefined {
+    return undefined;
   }
 
   abstract acknowledge(segment: Segment, index: number, consumer?: Consumer): void;

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Queue, Taken } from '../../broker/queues/queue.ts';
 import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import { Slices } from '../../slices.ts';
@@ -62,13 +61,13 @@ async function take(queue: Queue, options: GetOptions, taken: Taken[]): Promise<
   while (views.length < options.count && bytes <= payloadBytesMax && !queue.isDeleted) {
     const next = queue.get(false);
     if (next === undefined) {
-      // More messages are too old than could leave at once.
-      if (!queue.isExpiring) {
-        if (views.length === 0) stats.getEmpty++;
-        break;
+      const soon = queue.headSoon;
+      if (soon !== undefined) {
+        await soon;
+        continue;
       }
-      await setImmediate();
-      continue;
+      if (views.length === 0) stats.getEmpty++;
+      break;
     }
     taken.push(next);
     stats.get++;

@@ -29,7 +29,8 @@ export class Getter {
     if (!method.noAck && deliveries.isFull) throw tooManyUnacked(channel.unackedCount);
     const taken = queue.get(method.noAck);
     if (taken === undefined) {
-      if (queue.isExpiring) this.#later(method);
+      const soon = queue.headSoon;
+      if (soon !== undefined) void this.#getAfter(soon, method);
       else {
         stats.getEmpty++;
         channel.send({ id: MethodId.BasicGetEmpty });
@@ -67,21 +68,17 @@ export class Getter {
     if (method.noAck) segment.log.settle(segment, index);
   }
 
-  /** Tries again in the next turn; meanwhile nothing more is read from the connection. */
-  #later(method: BasicGet): void {
+  /** Tries again then; meanwhile nothing more is read from the connection. */
+  async #getAfter(moment: Promise<void>, method: BasicGet): Promise<void> {
     const connection = this.#connection;
     connection.pauseInput();
-    setImmediate(() => {
-      try {
-        if (!this.#channel.isReleased) this.get(method);
-      } catch (error) {
-        connection.methodFailed(
-          this.#channel.id,
-          error instanceof AmqpError ? error.during(method.id) : error,
-        );
-      }
-      connection.resumeInput();
-    });
+    await moment;
+    try {
+      if (!this.#channel.isReleased) this.get(method);
+    } catch (error) {
+      connection.methodFailed(this.#channel.id, error instanceof AmqpError ? error.during(method.id) : error);
+    }
+    connection.resumeInput();
   }
 }
 

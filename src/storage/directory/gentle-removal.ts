@@ -1,4 +1,4 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { flushDirectory } from './data-directory.ts';
@@ -13,8 +13,12 @@ const pauseMs = 5;
  * files that somebody has mapped into memory.
  */
 export async function removeGently(path: string): Promise<void> {
-  const file = await openIfThere(path);
-  if (file === undefined) return;
+  const file = await openIfAllowed(path);
+  if (file === undefined) {
+    await rm(path, { force: true });
+    await flushDirectory(dirname(path));
+    return;
+  }
   try {
     await unlink(path);
     // Before its end goes, which would be missed if the name came back after a power cut.
@@ -31,11 +35,12 @@ export async function removeGently(path: string): Promise<void> {
   }
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+/** Undefined when it is not there, or must not be written to: that takes other rights than to delete it. */
+async function openIfAllowed(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r+');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EACCES')) return undefined;
     throw error;
   }
 }

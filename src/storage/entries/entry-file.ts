@@ -1,4 +1,5 @@
 import type { Space } from '../../broker/store.ts';
+import type { OpenValue } from './open-value.ts';
 
 /** Sums over entries of one log in one file. */
 export interface SpanTotals {
@@ -82,6 +83,14 @@ export abstract class EntryFile {
 
   /** The bytes of an entry, a copy, in memory of `space` if that helps; undefined when it is not there. Synchronous. */
   abstract value(key: Uint8Array, space?: Space): Buffer | undefined;
+
+  /**
+   * The same piece by piece and off the event loop as far as it goes. Whatever becomes of the file meanwhile, wrong bytes
+   * are the worst that can come.
+   *
+   * @throws Error when the file is gone
+   */
+  abstract openValue(key: Uint8Array): Promise<OpenValue>;
 
   /** The same for as long as the file is being moved: whoever has brought it into memory need not copy. */
   view(key: Uint8Array): Buffer | undefined {

@@ -30,8 +30,8 @@ export interface KeyedEntry extends LogEntry {
 export const entryKeyBytes = 34;
 const checksumOffset = 30;
 
-/** Checksummed at once: a quarter of a millisecond. */
-const checksumStepBytes = 2 ** 20;
+/** What is larger is read, checksummed and copied in pieces of that size: a quarter of a millisecond each. */
+export const largeEntryBytes = 2 ** 20;
 
 /** Largest log id: a u32. */
 export const logIdMax = 0xffff_ffff;
@@ -47,7 +47,7 @@ export function encodeEntryKey(entry: LogEntry): Buffer {
 export async function withLargeKeys(entries: readonly LogEntry[]): Promise<KeyedEntry[]> {
   const keyed: KeyedEntry[] = [];
   for (const entry of entries) {
-    const isLarge = entry.bytes.length > checksumStepBytes;
+    const isLarge = entry.bytes.length > largeEntryBytes;
     keyed.push(isLarge ? { ...entry, rawKey: await encodeLargeKey(entry) } : entry);
   }
   return keyed;
@@ -57,12 +57,12 @@ async function encodeLargeKey(entry: LogEntry): Promise<Buffer> {
   const key = Buffer.allocUnsafe(entryKeyBytes);
   writeFields(key, entry);
   const slices = new Slices(1, 1);
-  let checksum = crc32(key.subarray(0, checksumOffset));
-  for (let at = 0; at < entry.bytes.length; at += checksumStepBytes) {
-    checksum = crc32(entry.bytes.subarray(at, at + checksumStepBytes), checksum);
+  const checksum = new EntryChecksum(key);
+  for (let at = 0; at < entry.bytes.length; at += largeEntryBytes) {
+    checksum.add(entry.bytes.subarray(at, at + largeEntryBytes));
     await slices.next();
   }
-  key.writeUInt32BE(checksum, checksumOffset);
+  key.writeUInt32BE(checksum.value, checksumOffset);
   return key;
 }
 
@@ -108,7 +108,35 @@ export function entryIsIntact(keyBytes: Uint8Array, value: Uint8Array): boolean 
 }
 
 function entryChecksum(key: Buffer, value: Uint8Array): number {
-  return crc32(value, crc32(key.subarray(0, checksumOffset)));
+  return crc32(value, keyChecksum(key));
+}
+
+function keyChecksum(key: Buffer): number {
+  return crc32(key.subarray(0, checksumOffset));
+}
+
+/** The checksum of an entry whose value comes piece by piece. */
+export class EntryChecksum {
+  readonly #key: Buffer;
+  #value: number;
+
+  constructor(key: Uint8Array) {
+    this.#key = asBuffer(key);
+    this.#value = keyChecksum(this.#key);
+  }
+
+  add(piece: Uint8Array): void {
+    this.#value = crc32(piece, this.#value);
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  /** The value is what the key was made for. */
+  get isThatOfKey(): boolean {
+    return this.#value === this.#key.readUInt32BE(checksumOffset);
+  }
 }
 
 function writePosition(key: Buffer, logId: number, sequence: number): void {

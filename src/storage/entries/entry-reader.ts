@@ -1,6 +1,6 @@
 import type { LogEntry, Space, StoredEntry } from '../../broker/store.ts';
 import type { EntryFile, Span } from './entry-file.ts';
-import { decodeEntryKey, type EntryKey, entryIsIntact } from './entry-key.ts';
+import { decodeEntryKey, type EntryKey, entryIsIntact, largeEntryBytes } from './entry-key.ts';
 import type { Log } from './log-index.ts';
 
 /** An entry that fails its checksum. Its bytes are kept in no queue; the broker goes on without them. */
@@ -15,6 +15,8 @@ const keysAtFirst = 4;
 /**
  * Entries of a log that overlap `[from, to)`, in order, over all files, as many as are no more than `bytesMax`, but
  * one at least. Where files hold the same sequences, the newest wins.
+ *
+ * @param onLarge is called with a large entry rather than that it is read; it ends there. Undefined: it is read, too.
  */
 export function readEntries(
   log: Log,
@@ -23,6 +25,7 @@ export function readEntries(
   bytesMax: number,
   onDamage: (damage: DamagedEntry) => void,
   space?: Space,
+  onLarge?: (entry: FoundEntry) => void,
 ): StoredEntry[] {
   const entries: StoredEntry[] = [];
   const walk = new EntryWalk(log.spans, from, to);
@@ -31,14 +34,26 @@ export function readEntries(
     const found = walk.next();
     if (found === undefined) break;
     if (entries.length > 0 && bytes + found.key.byteLength > bytesMax) break;
+    if (onLarge !== undefined && found.key.byteLength > largeEntryBytes) {
+      onLarge(found);
+      break;
+    }
     const value = found.intactValue(onDamage, space);
     if (value === undefined) continue;
-    const { firstSequence, count } = found.key;
-    walk.position = firstSequence + count;
+    walk.position = found.end;
     bytes += value.length;
-    entries.push({ firstSequence, count, bytes: value, recovered: firstSequence < log.recoveredEnd });
+    entries.push(storedEntry(log, found.key, value));
   }
   return entries;
+}
+
+/** An entry of a log as the broker has it. */
+export function storedEntry(
+  { recoveredEnd }: Log,
+  { firstSequence, count }: EntryKey,
+  bytes: Buffer,
+): StoredEntry {
+  return { firstSequence, count, bytes, recovered: firstSequence < recoveredEnd };
 }
 
 /** Walks the entries in spans of one log by sequence, each sequence once. */

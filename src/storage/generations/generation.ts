@@ -1,10 +1,12 @@
 import { statSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Space } from '../../broker/store.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { EntryFile, type Span } from '../entries/entry-file.ts';
 import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
+import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
 import { type JournalFile, journalPath, requireJournalFile } from '../journal/journal-file.ts';
 import { type Environment, openEnvironment, transact } from '../lmdb/environment.ts';
@@ -54,7 +56,7 @@ export class Generation extends EntryFile {
   #summarized = -1;
   /** Pages being read ahead: the file must not be unmapped before they are. */
   readonly #reads = new Set<Promise<void>>();
-  #isClosing = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(directory: string, number: number, mapBytes: number) {
     super();
@@ -173,9 +175,37 @@ export class Generation extends EntryFile {
     return bytes;
   }
 
+  override async openValue(key: Uint8Array): Promise<OpenValue> {
+    if (this.#isClosing) throw new Error(`${this.path} is gone`);
+    const place = this.#placeOf(key);
+    if (place !== undefined) return openValueIn(this.#values.pathOf(place) ?? this.path, place.at);
+    await this.prefetch([key]);
+    return {
+      read: async (piece, from) => {
+        await setImmediate();
+        return this.#copyPiece(key, piece, from);
+      },
+      close: async () => {},
+    };
+  }
+
+  /** A large value is found anew each time, which takes no longer than other reads: it is not copied by that. */
+  #copyPiece(key: Uint8Array, piece: Buffer, from: number): boolean {
+    const found = this.#isClosing ? undefined : this.environment.getBinaryFast(key);
+    if (found === undefined || found.length < from + piece.length) return false;
+    piece.set(new Uint8Array(found.buffer, found.byteOffset + from, piece.length));
+    return true;
+  }
+
   override pathOf(key: Uint8Array): string {
+    const place = this.#placeOf(key);
+    return (place && this.#values.pathOf(place)) ?? this.path;
+  }
+
+  /** Where the value of an entry is, if that is in a file beside. */
+  #placeOf(key: Uint8Array): ValuePlace | undefined {
     const found = this.environment.getBinaryFast(key);
-    return (found?.length === placeBytes && this.#values.pathOf(placeIn(found))) || this.path;
+    return found?.length === placeBytes ? placeIn(found) : undefined;
   }
 
   /** Copies are made in order of age. */
@@ -242,8 +272,16 @@ export class Generation extends EntryFile {
   }
 
   /** Waits for reads ahead, then unmaps the file: nobody may read from it afterwards. */
-  async close(): Promise<void> {
-    this.#isClosing = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  get #isClosing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(this.#reads);
     this.#values.close();
     await this.environment.close();
@@ -257,14 +295,17 @@ export class Generation extends EntryFile {
     return stats.entryCount - otherRows.length;
   }
 
-  /** Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. */
+  /**
+   * Closes and deletes the files, off the event loop: unlinking 1 GiB takes the kernel 0.2 s. When that fails it may be
+   * tried again.
+   */
   async remove(): Promise<void> {
     await this.close();
     // With the generation still there they would be missed. Without it they are files of the journal again, in which there
     // are entries of logs that were dropped long ago.
     await this.#values.markFree();
-    await unlink(this.path);
-    await unlink(lockPath(this.path));
+    await rm(this.path, { force: true });
+    await rm(lockPath(this.path), { force: true });
     if (this.#values.numbers.length === 0) return;
     await flushDirectory(this.#directory);
     await this.#values.remove();

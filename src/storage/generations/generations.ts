@@ -1,6 +1,7 @@
 import { StoreFullError } from '../../broker/store.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { freeBytes } from '../directory/file-check.ts';
+import { reasonOf } from '../directory/reason-of.ts';
 import { encodeEntryKey, type KeyedEntry } from '../entries/entry-key.ts';
 import type { LogIndex } from '../entries/log-index.ts';
 import type { FileRegisters } from '../file-register.ts';
@@ -23,6 +24,9 @@ const livePartMin = 0.25;
 
 /** A generation smaller than that is not worth replacing when the disk is full. */
 const makeRoomBytesMin = 2 ** 20;
+
+/** Until a generation that could not be removed is tried again. */
+const removeRetryMs = 1000;
 
 /** Where generations lie, how large they become, and who hears of what happens to them. */
 export interface GenerationsOptions {
@@ -285,7 +289,7 @@ export class Generations {
       try {
         await work();
       } catch (error) {
-        this.#options.log.error(error instanceof Error ? error.message : String(error));
+        this.#options.log.error(reasonOf(error));
       }
     });
   }
@@ -303,19 +307,24 @@ export class Generations {
       this.#spare = spare;
     } catch (error) {
       this.#prepareAt = this.#filled() + prepareAtPart;
-      const reason = error instanceof Error ? error.message : String(error);
       throw new Error(
-        `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reason}`,
+        `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reasonOf(error)}`,
       );
     } finally {
       this.#preparing = false;
     }
   }
 
-  async #remove(generation: Generation): Promise<void> {
-    await generation.remove();
-    // Until the directory is flushed a power cut may bring the file back, and with it entries of dropped logs.
-    await flushDirectory(this.#options.directory);
+  async #remove(generation: Generation, isFirst = true): Promise<void> {
+    try {
+      await generation.remove();
+      // Until the directory is flushed a power cut may bring the file back, and with it entries of dropped logs.
+      await flushDirectory(this.#options.directory);
+    } catch (error) {
+      setTimeout(() => this.#enqueue(() => this.#remove(generation, false)), removeRetryMs).unref();
+      if (!isFirst) return;
+      throw new Error(`generation ${generation.number} cannot be removed yet: ${reasonOf(error)}`);
+    }
     this.#options.log.info(`removed generation ${generation.number}: nothing in it is owed any more`);
     this.#options.orphaned(this.#options.index.removeFile(generation));
   }

@@ -19,6 +19,7 @@ import { allDone } from '../all-done.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { removeGently } from '../directory/gentle-removal.ts';
+import { reasonOf } from '../directory/reason-of.ts';
 import { blockAlignmentBytes, freeHeaderFor } from './journal-block.ts';
 
 const readSome = promisify(read);
@@ -93,7 +94,8 @@ export class JournalFile {
       await file.write([mark], 0);
       return file;
     } catch (error) {
-      await file.remove();
+      file.close();
+      await removeGently(path);
       throw error;
     }
   }
@@ -191,9 +193,10 @@ export class JournalFile {
     closeSync(this.#fd);
   }
 
+  /** Deletes the file, then closes it. When that fails it may be tried again. */
   async remove(): Promise<void> {
-    this.close();
     await removeGently(this.path);
+    this.close();
   }
 }
 
@@ -257,6 +260,6 @@ function writeFailure(error: unknown, path: string): StoreFullError | StoreBroke
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new StoreFullError('no space left on the disk of the data directory', { cause: error });
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new StoreBrokenError(`${path} could not be written: ${reason}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { EntryFile, type Span } from '../entries/entry-file.ts';
 import { decodeEntryKey, entryKeyBytes } from '../entries/entry-key.ts';
+import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { blockAlignmentBytes, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
 
@@ -132,6 +133,10 @@ export class JournalFill extends EntryFile {
   override value(key: Uint8Array): Buffer | undefined {
     const place = this.#placeOf(key);
     return place && this.file.read(place.valueAt, decodeEntryKey(key).byteLength);
+  }
+
+  override openValue(key: Uint8Array): Promise<OpenValue> {
+    return openValueIn(this.path, this.offsetOf(key));
   }
 
   #placeOf(key: Uint8Array): Place | undefined {

@@ -1,4 +1,5 @@
 import { freeBytes } from '../directory/file-check.ts';
+import { reasonOf } from '../directory/reason-of.ts';
 import type { FileRegister } from '../file-register.ts';
 import type { StoreLog } from '../store-log.ts';
 import { blockAlignmentBytes } from './journal-block.ts';
@@ -31,7 +32,9 @@ export class JournalPool {
   readonly #options: JournalPoolOptions;
   readonly #free: JournalFile[] = [];
   /** They go when the register does not have them any more. */
-  #surplus: JournalFile[] = [];
+  readonly #surplus: JournalFile[] = [];
+  /** It was told that one of them cannot be deleted. */
+  #isRemovalStuck = false;
   #nextFile = 1;
   /** Of all files but those that were made for a large commit, and of the largest. */
   #bytes = 0;
@@ -79,12 +82,20 @@ export class JournalPool {
     this.#options.register.remove(file.number);
   }
 
-  /** Deletes what is too much and will not be missed. */
+  /** Deletes what is too much and will not be missed. What cannot be deleted is, the next time. */
   async removeSurplus(): Promise<void> {
-    const { register } = this.#options;
-    const gone = this.#surplus.filter(({ number }) => !register.has(number));
-    this.#surplus = this.#surplus.filter((file) => !gone.includes(file));
-    for (const file of gone) await file.remove();
+    const { register, log } = this.#options;
+    for (const file of this.#surplus.filter(({ number }) => !register.has(number))) {
+      try {
+        await file.remove();
+      } catch (error) {
+        if (!this.#isRemovalStuck) log.error(`${file.path} cannot be removed yet: ${reasonOf(error)}`);
+        this.#isRemovalStuck = true;
+        return;
+      }
+      this.#surplus.splice(this.#surplus.indexOf(file), 1);
+      this.#isRemovalStuck = false;
+    }
   }
 
   #isLarge({ size }: JournalFile): boolean {
@@ -192,7 +203,7 @@ export class JournalPool {
       this.#prepareFrom = performance.now() + prepareRetryMs;
       if (this.#isStunted) return;
       this.#isStunted = true;
-      log.warn(`the journal stays as small as it is: ${error instanceof Error ? error.message : error}`);
+      log.warn(`the journal stays as small as it is: ${reasonOf(error)}`);
     }
   }
 

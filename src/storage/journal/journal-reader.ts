@@ -24,8 +24,6 @@ export interface FoundFill {
   readonly fill: JournalFill;
   /** Nothing in it counts. */
   readonly isFree: boolean;
-  /** It says itself where it ends. */
-  readonly isEnded: boolean;
   /** Above the number of every block that was ever begun here. */
   readonly nextNumber: number;
   readonly damage: readonly DamagedStretch[];
@@ -50,7 +48,7 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
   const first = headerAt(file, 0, journalId);
   if (first?.kind === BlockKind.Free) {
     const fill = new JournalFill(file, first.fill, true);
-    return { fill, isFree: true, isEnded: true, nextNumber: first.number, damage: [] };
+    return { fill, isFree: true, nextNumber: first.number, damage: [] };
   }
   const number = first?.fill ?? newestFill(file, journalId);
   if (number === undefined) return undefined;
@@ -60,6 +58,7 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
   let nextNumber = number + 1;
   let last: FoundBlock | undefined;
   let unreadableFrom: number | undefined;
+  /** It says itself where it ends. */
   let isEnded = false;
   /** What comes now proves that everything before it was written whole. */
   const goOnAt = (at: number) => {
@@ -87,7 +86,8 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
     goOnAt(file.size);
   }
   if (last !== undefined && isWhole(file, last)) take(fill, last);
-  return { fill, isFree: false, isEnded, nextNumber, damage };
+  fill.isEnded = isEnded;
+  return { fill, isFree: false, nextNumber, damage };
 }
 
 function take(fill: JournalFill, { at, head, byteLength }: FoundBlock): void {

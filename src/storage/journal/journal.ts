@@ -1,29 +1,24 @@
-import { readdir, rename } from 'node:fs/promises';
 import type { LogEntry } from '../../broker/store.ts';
 import { allDone } from '../all-done.ts';
 import type { DamageReport } from '../damage-report.ts';
-import { flushDirectory } from '../directory/data-directory.ts';
-import { DataDirectoryError } from '../directory/data-directory-error.ts';
-import { isBlank } from '../directory/file-check.ts';
 import { decodeEntryKey, withLargeKeys } from '../entries/entry-key.ts';
 import type { LogIndex } from '../entries/log-index.ts';
 import { AheadCommit } from './ahead-commit.ts';
 import { AheadCommits } from './ahead-commits.ts';
+import { FoundFiles } from './found-files.ts';
 import {
   BlockKind,
   type BlockStamp,
-  belongsElsewhere,
-  blockAlignmentBytes,
   type CommitBlock,
   commitBlockBytes,
   encodeCommitBlock,
   encodeMark,
   headBytes,
 } from './journal-block.ts';
-import { JournalFile, journalNumbers } from './journal-file.ts';
+import type { JournalFile } from './journal-file.ts';
 import { JournalFill } from './journal-fill.ts';
 import { JournalPool, type JournalPoolOptions } from './journal-pool.ts';
-import { readFill } from './journal-reader.ts';
+import { RetiredFills } from './retired-fills.ts';
 
 /** Part of a file that is filled before another one is made, when none is free. */
 const prepareAtPart = 0.5;
@@ -76,18 +71,15 @@ export class Journal {
   readonly #full: JournalFill[] = [];
   readonly #pool: JournalPool;
   readonly #ahead: AheadCommits;
-  /** Dead ones that a backup still reads; undefined: there is no backup. */
-  #held: JournalFill[] | undefined;
-  /** The backup knows what it will copy. */
-  #isSealed = false;
+  readonly #retired: RetiredFills;
+  readonly #found: FoundFiles;
   /** Of the next commit. */
   #nextNumber = 1;
-  #releases: Promise<void> = Promise.resolve();
-  /** Paths of files found at the start in which no block can be read. */
-  #unreadable: readonly string[] = [];
 
-  private constructor(options: JournalOptions) {
+  private constructor(options: JournalOptions, found: FoundFiles) {
     this.#options = options;
+    this.#found = found;
+    this.#retired = new RetiredFills((fill) => this.#release(fill), options.log);
     const freeMark = (size: number) => encodeMark(BlockKind.Free, this.#stamp({ size }, this.#nextNumber));
     this.#pool = new JournalPool({ ...options, freeMark });
     this.#ahead = new AheadCommits({
@@ -102,17 +94,15 @@ export class Journal {
   }
 
   /**
-   * Opens the files that are there, which have been flushed, and makes one if there is none to write to.
+   * Takes up the files that are there, and makes one if there is none to write to.
    *
    * @throws DataDirectoryError when a file belongs to another data directory.
    */
   static async open(options: JournalOptions): Promise<Journal> {
-    const journal = new Journal(options);
+    const found = await FoundFiles.read(options.directory, options.journalId, options.numbersTaken);
+    const journal = new Journal(options, found);
     try {
-      for (const number of options.numbersTaken) journal.#pool.reserve(number);
-      for (const number of journalNumbers(await readdir(options.directory)))
-        if (!options.numbersTaken.has(number)) await journal.#takeUp(number);
-      journal.#full.sort((a, b) => a.first - b.first);
+      await journal.#takeUp();
       if (journal.#pool.isEmpty) journal.#pool.grow();
       await journal.settle();
     } catch (error) {
@@ -122,54 +112,28 @@ export class Journal {
     return journal;
   }
 
-  async #takeUp(number: number): Promise<void> {
-    const { directory, journalId, damage } = this.#options;
-    this.#pool.reserve(number);
-    const file = JournalFile.open(directory, number);
-    const found = readFill(file, journalId);
-    if (found === undefined) {
-      this.#dismiss(file);
-      return;
-    }
-    this.#pool.count(file);
-    this.#nextNumber = Math.max(this.#nextNumber, found.nextNumber);
-    for (const stretch of found.damage) damage.reportStretch(stretch);
-    if (found.isFree) {
-      this.#pool.takeBack(file);
-      return;
-    }
-    this.#full.push(found.fill);
-    if (found.isEnded) found.fill.isEnded = true;
-    else await this.#end(found.fill);
-  }
-
-  /** No block can be read in the file. */
-  #dismiss(file: JournalFile): void {
-    const { log } = this.#options;
-    const { path } = file;
-    if (isBlank(path)) {
-      log.warn(`removing ${path}: it is empty, as if its creation had been cut short`);
+  async #takeUp(): Promise<void> {
+    const { numbersTaken, damage, log } = this.#options;
+    const { numbers, fills, blank } = this.#found;
+    for (const number of [...numbersTaken, ...numbers]) this.#pool.reserve(number);
+    for (const file of blank) {
+      log.warn(`removing ${file.path}: it is empty, as if its creation had been cut short`);
       this.#pool.discard(file);
-      return;
     }
-    const start = file.read(0, blockAlignmentBytes);
-    file.close();
-    if (belongsElsewhere(start)) {
-      throw new DataDirectoryError(
-        `${path} belongs to another data directory: restore it together with format.json`,
-      );
+    for (const { fill, isFree, nextNumber, damage: stretches } of fills) {
+      this.#pool.count(fill.file);
+      this.#nextNumber = Math.max(this.#nextNumber, nextNumber);
+      for (const stretch of stretches) damage.reportStretch(stretch);
+      if (isFree) this.#pool.takeBack(fill.file);
+      else this.#full.push(fill);
     }
-    this.#unreadable = [...this.#unreadable, path];
+    this.#full.sort((a, b) => a.first - b.first);
+    for (const fill of this.#full) if (!fill.isEnded) await this.#end(fill);
   }
 
-  /** Sets aside what cannot be read. The register does not have it any more. */
+  /** The register does not have files any more that cannot be read. */
   async begin(): Promise<void> {
-    const { directory, damage } = this.#options;
-    for (const path of this.#unreadable) {
-      await rename(path, `${path}.damaged`);
-      await flushDirectory(directory);
-      damage.reportFile(path, `${path}.damaged`);
-    }
+    await this.#found.setUnreadableAside(this.#options.damage);
   }
 
   /** Notes in the index what an earlier run left. Generations must have been noted before. */
@@ -274,6 +238,11 @@ export class Journal {
     return this.#options.bytesMax > 0;
   }
 
+  /** Files with something in them. */
+  get #used(): readonly JournalFill[] {
+    return this.#active === undefined ? this.#full : [...this.#full, this.#active];
+  }
+
   #fillFor(byteLength: number): JournalFill | undefined {
     if (this.#active?.fits(byteLength)) return this.#active;
     const file = this.#pool.take(byteLength);
@@ -349,7 +318,7 @@ export class Journal {
    * rows above all, until it is known that it will copy the whole file.
    */
   get mayHandOver(): boolean {
-    return this.#held === undefined || this.#isSealed;
+    return !this.#retired.isSealAwaited;
   }
 
   /** Somebody else has taken the file over. */
@@ -367,52 +336,30 @@ export class Journal {
       // The descriptor of one that is in use must not be closed, and taken by another file.
       if (fill === undefined || fill.liveSpans > 0 || fill.isBusy) continue;
       this.#full.splice(i, 1);
-      if (this.#held === undefined) this.#releaseSoon(fill);
-      else this.#held.push(fill);
+      this.#retired.add(fill);
     }
-    this.#soon(() => this.#pool.removeSurplus());
+    this.#retired.soon(() => this.#pool.removeSurplus());
   }
 
   /** From now on nothing that is in the files is written over. Commits go to the generations when all are full. */
   hold(): void {
-    this.#held = [];
+    this.#retired.hold();
   }
 
   /** The {@link extents} of this moment are what a backup copies. */
   seal(): JournalExtent[] {
-    this.#isSealed = true;
+    this.#retired.seal();
     return this.extents;
   }
 
   /** What is in the files at this moment: of each one so many bytes from its beginning. */
   get extents(): JournalExtent[] {
-    const active = this.#active === undefined ? [] : [this.#active];
-    return [...this.#full, ...(this.#held ?? []), ...active].map(({ file, end }) => ({
-      file,
-      byteLength: end,
-    }));
+    return [...this.#used, ...this.#retired.held].map(({ file, end }) => ({ file, byteLength: end }));
   }
 
   /** Ends {@link hold}. */
   letGo(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    this.#isSealed = false;
-    for (const fill of held) this.#releaseSoon(fill);
-  }
-
-  #releaseSoon(fill: JournalFill): void {
-    this.#soon(() => this.#release(fill));
-  }
-
-  #soon(work: () => Promise<void>): void {
-    this.#releases = this.#releases.then(async () => {
-      try {
-        await work();
-      } catch (error) {
-        this.#options.log.error(error instanceof Error ? error.message : String(error));
-      }
-    });
+    this.#retired.letGo();
   }
 
   async #release(fill: JournalFill): Promise<void> {
@@ -434,13 +381,12 @@ export class Journal {
 
   /** Waits until no file is being made or freed. */
   async settle(): Promise<void> {
-    await Promise.all([this.#pool.settle(), this.#releases]);
+    await Promise.all([this.#pool.settle(), this.#retired.settle()]);
   }
 
   /** Writes down where the journal ends. Nothing is written any more. */
   async end(): Promise<void> {
-    const active = this.#active === undefined ? [] : [this.#active];
-    for (const fill of [...this.#full, ...active]) if (!fill.isEnded) await this.#end(fill);
+    for (const fill of this.#used) if (!fill.isEnded) await this.#end(fill);
   }
 
   /** Waits for work under way. */
@@ -451,8 +397,7 @@ export class Journal {
   }
 
   #closeFiles(): void {
-    for (const { file } of this.#full) file.close();
+    for (const { file } of this.#used) file.close();
     this.#pool.close();
-    this.#active?.file.close();
   }
 }

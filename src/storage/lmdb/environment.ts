@@ -2,6 +2,8 @@ import { allDbs, open, type RootDatabase } from 'lmdb';
 import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { freeBytes } from '../directory/file-check.ts';
+import { hasCode } from '../directory/has-code.ts';
+import { reasonOf } from '../directory/reason-of.ts';
 import { releaseInstructions } from './instruction-buffers.ts';
 
 declare module 'lmdb' {
@@ -101,8 +103,8 @@ export async function transact(environment: Environment, action: () => void, byt
 
 /**
  * LMDB is not asked when it might fill the disk: it copes badly with that (see {@link isMemoryOverwritten}). A file that
- * somebody has deleted counts as no room, too: what is written there would be lost, but what is there can still be
- * delivered.
+ * somebody has deleted, or taken from us, counts as no room, too: what is written there would be lost, but what is there
+ * can still be delivered.
  */
 function requireRoom(environment: Environment, bytes: number): void {
   const path = paths.get(environment);
@@ -111,7 +113,8 @@ function requireRoom(environment: Environment, bytes: number): void {
   try {
     free = freeBytes(path);
   } catch (cause) {
-    throw new StoreFullError(`${path} cannot be found any more`, { cause });
+    const what = hasCode(cause, 'ENOENT') ? 'found any more' : `reached: ${String(cause)}`;
+    throw new StoreFullError(`${path} cannot be ${what}`, { cause });
   }
   if (free - bytes < (bytes > 0 ? spareBytesForEntries : spareBytes))
     throw new StoreFullError('no space left on the disk of the data directory');
@@ -144,7 +147,7 @@ async function commitFailure(
   ) {
     return new StoreFullError('no space left on the disk of the data directory', { cause });
   }
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = reasonOf(cause);
   return new StoreBrokenError(`${paths.get(environment)} could not be written: ${text}`, { cause });
 }
 

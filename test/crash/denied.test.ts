@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readdirSync } from 'node:fs';
+import amqplib, { type Channel, type ChannelModel } from 'amqplib';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newDirectory, removeDirectories } from '../storage/support.ts';
+import { ServerProcess } from './server-process.ts';
+
+const bodyBytes = 64 * 1024;
+const messages = 320;
+
+let dataDir: string;
+let server: ServerProcess;
+let url: string;
+let connection: ChannelModel;
+let channel: Channel;
+
+beforeEach(async () => {
+  dataDir = newDirectory();
+  // Journal files of so large messages are taken over, so that some are files of values.
+  const flags = ['--generation-size', '2MiB'];
+  const started = await ServerProcess.start({ dataDir, flags, hasHttp: true, obeysModes: true });
+  server = started.server;
+  url = started.url;
+  connection = await amqplib.connect(url);
+  channel = await connection.createChannel();
+  await channel.assertQueue('q');
+});
+afterEach(async () => {
+  chmodSync(dataDir, 0o750);
+  await connection.close();
+  await server.kill();
+});
+afterAll(removeDirectories);
+
+const isNoted = (name: string) => name.endsWith('.wal') || name.startsWith('messages-');
+const dataFiles = () => readdirSync(dataDir).filter(isNoted).length;
+
+async function publish(from: number, count: number): Promise<void> {
+  const confirms = await connection.createConfirmChannel();
+  for (let i = from; i < from + count; i++)
+    confirms.sendToQueue('q', Buffer.alloc(bodyBytes, `${i}:`), { persistent: true });
+  await confirms.waitForConfirms();
+}
+
+/** Takes so many messages, and says which they were. */
+async function consume(count: number): Promise<number[]> {
+  const taken: number[] = [];
+  await channel.prefetch(20);
+  await new Promise<void>((resolve) => {
+    const take = (message: amqplib.ConsumeMessage | null) => {
+      if (message === null) return;
+      taken.push(Number.parseInt(message.content.toString('latin1', 0, 20), 10));
+      channel.ack(message);
+      if (taken.length === count) resolve();
+    };
+    channel.consume('q', take, { consumerTag: 'c' }).catch(() => {});
+  });
+  await channel.cancel('c');
+  return taken;
+}
+
+describe('a broker that may not change its data directory any more', () => {
+  it('goes on with the files it has, and tidies up once it may', { timeout: 60_000 }, async () => {
+    await publish(0, messages);
+    chmodSync(dataDir, 0o500);
+    await publish(messages, messages);
+    expect(await consume(2 * messages)).toEqual(Array.from({ length: 2 * messages }, (_, i) => i));
+    await server.logged('cannot be removed yet');
+    const before = dataFiles();
+    chmodSync(dataDir, 0o750);
+    await expect.poll(dataFiles, { timeout: 10_000 }).toBeLessThan(before);
+    await server.logged('removed generation');
+    await publish(0, 10);
+    expect(await consume(10)).toHaveLength(10);
+  });
+});
+
+describe('a broker whose descriptors have all been taken', () => {
+  const limitFiles = (files: number) =>
+    execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${files}:`]);
+
+  it('serves those that are there, and newcomers once there are some again', {
+    timeout: 15_000,
+  }, async () => {
+    await publish(0, 1);
+    limitFiles(1);
+    const newcomer = amqplib.connect(url);
+    // It looks at its memory once a second.
+    const until = performance.now() + 1100;
+    let published = 1;
+    for (; performance.now() < until; published += 20) await publish(published, 20);
+    limitFiles(1000);
+    await (await newcomer).close();
+    expect(await consume(published)).toHaveLength(published);
+  });
+});
