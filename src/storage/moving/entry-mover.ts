@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { RecordFlag, RecordOffset } from '../../broker/log/record.ts';
 import { StoreFullError } from '../../broker/store.ts';
 import type { DamageReport } from '../damage-report.ts';
@@ -12,15 +12,21 @@ import type { Generations } from '../generations/generations.ts';
 import type { JournalFill } from '../journal/journal-fill.ts';
 import type { StoreLog } from '../store-log.ts';
 
-/** One step moves until it has this much, and at least one entry. */
-interface Pace {
+/** As much as is looked at in one turn of the event loop: commits and deliveries wait meanwhile. */
+interface Portion {
   readonly bytes: number;
   readonly entries: number;
+}
+/** Of a file that is taken over only the keys are looked at. */
+const keysOnly: Portion = { bytes: Number.POSITIVE_INFINITY, entries: 128 };
+
+/** One step moves until it has this much, and at least one entry. */
+interface Pace extends Portion {
   /** Before the step, so that commits have the disk to themselves most of the time. */
   readonly pauseMs: number;
 }
 /** Each transaction flushes twice, beside commits that wait for their one flush: better few of them than small ones. */
-const atLeisure: Pace = { bytes: 2 ** 20, entries: 1024, pauseMs: 25 };
+const atLeisure: Pace = { bytes: 2 ** 20, entries: 256, pauseMs: 25 };
 /** Few large transactions take LMDB less time than many small ones. */
 const inHaste: Pace = { bytes: 4 * 2 ** 20, entries: 1024, pauseMs: 0 };
 /** Between looks whether the newest generation can make way for the next. */
@@ -118,12 +124,21 @@ export class EntryMover {
     this.#stopping.signal.throwIfAborted();
     if (!mayBeTaken()) return;
     fill.isBusy = true;
-    const owed = [...owedEntries(index, fill)].filter((entry) => entry !== undefined);
+    const owed: OwedEntry[] = [];
     const entries: PlacedEntry[] = [];
-    for (const found of owed) {
-      if (wasMoved(found)) continue;
-      const { key, rawKey } = found.entry;
-      entries.push({ ...key, rawKey, at: fill.offsetOf(rawKey) });
+    const walk = new OwedWalk(index, fill);
+    for (let found = walk.take(keysOnly); found !== undefined; found = walk.take(keysOnly)) {
+      for (const one of found) {
+        owed.push(one);
+        if (wasMoved(one)) continue;
+        const { key, rawKey } = one.entry;
+        entries.push({ ...key, rawKey, at: fill.offsetOf(rawKey) });
+      }
+      await nextTurn(undefined, { signal: this.#stopping.signal });
+    }
+    if (!mayBeTaken()) {
+      fill.isBusy = false;
+      return;
     }
     if (entries.length === 0) {
       // Everything had been moved when the broker ended.
@@ -212,8 +227,8 @@ class OwedWalk {
     this.#entries = owedEntries(index, file);
   }
 
-  /** As much as fits in one step, which may be nothing; undefined at the end. */
-  take({ bytes: bytesMax, entries: entriesMax }: Pace): OwedEntry[] | undefined {
+  /** As much as fits in one portion, which may be nothing; undefined at the end. */
+  take({ bytes: bytesMax, entries: entriesMax }: Portion): OwedEntry[] | undefined {
     const taken: OwedEntry[] = [];
     for (let bytes = 0, entries = 0; bytes < bytesMax && entries < entriesMax; entries++) {
       const { value, done } = this.#entries.next();
