@@ -35,10 +35,10 @@ export type { LmdbStoreOptions };
 
 /**
  * How long log states that came with entries wait for more of their kind. LMDB flushes twice for them, and a commit
- * beside that takes twice as long: ten times a second, less than one confirm in a hundred meets it. A state that is
+ * beside that takes twice as long: four times a second, far less than one confirm in a hundred meets it. A state that is
  * lost in a crash is only a redelivery.
  */
-const calmStateFlushDelayMs = 100;
+const calmStateFlushDelayMs = 250;
 /** The same while the journal fills fast: files that are settled have to be free again soon. */
 const floodStateFlushDelayMs = 50;
 /** A flood writes more than that between two flushes of states. */

@@ -135,12 +135,19 @@ export class LogStateTable {
   stage(states: readonly StagedLogState[], droppedLogs: readonly number[]): void {
     for (const { logId, staged } of states) {
       this.noteLogId(logId);
-      this.#staged.set(logId, staged);
+      if (!this.#isOnDisk(logId, staged)) this.#staged.set(logId, staged);
     }
     for (const logId of droppedLogs) {
       this.noteLogId(logId);
       this.#staged.set(logId, { row: undefined, readPosition: 0, unsettled: [] });
     }
+  }
+
+  /** A log that is only written to stays as it is. To write that down would cost commits more than this look. */
+  #isOnDisk(logId: number, { row, readPosition }: StagedRow): boolean {
+    if (row === undefined || this.#flushing !== undefined || this.#staged.has(logId)) return false;
+    if (this.#index.get(logId)?.readPosition !== readPosition) return false;
+    return this.#environment.getBinary(rowKey(logId))?.equals(row) === true;
   }
 
   /** Rows of dropped logs that nothing needs any longer. They go with the next flush; there is no hurry. */
