@@ -218,8 +218,9 @@ export class MessageLog implements RecordKeeper {
     const segment = reached.last;
     if (segment === undefined) throw new Error(`log ${this.id}: the read position is nowhere`);
     if (!this.#readBack.loadGently(segment)) return false;
-    reached.at = segment;
-    reached.atIndex = reached.readIndex;
+    // Reading it back may have shown that it is gone.
+    if (segment.state(reached.readIndex) === RecordState.Settled) return this.seek();
+    reached.standOn(segment, reached.readIndex);
     return true;
   }
 
@@ -238,8 +239,7 @@ export class MessageLog implements RecordKeeper {
     if (!this.#readBack.loadGently(segment)) return false;
     // Reading it back may have shown that it is gone.
     if (segment.state(index) !== RecordState.Returned) return this.seek();
-    this.#reached.at = segment;
-    this.#reached.atIndex = index;
+    this.#reached.standOn(segment, index);
     return true;
   }
 

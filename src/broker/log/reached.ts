@@ -71,6 +71,12 @@ export class Reached {
     return segment && { segment, index: segment.firstReturned() };
   }
 
+  /** The reader has come to a record: it stays in memory until the reader goes on. */
+  standOn(segment: Segment, index: number): void {
+    this.at = segment;
+    this.atIndex = index;
+  }
+
   /** Moves the read position over settled records; false when it is behind the last segment then. */
   skipSettled(): boolean {
     const { last } = this;

@@ -62,8 +62,12 @@ export class ReadBack {
         // It may have been purged meanwhile.
         if (gap.isEmpty || gap.from !== from) return;
         const segment = gap.take(entries, this.#log, slabs);
-        if (segment === undefined) this.#miss(gap.clear());
-        else this.#reach(segment);
+        if (segment === undefined) {
+          this.#miss(gap.clear());
+        } else {
+          this.#reach(segment);
+          this.#keepForReader(segment);
+        }
       },
     );
   }
@@ -100,9 +104,16 @@ export class ReadBack {
     return this.#whenRead(
       () => store.readGently(this.#log.id, firstSequence, endSequence, 1, slabs.spaceForSegment()),
       (entries) => {
-        if (segment.slab === undefined && !segment.isSettled) this.#restore(segment, entries);
+        if (segment.slab !== undefined || segment.isSettled) return;
+        this.#restore(segment, entries);
+        this.#keepForReader(segment);
       },
     );
+  }
+
+  /** Whoever waited for it comes a little later: where memory is short, it might have to be read again and again. */
+  #keepForReader(segment: Segment): void {
+    this.#parts.reached.standOn(segment, 0);
   }
 
   /** Has `take` called with what `read` finds. False: not yet, as that is to be waited for, or something else is. */

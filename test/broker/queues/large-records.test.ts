@@ -90,6 +90,29 @@ test('one that was given back is waited for again when it has left memory', asyn
   expect(take()).toEqual({ id: 0, bytes: largeBytes });
 });
 
+test('one that was waited for stays in memory until it is taken, though memory is short', async () => {
+  const { log, committer } = bench;
+  log.seek();
+  await log.loading;
+  log.seek();
+  const { segment, index } = log;
+  take();
+  log.seek();
+  await log.loading;
+  log.seek();
+  take();
+  if (segment === undefined) throw new Error('not taken');
+  segment.putAside(bench.slabs);
+  log.giveBack(segment, index);
+  log.seek();
+  await log.loading;
+  // What is published meanwhile has others leave memory.
+  log.append(messageOf(3, true, 20), Date.now(), 0);
+  await committer.flush();
+  expect(log.seek()).toBe(true);
+  expect(take()).toEqual({ id: 0, bytes: largeBytes });
+});
+
 test('a log that was purged meanwhile has nothing but what came after that', async () => {
   const { log } = bench;
   log.seek();
