@@ -106,6 +106,12 @@ export class Generation extends EntryFile {
       this.#values.add(number);
       this.bytesWritten += statSync(journalPath(this.#directory, number)).size;
     }
+    this.keepDescriptor();
+  }
+
+  /** Values in files beside can be read from now on, however short descriptors are. */
+  keepDescriptor(): void {
+    this.#values.keepDescriptor();
   }
 
   /** Numbers of the files of values. */

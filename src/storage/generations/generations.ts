@@ -143,6 +143,8 @@ export class Generations {
       generation.bytesWritten += byteLength;
       generation.entries += entries.length;
       adopted();
+      // That has closed the file: if there is no other descriptor, there is its own.
+      generation.keepDescriptor();
     });
   }
 

@@ -72,8 +72,17 @@ export class ValueFiles {
   /** Notes a file, which is there. */
   add(number: number): void {
     this.#numbers.add(number);
-    // From now on there is a descriptor for these files, whoever takes all others.
-    if (this.#open.size === 0) this.#descriptorOf(number);
+  }
+
+  /** From now on there is a descriptor for these files, whoever takes all others: unless that has happened already. */
+  keepDescriptor(): void {
+    const [number] = this.#numbers;
+    if (number === undefined || this.#open.size > 0) return;
+    try {
+      this.#descriptorOf(number);
+    } catch {
+      // Whoever reads a value tries again.
+    }
   }
 
   /**
