@@ -6,7 +6,7 @@ import type { FoundEntry } from './entry-reader.ts';
  * one piece of one of them is looked at in a turn.
  */
 export class GentleReader {
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   /**
@@ -15,7 +15,8 @@ export class GentleReader {
    */
   read(entry: FoundEntry): Promise<Buffer | undefined> {
     const read = this.#last.then(() => this.#read(entry));
-    this.#last = read;
+    // Not the read itself: it would keep the bytes in memory until the next one.
+    this.#last = read.then(() => {});
     return read;
   }
 

@@ -17,7 +17,7 @@ export interface AheadCommitsOwner {
 export class AheadCommits {
   readonly #owner: AheadCommitsOwner;
   readonly #written = new Set<AheadCommit>();
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
 
   constructor(owner: AheadCommitsOwner) {
     this.#owner = owner;
@@ -26,7 +26,8 @@ export class AheadCommits {
   /** Resolves with undefined when the entry could not be written. */
   write(entry: LogEntry): Promise<AheadCommit | undefined> {
     const written = this.#last.then(() => this.#write(entry));
-    this.#last = written;
+    // Not what was written: it would stay in memory until the next one.
+    this.#last = written.then(() => {});
     return written;
   }
 
