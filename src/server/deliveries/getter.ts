@@ -72,8 +72,8 @@ export class Getter {
   async #getAfter(moment: Promise<void>, method: BasicGet): Promise<void> {
     const connection = this.#connection;
     connection.pauseInput();
-    await moment;
     try {
+      await moment;
       if (!this.#channel.isReleased) this.get(method);
     } catch (error) {
       connection.methodFailed(this.#channel.id, error instanceof AmqpError ? error.during(method.id) : error);
