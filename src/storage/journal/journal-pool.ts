@@ -132,8 +132,8 @@ export class JournalPool {
   async makeFor(blockBytes: number): Promise<JournalFile | undefined> {
     const { directory, freeBytesMin } = this.#options;
     const size = blockBytes + blockAlignmentBytes;
-    if (freeBytes(directory) - size < freeBytesMin) return undefined;
     try {
+      if (freeBytes(directory) - size < freeBytesMin) return undefined;
       return await this.#make({ size, isFilled: false });
     } catch {
       return undefined;
