@@ -17,7 +17,7 @@ import { type HeldPublisher, QueueFlow } from './queue-flow.ts';
 import type { QueueSettings } from './queue-settings.ts';
 
 /** Messages that one queue delivers or expires in a row before other queues and sockets get their turn. */
-const messagesPerTurnMax = 512;
+const messagesPerTurnMax = 2048;
 
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
