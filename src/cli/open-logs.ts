@@ -14,7 +14,7 @@ export async function openLogs(config: LogConfig): Promise<Logs> {
   return new Logs(
     {
       console: config.console
-        ? LogOutput.console({ level: config.consoleLevel, formatter: consoleFormatter, isTerminal })
+        ? await LogOutput.console({ level: config.consoleLevel, formatter: consoleFormatter, isTerminal })
         : undefined,
       file,
     },

@@ -1,5 +1,4 @@
 import { type Logger as PinoLogger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { LogCategory } from '../logger.ts';
 import { BackgroundLines } from './background-lines.ts';
 import type { LogFormatter } from './formatter.ts';
@@ -29,8 +28,8 @@ export class LogOutput {
   readonly #root: PinoLogger;
   readonly #lines: BackgroundLines | undefined;
 
-  private constructor(options: LogOutputOptions, destination: LogDestination, lines?: BackgroundLines) {
-    this.level = options.level;
+  private constructor(level: LogLevel, write: (line: string) => void, lines?: BackgroundLines) {
+    this.level = level;
     this.#lines = lines;
     const settings = {
       formatters: { log: (fields: Record<string, unknown>) => withoutSecrets(fields) },
@@ -39,27 +38,29 @@ export class LogOutput {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
     };
-    this.#root = pino(settings, { write: writer(options, (text) => void destination.write(text)) });
+    this.#root = pino(settings, { write });
     lines?.whenDropped((dropped) =>
       this.#root.warn({ dropped }, `${dropped} lines of the log were dropped, as they could not be written`),
     );
   }
 
   /** Anything that can be written to. */
-  static to(destination: LogDestination, options: LogOutputOptions): LogOutput {
-    return new LogOutput(options, destination);
+  static async to(destination: LogDestination, options: LogOutputOptions): Promise<LogOutput> {
+    return new LogOutput(options.level, await writer(options, (text) => void destination.write(text)));
   }
 
   /** Standard output. */
-  static console(options: LogOutputOptions): LogOutput {
-    const lines = BackgroundLines.console();
-    return new LogOutput(options, lines, lines);
+  static async console(options: LogOutputOptions): Promise<LogOutput> {
+    return LogOutput.#inBackground(BackgroundLines.console(), options);
   }
 
   /** A file that is appended to. @throws the operating system's error */
   static async file(path: string, options: LogOutputOptions): Promise<LogOutput> {
-    const lines = await BackgroundLines.file(path);
-    return new LogOutput(options, lines, lines);
+    return LogOutput.#inBackground(await BackgroundLines.file(path), options);
+  }
+
+  static async #inBackground(lines: BackgroundLines, options: LogOutputOptions): Promise<LogOutput> {
+    return new LogOutput(options.level, await writer(options, (text) => lines.write(text)), lines);
   }
 
   /** Writes lines of one category from this level on. */
@@ -79,11 +80,13 @@ export class LogOutput {
   }
 }
 
-function writer(
+async function writer(
   { formatter, isTerminal = false }: LogOutputOptions,
   write: (text: string) => void,
-): (line: string) => void {
+): Promise<(line: string) => void> {
   if (formatter === 'json') return write;
+  // Services, which write JSON, start without it.
+  const { prettyFactory } = await import('pino-pretty');
   const readable = prettyFactory({
     colorize: isTerminal,
     singleLine: !isTerminal,

@@ -30,7 +30,7 @@ beforeAll(async () => {
     port: 0,
     managementPort: 0,
     refusalDelayMs: 20,
-    logger: new Logs({ console: LogOutput.to(destination, { level: 'debug', formatter: 'json' }) }),
+    logger: new Logs({ console: await LogOutput.to(destination, { level: 'debug', formatter: 'json' }) }),
     authentication: {
       backEnds: ['internal', 'http', 'oauth2'],
       http: {

@@ -9,7 +9,10 @@ let logs: Logs;
 
 beforeEach(async () => {
   lines = [];
-  const output = LogOutput.to({ write: (text) => lines.push(text) }, { level: 'info', formatter: 'json' });
+  const output = await LogOutput.to(
+    { write: (text) => lines.push(text) },
+    { level: 'info', formatter: 'json' },
+  );
   logs = new Logs({ console: output }, { audit: 'info' });
   broker = await startBroker({ port: 0, managementPort: 0, logger: logs, logLevels: logs });
 });

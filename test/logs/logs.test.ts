@@ -19,9 +19,11 @@ function memory() {
   return { lines, write: (text: string) => lines.push(text) };
 }
 
-it('writes JSON with levels and without passwords', () => {
+it('writes JSON with levels and without passwords', async () => {
   const destination = memory();
-  const logs = new Logs({ console: LogOutput.to(destination, { level: 'warning', formatter: 'json' }) });
+  const logs = new Logs({
+    console: await LogOutput.to(destination, { level: 'warning', formatter: 'json' }),
+  });
   logs.info({}, 'not this');
   logs.warn({ user: 'bob', password: 'secret', login: { response: 'secret' } }, 'refused');
   expect(destination.lines).toHaveLength(1);
@@ -34,9 +36,9 @@ it('writes JSON with levels and without passwords', () => {
   });
 });
 
-it('writes errors with what led to them, and no secret of lists, errors or what is in them', () => {
+it('writes errors with what led to them, and no secret of lists, errors or what is in them', async () => {
   const destination = memory();
-  const logs = new Logs({ console: LogOutput.to(destination, { level: 'info', formatter: 'json' }) });
+  const logs = new Logs({ console: await LogOutput.to(destination, { level: 'info', formatter: 'json' }) });
   const refused = Object.assign(new Error('refused', { cause: new Error('no route') }), {
     password: 'secret',
     request: { authorization: 'secret', url: '/user' },
@@ -62,9 +64,9 @@ it('writes errors with what led to them, and no secret of lists, errors or what 
   expect(refused.password).toBe('secret');
 });
 
-it('writes lines for people, one per entry, with the category in front', () => {
+it('writes lines for people, one per entry, with the category in front', async () => {
   const destination = memory();
-  const output = LogOutput.to(destination, { level: 'info', formatter: 'plaintext' });
+  const output = await LogOutput.to(destination, { level: 'info', formatter: 'plaintext' });
   const logs = new Logs({ console: output });
   logs.info({}, 'ready');
   logs.category('connection').warn({ connection: 'a -> b' }, 'closing');
@@ -72,12 +74,12 @@ it('writes lines for people, one per entry, with the category in front', () => {
   expect(destination.lines[1]).toMatch(/WARN: \[connection\] closing \{"connection":"a -> b"\}\n$/);
 });
 
-it('has levels for outputs and for categories, which go first, and changes them while it runs', () => {
+it('has levels for outputs and for categories, which go first, and changes them while it runs', async () => {
   const [terminal, file] = [memory(), memory()];
   const logs = new Logs(
     {
-      console: LogOutput.to(terminal, { level: 'info', formatter: 'json' }),
-      file: LogOutput.to(file, { level: 'error', formatter: 'json' }),
+      console: await LogOutput.to(terminal, { level: 'info', formatter: 'json' }),
+      file: await LogOutput.to(file, { level: 'error', formatter: 'json' }),
     },
     { connection: 'debug', audit: 'info' },
   );
