@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { RowTable } from '../broker/store.ts';
 import { DataDirectoryError } from './directory/data-directory-error.ts';
 import { findFileDamage, isCutShort, lengthen, pageBytesOf } from './directory/file-check.ts';
-import { generationNumbers, generationPath } from './generations/generation.ts';
-import { findTreeDamage } from './lmdb/tree-check.ts';
+import { generationNumbers, generationPath, summaryKey } from './generations/generation.ts';
+import { findDamageAtFirst, findTreeDamage, isWalkable } from './lmdb/tree-check.ts';
 import { pieceBit } from './rows/row-file.ts';
 
 /**
@@ -21,11 +21,10 @@ interface Suspect {
   /** Name in the data directory. */
   readonly name: string;
   /**
-   * How closely it is looked at. Only generations have summaries; the newest may have one that is out of date. Of
-   * rows there may be any number, so only the first and the last one are looked for, and the definitions among them,
-   * which a start reads all.
+   * How closely it is looked at. Of rows there may be any number, so only the first and the last one are looked for, and
+   * the definitions among them, which a start reads all.
    */
-  readonly depth: 'values' | 'keys' | 'summary' | 'definitions';
+  readonly depth: 'values' | 'keys' | 'definitions';
 }
 
 /** First bytes of the keys of definitions, and of the pieces of long ones. */
@@ -50,17 +49,17 @@ for (const { name, depth } of JSON.parse(readFileSync(0))) {
     for (const reverse of [false, true]) walk({ limit: 1, reverse }, false);
     for (const table of ${JSON.stringify(definitionTables)})
       walk({ start: Buffer.from([table]), end: Buffer.from([table + 1]) }, true);
-  } else if (depth !== 'summary' || environment.getBinary(Buffer.from([0, 0])) === undefined)
-    walk({}, depth === 'values');
+  } else walk({}, depth === 'values');
   environment.close();
 }`;
 
 /**
- * Walks the files in a child process before this one opens them: what the checks of the headers cannot see
- * makes LMDB die by signal, and a broker must name the bad file instead of dying at every start.
+ * Looks at the files before LMDB opens them: what the checks of the headers cannot see makes LMDB die by signal, and a
+ * broker must name the bad file instead of dying at every start. Their trees are walked here, page by page. With LMDB
+ * itself, in a child process, are walked those that are too large for that, and those that are cut short.
  *
- * Files that look whole are not walked after a clean end; generations with a summary are not either after a
- * crash. They were flushed and left alone long before it.
+ * Generations are not walked after a clean end. After a crash the rows that a start reads are looked at of those with a
+ * summary: they were flushed and left alone long before it.
  *
  * @throws DataDirectoryError naming the file that cannot be read.
  */
@@ -73,33 +72,38 @@ export async function probeDataFiles(directory: string, previousOwnerDied: boole
     const path = join(directory, name);
     // What its header says is told by whoever opens it.
     if (findFileDamage(path) !== undefined) continue;
-    if (!name.startsWith('messages-')) requireWholeTree(path);
+    const isGeneration = name.startsWith('messages-');
+    // A row of the other files that is missing is a queue that is missing, and messages would be dropped with it.
+    if (!isGeneration && isWalkable(path)) requireWholeTree(path);
     if (isCutShort(path)) {
       suspects.push({ name, depth: 'values' });
       cutShort.push(path);
-    } else if (previousOwnerDied) suspects.push({ name, depth: depthOf(name, newest) });
+    } else if (previousOwnerDied && !(isGeneration && name !== newest && hasSummary(path))) {
+      if (!isWalkable(path)) suspects.push({ name, depth: name === 'rows.mdb' ? 'definitions' : 'keys' });
+      else if (isGeneration) requireWholeTree(path);
+    }
   }
   if (suspects.length === 0) return;
   const { problem, lastName } = await walk(directory, suspects);
-  if (problem === undefined) {
-    for (const path of cutShort) lengthen(path);
-    return;
-  }
-  throw new DataDirectoryError(
-    `${join(directory, lastName)} is damaged: reading it failed (${problem}); restore the data directory from a backup`,
-  );
+  if (problem !== undefined) throw damaged(join(directory, lastName), `reading it failed (${problem})`);
+  for (const path of cutShort) lengthen(path);
 }
 
-/** A row of these files that is missing is a queue that is missing, and messages would be dropped with it. */
 function requireWholeTree(path: string): void {
   const damage = findTreeDamage(path, pageBytesOf(path));
-  if (damage === undefined) return;
-  throw new DataDirectoryError(`${path} is damaged: ${damage}; restore the data directory from a backup`);
+  if (damage !== undefined) throw damaged(path, damage);
 }
 
-function depthOf(name: string, newest: string): Suspect['depth'] {
-  if (name === 'rows.mdb') return 'definitions';
-  return name === newest ? 'keys' : 'summary';
+/** Whether a start will read the summary of a generation, which is among its first rows, and not all of its keys. */
+function hasSummary(path: string): boolean {
+  const keys: Buffer[] = [];
+  const damage = findDamageAtFirst(path, pageBytesOf(path), keys);
+  if (damage !== undefined) throw damaged(path, damage);
+  return keys.some((key) => key.equals(summaryKey));
+}
+
+function damaged(path: string, damage: string): DataDirectoryError {
+  return new DataDirectoryError(`${path} is damaged: ${damage}; restore the data directory from a backup`);
 }
 
 async function walk(

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { DamageReport } from './damage-report.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
 import {
@@ -84,7 +84,7 @@ export async function openStoreParts(options: LmdbStoreOptions): Promise<StorePa
     const format = await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
-    await flushDataFiles(directory);
+    await flushDataFiles(directory, isEnvironment);
     await probeDataFiles(directory, lock.previousOwnerDied);
     const files = await openDataFiles(directory, generationMapBytes(generationBytes), format, log);
     try {
@@ -98,6 +98,10 @@ export async function openStoreParts(options: LmdbStoreOptions): Promise<StorePa
     await lock.release();
     throw error;
   }
+}
+
+function isEnvironment(name: string): boolean {
+  return name.endsWith('.mdb');
 }
 
 interface Opened {
@@ -154,6 +158,11 @@ async function connect(
   const generationsThere = files.generations.map(({ number }) => number);
   for (const number of registers.generations.missingAmong(generationsThere))
     damage.reportSetAside(generationPath(directory, number));
+  // A copy has neither the lock nor the mark. All of it may be on its way to the disk still.
+  const isCopy = !lock.previousOwnerDied && !isClean && !files.created;
+  const takenOver = new Set(files.generations.flatMap(({ paths }) => paths).map((path) => basename(path)));
+  // What a generation has taken over was on disk before.
+  await flushDataFiles(directory, (name) => !isEnvironment(name) && (isCopy || !takenOver.has(name)));
   const journal = await Journal.open({
     directory,
     journalId,

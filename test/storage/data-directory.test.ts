@@ -229,6 +229,24 @@ describe('a file whose pages are damaged although it looks whole', () => {
     await expect(opened).rejects.toThrow(/rows\.mdb is damaged: page \d+ is not .*restore the data/);
   });
 
+  it('is named after a crash, be it a generation with a summary or the newest', async () => {
+    await filled(25);
+    const generations = readdirSync(dataDir).filter((name) => /^messages-.*mdb$/.test(name));
+    for (const name of [generations.sort()[0] ?? '', generations.at(-1) ?? '']) {
+      const whole = readFileSync(file(name));
+      wipePages(name);
+      writeFileSync(file('lock'), '');
+      await expect(open()).rejects.toThrow(
+        /messages-\d+\.mdb is damaged: page \d+ is not what was written there/,
+      );
+      writeFileSync(file(name), whole);
+    }
+    writeFileSync(file('lock'), '');
+    const store = await open();
+    expect(store.recover().logs.get(1)?.unreadCount).toBe(25);
+    await store.close();
+  });
+
   it.each(['rows.mdb', 'logs.mdb'])(
     'is named, whichever page of %s it is, and no row is missed',
     async (name) => {

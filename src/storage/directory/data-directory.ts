@@ -111,9 +111,11 @@ function parseFormat(text: string): { format?: number; journal?: Buffer } {
 /**
  * Makes what is found durable before anything depends on it: a process that was killed may have left changes
  * behind that nobody flushed, and that a power cut would still undo.
+ *
+ * @param isMeant says by its name whether a data file is to be flushed.
  */
-export async function flushDataFiles(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => dataFilePattern.test(name));
+export async function flushDataFiles(directory: string, isMeant: (name: string) => boolean): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => dataFilePattern.test(name) && isMeant(name));
   for (let at = 0; at < names.length; at += flushedAtOnce) {
     const some = names.slice(at, at + flushedAtOnce);
     await Promise.all(some.map((name) => flush(join(directory, name), 'r+')));

@@ -23,7 +23,7 @@ import {
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const headerKey = Buffer.from([0]);
 /** Sorts behind the header and before every entry. */
-const summaryKey = Buffer.from([0, 0]);
+export const summaryKey = Buffer.from([0, 0]);
 /** Sorts behind the summary and before every entry: which files of values there are. */
 const valueFilesKey = Buffer.from([0, 0, 0]);
 /** LMDB's pages are as large or larger. */
