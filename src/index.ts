@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AccessControl } from './access/access-control.ts';
 import { BackEnds } from './access/chain.ts';
 import { defaultLoginFailureLimits } from './access/login-throttle.ts';
@@ -58,6 +59,12 @@ export { TlsError } from './tls/tls-error.ts';
 const defaultMemoryWatermark: MemoryWatermark = { relative: 0.6 };
 const defaultDiskFreeLimitBytes = 50_000_000;
 const defaultStatisticsIntervalMs = 5_000;
+
+/**
+ * How long consumers that have waited for the broker have it for themselves. Loading the HTTP API keeps the event loop busy
+ * for a third of a second, with few breaks.
+ */
+const firstServedMs = 50;
 
 /**
  * Starts a broker in this process and resolves when it accepts clients.
@@ -136,6 +143,7 @@ async function open(options: BrokerOptions, closers: Closers): Promise<RunningBr
   const stock = new CertificateStock(log);
   closers.add(() => stock.close());
   const amqp = await openAmqpListeners(options, listener, stock);
+  if (broker.hasBacklog) await delay(firstServedMs);
   const management = await openManagement(options, stock, listener, {
     node: nodeName,
     broker,

@@ -68,6 +68,8 @@ export class Broker implements BrokerContext, LogContext {
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
   readonly spans: MessageSpans | undefined;
+  /** There are messages of an earlier run. */
+  hasBacklog = false;
   /** What the store has kept beside the model: users, permissions, parameters. */
   settings: readonly Definition[] = [];
 
@@ -102,6 +104,7 @@ export class Broker implements BrokerContext, LogContext {
     const recovered = store.recover();
     const broker = new Broker(store, clock, events, spans);
     broker.#recovered = recovered.logs;
+    broker.hasBacklog = [...recovered.logs.values()].some(({ unreadCount }) => unreadCount > 0);
     const doubtful = new DoubtfulDeliveries(recovered);
     broker.#doubtful = doubtful;
     const claimed = broker.#recoverVirtualHosts(recovered.definitions);

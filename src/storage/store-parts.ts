@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { DamageReport } from './damage-report.ts';
 import { closeDataFiles, type DataFiles, openDataFiles } from './data-files.ts';
 import {
@@ -16,7 +16,7 @@ import { probeDataFiles } from './file-probe.ts';
 import { generationPath } from './generations/generation.ts';
 import { Generations, generationMapBytes } from './generations/generations.ts';
 import { Journal } from './journal/journal.ts';
-import { journalFileBytes, journalPath, requireJournalFile } from './journal/journal-file.ts';
+import { journalFileBytes, journalNumbers, journalPath, requireJournalFile } from './journal/journal-file.ts';
 import type { Clearing } from './moving/clearing.ts';
 import { copyForward } from './moving/copy-forward.ts';
 import { EntryMover } from './moving/entry-mover.ts';
@@ -160,9 +160,9 @@ async function connect(
     damage.reportSetAside(generationPath(directory, number));
   // A copy has neither the lock nor the mark. All of it may be on its way to the disk still.
   const isCopy = !lock.previousOwnerDied && !isClean && !files.created;
-  const takenOver = new Set(files.generations.flatMap(({ paths }) => paths).map((path) => basename(path)));
   // What a generation has taken over was on disk before.
-  await flushDataFiles(directory, (name) => !isEnvironment(name) && (isCopy || !takenOver.has(name)));
+  const isTakenOver = (name: string) => journalNumbers([name]).some((number) => numbersTaken.has(number));
+  await flushDataFiles(directory, (name) => !isEnvironment(name) && (isCopy || !isTakenOver(name)));
   const journal = await Journal.open({
     directory,
     journalId,

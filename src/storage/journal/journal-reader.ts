@@ -1,4 +1,5 @@
 import { decodeEntryKey, entryIsIntact } from '../entries/entry-key.ts';
+import { ForwardReader } from './forward-reader.ts';
 import {
   alignUp,
   type BlockHeader,
@@ -45,7 +46,8 @@ interface FoundBlock {
  * @returns undefined when not a single block can be read.
  */
 export function readFill(file: JournalFile, journalId: Buffer): FoundFill | undefined {
-  const first = headerAt(file, 0, journalId);
+  const forward = new ForwardReader(file);
+  const first = headerAt(forward, 0, journalId);
   if (first?.kind === BlockKind.Free) {
     const fill = new JournalFill(file, first.fill, true);
     return { fill, isFree: true, nextNumber: first.number, damage: [] };
@@ -68,10 +70,11 @@ export function readFill(file: JournalFile, journalId: Buffer): FoundFill | unde
     unreadableFrom = undefined;
   };
   for (let at = 0; at < file.size && !isEnded; ) {
-    const header = headerAt(file, at, journalId);
+    const header = headerAt(forward, at, journalId);
     const isOfFill = header?.fill === number;
     if (isOfFill) nextNumber = Math.max(nextNumber, header.number + 1);
-    const block = isOfFill && header.kind === BlockKind.Commit ? blockAt(file, at, header) : undefined;
+    const block =
+      isOfFill && header.kind === BlockKind.Commit ? blockAt(file, forward, at, header) : undefined;
     isEnded = isOfFill && header.kind === BlockKind.End;
     if (block !== undefined || isEnded) {
       goOnAt(at);
@@ -95,14 +98,20 @@ function take(fill: JournalFill, { at, head, byteLength }: FoundBlock): void {
   fill.add(head, byteLength);
 }
 
-function headerAt(file: JournalFile, at: number, journalId: Buffer): BlockHeader | undefined {
+function headerAt(file: ForwardReader, at: number, journalId: Buffer): BlockHeader | undefined {
   return decodeHeader(file.read(at, headBytes(0)), journalId);
 }
 
-function blockAt(file: JournalFile, at: number, header: BlockHeader): FoundBlock | undefined {
+function blockAt(
+  { size }: JournalFile,
+  forward: ForwardReader,
+  at: number,
+  header: BlockHeader,
+): FoundBlock | undefined {
   const byteLength = alignUp(header.byteLength);
-  if (at + byteLength > file.size || headBytes(header.entries) > byteLength) return undefined;
-  const head = file.read(at, headBytes(header.entries));
+  if (at + byteLength > size || headBytes(header.entries) > byteLength) return undefined;
+  // It is kept.
+  const head = Buffer.from(forward.read(at, headBytes(header.entries)));
   return keysAreIntact(head, header) ? { at, head, byteLength } : undefined;
 }
 
@@ -118,9 +127,10 @@ function isWhole(file: JournalFile, { at, head }: FoundBlock): boolean {
 
 /** Where the first block cannot be read: the fill that later blocks are of. */
 function newestFill(file: JournalFile, journalId: Buffer): number | undefined {
+  const forward = new ForwardReader(file);
   let newest: number | undefined;
   for (let at = 0; at < file.size; at += blockAlignmentBytes) {
-    const header = headerAt(file, at, journalId);
+    const header = headerAt(forward, at, journalId);
     if (header !== undefined) newest = Math.max(newest ?? 0, header.fill);
   }
   return newest;
