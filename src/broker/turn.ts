@@ -25,7 +25,7 @@ export class Turn {
   readonly #clock: Clock;
   #touched: TouchedQueue[] = [];
   #isEndScheduled = false;
-  /** A queue has taken long: whatever else there is to hand out waits for the next turn. */
+  /** A queue has taken long: whatever else there is to hand out waits until others have had their turn. */
   #isSpent = false;
 
   constructor(clock: Clock) {
@@ -38,12 +38,17 @@ export class Turn {
     queue.isTouched = true;
     queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
+    this.#scheduleEnd();
+  }
+
+  #scheduleEnd(): void {
     if (this.#isEndScheduled) return;
     this.#isEndScheduled = true;
     setImmediate(() => {
       this.#isEndScheduled = false;
+      if (this.#isSpent) this.#scheduleEnd();
+      else this.end(this.#clock.now());
       this.#isSpent = false;
-      this.end(this.#clock.now());
     });
   }
 

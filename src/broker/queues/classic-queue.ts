@@ -26,7 +26,7 @@ const messagesPerTurnMax = 2048;
 const turnMsMax = 2;
 
 /** Messages between two looks at the clock. */
-const messagesPerLook = 64;
+const messagesPerLook = 16;
 
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
