@@ -11,7 +11,8 @@ export interface TouchedQueue {
   isTouched: boolean;
   /** Ready messages when it came to stand there. */
   readyBefore: number;
-  drain(now: number): void;
+  /** False: its time in this turn is over. It has come to stand there again. */
+  drain(now: number): boolean;
   hold(publisher: HeldPublisher): boolean;
   forget(publisher: HeldPublisher): void;
 }
@@ -24,6 +25,8 @@ export class Turn {
   readonly #clock: Clock;
   #touched: TouchedQueue[] = [];
   #isEndScheduled = false;
+  /** A queue has taken long: whatever else there is to hand out waits until others have had their turn. */
+  #isSpent = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,26 +38,46 @@ export class Turn {
     queue.isTouched = true;
     queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
+    this.#scheduleEnd();
+  }
+
+  #scheduleEnd(): void {
     if (this.#isEndScheduled) return;
     this.#isEndScheduled = true;
     setImmediate(() => {
       this.#isEndScheduled = false;
-      this.end(this.#clock.now());
+      if (this.#isSpent) this.#scheduleEnd();
+      else this.end(this.#clock.now());
+      this.#isSpent = false;
     });
   }
 
   /** Returns a queue that has more than its consumers can take, if there is one; `now` is in milliseconds since the epoch. */
   end(now: number): TouchedQueue | undefined {
     const queues = this.#touched;
-    if (queues.length === 0) return undefined;
+    if (queues.length === 0 || this.#isSpent) return undefined;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
     let outrun: TouchedQueue | undefined;
+    let lookedAt = 0;
     for (const queue of queues) {
+      lookedAt++;
       if (queue.isDeleted) continue;
-      queue.drain(now);
+      if (!queue.drain(now)) {
+        this.#postpone(queues.slice(lookedAt));
+        return outrun;
+      }
       if (queue.outrunsConsumers) outrun = queue;
     }
     return outrun;
+  }
+
+  /** These queues come first in the next turn. */
+  #postpone(queues: readonly TouchedQueue[]): void {
+    this.#isSpent = true;
+    const others = this.#touched;
+    this.#touched = [];
+    for (const queue of others) queue.isTouched = false;
+    for (const queue of [...queues, ...others]) this.touch(queue);
   }
 }

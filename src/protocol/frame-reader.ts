@@ -69,6 +69,8 @@ export class FrameReader {
   #heldBytes = 0;
   /** Up to here the chunk being walked is done with. */
   #done = 0;
+  /** Content headers that were handed out. */
+  contentHeaders = 0;
 
   // The frame that the last chunk ended in.
   readonly #prefix = Buffer.allocUnsafe(framePrefixBytes);
@@ -207,6 +209,7 @@ export class FrameReader {
     if (type === FrameType.Method && size >= methodIdBytes) {
       this.#handler.method(channel, uint32At(buffer, start), buffer, start + methodIdBytes, end);
     } else if (type === FrameType.Header && size >= headerBytesMin && channel !== 0) {
+      this.contentHeaders++;
       this.#handler.header(channel, buffer, start, end);
     } else if (type === FrameType.Body && channel !== 0) {
       this.#handler.body(channel, buffer, start, end);

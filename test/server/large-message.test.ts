@@ -169,6 +169,11 @@ describe('a large message that is on disk only', () => {
   });
 });
 
+/** A body frame of so many bytes in all. */
+function bodyFrame(bytes: number): Buffer {
+  return frame(3, 1, Buffer.alloc(bytes - 8));
+}
+
 describe('a turn of the event loop', () => {
   it('is not spent on all of a large body that goes out, and what is said after it comes behind', async () => {
     const socket = stream();
@@ -196,7 +201,10 @@ describe('a turn of the event loop', () => {
     expect(sent.length).toBeGreaterThan(body.length);
   });
 
-  it('is over for a flood after 4 MiB of it', async () => {
+  it.each([
+    ['messages after 4 MiB of them', 8, Buffer.concat([frame(2, 1, Buffer.alloc(14)), bodyFrame(8192 - 22)])],
+    ['one large body after 1 MiB of it', 2, bodyFrame(8192)],
+  ])('is over for %s', async (_what, chunks, frames) => {
     const socket = stream();
     const ends = { peerHost: '127.0.0.1', peerPort: 1, host: '127.0.0.1', port: 2 };
     const handler = { method() {}, header() {}, body() {}, heartbeat() {}, chunkEnd() {} };
@@ -207,12 +215,12 @@ describe('a turn of the event loop', () => {
     const input = new Input({ stream: socket, ends, tls: undefined, read() {}, reset() {} }, handler, host);
     socket.resume();
     input.received(protocolHeader, false);
-    const chunk = Buffer.alloc(512 * 1024, frame(3, 1, Buffer.alloc(8192 - 8)));
-    const pausedAfter = Array.from({ length: 8 }, () => {
+    const chunk = Buffer.alloc(512 * 1024, frames);
+    const pausedAfter = Array.from({ length: chunks }, () => {
       input.received(chunk, true);
       return socket.isPaused();
     });
-    expect(pausedAfter).toEqual([...Array(7).fill(false), true]);
+    expect(pausedAfter).toEqual([...Array(chunks - 1).fill(false), true]);
     await nextTurn();
     expect(socket.isPaused()).toBe(false);
   });

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import type { LogEntry, Recovered, Store } from '../../src/broker/store.ts';
 import { decodeEntryKey, encodeEntryKey } from '../../src/storage/entries/entry-key.ts';
-import { Generation, type PlacedEntry } from '../../src/storage/generations/generation.ts';
+import { Generation } from '../../src/storage/generations/generation.ts';
+import { PlacedEntries } from '../../src/storage/generations/placed-entries.ts';
 import { JournalFile, journalFileBytes } from '../../src/storage/journal/journal-file.ts';
 import { transact } from '../../src/storage/lmdb/environment.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
@@ -179,10 +180,10 @@ async function takeOver(generation: Generation, directory: string, entries: read
     const file = await JournalFile.create(directory, number, { size, isFilled: false }, Buffer.alloc(1));
     await file.write([bytes], 0);
     let at = 0;
-    const placed: PlacedEntry[] = [];
+    const placed = new PlacedEntries(number);
     for (const one of entries) {
       const rawKey = encodeEntryKey(one);
-      if (one.firstSequence % 2 === part) placed.push({ ...decodeEntryKey(rawKey), rawKey, at });
+      if (one.firstSequence % 2 === part) placed.add(decodeEntryKey(rawKey), rawKey, at);
       at += one.bytes.length;
     }
     await generation.adopt(file, bytes.length, placed);

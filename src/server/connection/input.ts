@@ -16,6 +16,9 @@ const largeBodyBytes = 16 * 1024;
  */
 const turnBytesMax = 4 * 1024 * 1024;
 
+/** The same for what is all of one body: each page of its memory is new, so that it takes several times as long. */
+const bodyTurnBytesMax = 1024 * 1024;
+
 /** The same as time: small messages, or headers of thousands of fields, take much longer than so many bytes should. */
 const turnMsMax = 8;
 
@@ -52,8 +55,9 @@ export class Input implements Reader {
   #hasMore = false;
   /** Bytes that came in full chunks since others had a turn. */
   #turnBytes = 0;
-  /** When the first of them came. */
+  /** When the first of them came, and {@link FrameReader.contentHeaders} before it. */
   #turnBeganAt = 0;
+  #headersBefore = 0;
   /** The socket is not read in this turn any more. */
   #isResting = false;
   /** The socket is not read until {@link resume}. */
@@ -103,7 +107,10 @@ export class Input implements Reader {
     const wasPaused = this.isPaused;
     this.#hasMore = isFull;
     this.reads++;
-    if (isFull && this.#turnBytes === 0) this.#turnBeganAt = performance.now();
+    if (isFull && this.#turnBytes === 0) {
+      this.#turnBeganAt = performance.now();
+      this.#headersBefore = this.#reader.contentHeaders;
+    }
     if (this.#state === 'frames') this.#push(chunk);
     else if (this.#state === 'header') this.#receivedHeader(chunk);
     if (isFull) moreComes();
@@ -122,7 +129,9 @@ export class Input implements Reader {
   }
 
   get #hasHadItsTurn(): boolean {
-    return this.#turnBytes >= turnBytesMax || performance.now() - this.#turnBeganAt >= turnMsMax;
+    const isOneBody = this.#reader.contentHeaders === this.#headersBefore;
+    if (this.#turnBytes >= (isOneBody ? bodyTurnBytesMax : turnBytesMax)) return true;
+    return performance.now() - this.#turnBeganAt >= turnMsMax;
   }
 
   readonly #restOver = (): void => {

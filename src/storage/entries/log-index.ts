@@ -59,16 +59,15 @@ export class LogIndex {
 
   /** Notes an entry that is in a file. For each log what is older must come first. */
   addEntry(file: EntryFile, entry: EntryTotals, bytes: number, copied: boolean): void {
-    const { logId, firstSequence, count, persistentCount, persistentBodyBytes } = entry;
+    this.addEntries(file, totalsOf(entry, bytes, copied));
+  }
+
+  /** Notes several of a log at once. */
+  addEntries(file: EntryFile, totals: SpanTotals): void {
+    const { logId, copied, firstSequence, bytes } = totals;
     const span = this.#spanOf(file, logId, copied, firstSequence);
-    if (firstSequence <= span.lastSequence) span.isOrdered = false;
-    span.firstSequence = Math.min(span.firstSequence, firstSequence);
-    span.lastSequence = Math.max(span.lastSequence, firstSequence + count - 1);
-    span.records += count;
-    span.bytes += bytes;
+    extend(span, totals);
     span.liveBytes += bytes;
-    span.persistentCount += persistentCount;
-    span.persistentBodyBytes += persistentBodyBytes;
     file.entryBytes += bytes;
     file.liveBytes += bytes;
   }
@@ -174,6 +173,34 @@ export class LogIndex {
   forget(logId: number): void {
     this.#logs.delete(logId);
   }
+}
+
+/** What a single entry is of its log. */
+export function totalsOf(entry: EntryTotals, bytes: number, copied: boolean): SpanTotals {
+  const { logId, firstSequence, count, persistentCount, persistentBodyBytes } = entry;
+  const lastSequence = firstSequence + count - 1;
+  return {
+    logId,
+    copied,
+    firstSequence,
+    lastSequence,
+    isOrdered: true,
+    records: count,
+    bytes,
+    persistentCount,
+    persistentBodyBytes,
+  };
+}
+
+/** Adds what follows in the same file. */
+export function extend(totals: SpanTotals, more: SpanTotals): void {
+  if (!more.isOrdered || more.firstSequence <= totals.lastSequence) totals.isOrdered = false;
+  totals.firstSequence = Math.min(totals.firstSequence, more.firstSequence);
+  totals.lastSequence = Math.max(totals.lastSequence, more.lastSequence);
+  totals.records += more.records;
+  totals.bytes += more.bytes;
+  totals.persistentCount += more.persistentCount;
+  totals.persistentBodyBytes += more.persistentBodyBytes;
 }
 
 /** How many sequences in `[first, last]` are owed. */

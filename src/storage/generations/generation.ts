@@ -5,20 +5,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { Space } from '../../broker/store.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { EntryFile, type Span } from '../entries/entry-file.ts';
-import { decodeEntryKey, type EntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
+import { decodeEntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
 import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
 import { type JournalFile, journalPath, requireJournalFile } from '../journal/journal-file.ts';
 import { type Environment, openEnvironment, transact } from '../lmdb/environment.ts';
 import { decodeSummary, encodeSummary, type GenerationSummary } from './generation-summary.ts';
-import {
-  decodePlace,
-  encodePlace,
-  type PlacedValue,
-  placeBytes,
-  ValueFiles,
-  type ValuePlace,
-} from './value-files.ts';
+import type { PlacedEntries } from './placed-entries.ts';
+import { decodePlace, type PlacedValue, placeBytes, ValueFiles, type ValuePlace } from './value-files.ts';
 
 /** The header row sorts before every entry. It is on disk before the first entry is written. */
 const headerKey = Buffer.from([0]);
@@ -29,13 +23,6 @@ const valueFilesKey = Buffer.from([0, 0, 0]);
 /** LMDB's pages are as large or larger. */
 const pageBytes = 4096;
 const fileNamePattern = /^messages-(\d{8,})\.mdb$/;
-
-/** An entry of which the generation gets the key only: its value stays where it is. */
-export interface PlacedEntry extends EntryKey {
-  readonly rawKey: Uint8Array;
-  /** Offset of its value in the file. */
-  readonly at: number;
-}
 
 /**
  * One of a row of LMDB environments that hold the entries. Entries are only ever added, and only to the
@@ -128,11 +115,11 @@ export class Generation extends EntryFile {
    * Takes over a journal file with `byteLength` bytes: gets the keys of entries, and where in the file their values are,
    * all of that or nothing.
    */
-  async adopt(file: JournalFile, byteLength: number, entries: readonly PlacedEntry[]): Promise<void> {
+  async adopt(file: JournalFile, byteLength: number, { rows }: PlacedEntries): Promise<void> {
     const { environment } = this;
     const numbers = encodeFileNumbers([...this.#values.numbers, file.number]);
     await transact(environment, () => {
-      for (const { rawKey, at } of entries) environment.put(rawKey, encodePlace({ file: file.number, at }));
+      for (const { rawKey, place } of rows) environment.put(rawKey, place);
       environment.put(valueFilesKey, numbers);
     });
     this.#values.add(file.number);

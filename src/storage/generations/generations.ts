@@ -8,7 +8,8 @@ import type { FileRegisters } from '../file-register.ts';
 import type { JournalFile } from '../journal/journal-file.ts';
 import { transact } from '../lmdb/environment.ts';
 import type { StoreLog } from '../store-log.ts';
-import { Generation, type PlacedEntry } from './generation.ts';
+import { Generation } from './generation.ts';
+import type { PlacedEntries } from './placed-entries.ts';
 
 /** Part of a generation that is filled before the next one is made ready. */
 const prepareAtPart = 0.5;
@@ -134,14 +135,14 @@ export class Generations {
   async adopt(
     file: JournalFile,
     byteLength: number,
-    entries: readonly PlacedEntry[],
+    entries: PlacedEntries,
     adopted: () => void,
   ): Promise<void> {
     await this.#add(async (generation) => {
       await generation.adopt(file, byteLength, entries);
-      for (const entry of entries) this.#options.index.addEntry(generation, entry, entry.byteLength, false);
+      for (const totals of entries.totals()) this.#options.index.addEntries(generation, totals);
       generation.bytesWritten += byteLength;
-      generation.entries += entries.length;
+      generation.entries += entries.rows.length;
       adopted();
       // That has closed the file: if there is no other descriptor, there is its own.
       generation.keepDescriptor();

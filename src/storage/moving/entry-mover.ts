@@ -7,8 +7,8 @@ import type { EntryFile } from '../entries/entry-file.ts';
 import type { KeyedEntry } from '../entries/entry-key.ts';
 import { type DamagedEntry, EntryWalk, type FoundEntry } from '../entries/entry-reader.ts';
 import { type Log, type LogIndex, owedWithin } from '../entries/log-index.ts';
-import type { PlacedEntry } from '../generations/generation.ts';
 import type { Generations } from '../generations/generations.ts';
+import { PlacedEntries } from '../generations/placed-entries.ts';
 import type { JournalFill } from '../journal/journal-fill.ts';
 import type { StoreLog } from '../store-log.ts';
 
@@ -124,15 +124,15 @@ export class EntryMover {
     this.#stopping.signal.throwIfAborted();
     if (!mayBeTaken()) return;
     fill.isBusy = true;
-    const owed: OwedEntry[] = [];
-    const entries: PlacedEntry[] = [];
+    const logs = new Set<Log>();
+    const entries = new PlacedEntries(fill.file.number);
     const walk = new OwedWalk(index, fill);
     for (let found = walk.take(keysOnly); found !== undefined; found = walk.take(keysOnly)) {
       for (const one of found) {
-        owed.push(one);
+        logs.add(one.log);
         if (wasMoved(one)) continue;
         const { key, rawKey } = one.entry;
-        entries.push({ ...key, rawKey, at: fill.offsetOf(rawKey) });
+        entries.add(key, rawKey, fill.offsetOf(rawKey));
       }
       await nextTurn(undefined, { signal: this.#stopping.signal });
     }
@@ -140,13 +140,13 @@ export class EntryMover {
       fill.isBusy = false;
       return;
     }
-    if (entries.length === 0) {
+    if (entries.rows.length === 0) {
       // Everything had been moved when the broker ended.
       index.abandon(fill);
       fill.isBusy = false;
       return;
     }
-    await this.#keepingEnds(owed, () =>
+    await this.#keepingEnds(logs, () =>
       this.#whenThereIsRoom([], () =>
         generations.adopt(fill.file, fill.endWithMark, entries, () => {
           index.abandon(fill);
@@ -169,7 +169,7 @@ export class EntryMover {
       bytes += copy.bytes.length;
     }
     if (copies.length > 0) {
-      await this.#keepingEnds(found, () =>
+      await this.#keepingEnds(new Set(found.map(({ log }) => log)), () =>
         this.#whenThereIsRoom(copies, () => generations.write(copies, copied)),
       );
     }
@@ -177,12 +177,12 @@ export class EntryMover {
   }
 
   /** The end of a log must stay written down while a copy is on the way, though the source may go meanwhile. */
-  async #keepingEnds(found: readonly OwedEntry[], write: () => Promise<void>): Promise<void> {
-    for (const { log } of found) log.holders++;
+  async #keepingEnds(logs: ReadonlySet<Log>, write: () => Promise<void>): Promise<void> {
+    for (const log of logs) log.holders++;
     await write();
-    for (const { log } of found) log.holders--;
+    for (const log of logs) log.holders--;
     // A state that came while they were written did not find them.
-    for (const { log } of found) this.#parts.index.settle(log);
+    for (const log of logs) this.#parts.index.settle(log);
   }
 
   async #whenThereIsRoom(copies: readonly KeyedEntry[], write: () => Promise<void>): Promise<void> {
