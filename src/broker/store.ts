@@ -167,6 +167,8 @@ export interface Store {
   readonly durable: boolean;
   /** Messages that were found damaged since the start. They are not delivered; the log names them. */
   readonly damagedCount: number;
+  /** Files with messages that somebody has asked for, and which cannot be read now. They are tried again and again. */
+  readonly unreadableFiles: readonly UnreadableFile[];
   /** Reads what a previous run left. Called once, before anything else. */
   recover(): Recovered;
   /**
@@ -187,6 +189,8 @@ export interface Store {
   /**
    * Entries of a log that overlap `[fromSequence, toSequence)`, in order, as many as are no more than `bytesMax`
    * (at least one, if there is one), in memory of `space` where they are copied. Synchronous: the pages are mapped.
+   *
+   * @throws StoreUnreadableError
    */
   read(
     logId: number,
@@ -198,6 +202,8 @@ export interface Store {
   /**
    * The same for whoever can wait. Where the first entry is so large that others would notice, this is a promise: of this
    * entry alone, read off the event loop or bit by bit. Undefined then: the store was closed meanwhile.
+   *
+   * @throws StoreUnreadableError, also as a rejection
    */
   readGently(
     logId: number,
@@ -232,6 +238,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** A file that is known and cannot be read now, and what the system says of it. */
+export interface UnreadableFile {
+  readonly path: string;
+  readonly reason: string;
+}
+
 /** Where a backup goes. */
 export interface BackupOptions {
   /** An absolute path. It must not exist, the directory around it must. */
@@ -257,6 +269,7 @@ export class BackupError extends Error {
 export class MemoryStore implements Store {
   readonly durable = false;
   readonly damagedCount = 0;
+  readonly unreadableFiles: readonly UnreadableFile[] = [];
   readonly #rows = new OrderedRows<Buffer>();
 
   recover(): Recovered {
@@ -312,6 +325,21 @@ export class MemoryStore implements Store {
  */
 export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';
+}
+
+/**
+ * A file cannot be read now: its rights were taken away, there are no descriptors left, the disk does not answer. What is
+ * in it may be intact, so nobody may go on without it.
+ */
+export class StoreUnreadableError extends Error {
+  override readonly name = 'StoreUnreadableError';
+  /** Resolves when the store may be asked again; with false when it was closed. */
+  readonly again: Promise<boolean>;
+
+  constructor({ path, reason }: UnreadableFile, again: Promise<boolean>) {
+    super(`${path} cannot be read now: ${reason}`);
+    this.again = again;
+  }
 }
 
 /** The data of a commit may not be on disk, and no later commit will succeed: stop confirming and restart. */

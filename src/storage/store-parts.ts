@@ -12,6 +12,7 @@ import { isBlank, requireFreeBytes } from './directory/file-check.ts';
 import { FreeSpace } from './directory/free-space.ts';
 import type { DamagedEntry } from './entries/entry-reader.ts';
 import { LogIndex } from './entries/log-index.ts';
+import { UnreadableFiles } from './entries/unreadable-files.ts';
 import { probeDataFiles } from './file-probe.ts';
 import { generationPath } from './generations/generation.ts';
 import { Generations, generationMapBytes } from './generations/generations.ts';
@@ -64,6 +65,7 @@ export interface StoreParts {
   readonly clearings: readonly Clearing[];
   readonly cleanShutdown: boolean;
   readonly damage: DamageReport;
+  readonly unreadable: UnreadableFiles;
   readonly freeSpace: FreeSpace;
   readonly lock: DataDirectoryLock;
   readonly log: StoreLog;
@@ -142,7 +144,8 @@ async function connect(
   );
   const damage = new DamageReport(directory, log, onDamage);
   const freeSpace = new FreeSpace(directory, freeBytesMin);
-  const mover = new EntryMover({ index, generations, freeSpace, damage, log });
+  const unreadable = new UnreadableFiles(log);
+  const mover = new EntryMover({ index, generations, freeSpace, damage, unreadable, log });
   const copying = copyForward(mover, generations, log);
   const isClean = logStates.isMarkedClean;
   const numbersTaken = new Set(files.generations.flatMap(({ valueFileNumbers }) => valueFileNumbers));
@@ -184,6 +187,7 @@ async function connect(
     clearings: [copying, moving],
     cleanShutdown: isClean || files.created,
     damage,
+    unreadable,
     freeSpace,
     lock,
     log,
