@@ -73,9 +73,14 @@ export class Generation extends EntryFile {
   static async create(directory: string, number: number, mapBytes: number): Promise<Generation> {
     const generation = new Generation(directory, number, mapBytes);
     const header = Buffer.from(JSON.stringify({ generation: number }));
-    await transact(generation.environment, () => {
-      generation.environment.put(headerKey, header);
-    });
+    try {
+      await transact(generation.environment, () => {
+        generation.environment.put(headerKey, header);
+      });
+    } catch (error) {
+      await generation.close();
+      throw error;
+    }
     return generation;
   }
 
