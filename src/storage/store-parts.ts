@@ -51,6 +51,11 @@ const defaults = {
   log: silentLog,
 };
 
+/** It may have had no time to say so itself. */
+const died =
+  'the last broker here did not close its data: it was killed, it died, or the machine stopped; ' +
+  'what it confirmed is on the disk, and what it delivered last may be delivered again';
+
 type ResolvedOptions = LmdbStoreOptions & typeof defaults;
 
 /** What a store is made of, opened and connected; nothing of it is running yet. */
@@ -83,6 +88,7 @@ export async function openStoreParts(options: LmdbStoreOptions): Promise<StorePa
   prepareDirectory(directory);
   const lock = await DataDirectoryLock.acquire(directory);
   try {
+    if (lock.previousOwnerDied) log.warn(died);
     const format = await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);

@@ -136,10 +136,12 @@ export class Generation extends EntryFile {
   async adopt(file: JournalFile, byteLength: number, entries: readonly PlacedEntry[]): Promise<void> {
     const { environment } = this;
     const numbers = encodeFileNumbers([...this.#values.numbers, file.number]);
-    await transact(environment, () => {
+    const put = () => {
       for (const { rawKey, at } of entries) environment.put(rawKey, encodePlace({ file: file.number, at }));
       environment.put(valueFilesKey, numbers);
-    });
+    };
+    const bytes = entries.length * placeBytes + numbers.length;
+    await transact(environment, put, { keys: entries.length + 1, bytes });
     this.#values.add(file.number);
     await file.cut(byteLength);
   }
@@ -237,7 +239,8 @@ export class Generation extends EntryFile {
   async writeSummary(): Promise<void> {
     if (this.#summarized === this.entries) return;
     const row = encodeSummary(this.entries, [...this.spans()]);
-    await transact(this.environment, () => void this.environment.put(summaryKey, row), row.length);
+    const size = { keys: 1, bytes: row.length };
+    await transact(this.environment, () => void this.environment.put(summaryKey, row), size);
     this.#summarized = this.entries;
   }
 

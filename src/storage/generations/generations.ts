@@ -10,6 +10,9 @@ import { transact } from '../lmdb/environment.ts';
 import type { StoreLog } from '../store-log.ts';
 import { Generation, type PlacedEntry } from './generation.ts';
 
+/** What has to stay free besides entries: others write beside a transaction of so many bytes. */
+const spareBytes = 64 * 2 ** 20;
+
 /** Part of a generation that is filled before the next one is made ready. */
 const prepareAtPart = 0.5;
 
@@ -117,7 +120,7 @@ export class Generations {
       const put = () => {
         for (const entry of entries) environment.put(entry.rawKey ?? encodeEntryKey(entry), entry.bytes);
       };
-      await transact(environment, put, bytes);
+      await transact(environment, put, { keys: entries.length, bytes, spareBytes });
       for (const entry of entries) {
         this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
       }
