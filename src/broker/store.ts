@@ -213,6 +213,18 @@ export interface Store {
     space?: Space,
   ): StoredEntry[] | Promise<StoredEntry[] | undefined>;
   /**
+   * The first bytes of the first entry in the range, if that is so large that {@link readGently} would not have it at once:
+   * as they are, since whether all of it is intact is seen when it is read. Undefined: it is not large.
+   *
+   * @throws StoreUnreadableError
+   */
+  headOfLarge(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    byteLength: number,
+  ): Buffer | undefined;
+  /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
    * anybody waiting. Only a hint. Resolves when they are there, as far as the store knows.
    */
@@ -307,6 +319,8 @@ export class MemoryStore implements Store {
   readGently(): StoredEntry[] {
     return [];
   }
+
+  headOfLarge(): undefined {}
 
   async prefetch(): Promise<void> {}
 

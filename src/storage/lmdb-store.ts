@@ -21,7 +21,13 @@ import { checkCommit } from './commit-check.ts';
 import { reasonOf } from './directory/reason-of.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
-import { type FoundEntry, readEntries, storedEntry, UnreadableEntryError } from './entries/entry-reader.ts';
+import {
+  type FoundEntry,
+  headOfLargeEntry,
+  readEntries,
+  storedEntry,
+  UnreadableEntryError,
+} from './entries/entry-reader.ts';
 import { GentleReader } from './entries/gentle-reader.ts';
 import type { Log } from './entries/log-index.ts';
 import { readAtStart } from './lmdb/environment.ts';
@@ -197,6 +203,21 @@ class LmdbStore implements Store {
     const bytes = await this.#gentle.read(entry);
     if (this.#phase !== 'running') return undefined;
     return bytes === undefined ? readAtOnce() : [storedEntry(log, entry.key, bytes)];
+  }
+
+  headOfLarge(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    byteLength: number,
+  ): Buffer | undefined {
+    const log = this.#readable(logId);
+    try {
+      return log && headOfLargeEntry(log, fromSequence, toSequence, byteLength);
+    } catch (error) {
+      if (error instanceof UnreadableEntryError) throw this.#parts.unreadable.note(error);
+      throw this.#fail(error);
+    }
   }
 
   #readable(logId: number): Log | undefined {

@@ -42,6 +42,8 @@ class SlowStore implements Store {
     return [];
   }
 
+  headOfLarge(): undefined {}
+
   async prefetch(): Promise<void> {}
 
   row(): undefined {}

@@ -232,6 +232,14 @@ export class MessageLog implements RecordKeeper {
     return this.#readBack.loading;
   }
 
+  /**
+   * When the next record expires, in milliseconds since the epoch, 0 for never; only if it is large and on disk only, so that
+   * {@link seek} would take much into memory. Undefined, too, when that cannot be read now.
+   */
+  get largeHeadExpiresAt(): number | undefined {
+    return this.loading === undefined ? this.#readBack.largeHeadExpiresAt : undefined;
+  }
+
   #seekReturned(): boolean {
     const record = this.#reached.firstReturned();
     if (record === undefined) throw new Error(`log ${this.id}: a returned record is not to be found`);

@@ -2,6 +2,8 @@ import { type StoredEntry, StoreUnreadableError } from '../store.ts';
 import type { LogContext } from './log-context.ts';
 import type { LogParts } from './log-parts.ts';
 import type { LogStorage } from './log-storage.ts';
+import { RecordOffset, recordHeaderBytes } from './record.ts';
+import { readTime } from './record-bytes.ts';
 import type { RecordKeeper, Segment } from './segment.ts';
 
 /**
@@ -16,6 +18,8 @@ export class ReadBack {
   readonly #loaded: () => void;
   #loading: Promise<void> | undefined;
   #isCancelled = false;
+  /** What {@link largeHeadExpiresAt} has found. */
+  #lookedAt: { readonly sequence: number; readonly expiresAt: number | undefined } | undefined;
   /** Ends waiting for what cannot be read now. */
   #giveUp: (() => void) | undefined;
 
@@ -85,6 +89,29 @@ export class ReadBack {
     const { last } = reached;
     if (last !== undefined && last !== tail.open) this.#storage.letGoIfSettled(last);
     reached.add(segment);
+  }
+
+  /**
+   * When the record that would be delivered next expires, 0 for never, if it is so large that it should not be read for
+   * that alone. Undefined: it is not, or cannot be looked at now.
+   */
+  get largeHeadExpiresAt(): number | undefined {
+    const head = this.#parts.headOnDisk();
+    if (head === undefined) return undefined;
+    if (this.#lookedAt?.sequence !== head.from) {
+      try {
+        this.#lookedAt = { sequence: head.from, expiresAt: this.#expiresAt(head) };
+      } catch (error) {
+        if (!(error instanceof StoreUnreadableError)) throw error;
+        return undefined;
+      }
+    }
+    return this.#lookedAt?.expiresAt;
+  }
+
+  #expiresAt({ from, to }: { readonly from: number; readonly to: number }): number | undefined {
+    const header = this.#context.store.headOfLarge(this.#log.id, from, to, recordHeaderBytes);
+    return header?.length === recordHeaderBytes ? readTime(header, RecordOffset.ExpiresAt) : undefined;
   }
 
   /** Makes sure that a segment's records are in memory. False: they cannot be read now. */

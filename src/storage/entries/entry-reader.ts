@@ -47,6 +47,16 @@ export function readEntries(
   return entries;
 }
 
+/**
+ * The first bytes of the first entry of a log that overlaps `[from, to)`, as they are; undefined when it is not large.
+ *
+ * @throws UnreadableEntryError
+ */
+export function headOfLargeEntry(log: Log, from: number, to: number, byteLength: number): Buffer | undefined {
+  const found = new EntryWalk(log.spans, from, to).next();
+  return found !== undefined && found.key.byteLength > largeEntryBytes ? found.head(byteLength) : undefined;
+}
+
 /** An entry of a log as the broker has it. */
 export function storedEntry(
   { recoveredEnd }: Log,
@@ -117,6 +127,11 @@ export class FoundEntry {
   /** The bytes as they are, for as long as the file is being moved. @throws UnreadableEntryError */
   view(): Buffer | undefined {
     return this.#read(() => this.file.view(this.rawKey));
+  }
+
+  /** Its first bytes as they are. @throws UnreadableEntryError */
+  head(byteLength: number): Buffer | undefined {
+    return this.#read(() => this.file.head(this.rawKey, byteLength));
   }
 
   /** The file in which the bytes are. */

@@ -188,6 +188,15 @@ export class Generation extends EntryFile {
     return bytes;
   }
 
+  override head(key: Uint8Array, byteLength: number): Buffer | undefined {
+    const place = this.#placeOf(key);
+    if (place !== undefined) return this.#values.read(place, byteLength, Buffer.allocUnsafe);
+    const found = this.environment.getBinaryFast(key);
+    return (
+      found && Buffer.from(new Uint8Array(found.buffer, found.byteOffset, Math.min(byteLength, found.length)))
+    );
+  }
+
   override async openValue(key: Uint8Array): Promise<OpenValue> {
     if (this.#isClosing) throw new Error(`${this.path} is gone`);
     const place = this.#placeOf(key);
