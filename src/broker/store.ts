@@ -167,6 +167,8 @@ export interface Store {
   readonly durable: boolean;
   /** Messages that were found damaged since the start. They are not delivered; the log names them. */
   readonly damagedCount: number;
+  /** Files with messages that somebody has asked for, and which cannot be read now. They are tried again and again. */
+  readonly unreadableFiles: readonly UnreadableFile[];
   /** Reads what a previous run left. Called once, before anything else. */
   recover(): Recovered;
   /**
@@ -187,6 +189,8 @@ export interface Store {
   /**
    * Entries of a log that overlap `[fromSequence, toSequence)`, in order, as many as are no more than `bytesMax`
    * (at least one, if there is one), in memory of `space` where they are copied. Synchronous: the pages are mapped.
+   *
+   * @throws StoreUnreadableError
    */
   read(
     logId: number,
@@ -198,6 +202,8 @@ export interface Store {
   /**
    * The same for whoever can wait. Where the first entry is so large that others would notice, this is a promise: of this
    * entry alone, read off the event loop or bit by bit. Undefined then: the store was closed meanwhile.
+   *
+   * @throws StoreUnreadableError, also as a rejection
    */
   readGently(
     logId: number,
@@ -206,6 +212,18 @@ export interface Store {
     bytesMax: number,
     space?: Space,
   ): StoredEntry[] | Promise<StoredEntry[] | undefined>;
+  /**
+   * The first bytes of the first entry in the range, if that is so large that {@link readGently} would not have it at once:
+   * as they are, since whether all of it is intact is seen when it is read. Undefined: it is not large.
+   *
+   * @throws StoreUnreadableError
+   */
+  headOfLarge(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    byteLength: number,
+  ): Buffer | undefined;
   /**
    * Entries in `[fromSequence, toSequence)` will be read soon: has their pages brought into memory without keeping
    * anybody waiting. Only a hint. Resolves when they are there, as far as the store knows.
@@ -230,6 +248,12 @@ export interface Store {
   flushStates(): Promise<void>;
   /** Waits for the last commit and lets go of the files. */
   close(): Promise<void>;
+}
+
+/** A file that is known and cannot be read now, and what the system says of it. */
+export interface UnreadableFile {
+  readonly path: string;
+  readonly reason: string;
 }
 
 /** Where a backup goes. */
@@ -257,6 +281,7 @@ export class BackupError extends Error {
 export class MemoryStore implements Store {
   readonly durable = false;
   readonly damagedCount = 0;
+  readonly unreadableFiles: readonly UnreadableFile[] = [];
   readonly #rows = new OrderedRows<Buffer>();
 
   recover(): Recovered {
@@ -295,6 +320,8 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  headOfLarge(): undefined {}
+
   async prefetch(): Promise<void> {}
 
   async flushStates(): Promise<void> {}
@@ -312,6 +339,21 @@ export class MemoryStore implements Store {
  */
 export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';
+}
+
+/**
+ * A file cannot be read now: its rights were taken away, there are no descriptors left, the disk does not answer. What is
+ * in it may be intact, so nobody may go on without it.
+ */
+export class StoreUnreadableError extends Error {
+  override readonly name = 'StoreUnreadableError';
+  /** Resolves when the store may be asked again; with false when it was closed. */
+  readonly again: Promise<boolean>;
+
+  constructor({ path, reason }: UnreadableFile, again: Promise<boolean>) {
+    super(`${path} cannot be read now: ${reason}`);
+    this.again = again;
+  }
 }
 
 /** The data of a commit may not be on disk, and no later commit will succeed: stop confirming and restart. */

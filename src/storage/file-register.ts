@@ -25,10 +25,12 @@ export async function writeRegisters(
   generations: readonly number[],
   journal: readonly number[],
 ): Promise<void> {
-  await transact(logStates, () => {
-    logStates.put(generationsKey, encodeFileNumbers(generations));
-    logStates.put(journalKey, encodeFileNumbers(journal));
-  });
+  const rows = [encodeFileNumbers(generations), encodeFileNumbers(journal)] as const;
+  const put = () => {
+    logStates.put(generationsKey, rows[0]);
+    logStates.put(journalKey, rows[1]);
+  };
+  await transact(logStates, put, { keys: 2, bytes: rows[0].length + rows[1].length });
 }
 
 /** A register as it is written. */

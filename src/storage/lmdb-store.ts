@@ -13,6 +13,7 @@ import {
   StoreBrokenError,
   type StoredEntry,
   StoreFullError,
+  type UnreadableFile,
   type WrittenAhead,
 } from '../broker/store.ts';
 import { backUp, checkTarget, type SealedEntries } from './backup.ts';
@@ -20,7 +21,13 @@ import { checkCommit } from './commit-check.ts';
 import { reasonOf } from './directory/reason-of.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
-import { type FoundEntry, readEntries, storedEntry } from './entries/entry-reader.ts';
+import {
+  type FoundEntry,
+  headOfLargeEntry,
+  readEntries,
+  storedEntry,
+  UnreadableEntryError,
+} from './entries/entry-reader.ts';
 import { GentleReader } from './entries/gentle-reader.ts';
 import type { Log } from './entries/log-index.ts';
 import { readAtStart } from './lmdb/environment.ts';
@@ -98,6 +105,10 @@ class LmdbStore implements Store {
     for (const clearing of parts.clearings) clearing.onFailure = (error) => this.#fail(error);
     for (const register of Object.values(parts.files.registers))
       register.changed = () => this.#flushStatesSoon();
+  }
+
+  get unreadableFiles(): readonly UnreadableFile[] {
+    return this.#parts.unreadable.files;
   }
 
   get damagedCount(): number {
@@ -194,6 +205,21 @@ class LmdbStore implements Store {
     return bytes === undefined ? readAtOnce() : [storedEntry(log, entry.key, bytes)];
   }
 
+  headOfLarge(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    byteLength: number,
+  ): Buffer | undefined {
+    const log = this.#readable(logId);
+    try {
+      return log && headOfLargeEntry(log, fromSequence, toSequence, byteLength);
+    } catch (error) {
+      if (error instanceof UnreadableEntryError) throw this.#parts.unreadable.note(error);
+      throw this.#fail(error);
+    }
+  }
+
   #readable(logId: number): Log | undefined {
     return this.#phase === 'running' ? this.#parts.index.get(logId) : undefined;
   }
@@ -206,12 +232,12 @@ class LmdbStore implements Store {
     space?: Space,
     onLarge?: (entry: FoundEntry) => void,
   ): StoredEntry[] {
-    const { damage } = this.#parts;
+    const { damage, unreadable } = this.#parts;
     try {
       return readEntries(log, from, to, bytesMax, (entry) => damage.report(entry), space, onLarge);
     } catch (error) {
       // It is not known to be damaged, so nobody may go on without it.
-      throw this.#fail(error);
+      throw error instanceof UnreadableEntryError ? unreadable.note(error) : this.#fail(error);
     }
   }
 
@@ -282,8 +308,9 @@ class LmdbStore implements Store {
     const wasRunning = this.#phase === 'running';
     this.#phase = 'closed';
     this.#closing.abort();
-    const { files, generations, journal, mover, clearings, damage, lock, log } = this.#parts;
+    const { files, generations, journal, mover, clearings, damage, unreadable, lock, log } = this.#parts;
     mover.stop();
+    await unreadable.stop();
     await this.#gentle.stop();
     await Promise.allSettled([
       this.#underway,

@@ -12,6 +12,7 @@ import { isBlank, requireFreeBytes } from './directory/file-check.ts';
 import { FreeSpace } from './directory/free-space.ts';
 import type { DamagedEntry } from './entries/entry-reader.ts';
 import { LogIndex } from './entries/log-index.ts';
+import { UnreadableFiles } from './entries/unreadable-files.ts';
 import { probeDataFiles } from './file-probe.ts';
 import { generationPath } from './generations/generation.ts';
 import { Generations, generationMapBytes } from './generations/generations.ts';
@@ -50,6 +51,11 @@ const defaults = {
   log: silentLog,
 };
 
+/** It may have had no time to say so itself. */
+const died =
+  'the last broker here did not close its data: it was killed, it died, or the machine stopped; ' +
+  'what it confirmed is on the disk, and what it delivered last may be delivered again';
+
 type ResolvedOptions = LmdbStoreOptions & typeof defaults;
 
 /** What a store is made of, opened and connected; nothing of it is running yet. */
@@ -64,6 +70,7 @@ export interface StoreParts {
   readonly clearings: readonly Clearing[];
   readonly cleanShutdown: boolean;
   readonly damage: DamageReport;
+  readonly unreadable: UnreadableFiles;
   readonly freeSpace: FreeSpace;
   readonly lock: DataDirectoryLock;
   readonly log: StoreLog;
@@ -81,6 +88,7 @@ export async function openStoreParts(options: LmdbStoreOptions): Promise<StorePa
   prepareDirectory(directory);
   const lock = await DataDirectoryLock.acquire(directory);
   try {
+    if (lock.previousOwnerDied) log.warn(died);
     const format = await settleFormat(directory);
     requireFreeBytes(directory, freeBytesMin);
     await removeStrayLockFiles(directory);
@@ -146,7 +154,8 @@ async function connect(
   );
   const damage = new DamageReport(directory, log, onDamage);
   const freeSpace = new FreeSpace(directory, freeBytesMin);
-  const mover = new EntryMover({ index, generations, freeSpace, damage, log });
+  const unreadable = new UnreadableFiles(log);
+  const mover = new EntryMover({ index, generations, freeSpace, damage, unreadable, log });
   const copying = copyForward(mover, generations, log);
   const isClean = logStates.isMarkedClean;
   const numbersTaken = new Set(files.generations.flatMap(({ valueFileNumbers }) => valueFileNumbers));
@@ -193,6 +202,7 @@ async function connect(
     clearings: [copying, moving],
     cleanShutdown: isClean || files.created,
     damage,
+    unreadable,
     freeSpace,
     lock,
     log,

@@ -150,3 +150,24 @@ test('held messages that come back over the length limit are dropped', async () 
   await restart();
   expect(bodies(declare('q', limited))).toEqual(['c', 'd']);
 });
+
+test('a large message at the head is not read to see when it expires', async () => {
+  const body = 'x'.repeat(3 * 2 ** 20);
+  for (const [name, expirationMs] of [
+    ['stays', 60_000],
+    ['goes', 1],
+  ] as const) {
+    const message = messageOf('', name, { deliveryMode: 2 }, body);
+    message.expirationMs = expirationMs;
+    declare(name).publish(message, Date.now());
+  }
+  await restart();
+  const [stays, goes] = [declare('stays'), declare('goes')];
+  const turn = () => {
+    broker.endTurn(Date.now());
+    return goes.readyCount;
+  };
+  await expect.poll(turn, { interval: 1 }).toBe(0);
+  expect(stays.readyCount).toBe(1);
+  expect(broker.slabs.bytesInUse).toBeLessThan(2 ** 20);
+});

@@ -15,16 +15,17 @@ let url: string;
 let connection: ChannelModel;
 let channel: Channel;
 
-beforeEach(async () => {
-  dataDir = newDirectory();
-  // Journal files of so large messages are taken over, so that some are files of values.
-  const flags = ['--generation-size', '2MiB'];
+async function start(...flags: readonly string[]): Promise<void> {
   const started = await ServerProcess.start({ dataDir, flags, hasHttp: true, obeysModes: true });
   server = started.server;
   url = started.url;
   connection = await amqplib.connect(url);
   channel = await connection.createChannel();
   await channel.assertQueue('q');
+}
+
+beforeEach(() => {
+  dataDir = newDirectory();
 });
 afterEach(async () => {
   chmodSync(dataDir, 0o750);
@@ -62,6 +63,8 @@ async function consume(count: number): Promise<number[]> {
 
 describe('a broker that may not change its data directory any more', () => {
   it('goes on with the files it has, and tidies up once it may', { timeout: 60_000 }, async () => {
+    // Journal files of so large messages are taken over, so that some are files of values.
+    await start('--generation-size', '2MiB');
     await publish(0, messages);
     chmodSync(dataDir, 0o500);
     await publish(messages, messages);
@@ -71,8 +74,46 @@ describe('a broker that may not change its data directory any more', () => {
     chmodSync(dataDir, 0o750);
     await expect.poll(dataFiles, { timeout: 10_000 }).toBeLessThan(before);
     await server.logged('removed generation');
-    await publish(0, 10);
-    expect(await consume(10)).toHaveLength(10);
+    await publish(0, messages);
+    await server.logged('was created after all');
+    expect(await consume(messages)).toHaveLength(messages);
+    expect(server.log.match(/could not be created/g)).toHaveLength(1);
+  });
+});
+
+describe('a broker that may not read a file any more', () => {
+  /** Files of values that it would have to open. */
+  const closedFiles = () => {
+    const open = new Set(server.openPaths);
+    const names = readdirSync(dataDir).filter((name) => name.endsWith('.wal'));
+    return names.map((name) => join(dataDir, name)).filter((path) => !open.has(path));
+  };
+
+  it('has the queue wait, says so, and goes on when it may', { timeout: 60_000 }, async () => {
+    await start();
+    let count = 0;
+    for (; closedFiles().length === 0; count += 50) await publish(count, 50);
+    await connection.close();
+    await server.stop();
+    await start();
+    const [path = ''] = closedFiles();
+    chmodSync(path, 0);
+
+    const taken = consume(count);
+    await server.logged(`${path} cannot be read: EACCES`);
+    expect(await server.health('store')).toMatchObject({
+      status: 503,
+      body: { unreadable_files: [{ path, reason: expect.stringContaining('EACCES') }] },
+    });
+    await channel.assertQueue('other');
+    channel.sendToQueue('other', Buffer.from('meanwhile'));
+    expect(await channel.get('other', { noAck: true })).toBeTruthy();
+
+    chmodSync(path, 0o640);
+    expect(await taken).toEqual(Array.from({ length: count }, (_, i) => i));
+    await server.logged(`${path} can be read again`);
+    expect((await server.health('store')).status).toBe(200);
+    expect(server.log.match(/cannot be read/g)).toHaveLength(1);
   });
 });
 
@@ -83,6 +124,7 @@ describe('a broker whose descriptors have all been taken', () => {
   it('serves those that are there, and newcomers once there are some again', {
     timeout: 15_000,
   }, async () => {
+    await start('--generation-size', '2MiB');
     // The first file of the journal is full when a third one is made. It is taken over when none can be opened any more.
     let published = 0;
     for (; !existsSync(join(dataDir, 'journal-03.wal')); published++) await publish(published, 1);

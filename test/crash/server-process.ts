@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { programPath } from '../programs.ts';
 
@@ -133,6 +133,19 @@ export class ServerProcess {
   /** Files, sockets and whatever else has a descriptor. */
   get openFiles(): number {
     return readdirSync(`/proc/${this.#child.pid}/fd`).length;
+  }
+
+  /** Files that it has open. */
+  get openPaths(): readonly string[] {
+    const directory = `/proc/${this.#child.pid}/fd`;
+    return readdirSync(directory).flatMap((descriptor) => {
+      try {
+        return readlinkSync(`${directory}/${descriptor}`);
+      } catch {
+        // Closed meanwhile.
+        return [];
+      }
+    });
   }
 
   /** Memory that is not backed by files, in bytes. */

@@ -14,6 +14,7 @@ const mebibyte = 2 ** 20;
 /** A disk whose commits end when the test says so. */
 class SlowStore implements Store {
   readonly damagedCount = 0;
+  readonly unreadableFiles = [];
   readonly durable: boolean;
   finish: () => void = () => {};
 
@@ -40,6 +41,8 @@ class SlowStore implements Store {
   readGently(): StoredEntry[] {
     return [];
   }
+
+  headOfLarge(): undefined {}
 
   async prefetch(): Promise<void> {}
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Recovered, Store } from '../../src/broker/store.ts';
+import { type Recovered, type Store, StoreUnreadableError } from '../../src/broker/store.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { consume, publish, range, sequencesOf } from './steps.ts';
 import { bodyOf, CollectedLog, commitOf, copyOf, newDirectory, removeDirectories } from './support.ts';
@@ -73,6 +73,33 @@ function linkTargetOf(descriptor: string): string {
   } catch {
     return '';
   }
+}
+
+/** A file of values that nobody has a descriptor of. */
+async function closedValueFile(): Promise<string> {
+  await publishMany();
+  await restart();
+  const heldOpen = new Set(readdirSync('/proc/self/fd').map(linkTargetOf));
+  const path = range(0, 60)
+    .map((sequence) => fileOf(1, sequence))
+    .find((file) => file.endsWith('.wal') && !heldOpen.has(file));
+  if (path === undefined) throw new Error('no file that is closed');
+  return path;
+}
+
+function sequencesIn(path: string): number[] {
+  return range(0, 60).filter((sequence) => fileOf(1, sequence) === path);
+}
+
+/** What whoever wants everything in log 1 is told while that file cannot be read. */
+function unreadable(path: string): StoreUnreadableError {
+  try {
+    store.read(1, 0, 10_000, Number.POSITIVE_INFINITY);
+  } catch (error) {
+    if (error instanceof StoreUnreadableError && error.message.includes(path)) return error;
+    throw error;
+  }
+  throw new Error('all of it was read');
 }
 
 /** So many messages of log 1 that most of them cannot be in the journal. A few may find no room there as they come. */
@@ -185,24 +212,59 @@ describe('a journal file of which nearly all is owed', () => {
     expect(sequencesOf(store, 1)).toEqual(range(0, 60));
   });
 
-  it('is told of when somebody deletes it meanwhile, and the other messages are there', async () => {
-    await publishMany();
-    await store.close();
-    await start();
-    const heldOpen = new Set(readdirSync('/proc/self/fd').map(linkTargetOf));
-    const path = range(0, 60)
-      .map((sequence) => fileOf(1, sequence))
-      .find((file) => file.endsWith('.wal') && !heldOpen.has(file));
-    if (path === undefined) throw new Error('no file that is closed');
-    const lost = range(0, 60).filter((sequence) => fileOf(1, sequence) === path);
+  it('is waited for when somebody moves it away, and its messages are there when it is back', async () => {
+    const path = await closedValueFile();
+    const [first = 0] = sequencesIn(path);
+    renameSync(path, `${path}.away`);
+    const again = unreadable(path).again;
+    unreadable(path);
+    expect(store.unreadableFiles).toEqual([{ path, reason: expect.stringContaining('ENOENT') }]);
+    expect(sequencesOf(store, 1, first)).toEqual(range(0, first));
+    await publish(store, 1, 60, 1, BODY_BYTES);
+    renameSync(`${path}.away`, path);
+    expect(await again).toBe(true);
+    expect(sequencesOf(store, 1)).toEqual(range(0, 61));
+    expect(store.unreadableFiles).toEqual([]);
+    expect(store.damagedCount).toBe(0);
+    expect(log.lines.filter((line) => line.includes(`${path} cannot be read: ENOENT`))).toHaveLength(1);
+    expect(log.lines.filter((line) => line.includes(`${path} can be read again`))).toHaveLength(1);
+  });
+
+  it('is gone without with an empty file in its place, and the other messages are there', async () => {
+    const path = await closedValueFile();
+    const lost = sequencesIn(path);
     rmSync(path);
+    const { again } = unreadable(path);
+    writeFileSync(path, '');
+    expect(await again).toBe(true);
     expect(sequencesOf(store, 1)).toEqual(range(0, 60).filter((sequence) => !lost.includes(sequence)));
     expect(store.damagedCount).toBe(lost.length);
     expect(log.lines.join()).toMatch(
       `1 messages of log 1 from sequence ${lost[0]} on are damaged in ${path}`,
     );
-    await publish(store, 1, 60, 1, BODY_BYTES);
-    expect(sequencesOf(store, 1)).toContain(60);
+  });
+
+  it('is not waited for once nothing in it is owed', async () => {
+    const path = await closedValueFile();
+    rmSync(path);
+    const { again } = unreadable(path);
+    await consume(store, 1, 60);
+    expect(await again).toBe(true);
+    expect(store.unreadableFiles).toEqual([]);
+  });
+
+  it('is waited for by what gives space back', async () => {
+    await store.close();
+    await start({ generationBytes: 4 * FILE_BYTES });
+    const path = await closedValueFile();
+    const [first = 0] = sequencesIn(path);
+    renameSync(path, `${path}.away`);
+    await consume(store, 1, 60, [{ firstSequence: first, count: 1 }]);
+    await expect.poll(() => store.unreadableFiles).toMatchObject([{ path }]);
+    await publish(store, 1, 60, 3, BODY_BYTES);
+    renameSync(`${path}.away`, path);
+    await expect.poll(() => log.lines.join(), { timeout: 5000 }).toMatch('copied 16');
+    expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining([first, 60, 61, 62]));
   });
 
   it('does not come back with messages of dropped logs when its removal is cut short', async () => {

@@ -12,7 +12,7 @@ export interface LogWatcher {
 
 /** Takes the records of a log. */
 export interface LogReader {
-  /** What could not be had at once, since it is large and was on disk only, is in memory. */
+  /** What could not be had at once, since it is large and on disk only or could not be read, is there or can be asked for. */
   headLoaded(): void;
 }
 

@@ -62,6 +62,14 @@ export class LogParts {
     return this.gap.isEmpty && first !== undefined ? inMemory(first, first.nextUnsettled(0)) : undefined;
   }
 
+  /** Where the record that would be delivered next is, if that is on disk only. */
+  headOnDisk(): { readonly from: number; readonly to: number } | undefined {
+    if (this.ready.count === 0) return undefined;
+    const { segment } = this.reached.next() ?? {};
+    if (segment === undefined) return this.gap.isEmpty ? undefined : this.gap;
+    return segment.slab === undefined ? { from: segment.firstSequence, to: segment.endSequence } : undefined;
+  }
+
   /** Forgets a segment. False when it was forgotten before. */
   remove(segment: Segment): boolean {
     return this.reached.remove(segment) || this.tail.remove(segment);

@@ -225,11 +225,19 @@ export class MessageLog implements RecordKeeper {
   }
 
   /**
-   * Resolves when the large record that {@link seek} has come upon is in memory, before the {@link reader} is told;
-   * undefined: it has not come upon one.
+   * Resolves when the record that {@link seek} has come upon, which is large or cannot be read now, is in memory or to be
+   * asked for again, before the {@link reader} is told; undefined: it has not come upon one.
    */
   get loading(): Promise<void> | undefined {
     return this.#readBack.loading;
+  }
+
+  /**
+   * When the next record expires, in milliseconds since the epoch, 0 for never; only if it is large and on disk only, so that
+   * {@link seek} would take much into memory. Undefined, too, when that cannot be read now.
+   */
+  get largeHeadExpiresAt(): number | undefined {
+    return this.loading === undefined ? this.#readBack.largeHeadExpiresAt : undefined;
   }
 
   #seekReturned(): boolean {
@@ -243,9 +251,9 @@ export class MessageLog implements RecordKeeper {
     return true;
   }
 
-  /** Makes sure that a segment's records are in memory. */
-  load(segment: Segment): void {
-    this.#readBack.load(segment);
+  /** Makes sure that a segment's records are in memory. False: they cannot be read now. */
+  load(segment: Segment): boolean {
+    return this.#readBack.load(segment);
   }
 
   /** The record under {@link seek} goes to a consumer. True when it was, or may have been, given to one before. */
@@ -302,6 +310,7 @@ export class MessageLog implements RecordKeeper {
   purge(): number {
     const purged = this.readyCount;
     this.watcher?.purged();
+    this.#readBack.giveUp();
     const { segments } = this.#parts;
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {

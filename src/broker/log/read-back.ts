@@ -1,12 +1,14 @@
-import type { StoredEntry } from '../store.ts';
+import { type StoredEntry, StoreUnreadableError } from '../store.ts';
 import type { LogContext } from './log-context.ts';
 import type { LogParts } from './log-parts.ts';
 import type { LogStorage } from './log-storage.ts';
+import { RecordOffset, recordHeaderBytes } from './record.ts';
+import { readTime } from './record-bytes.ts';
 import type { RecordKeeper, Segment } from './segment.ts';
 
 /**
  * Brings records of a log back into memory: at once or, where they are large and whoever wants them can wait, bit by bit.
- * One large record at a time.
+ * One large record at a time. What cannot be read now is waited for likewise.
  */
 export class ReadBack {
   readonly #log: RecordKeeper;
@@ -16,8 +18,12 @@ export class ReadBack {
   readonly #loaded: () => void;
   #loading: Promise<void> | undefined;
   #isCancelled = false;
+  /** What {@link largeHeadExpiresAt} has found. */
+  #lookedAt: { readonly sequence: number; readonly expiresAt: number | undefined } | undefined;
+  /** Ends waiting for what cannot be read now. */
+  #giveUp: (() => void) | undefined;
 
-  /** `loaded` is called when a large record that was waited for is in memory. */
+  /** `loaded` is called when what was waited for is in memory, or can be read. */
   constructor(
     log: RecordKeeper,
     parts: LogParts,
@@ -32,7 +38,7 @@ export class ReadBack {
     this.#loaded = loaded;
   }
 
-  /** Resolves when the large record that is on its way is there; undefined: none is. */
+  /** Resolves when the record that is waited for is there, or to be asked for again; undefined: none is. */
   get loading(): Promise<void> | undefined {
     return this.#loading;
   }
@@ -40,6 +46,12 @@ export class ReadBack {
   /** Nobody wants anything any more. */
   cancel(): void {
     this.#isCancelled = true;
+    this.#giveUp?.();
+  }
+
+  /** Nobody wants what cannot be read now. */
+  giveUp(): void {
+    this.#giveUp?.();
   }
 
   /** Moves the read position to the next segment; false when there is none, or none yet. */
@@ -79,30 +91,58 @@ export class ReadBack {
     reached.add(segment);
   }
 
-  /** Makes sure that a segment's records are in memory. */
-  load(segment: Segment): void {
-    if (segment.slab !== undefined) return;
+  /**
+   * When the record that would be delivered next expires, 0 for never, if it is so large that it should not be read for
+   * that alone. Undefined: it is not, or cannot be looked at now.
+   */
+  get largeHeadExpiresAt(): number | undefined {
+    const head = this.#parts.headOnDisk();
+    if (head === undefined) return undefined;
+    if (this.#lookedAt?.sequence !== head.from) {
+      try {
+        this.#lookedAt = { sequence: head.from, expiresAt: this.#expiresAt(head) };
+      } catch (error) {
+        if (!(error instanceof StoreUnreadableError)) throw error;
+        return undefined;
+      }
+    }
+    return this.#lookedAt?.expiresAt;
+  }
+
+  #expiresAt({ from, to }: { readonly from: number; readonly to: number }): number | undefined {
+    const header = this.#context.store.headOfLarge(this.#log.id, from, to, recordHeaderBytes);
+    return header?.length === recordHeaderBytes ? readTime(header, RecordOffset.ExpiresAt) : undefined;
+  }
+
+  /** Makes sure that a segment's records are in memory. False: they cannot be read now. */
+  load(segment: Segment): boolean {
+    if (segment.slab !== undefined) return true;
+    try {
+      this.#restore(segment, this.#readAll(segment));
+      return true;
+    } catch (error) {
+      if (error instanceof StoreUnreadableError) return false;
+      throw error;
+    }
+  }
+
+  #readAll({ firstSequence, endSequence }: Segment): StoredEntry[] {
     const { store, slabs } = this.#context;
-    const { firstSequence, endSequence } = segment;
     const space = slabs.spaceForSegment();
-    this.#restore(
-      segment,
-      store.read(this.#log.id, firstSequence, endSequence, Number.MAX_SAFE_INTEGER, space),
-    );
+    return store.read(this.#log.id, firstSequence, endSequence, Number.MAX_SAFE_INTEGER, space);
   }
 
   /** The same for whoever can wait; false: they are not there yet. */
   loadGently(segment: Segment): boolean {
     if (segment.slab !== undefined) return true;
-    if (segment.count > 1) {
-      // None of them is large.
-      this.load(segment);
-      return true;
-    }
     const { store, slabs } = this.#context;
-    const { firstSequence, endSequence } = segment;
+    const { firstSequence, endSequence, count } = segment;
     return this.#whenRead(
-      () => store.readGently(this.#log.id, firstSequence, endSequence, 1, slabs.spaceForSegment()),
+      () =>
+        // None of several is large.
+        count > 1
+          ? this.#readAll(segment)
+          : store.readGently(this.#log.id, firstSequence, endSequence, 1, slabs.spaceForSegment()),
       (entries) => {
         if (segment.slab !== undefined || segment.isSettled) return;
         this.#restore(segment, entries);
@@ -122,7 +162,14 @@ export class ReadBack {
     take: (entries: readonly StoredEntry[]) => void,
   ): boolean {
     if (this.#loading !== undefined) return false;
-    const entries = read();
+    let entries: StoredEntry[] | Promise<StoredEntry[] | undefined>;
+    try {
+      entries = read();
+    } catch (error) {
+      if (!(error instanceof StoreUnreadableError)) throw error;
+      this.#loading = this.#askAgain(error);
+      return false;
+    }
     if (entries instanceof Promise) {
       this.#loading = this.#wait(entries, take);
       return false;
@@ -135,11 +182,29 @@ export class ReadBack {
     read: Promise<StoredEntry[] | undefined>,
     take: (entries: readonly StoredEntry[]) => void,
   ): Promise<void> {
-    const entries = await read;
+    let entries: StoredEntry[] | undefined;
+    try {
+      entries = await read;
+    } catch (error) {
+      if (!(error instanceof StoreUnreadableError)) throw error;
+      await this.#askAgain(error);
+      return;
+    }
     this.#loading = undefined;
     if (entries === undefined || this.#isCancelled) return;
     take(entries);
     this.#loaded();
+  }
+
+  /** Waits until what could not be read can be, or is not wanted any more: whoever reads finds out. */
+  async #askAgain({ again }: StoreUnreadableError): Promise<void> {
+    const givenUp = new Promise<boolean>((resolve) => {
+      this.#giveUp = () => resolve(true);
+    });
+    const isOpen = await Promise.race([again, givenUp]);
+    this.#giveUp = undefined;
+    this.#loading = undefined;
+    if (isOpen && !this.#isCancelled) this.#loaded();
   }
 
   /** The segment is in memory again. What was not there any more is settled. */

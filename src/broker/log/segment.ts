@@ -23,7 +23,7 @@ export const RecordState = {
 export interface RecordKeeper {
   readonly id: number;
   readonly countsDeliveries: boolean;
-  load(segment: Segment): void;
+  load(segment: Segment): boolean;
   settle(segment: Segment, index: number): void;
   giveBack(segment: Segment, index: number): void;
   deliveryCount(segment: Segment, index: number): number;

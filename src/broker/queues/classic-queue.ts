@@ -273,6 +273,7 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
     else this.#retryLater(segment, index, retry);
   }
 
+  /** Also what would leave but cannot be read now: it is delivered again when it can be. */
   #putBack(segment: Segment, index: number): void {
     this.#unackedCount--;
     segment.log.giveBack(segment, index);
@@ -282,7 +283,10 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
 
   #retryLater(segment: Segment, index: number, settings: RetrySettings): void {
     const { log } = segment;
-    log.load(segment);
+    if (!log.load(segment)) {
+      this.#putBack(segment, index);
+      return;
+    }
     this.#retry ??= this.#newRetry();
     this.vhost.broker.moved();
     if (!this.#retry.keep(segment, index, settings, this.now())) {
@@ -318,8 +322,11 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
 
   override reject(segment: Segment, index: number, reason: DeathReason = 'rejected'): void {
     if (this.isDeleted) return;
+    if (!segment.log.load(segment)) {
+      this.#putBack(segment, index);
+      return;
+    }
     this.#unackedCount--;
-    segment.log.load(segment);
     this.discard(segment, index, reason);
   }
 

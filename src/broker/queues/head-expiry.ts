@@ -59,6 +59,11 @@ export class HeadExpiry {
         return;
       }
       left -= expiryWeight;
+      const dueOnDisk = log.largeHeadExpiresAt;
+      if (dueOnDisk !== undefined && (dueOnDisk === 0 || dueOnDisk > now)) {
+        this.#lookAgainAt(dueOnDisk);
+        return;
+      }
       if (!log.seek()) {
         if (log.loading !== undefined) return;
         continue;

@@ -54,11 +54,11 @@ export class QuorumQueue extends ClassicQueue {
     super.abandon(segment, index, consumer, reason);
   }
 
-  /** Dead-letters what may not be given back once more. */
+  /** Dead-letters what may not be given back once more. What cannot be read now comes back once more. */
   #isOverLimit(segment: Segment, index: number): boolean {
     const { deliveryLimit } = this.settings;
     if (deliveryLimit === undefined) return false;
-    segment.log.load(segment);
+    if (!segment.log.load(segment)) return false;
     if (segment.log.deliveryCount(segment, index) < deliveryLimit) return false;
     this.reject(segment, index, 'delivery_limit');
     return true;
@@ -66,7 +66,10 @@ export class QuorumQueue extends ClassicQueue {
 
   #requeueAtBack(segment: Segment, index: number): void {
     const { log } = segment;
-    log.load(segment);
+    if (!log.load(segment)) {
+      super.requeue(segment, index);
+      return;
+    }
     const deliveryCount = log.deliveryCount(segment, index) + 1;
     const { broker } = this.vhost;
     broker.moved();
@@ -103,9 +106,10 @@ export class QuorumQueue extends ClassicQueue {
 
   /** Those that fail again go to the end of the row, so that each gets its turn. */
   #retry(): void {
-    for (const { segment, index, reason } of this.#held.take(retriesMax)) {
-      segment.log.load(segment);
-      this.discard(segment, index, reason);
+    for (const held of this.#held.take(retriesMax)) {
+      const { segment, index, reason } = held;
+      if (segment.log.load(segment)) this.discard(segment, index, reason);
+      else this.#held.add(held);
     }
     if (this.#held.count > 0) this.#armRetryTimer();
   }

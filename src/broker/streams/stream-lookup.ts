@@ -1,6 +1,7 @@
 import type { MessageLog } from '../log/message-log.ts';
 import type { ReadAhead } from '../log/read-ahead.ts';
 import type { Segment } from '../log/segment.ts';
+import { StoreUnreadableError } from '../store.ts';
 import type { SegmentCache } from './segment-cache.ts';
 
 /** Finds messages of a stream by offset and by time, in memory or on disk. `end` is behind the last one on disk. */
@@ -31,7 +32,11 @@ export class StreamLookup {
     return segment;
   }
 
-  /** When a message came, in milliseconds since the epoch; undefined when it is not there any more. */
+  /**
+   * When a message came, in milliseconds since the epoch; undefined when it is not there any more.
+   *
+   * @throws StoreUnreadableError
+   */
   timeAt(offset: number, end: number): number | undefined {
     const segment = this.locate(offset, end);
     if (segment === undefined) return undefined;
@@ -50,8 +55,12 @@ export class StreamLookup {
       const middle = Math.floor((low + high) / 2);
       if (this.inMemory(middle) === undefined) await this.#cache.prepare(this.#log, middle);
       if (!isWanted()) break;
-      if ((this.timeAt(middle, end) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
-      else high = middle;
+      try {
+        if ((this.timeAt(middle, end) ?? Number.POSITIVE_INFINITY) < time) low = middle + 1;
+        else high = middle;
+      } catch (error) {
+        if (!(error instanceof StoreUnreadableError && (await error.again))) throw error;
+      }
     }
     return low;
   }

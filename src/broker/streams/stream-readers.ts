@@ -1,6 +1,7 @@
 import type { MessageLog } from '../log/message-log.ts';
 import type { Segment } from '../log/segment.ts';
 import type { Consumer, DeliveringQueue } from '../queues/consumer.ts';
+import { StoreUnreadableError } from '../store.ts';
 import type { FilterIndex } from './filter-index.ts';
 import type { StreamLookup } from './stream-lookup.ts';
 import type { StreamReader } from './stream-reader.ts';
@@ -19,6 +20,8 @@ const messageOverheadBytes = 512;
 export interface ReadStream extends DeliveringQueue {
   /** A consumer was given a message. */
   delivered(): void;
+  /** What a consumer waited for can be read again. */
+  readable(): void;
 }
 
 /** What its readers need of it. */
@@ -37,6 +40,8 @@ export class StreamReaders {
   /** Readers whose consumers can take messages, and those among them that may find some. In turn. */
   readonly #idle = new Set<StreamReader>();
   #ready: StreamReader[] = [];
+  /** Readers that have come to a message that cannot be read now. */
+  readonly #waiting = new Set<StreamReader>();
 
   constructor(stream: ReadStream, parts: ReadParts) {
     this.#stream = stream;
@@ -82,6 +87,7 @@ export class StreamReaders {
   /** Its consumer can take messages. */
   resume(reader: StreamReader, end: number): void {
     reader.consumer.isInRing = true;
+    if (this.#waiting.has(reader)) return;
     if (reader.position >= end) this.#idle.add(reader);
     else this.#ready.push(reader);
   }
@@ -109,7 +115,7 @@ export class StreamReaders {
       if (!hadItsTurn) continue;
       reader.looked = 0;
       this.#ready.shift();
-      if (!hasCapacity(reader.consumer)) continue;
+      if (!hasCapacity(reader.consumer) || this.#waiting.has(reader)) continue;
       if (reader.position < end) this.#ready.push(reader);
       else this.#idle.add(reader);
     }
@@ -139,6 +145,7 @@ export class StreamReaders {
         continue;
       }
       const segment = this.#segmentOf(reader, end);
+      if (this.#waiting.has(reader)) break;
       if (segment === undefined) {
         // Nothing up to the end can be read any more, which the store has reported.
         reader.position = end;
@@ -158,13 +165,29 @@ export class StreamReaders {
     return true;
   }
 
-  /** The segment with the message that a reader has come to, in memory. */
+  /** The segment with the message that a reader has come to, in memory. If it cannot be read now, the reader waits. */
   #segmentOf(reader: StreamReader, end: number): Segment | undefined {
     const { segment } = reader;
     if (segment?.slab !== undefined && reader.position < segment.endSequence) return segment;
     const { lookup } = this.#parts;
-    reader.segment = lookup.inMemory(reader.position) ?? lookup.read(reader.position, end, reader.readAhead);
-    return reader.segment;
+    try {
+      reader.segment =
+        lookup.inMemory(reader.position) ?? lookup.read(reader.position, end, reader.readAhead);
+      return reader.segment;
+    } catch (error) {
+      if (!(error instanceof StoreUnreadableError)) throw error;
+      void this.#wait(reader, error.again);
+      return undefined;
+    }
+  }
+
+  async #wait(reader: StreamReader, again: Promise<boolean>): Promise<void> {
+    this.#waiting.add(reader);
+    const isOpen = await again;
+    this.#waiting.delete(reader);
+    if (!isOpen || !reader.consumer.isInRing || this.get(reader.consumer) !== reader) return;
+    this.#ready.push(reader);
+    this.#stream.readable();
   }
 }
 

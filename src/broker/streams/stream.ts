@@ -9,7 +9,7 @@ import type { Consumer } from '../queues/consumer.ts';
 import { Queue, type QueueOptions, type Taken } from '../queues/queue.ts';
 import type { QueueSettings } from '../queues/queue-settings.ts';
 import { PublishOutcome } from '../routing/publish-outcome.ts';
-import type { JsonValue } from '../store.ts';
+import { type JsonValue, StoreUnreadableError } from '../store.ts';
 import { FilterIndex } from './filter-index.ts';
 import { type StreamStart, streamStart } from './offset-argument.ts';
 import { filterValueOf, StreamFilter } from './stream-filter.ts';
@@ -225,13 +225,23 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
   #retain(): void {
     const log = this.#log;
     const now = this.now();
-    const timeOf = (offset: number) => this.#lookup.timeAt(offset, this.#committedEnd);
+    const timeOf = (offset: number) => this.#timeAt(offset);
     const dropped = this.#segments.dropSurplus(this.#streamSettings, log.nextSequence, now, timeOf);
     if (dropped === undefined) {
       log.noteUse();
     } else {
       log.trim(dropped.offset, dropped.bodyBytes);
       this.#filterIndex.dropBelow(dropped.offset);
+    }
+  }
+
+  /** Undefined, too, when it cannot be read now: then the message stays until the next look. */
+  #timeAt(offset: number): number | undefined {
+    try {
+      return this.#lookup.timeAt(offset, this.#committedEnd);
+    } catch (error) {
+      if (error instanceof StoreUnreadableError) return undefined;
+      throw error;
     }
   }
 
@@ -247,6 +257,10 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   delivered(): void {
     this.stats.deliver++;
+  }
+
+  readable(): void {
+    this.touch();
   }
 
   override get(): Taken | undefined {

@@ -1,8 +1,10 @@
+import { AmqpError, ReplyCode } from '../../protocol/errors.ts';
 import type { Actor } from '../actor.ts';
-import type { RecentHistory } from '../exchanges/history-log.ts';
-import { stripLineBreaks } from '../names.ts';
+import type { Message } from '../message.ts';
+import { describe, stripLineBreaks } from '../names.ts';
 import { Binding, type Destination } from '../routing/binding.ts';
 import type { Exchange } from '../routing/exchange.ts';
+import { StoreUnreadableError } from '../store.ts';
 import type { BindingDeclaration } from './declarations.ts';
 import { checkNotDefault, checkOwner, notFound } from './refusals.ts';
 import type { Topology, TopologyHost } from './topology.ts';
@@ -35,14 +37,25 @@ export class BindingRequests {
     if (destination.kind === 'queue') checkOwner(actor, destination);
     source.type.checkBinding?.(routingKey, all, source.arguments, destination);
     if (source.findBinding(destination, routingKey, all) !== undefined) return;
+    const remembered = this.#remembered(source);
     this.#topology.createBinding(new Binding(source, destination, routingKey, all), actor.username);
-    if (source.history !== undefined) this.#replay(source.history, destination);
+    this.#replay(remembered, destination);
   }
 
-  /** A new binding gets what its exchange remembers. */
-  #replay(history: RecentHistory, destination: Destination): void {
+  /** What a new binding gets of its exchange. @throws AmqpError 541 */
+  #remembered({ name, history }: Exchange): readonly Message[] {
+    try {
+      return history?.messages() ?? [];
+    } catch (error) {
+      if (!(error instanceof StoreUnreadableError)) throw error;
+      const what = `the history of ${describe('exchange', name, this.#host.name)} cannot be read now`;
+      throw new AmqpError(ReplyCode.InternalError, `${what}: see the log`);
+    }
+  }
+
+  #replay(messages: readonly Message[], destination: Destination): void {
     const now = this.#host.broker.clock.now();
-    for (const message of history.messages()) {
+    for (const message of messages) {
       if (destination.kind === 'queue') {
         destination.publish(message, now);
         continue;

@@ -74,11 +74,14 @@ const checks: readonly Check[] = [
   },
   {
     synopsis: 'check_store',
-    doc: 'Everything that was read from the disk was intact (RabbitMQ has no such check)',
+    doc: 'Everything on disk can be read, and was intact where it was read (RabbitMQ has no such check)',
     path: () => '/api/health/checks/store',
     banner: () => 'Checking if everything on disk is intact ...',
-    passed: () => 'Everything that was read from the disk was intact',
-    failed: (_given, { damaged_messages: count }) => `${count} messages on disk are damaged: see the log`,
+    passed: () => 'Everything on disk can be read, and was intact where it was read',
+    failed: (_given, { damaged_messages: count, unreadable_files: files }) =>
+      Array.isArray(files) && files.length > 0
+        ? `${files.length} files on disk cannot be read, and the messages in them wait: see the log`
+        : `${count} messages on disk are damaged: see the log`,
   },
   {
     synopsis: 'check_certificate_expiration',

@@ -1,4 +1,5 @@
 import type { AdministrationError } from '../../administration/administration-error.ts';
+import type { StoreUnreadableError } from '../../broker/store.ts';
 import { type AmqpError, ReplyCode } from '../../protocol/errors.ts';
 
 /** The reason as RabbitMQ writes it: mostly a sentence, sometimes an Erlang term put into JSON. */
@@ -63,6 +64,11 @@ export function fromAmqpError(error: AmqpError): ApiError {
 /** What the administration says to a change. */
 export function fromAdministrationError({ kind, message }: AdministrationError): ApiError {
   return kind === 'not-found' ? new ApiError(404, 'not_found', message) : badRequest(message);
+}
+
+/** Messages that are asked for are in a file that cannot be read now. */
+export function unreadable({ message }: StoreUnreadableError): ApiError {
+  return new ApiError(503, 'service_unavailable', message, 'The queue goes on once the file can be read.');
 }
 
 /** The reply text without the name of its code. */

@@ -2,9 +2,10 @@ import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AdministrationError } from '../../administration/administration-error.ts';
 import { PolicyError } from '../../broker/policies/policy.ts';
+import { StoreUnreadableError } from '../../broker/store.ts';
 import type { Logger } from '../../logger.ts';
 import { AmqpError } from '../../protocol/errors.ts';
-import { ApiError, badRequest, fromAdministrationError, fromAmqpError } from './api-error.ts';
+import { ApiError, badRequest, fromAdministrationError, fromAmqpError, unreadable } from './api-error.ts';
 import { JsonStream } from './json-stream.ts';
 import { LineStream } from './line-stream.ts';
 import { bodyBytesMax } from './request-limits.ts';
@@ -53,6 +54,7 @@ export function failed(
   if (error instanceof ApiError) return refused(reply, error);
   if (error instanceof AmqpError) return refused(reply, fromAmqpError(error));
   if (error instanceof AdministrationError) return refused(reply, fromAdministrationError(error));
+  if (error instanceof StoreUnreadableError) return refused(reply, unreadable(error));
   if (error instanceof PolicyError) return refused(reply, badRequest(`${error.message}\n`));
   const status = statusOf(error);
   if (status === 413) {

@@ -29,7 +29,7 @@ export function healthRoutes(api: Api): readonly Route[] {
       checkAlarms(api, 'There are alarms in effect on the node'),
     ),
     simple('/health/checks/virtual-hosts', 'All virtual hosts can be used', () => healthy),
-    simple('/health/checks/store', 'Everything that was read from the disk was intact', () =>
+    simple('/health/checks/store', 'Everything on disk can be read, and was intact where it was read', () =>
       checkStore(api),
     ),
     simple('/health/checks/node-is-mirror-sync-critical', 'No mirrored queue depends on this node', () => ({
@@ -94,11 +94,13 @@ function checkAlarms({ broker, node }: Api, reason: string): unknown {
 
 /** Not one of RabbitMQ's checks, which has no checksums. */
 function checkStore({ broker }: Api): unknown {
-  const { damagedCount } = broker.store;
-  if (damagedCount === 0) return healthy;
-  return failed('Some messages on disk are damaged and were not delivered', {
-    damaged_messages: damagedCount,
-  });
+  const { damagedCount, unreadableFiles } = broker.store;
+  if (damagedCount === 0 && unreadableFiles.length === 0) return healthy;
+  const reason =
+    unreadableFiles.length > 0
+      ? 'Some files cannot be read, and the messages in them wait'
+      : 'Some messages on disk are damaged and were not delivered';
+  return failed(reason, { damaged_messages: damagedCount, unreadable_files: unreadableFiles });
 }
 
 /** Those that are in use, not the files. */

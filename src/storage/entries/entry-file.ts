@@ -84,8 +84,11 @@ export abstract class EntryFile {
   /** The bytes of an entry, a copy, in memory of `space` if that helps; undefined when it is not there. Synchronous. */
   abstract value(key: Uint8Array, space?: Space): Buffer | undefined;
 
+  /** Its first bytes, so many or as many as there are; undefined when it is not there. Synchronous. */
+  abstract head(key: Uint8Array, byteLength: number): Buffer | undefined;
+
   /**
-   * The same piece by piece and off the event loop as far as it goes. Whatever becomes of the file meanwhile, wrong bytes
+   * All of it piece by piece and off the event loop as far as it goes. Whatever becomes of the file meanwhile, wrong bytes
    * are the worst that can come.
    *
    * @throws Error when the file is gone

@@ -47,6 +47,16 @@ export function readEntries(
   return entries;
 }
 
+/**
+ * The first bytes of the first entry of a log that overlaps `[from, to)`, as they are; undefined when it is not large.
+ *
+ * @throws UnreadableEntryError
+ */
+export function headOfLargeEntry(log: Log, from: number, to: number, byteLength: number): Buffer | undefined {
+  const found = new EntryWalk(log.spans, from, to).next();
+  return found !== undefined && found.key.byteLength > largeEntryBytes ? found.head(byteLength) : undefined;
+}
+
 /** An entry of a log as the broker has it. */
 export function storedEntry(
   { recoveredEnd }: Log,
@@ -104,14 +114,53 @@ export class FoundEntry {
     return this.key.firstSequence + this.key.count;
   }
 
-  /** The records, or undefined when they are damaged. */
+  /** The records, or undefined when they are damaged. @throws UnreadableEntryError */
   intactValue(onDamage: (damage: DamagedEntry) => void, space?: Space): Buffer | undefined {
-    const bytes = this.file.value(this.rawKey, space);
+    const bytes = this.#read(() => this.file.value(this.rawKey, space));
     if (bytes === undefined) return undefined;
     if (entryIsIntact(this.rawKey, bytes)) return bytes;
     // The memory is the reader's, who goes on to use it.
-    onDamage({ ...this.key, path: this.file.pathOf(this.rawKey), bytes: Buffer.from(bytes) });
+    onDamage({ ...this.key, path: this.path, bytes: Buffer.from(bytes) });
     return undefined;
+  }
+
+  /** The bytes as they are, for as long as the file is being moved. @throws UnreadableEntryError */
+  view(): Buffer | undefined {
+    return this.#read(() => this.file.view(this.rawKey));
+  }
+
+  /** Its first bytes as they are. @throws UnreadableEntryError */
+  head(byteLength: number): Buffer | undefined {
+    return this.#read(() => this.file.head(this.rawKey, byteLength));
+  }
+
+  /** The file in which the bytes are. */
+  get path(): string {
+    return this.file.pathOf(this.rawKey);
+  }
+
+  #read(read: () => Buffer | undefined): Buffer | undefined {
+    try {
+      return read();
+    } catch (error) {
+      // What the system refuses it may allow again; what LMDB says of itself is final.
+      if (error instanceof Error && 'syscall' in error) throw new UnreadableEntryError(this, error);
+      throw error;
+    }
+  }
+}
+
+/** The file with an entry cannot be read now: what is in it may be intact. */
+export class UnreadableEntryError extends Error {
+  override readonly name = 'UnreadableEntryError';
+  readonly entry: FoundEntry;
+  /** What the system says. */
+  readonly reason: string;
+
+  constructor(entry: FoundEntry, cause: Error) {
+    super(`${entry.path} cannot be read: ${cause.message}`, { cause });
+    this.entry = entry;
+    this.reason = cause.message;
   }
 }
 

@@ -60,9 +60,14 @@ export class Generation extends EntryFile {
   static async create(directory: string, number: number, mapBytes: number): Promise<Generation> {
     const generation = new Generation(directory, number, mapBytes);
     const header = Buffer.from(JSON.stringify({ generation: number }));
-    await transact(generation.environment, () => {
-      generation.environment.put(headerKey, header);
-    });
+    try {
+      await transact(generation.environment, () => {
+        generation.environment.put(headerKey, header);
+      });
+    } catch (error) {
+      await generation.close();
+      throw error;
+    }
     return generation;
   }
 
@@ -118,10 +123,12 @@ export class Generation extends EntryFile {
   async adopt(file: JournalFile, byteLength: number, { rows }: PlacedEntries): Promise<void> {
     const { environment } = this;
     const numbers = encodeFileNumbers([...this.#values.numbers, file.number]);
-    await transact(environment, () => {
+    const put = () => {
       for (const { rawKey, place } of rows) environment.put(rawKey, place);
       environment.put(valueFilesKey, numbers);
-    });
+    };
+    const bytes = rows.length * placeBytes + numbers.length;
+    await transact(environment, put, { keys: rows.length + 1, bytes });
     this.#values.add(file.number);
     await file.cut(byteLength);
   }
@@ -166,6 +173,15 @@ export class Generation extends EntryFile {
     const bytes = space(found.length);
     bytes.set(new Uint8Array(found.buffer, found.byteOffset, found.length));
     return bytes;
+  }
+
+  override head(key: Uint8Array, byteLength: number): Buffer | undefined {
+    const place = this.#placeOf(key);
+    if (place !== undefined) return this.#values.read(place, byteLength, Buffer.allocUnsafe);
+    const found = this.environment.getBinaryFast(key);
+    return (
+      found && Buffer.from(new Uint8Array(found.buffer, found.byteOffset, Math.min(byteLength, found.length)))
+    );
   }
 
   override async openValue(key: Uint8Array): Promise<OpenValue> {
@@ -219,7 +235,8 @@ export class Generation extends EntryFile {
   async writeSummary(): Promise<void> {
     if (this.#summarized === this.entries) return;
     const row = encodeSummary(this.entries, [...this.spans()]);
-    await transact(this.environment, () => void this.environment.put(summaryKey, row), row.length);
+    const size = { keys: 1, bytes: row.length };
+    await transact(this.environment, () => void this.environment.put(summaryKey, row), size);
     this.#summarized = this.entries;
   }
 

@@ -11,6 +11,9 @@ import type { StoreLog } from '../store-log.ts';
 import { Generation } from './generation.ts';
 import type { PlacedEntries } from './placed-entries.ts';
 
+/** What has to stay free besides entries: others write beside a transaction of so many bytes. */
+const spareBytes = 64 * 2 ** 20;
+
 /** Part of a generation that is filled before the next one is made ready. */
 const prepareAtPart = 0.5;
 
@@ -62,6 +65,8 @@ export class Generations {
   #preparing = false;
   /** Part of the newest that has to be filled before the next one is made ready. */
   #prepareAt = prepareAtPart;
+  /** The next one could not be made, which the log says once. */
+  #isStuck = false;
   /** Transactions under way that add entries. */
   #writes = 0;
   #closing = false;
@@ -116,7 +121,7 @@ export class Generations {
       const put = () => {
         for (const entry of entries) environment.put(entry.rawKey ?? encodeEntryKey(entry), entry.bytes);
       };
-      await transact(environment, put, bytes);
+      await transact(environment, put, { keys: entries.length, bytes, spareBytes });
       for (const entry of entries) {
         this.#options.index.addEntry(generation, entry, entry.bytes.length, copied);
       }
@@ -298,23 +303,36 @@ export class Generations {
   }
 
   async #prepare(): Promise<void> {
-    const { directory, generationBytes, freeBytesMin, registers } = this.#options;
+    const { log } = this.#options;
     const number = this.#newest.number + 1;
     try {
-      // Less than for messages: a new generation is small, and the old one may be what has to go.
-      if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
-      const spare = await Generation.create(directory, number, generationMapBytes(generationBytes));
+      this.#spare = await this.#create(number);
+      if (this.#isStuck) log.info(`generation ${number} was created after all`);
+      this.#isStuck = false;
+    } catch (error) {
+      this.#prepareAt = this.#filled() + prepareAtPart;
+      if (this.#isStuck) return;
+      this.#isStuck = true;
+      const newest = `generation ${this.#newest.number}`;
+      log.error(`generation ${number} could not be created, ${newest} goes on growing: ${reasonOf(error)}`);
+    } finally {
+      this.#preparing = false;
+    }
+  }
+
+  async #create(number: number): Promise<Generation> {
+    const { directory, generationBytes, freeBytesMin, registers } = this.#options;
+    // Less than for messages: a new generation is small, and the old one may be what has to go.
+    if (freeBytes(directory) < freeBytesMin / 2) throw new StoreFullError('too little free disk space');
+    const generation = await Generation.create(directory, number, generationMapBytes(generationBytes));
+    try {
       await flushDirectory(directory);
       registers.generations.add(number);
       await registers.generations.ensure(number);
-      this.#spare = spare;
+      return generation;
     } catch (error) {
-      this.#prepareAt = this.#filled() + prepareAtPart;
-      throw new Error(
-        `generation ${number} could not be created, generation ${this.#newest.number} goes on growing: ${reasonOf(error)}`,
-      );
-    } finally {
-      this.#preparing = false;
+      await generation.close();
+      throw error;
     }
   }
 

@@ -86,21 +86,21 @@ export class ValueFiles {
   }
 
   /**
-   * A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged, or somebody has
-   * deleted the file.
+   * A value, or as much of it as there is, in memory of `space`: nothing when the place itself is damaged.
    *
-   * @throws Error when the file is there and cannot be read: what is in it may well be intact.
+   * @throws Error when the file cannot be read: what is in it may well be intact.
    */
   read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer {
     if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return Buffer.alloc(0);
-    let descriptor: number;
+    const descriptor = this.#descriptorOf(file);
     try {
-      descriptor = this.#descriptorOf(file);
+      return readAt(descriptor, space(byteLength).subarray(0, byteLength), at);
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return Buffer.alloc(0);
+      // The operator may put a copy in its place.
+      this.#open.delete(file);
+      closeSync(descriptor);
       throw error;
     }
-    return readAt(descriptor, space(byteLength).subarray(0, byteLength), at);
   }
 
   #descriptorOf(number: number): number {

@@ -135,6 +135,11 @@ export class JournalFill extends EntryFile {
     return place && this.file.read(place.valueAt, decodeEntryKey(key).byteLength);
   }
 
+  override head(key: Uint8Array, byteLength: number): Buffer | undefined {
+    const place = this.#placeOf(key);
+    return place && this.file.read(place.valueAt, Math.min(byteLength, decodeEntryKey(key).byteLength));
+  }
+
   override openValue(key: Uint8Array): Promise<OpenValue> {
     return openValueIn(this.path, this.offsetOf(key));
   }

@@ -5,6 +5,7 @@ import { flushDirectory } from '../directory/data-directory.ts';
 import { freeBytes } from '../directory/file-check.ts';
 import type { StoreLog } from '../store-log.ts';
 import type { Environment } from './environment.ts';
+import { statisticsOf } from './statistics.ts';
 
 /** A file is worth copying when it is that large, and of its pages no more than this part is in use. */
 const fileBytesMin = 64 * 2 ** 20;
@@ -46,13 +47,7 @@ export async function compactIfSparse(
   return true;
 }
 
-/** The library does not say what its statistics hold. */
 function usedBytesOf(environment: Environment): number {
-  const statistics = environment.getStats();
-  const figure = (name: string): number => {
-    const value: unknown = Reflect.get(statistics, name);
-    return typeof value === 'number' ? value : Number.POSITIVE_INFINITY;
-  };
-  const pages = figure('treeBranchPageCount') + figure('treeLeafPageCount') + figure('overflowPages');
-  return pages * figure('pageSize');
+  const { branchPages, leafPages, overflowPages, pageBytes } = statisticsOf(environment);
+  return (branchPages + leafPages + overflowPages) * pageBytes;
 }

@@ -1,10 +1,9 @@
 import { allDbs, open, type RootDatabase } from 'lmdb';
 import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
-import { freeBytes } from '../directory/file-check.ts';
-import { hasCode } from '../directory/has-code.ts';
 import { reasonOf } from '../directory/reason-of.ts';
 import { releaseInstructions } from './instruction-buffers.ts';
+import { Room, type TransactionSize } from './room.ts';
 
 declare module 'lmdb' {
   /** Every environment that was ever opened, by the name of its file; exported, but not declared. */
@@ -17,17 +16,14 @@ export type Environment = RootDatabase<Buffer, Uint8Array>;
 const noSpaceErrno = 28;
 const overQuotaErrno = 122;
 
-/**
- * What has to stay free besides the bytes that a transaction writes: room for the pages of its trees, and for what others
- * write meanwhile. A transaction of rows or states is over in a millisecond or two.
- */
-const spareBytes = 4 * 2 ** 20;
-const spareBytesForEntries = 64 * 2 ** 20;
-
 /** LMDB says in so many bytes, with a zero at the end, which write has failed: 100, and what the C library rounds them up to. */
 const failureTextBytes = 104;
 
 const paths = new WeakMap<Environment, string>();
+const rooms = new WeakMap<Environment, Room>();
+
+/** A row or two. */
+const smallSize: TransactionSize = { keys: 4, bytes: 4096 };
 
 /**
  * Opens or creates an environment. Whoever opens an existing file has checked it first (see `file-check.ts`):
@@ -51,6 +47,7 @@ export function openEnvironment(path: string, mapBytes: number): Environment {
   for (const [name, known] of allDbs) if (known === environment) allDbs.delete(name);
   releaseInstructions(environment);
   paths.set(environment, path);
+  rooms.set(environment, new Room(environment, path));
   return environment;
 }
 
@@ -79,14 +76,23 @@ const baseDeadlineMs = 30_000;
 const bytesPerDeadline = 64 * 2 ** 20;
 
 /**
- * Runs the puts and removes of `action` as one transaction. Resolves when it is on disk. Values must stay
- * unchanged until then: LMDB keeps a pointer to them.
+ * Runs the puts and removes of `action` as one transaction, which may be a little later where the disk is nearly full.
+ * Resolves when it is on disk. Values must stay unchanged until then: LMDB keeps a pointer to them.
  *
- * @param bytes about how much is written, for the deadline and the space that has to be free.
+ * @param size for the deadline and the space that has to be free.
  * @throws StoreFullError when there was no room and nothing was changed; StoreBrokenError on any other failure.
  */
-export async function transact(environment: Environment, action: () => void, bytes = 0): Promise<void> {
-  requireRoom(environment, bytes);
+export async function transact(
+  environment: Environment,
+  action: () => void,
+  size: TransactionSize = smallSize,
+): Promise<void> {
+  const room = rooms.get(environment);
+  if (room === undefined) throw new Error('an environment that was not opened here');
+  await room.run(size, () => inTime(carryOut(environment, action), size.bytes));
+}
+
+async function inTime(transaction: Promise<void>, bytes: number): Promise<void> {
   const deadlineMs = baseDeadlineMs * Math.max(1, bytes / bytesPerDeadline);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -95,29 +101,10 @@ export async function transact(environment: Environment, action: () => void, byt
     timer = setTimeout(late, deadlineMs);
   });
   try {
-    await Promise.race([carryOut(environment, action), deadline]);
+    await Promise.race([transaction, deadline]);
   } finally {
     clearTimeout(timer);
   }
-}
-
-/**
- * LMDB is not asked when it might fill the disk: it copes badly with that (see {@link isMemoryOverwritten}). A file that
- * somebody has deleted, or taken from us, counts as no room, too: what is written there would be lost, but what is there
- * can still be delivered.
- */
-function requireRoom(environment: Environment, bytes: number): void {
-  const path = paths.get(environment);
-  if (path === undefined) return;
-  let free: number;
-  try {
-    free = freeBytes(path);
-  } catch (cause) {
-    const what = hasCode(cause, 'ENOENT') ? 'found any more' : `reached: ${String(cause)}`;
-    throw new StoreFullError(`${path} cannot be ${what}`, { cause });
-  }
-  if (free - bytes < (bytes > 0 ? spareBytesForEntries : spareBytes))
-    throw new StoreFullError('no space left on the disk of the data directory');
 }
 
 async function carryOut(environment: Environment, action: () => void): Promise<void> {

@@ -5,8 +5,14 @@ import type { DamageReport } from '../damage-report.ts';
 import type { FreeSpace } from '../directory/free-space.ts';
 import type { EntryFile } from '../entries/entry-file.ts';
 import type { KeyedEntry } from '../entries/entry-key.ts';
-import { type DamagedEntry, EntryWalk, type FoundEntry } from '../entries/entry-reader.ts';
+import {
+  type DamagedEntry,
+  EntryWalk,
+  type FoundEntry,
+  UnreadableEntryError,
+} from '../entries/entry-reader.ts';
 import { type Log, type LogIndex, owedWithin } from '../entries/log-index.ts';
+import type { UnreadableFiles } from '../entries/unreadable-files.ts';
 import type { Generations } from '../generations/generations.ts';
 import { PlacedEntries } from '../generations/placed-entries.ts';
 import type { JournalFill } from '../journal/journal-fill.ts';
@@ -40,6 +46,7 @@ export interface EntryMoverParts {
   readonly generations: Generations;
   readonly freeSpace: FreeSpace;
   readonly damage: DamageReport;
+  readonly unreadable: UnreadableFiles;
   readonly log: StoreLog;
 }
 
@@ -158,12 +165,12 @@ export class EntryMover {
 
   /** Returns the bytes moved. */
   async #move(found: readonly OwedEntry[], copied: boolean): Promise<number> {
-    const { generations, damage } = this.#parts;
+    const { generations } = this.#parts;
     const copies: KeyedEntry[] = [];
     let bytes = 0;
     for (const owed of found) {
       if (wasMoved(owed)) continue;
-      const copy = isWhole(owed) ? whole(owed) : cut(owed, (damaged) => damage.report(damaged));
+      const copy = await this.#copyOf(owed);
       if (copy === undefined) continue;
       copies.push(copy);
       bytes += copy.bytes.length;
@@ -174,6 +181,20 @@ export class EntryMover {
       );
     }
     return bytes;
+  }
+
+  /** Undefined when it is damaged. Waits for as long as its file cannot be read. */
+  async #copyOf(owed: OwedEntry): Promise<KeyedEntry | undefined> {
+    const { damage, unreadable } = this.#parts;
+    for (;;) {
+      try {
+        return isWhole(owed) ? whole(owed) : cut(owed, (damaged) => damage.report(damaged));
+      } catch (error) {
+        if (!(error instanceof UnreadableEntryError)) throw error;
+        await unreadable.note(error).again;
+        this.#stopping.signal.throwIfAborted();
+      }
+    }
   }
 
   /** The end of a log must stay written down while a copy is on the way, though the source may go meanwhile. */
@@ -274,9 +295,9 @@ function isWhole({ entry: { key, end }, first, last }: OwedEntry): boolean {
 }
 
 /** Goes with its key as it is: whether it is damaged is seen by the same checksum when it is read, then as now. */
-function whole({ entry: { file, rawKey, key } }: OwedEntry): KeyedEntry | undefined {
-  const bytes = file.view(rawKey);
-  return bytes && { ...key, rawKey, bytes };
+function whole({ entry }: OwedEntry): KeyedEntry | undefined {
+  const bytes = entry.view();
+  return bytes && { ...entry.key, rawKey: entry.rawKey, bytes };
 }
 
 /** An entry with the records from `first` to `last` only; undefined when it is damaged. */

@@ -32,7 +32,9 @@ export function journalMover(mover: EntryMover, journal: Journal): Clearing {
       file: fill,
       copied: false,
       prepare: async () => {
-        if (fill.liveBytes >= fill.end * loadedPartMin && fill.end <= loadedBytesMax) await memory.load(fill);
+        if (fill.liveBytes < fill.end * loadedPartMin || fill.end > loadedBytesMax) return;
+        // What cannot be read is seen entry by entry.
+        await memory.load(fill).catch(() => {});
       },
       isThere,
       isUrgent: () => journal.isCrowded,

@@ -1,5 +1,5 @@
 import type { LowerRows } from '../../broker/rows/row-overlay.ts';
-import type { Row, RowChange, RowRange } from '../../broker/store.ts';
+import { type Row, type RowChange, type RowRange, StoreFullError } from '../../broker/store.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { type Environment, transact } from '../lmdb/environment.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
@@ -20,6 +20,8 @@ const inPiecesRowBytes = 5;
 /** What one transaction takes: it may change as many pages, and holds up the event loop while it is put together. */
 const rowsPerTransaction = 4096;
 const bytesPerTransaction = 4 * 2 ** 20;
+/** Where there is no room for so few, there is none. */
+const rowsPerTransactionMin = 64;
 
 /** Set in the first byte of a piece's key, which ends with where the piece is. */
 export const pieceBit = 0x80;
@@ -71,19 +73,42 @@ export class RowFile implements LowerRows {
 
   /** @param finish adds to the last transaction. */
   async #writeAll(changes: readonly RowChange[], finish: () => void): Promise<void> {
+    let rowsMax = rowsPerTransaction;
     for (let from = 0; from < changes.length; ) {
-      const to = sliceEnd(changes, from);
-      await transact(this.#environment, () => {
-        for (const change of changes.slice(from, to)) this.#write(change);
-        if (to === changes.length) finish();
-      });
-      from = to;
+      const slice = sliceFrom(changes, from, rowsMax);
+      try {
+        await this.#writeSlice(slice, () => {
+          if (from + slice.length === changes.length) finish();
+        });
+        from += slice.length;
+      } catch (error) {
+        // Fewer change fewer pages, and what they free may do for the next ones.
+        if (!(error instanceof StoreFullError) || slice.length <= rowsPerTransactionMin) throw error;
+        rowsMax = Math.ceil(slice.length / 8);
+      }
     }
   }
 
-  #write({ key, value }: RowChange): void {
+  async #writeSlice(slice: readonly RowChange[], finish: () => void): Promise<void> {
+    const before = slice.map(({ key }) => this.#bytesInPieces(key));
+    const put = () => {
+      for (const [i, change] of slice.entries()) this.#write(change, before[i] ?? 0);
+      finish();
+    };
+    let keys = 1;
+    let bytes = 0;
+    for (const [i, { value }] of slice.entries()) {
+      const length = value?.length ?? 0;
+      keys += 1 + Math.ceil(length / pieceBytes) + Math.ceil((before[i] ?? 0) / pieceBytes);
+      bytes += length;
+    }
+    await transact(this.#environment, put, { keys, bytes });
+  }
+
+  /** @param bytesInPieces of the value before, if that lies in pieces. */
+  #write({ key, value }: RowChange, bytesInPieces: number): void {
     const environment = this.#environment;
-    if (this.#mayHavePieces) this.#removePieces(key);
+    for (let at = 0; at < bytesInPieces; at += pieceBytes) environment.remove(pieceKey(key, at));
     if (value === null) {
       environment.remove(key);
     } else if (value.length <= pieceBytes) {
@@ -103,11 +128,10 @@ export class RowFile implements LowerRows {
     }
   }
 
-  #removePieces(key: Buffer): void {
-    const row = this.#environment.getBinary(key);
-    if (row?.[0] !== rowInPieces) return;
-    const length = row.readUInt32BE(1);
-    for (let at = 0; at < length; at += pieceBytes) this.#environment.remove(pieceKey(key, at));
+  /** Length of a value that lies in pieces; 0: it does not. */
+  #bytesInPieces(key: Buffer): number {
+    const row = this.#mayHavePieces ? this.#environment.getBinary(key) : undefined;
+    return row?.[0] === rowInPieces ? row.readUInt32BE(1) : 0;
   }
 
   row(key: Buffer): Buffer | undefined {
@@ -142,14 +166,14 @@ export class RowFile implements LowerRows {
   }
 }
 
-/** Where the slice of changes that starts at `from` ends: one change at least. */
-function sliceEnd(changes: readonly RowChange[], from: number): number {
+/** The changes from `from` on that one transaction takes: one at least. */
+function sliceFrom(changes: readonly RowChange[], from: number, rowsMax: number): readonly RowChange[] {
   let bytes = 0;
   let to = from;
-  while (to < changes.length && to - from < rowsPerTransaction && bytes < bytesPerTransaction) {
+  while (to < changes.length && to - from < rowsMax && bytes < bytesPerTransaction) {
     bytes += changes[to++]?.value?.length ?? 0;
   }
-  return to;
+  return changes.slice(from, to);
 }
 
 /** The key of the piece that starts at offset `at` of a value. */

@@ -19,6 +19,8 @@ const endRow = Buffer.from([0]);
 /** Rows one transaction takes, so that a burst of states does not delay the entries beside it. */
 const rowsPerFlushMax = 50_000;
 
+const nextLogIdBytes = 8;
+
 /** What is to be written of one log; no row means that the log has ended. */
 interface StagedRow {
   readonly row: Buffer | undefined;
@@ -121,10 +123,12 @@ export class LogStateTable {
   async begin(): Promise<void> {
     const registered = this.#prepareRegisters();
     if (registered.length === 0 && !this.isMarkedClean) return;
-    await transact(this.#environment, () => {
+    const size = { keys: registered.length + 1, bytes: bytesOf(registered) };
+    const put = () => {
       this.#environment.remove(cleanKey);
       for (const { key, value } of registered) this.#environment.put(key, value);
-    });
+    };
+    await transact(this.#environment, put, size);
     for (const row of registered) row.written();
   }
 
@@ -206,7 +210,10 @@ export class LogStateTable {
     const nextLogId = this.#nextLogId;
     const registered = this.#prepareRegisters();
     const ended: number[] = [];
-    await transact(this.#environment, () => {
+    const keys = rows.length + obsolete.length + registered.length + 1;
+    let bytes = bytesOf(registered) + nextLogIdBytes;
+    for (const [, { row }] of rows) bytes += row?.length ?? endRow.length;
+    const put = () => {
       for (const [logId, { row }] of rows) {
         if (row !== undefined) {
           this.#environment.put(rowKey(logId), row);
@@ -220,11 +227,12 @@ export class LogStateTable {
       for (const logId of obsolete) this.#environment.remove(rowKey(logId));
       for (const { key, value } of registered) this.#environment.put(key, value);
       if (nextLogId > this.#nextLogIdStored) {
-        const value = Buffer.alloc(8);
+        const value = Buffer.alloc(nextLogIdBytes);
         writeUInt64(value, nextLogId, 0);
         this.#environment.put(nextLogIdKey, value);
       }
-    });
+    };
+    await transact(this.#environment, put, { keys, bytes });
     this.#nextLogIdStored = nextLogId;
     for (const row of registered) row.written();
     return ended;
@@ -267,6 +275,10 @@ export function prepareLogState(state: LogState): StagedLogState {
     logId: state.logId,
     staged: { row, readPosition: state.readPosition, unsettled: unsettledRuns(state) },
   };
+}
+
+function bytesOf(registered: readonly RegisterRow[]): number {
+  return registered.reduce((sum, { value }) => sum + value.length, 0);
 }
 
 function rowKey(logId: number): Buffer {
