@@ -88,6 +88,15 @@ describe('entries that are read ahead', () => {
     expect(store.damagedCount).toBe(1);
   });
 
+  it('are followed by those behind them when all of them are damaged', async () => {
+    await store.close();
+    for (const sequence of [0, 1]) damage(bodyOf(1, sequence, BODY_BYTES));
+    await start();
+    const read = (await store.readGently(1, 0, MESSAGES, BODY_BYTES)) ?? [];
+    expect(recordsOf(read).map(({ sequence }) => sequence)).toEqual([2]);
+    expect(store.damagedCount).toBe(2);
+  });
+
   it('are left to whoever needs them when they are small, or there are none', async () => {
     await publish(store, 2, 0, 3, 1000);
     expect(store.readAhead(2, 0, 3, MEBIBYTE, space)).toBeUndefined();
