@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ComingEntries, Store } from '../../src/broker/store.ts';
+import { OpenFile } from '../../src/storage/entries/open-file.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { publish, range } from './steps.ts';
 import { bodyOf, CollectedLog, newDirectory, recordsOf, removeDirectories } from './support.ts';
@@ -102,4 +103,24 @@ describe('entries that are read ahead', () => {
     expect(store.readAhead(2, 0, 3, MEBIBYTE, space)).toBeUndefined();
     expect(store.readAhead(3, 0, 3, MEBIBYTE, space)).toBeUndefined();
   });
+});
+
+it('a file that is closed while much is read of it leaves others their descriptors', async () => {
+  const path = join(dataDir, 'read');
+  writeFileSync(path, Buffer.alloc(4 * MEBIBYTE));
+  const fd = openSync(path, 'r');
+  const file = new OpenFile(fd);
+  const read = file.prefetch(0, 4 * MEBIBYTE);
+  file.close();
+  // The first free number is that of the file which is closed.
+  const others: number[] = [];
+  while (!others.includes(fd)) {
+    others.push(openSync(path, 'r'));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await read;
+  for (const other of others) {
+    expect(fstatSync(other).size).toBe(4 * MEBIBYTE);
+    closeSync(other);
+  }
 });
