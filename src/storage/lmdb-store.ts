@@ -187,6 +187,7 @@ class LmdbStore implements Store {
     bytesMax: number,
     space?: Space,
   ): StoredEntry[] | Promise<StoredEntry[] | undefined> {
+    if (this.#phase === 'closed') return Promise.resolve(undefined);
     const log = this.#readable(logId);
     if (log === undefined) return [];
     const readAtOnce = () => this.read(logId, fromSequence, toSequence, bytesMax);

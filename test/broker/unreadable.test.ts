@@ -174,6 +174,14 @@ test('readers of a stream wait', async () => {
   expect(reader.seen.map(([offset]) => offset)).toEqual([0, 1, 2]);
 });
 
+test('nothing is missing of what was still wanted when the broker was closed', async () => {
+  const queue = await unreadableQueue();
+  fault = undefined;
+  await broker.close();
+  expect(queue.get(true)).toBeUndefined();
+  expect(queue.readyCount).toBe(3);
+});
+
 test('ids that could not be forgotten on disk are when it can be read', async () => {
   await start();
   const window: Argument[] = [
