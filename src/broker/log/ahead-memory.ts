@@ -6,6 +6,8 @@ const idleMs = 1000;
 
 /** Somebody who has memory for what will be read next. */
 interface Holder {
+  /** The disk is done with all of it. */
+  readonly isRead: boolean;
   clear(): void;
 }
 
@@ -15,11 +17,15 @@ export class AheadMemory {
   readonly #holders = new Map<Holder, number>();
   #bytes = 0;
 
-  /** There may be more of it. */
-  get hasRoom(): boolean {
+  /**
+   * Whether there may be more of it, once others have given up what they do not use. What is still being read they keep: a
+   * disk that is slow would be asked for more and more that nobody waits for.
+   */
+  makeRoom(): boolean {
     if (this.#bytes < bytesMax) return true;
     for (const [holder, usedAt] of this.#holders) {
       if (performance.now() - usedAt < idleMs) return false;
+      if (!holder.isRead) continue;
       holder.clear();
       if (this.#bytes < bytesMax) return true;
     }

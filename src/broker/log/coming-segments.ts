@@ -20,6 +20,10 @@ export class ComingSegments {
     this.#slabs = slabs;
   }
 
+  get isRead(): boolean {
+    return this.#segments.every(({ coming }) => coming.isRead);
+  }
+
   /** The one that begins at a sequence; undefined: it has to be read yet. */
   take(from: number): StoredEntry[] | Promise<StoredEntry[] | undefined> | undefined {
     const first = this.#segments[0];
@@ -34,13 +38,13 @@ export class ComingSegments {
   }
 
   /** Begins to read on in `[from, to)`, as far as there is memory for it. */
-  readOn(logId: number, from: number, to: number, store: Store): void {
+  readOn(logId: number, from: number, to: number, store: Pick<Store, 'readAhead'>): void {
     const { ahead } = this.#slabs;
     if (this.#bytes > bytesMax / 2) return;
     for (;;) {
+      if (this.#bytes + segmentBytes > bytesMax || !ahead.makeRoom()) return;
       const position = this.#segments.at(-1)?.coming.end ?? from;
-      const isFull = this.#bytes + segmentBytes > bytesMax || !ahead.hasRoom;
-      if (position >= to || isFull) return;
+      if (position >= to) return;
       const coming = store.readAhead(logId, position, to, segmentBytes, this.#slabs.spaceForSegment());
       if (coming === undefined) return;
       this.#segments.push({ from: position, coming });

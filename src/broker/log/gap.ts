@@ -101,6 +101,8 @@ export class Gap {
     this.#readOn(segment, store, slabs);
     return segment;
   }
+
+  /** What lies behind a segment is likely to be asked for next. */
   #readOn(segment: Segment, store: Store, slabs: SlabPool): void {
     if (this.#readMs !== undefined) {
       this.#readAhead ??= new ReadAhead(store);

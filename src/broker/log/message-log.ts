@@ -225,7 +225,7 @@ export class MessageLog implements RecordKeeper {
   }
 
   /**
-   * Resolves when the record that {@link seek} has come upon, which is large or cannot be read now, is in memory or to be
+   * Resolves when the record that {@link seek} has come upon, which is on disk or cannot be read now, is in memory or to be
    * asked for again, before the {@link reader} is told; undefined: it has not come upon one.
    */
   get loading(): Promise<void> | undefined {
