@@ -9,8 +9,8 @@ const directory = mkdtempSync(join(tmpdir(), 'leveret-cli-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('leveret', () => {
-  it('says what it can do', async () => {
-    const { code, stdout } = await runCli('leveret', ['--help']);
+  it.each([['--help'], ['help'], ['server', 'help']])('says what it can do: leveret %s %s', async (...args) => {
+    const { code, stdout } = await runCli('leveret', args);
     expect(code).toBe(0);
     expect(stdout).toContain('leveret server');
     expect(stdout).toContain('--data-dir');
