@@ -142,6 +142,23 @@ test('a purge ends the waiting, and what comes then is given out', async () => {
   await mendDisk();
 });
 
+test('what is purged is not waited for, though only a read that is under way finds it unreadable', async () => {
+  const queue = await unreadableQueue();
+  const { again = Promise.resolve(false) } = fault ?? {};
+  fault = undefined;
+  let fail = (_cause: unknown) => {};
+  store.readGently = () =>
+    new Promise((_resolve, reject) => {
+      fail = reject;
+    });
+  expect(queue.get(true)).toBeUndefined();
+  queue.purge();
+  fail(new StoreUnreadableError({ path: 'x', reason: 'EIO' }, again));
+  await turn();
+  expect(queue.get(true)).toBeUndefined();
+  expect(queue.headSoon).toBeUndefined();
+});
+
 test('whoever waits is told of the end of the queue', async () => {
   const queue = await unreadableQueue();
   expect(queue.get(true)).toBeUndefined();
@@ -149,6 +166,16 @@ test('whoever waits is told of the end of the queue', async () => {
   broker.vhost('/')?.deleteQueue(new TestActor(), { name: 'q', ifUnused: false, ifEmpty: false });
   await headSoon;
   await mendDisk();
+});
+
+test('nothing is reported missing when the broker closes meanwhile', async () => {
+  const queue = await unreadableQueue();
+  expect(queue.get(true)).toBeUndefined();
+  const { headSoon } = queue;
+  await broker.close();
+  await mendDisk();
+  await headSoon;
+  expect(queue.get(true)).toBeUndefined();
 });
 
 test('messages expire when the disk can be read', async () => {
