@@ -161,6 +161,21 @@ export interface StoredEntry {
   readonly recovered: boolean;
 }
 
+/** Entries on their way into memory. */
+export interface ComingEntries {
+  /** Sequence behind the last record of them. */
+  readonly end: number;
+  readonly byteLength: number;
+  readonly isRead: boolean;
+  /** Resolves when they are there, as far as they could be read. */
+  readonly read: Promise<void>;
+  /**
+   * Once they are read: checked now, as whoever wants them looks at the same bytes next. Undefined when some were not there or
+   * not what was written. They may be somewhere else by now: whoever asks for them anew is told what is the matter.
+   */
+  take(): StoredEntry[] | undefined;
+}
+
 /** Where entries, states of logs, rows and definitions are kept. The broker asks, `storage/` fulfils it. */
 export interface Store {
   /** False: nothing survives the process, and nothing can be paged out of memory. */
@@ -200,8 +215,8 @@ export interface Store {
     space?: Space,
   ): StoredEntry[];
   /**
-   * The same for whoever can wait. Where the first entry is so large that others would notice, this is a promise: of this
-   * entry alone, read off the event loop or bit by bit. Undefined then: the store was closed meanwhile.
+   * The same for whoever can wait. A promise where the first entry has to be read from the disk: off the event loop.
+   * Where it is so large that others would notice, it comes alone, bit by bit. Undefined: the store was closed meanwhile.
    *
    * @throws StoreUnreadableError, also as a rejection
    */
@@ -212,6 +227,17 @@ export interface Store {
     bytesMax: number,
     space?: Space,
   ): StoredEntry[] | Promise<StoredEntry[] | undefined>;
+  /**
+   * Begins to read what {@link readGently} will be asked for. Undefined where that is read at once as quickly, is large,
+   * or is not there.
+   */
+  readAhead(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space: Space,
+  ): ComingEntries | undefined;
   /**
    * The first bytes of the first entry in the range, if that is so large that {@link readGently} would not have it at once:
    * as they are, since whether all of it is intact is seen when it is read. Undefined: it is not large.
@@ -319,6 +345,8 @@ export class MemoryStore implements Store {
   readGently(): StoredEntry[] {
     return [];
   }
+
+  readAhead(): undefined {}
 
   headOfLarge(): undefined {}
 

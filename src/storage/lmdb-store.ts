@@ -2,6 +2,7 @@ import {
   BackupError,
   type BackupOptions,
   type BackupProgress,
+  type ComingEntries,
   type Commit,
   type LogEntry,
   type Recovered,
@@ -19,6 +20,7 @@ import {
 import { backUp, checkTarget, type SealedEntries } from './backup.ts';
 import { checkCommit } from './commit-check.ts';
 import { reasonOf } from './directory/reason-of.ts';
+import { beginToRead } from './entries/coming-entries.ts';
 import { withLargeKeys } from './entries/entry-key.ts';
 import { prefetchEntries } from './entries/entry-prefetch.ts';
 import {
@@ -187,12 +189,42 @@ class LmdbStore implements Store {
   ): StoredEntry[] | Promise<StoredEntry[] | undefined> {
     const log = this.#readable(logId);
     if (log === undefined) return [];
+    const coming = this.readAhead(logId, fromSequence, toSequence, bytesMax, space);
+    if (coming !== undefined) {
+      const { end } = coming;
+      return this.#orAtOnce(coming, () => this.read(logId, fromSequence, end, bytesMax));
+    }
     const large: FoundEntry[] = [];
     const onLarge = (entry: FoundEntry) => large.push(entry);
     const entries = this.#read(log, fromSequence, toSequence, bytesMax, space, onLarge);
     const [first] = large;
     if (first === undefined || entries.length > 0) return entries;
     return this.#readLarge(log, first, () => this.read(logId, fromSequence, toSequence, bytesMax));
+  }
+
+  readAhead(
+    logId: number,
+    fromSequence: number,
+    toSequence: number,
+    bytesMax: number,
+    space: Space = Buffer.allocUnsafeSlow,
+  ): ComingEntries | undefined {
+    const log = this.#readable(logId);
+    try {
+      return log && beginToRead(log, fromSequence, toSequence, bytesMax, space);
+    } catch {
+      // Whoever needs them is told what is the matter.
+      return undefined;
+    }
+  }
+
+  async #orAtOnce(
+    coming: ComingEntries,
+    readAtOnce: () => StoredEntry[],
+  ): Promise<StoredEntry[] | undefined> {
+    await coming.read;
+    if (this.#phase !== 'running') return undefined;
+    return coming.take() ?? readAtOnce();
   }
 
   async #readLarge(

@@ -42,6 +42,8 @@ class SlowStore implements Store {
     return [];
   }
 
+  readAhead(): undefined {}
+
   headOfLarge(): undefined {}
 
   async prefetch(): Promise<void> {}

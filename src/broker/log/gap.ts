@@ -1,5 +1,6 @@
 import type { Store, StoredEntry } from '../store.ts';
 import { Amount } from './amount.ts';
+import { ComingSegments } from './coming-segments.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { type RecordKeeper, Segment } from './segment.ts';
 import { type SlabPool, segmentBytes } from './slab.ts';
@@ -17,7 +18,9 @@ export class Gap {
   /** The records in it that are owed. */
   readonly owed = new Amount();
   #readAhead: ReadAhead | undefined;
-  #readBegun = 0;
+  #coming: ComingSegments | undefined;
+  /** How long the last read took, of what is read at once. */
+  #readMs: number | undefined;
 
   get isEmpty(): boolean {
     return this.from >= this.to;
@@ -51,18 +54,36 @@ export class Gap {
     const { count } = this.owed;
     this.from = this.to;
     this.owed.clear();
+    this.dropComing();
     return count;
   }
 
-  /** Reads its front, for {@link take}. A promise when that is a large record. */
+  /** What is being read ahead of its front is not needed. */
+  dropComing(): void {
+    this.#coming?.clear();
+  }
+
+  /** Reads its front, for {@link take}. A promise when that has to be waited for. */
   read(logId: number, store: Store, slabs: SlabPool): StoredEntry[] | Promise<StoredEntry[] | undefined> {
-    this.#readAhead ??= new ReadAhead(store);
-    this.#readBegun = performance.now();
-    return store.readGently(logId, this.from, this.to, segmentBytes, slabs.spaceForSegment());
+    this.#readMs = undefined;
+    const { from, to } = this;
+    const read = () => store.readGently(logId, from, to, segmentBytes, slabs.spaceForSegment());
+    const coming = this.#coming?.take(from);
+    if (coming instanceof Promise) return coming.then((entries) => entries ?? read());
+    if (coming !== undefined) return coming;
+    const begun = performance.now();
+    const entries = read();
+    if (!(entries instanceof Promise)) this.#readMs = performance.now() - begun;
+    return entries;
   }
 
   /** What was read of its front belongs to it no longer; undefined when nothing of it is left in the store. */
-  take(entries: readonly StoredEntry[], log: RecordKeeper, slabs: SlabPool): Segment | undefined {
+  take(
+    entries: readonly StoredEntry[],
+    log: RecordKeeper,
+    store: Store,
+    slabs: SlabPool,
+  ): Segment | undefined {
     const first = entries[0];
     if (first === undefined) return undefined;
     const start = Math.max(first.firstSequence, this.from);
@@ -77,7 +98,15 @@ export class Gap {
     this.from = end;
     this.owed.removeAll(segment.owed);
     if (this.isEmpty) this.owed.clear();
-    this.#readAhead?.wasRead(segment, performance.now() - this.#readBegun, this.to);
+    this.#readOn(segment, store, slabs);
     return segment;
+  }
+  #readOn(segment: Segment, store: Store, slabs: SlabPool): void {
+    if (this.#readMs !== undefined) {
+      this.#readAhead ??= new ReadAhead(store);
+      this.#readAhead.wasRead(segment, this.#readMs, this.to);
+    }
+    this.#coming ??= new ComingSegments(slabs);
+    this.#coming.readOn(segment.log.id, this.from, this.to, store);
   }
 }

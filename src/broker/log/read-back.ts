@@ -46,6 +46,7 @@ export class ReadBack {
   /** Nobody wants anything any more. */
   cancel(): void {
     this.#isCancelled = true;
+    this.#parts.gap.dropComing();
     this.#giveUp?.();
   }
 
@@ -73,7 +74,7 @@ export class ReadBack {
       (entries) => {
         // It may have been purged meanwhile.
         if (gap.isEmpty || gap.from !== from) return;
-        const segment = gap.take(entries, this.#log, slabs);
+        const segment = gap.take(entries, this.#log, store, slabs);
         if (segment === undefined) {
           this.#miss(gap.clear());
         } else {
@@ -136,13 +137,16 @@ export class ReadBack {
   loadGently(segment: Segment): boolean {
     if (segment.slab !== undefined) return true;
     const { store, slabs } = this.#context;
-    const { firstSequence, endSequence, count } = segment;
+    const { firstSequence, endSequence } = segment;
     return this.#whenRead(
       () =>
-        // None of several is large.
-        count > 1
-          ? this.#readAll(segment)
-          : store.readGently(this.#log.id, firstSequence, endSequence, 1, slabs.spaceForSegment()),
+        store.readGently(
+          this.#log.id,
+          firstSequence,
+          endSequence,
+          Number.MAX_SAFE_INTEGER,
+          slabs.spaceForSegment(),
+        ),
       (entries) => {
         if (segment.slab !== undefined || segment.isSettled) return;
         this.#restore(segment, entries);

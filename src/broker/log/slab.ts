@@ -5,6 +5,7 @@
 
 import { uint32At } from '../../protocol/bytes.ts';
 import type { Space, StoredEntry } from '../store.ts';
+import { AheadMemory } from './ahead-memory.ts';
 import { RecordOffset } from './record.ts';
 
 /** Size of a segment under load. Larger ones gain nothing; smaller ones cost more keys on disk. */
@@ -31,6 +32,8 @@ export class SlabPool {
   readonly #freeBuffers: Buffer[] = [];
   readonly #freeOffsets: Uint32Array[] = [];
   #bytesInUse = 0;
+  /** For segments that are being read back before anybody needs them; not counted with the others. */
+  readonly ahead = new AheadMemory();
 
   /** Bytes of all slabs that hold records now. */
   get bytesInUse(): number {

@@ -88,7 +88,13 @@ export abstract class EntryFile {
   abstract head(key: Uint8Array, byteLength: number): Buffer | undefined;
 
   /**
-   * All of it piece by piece and off the event loop as far as it goes. Whatever becomes of the file meanwhile, wrong bytes
+   * All of it off the event loop, undefined where that takes no less of it. Whatever becomes of the file meanwhile, wrong
+   * bytes or none are the worst that can come.
+   */
+  abstract valueSoon(key: Uint8Array, space: Space): Promise<Buffer | undefined> | undefined;
+
+  /**
+   * The same piece by piece and off the event loop as far as it goes. Whatever becomes of the file meanwhile, wrong bytes
    * are the worst that can come.
    *
    * @throws Error when the file is gone

@@ -33,6 +33,9 @@ const checksumOffset = 30;
 /** What is larger is read, checksummed and copied in pieces of that size: a quarter of a millisecond each. */
 export const largeEntryBytes = 2 ** 20;
 
+/** What is smaller is in the kernel's memory where it was written lately, and looked for as quickly as asked for. */
+export const entryBytesSoonMin = 16 * 1024;
+
 /** Largest log id: a u32. */
 export const logIdMax = 0xffff_ffff;
 

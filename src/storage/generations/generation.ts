@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Space } from '../../broker/store.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { EntryFile, type Span } from '../entries/entry-file.ts';
-import { decodeEntryKey, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
+import { decodeEntryKey, entryBytesSoonMin, entryKeyBytes, entryPosition } from '../entries/entry-key.ts';
 import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { decodeFileNumbers, encodeFileNumbers } from '../file-numbers.ts';
 import { type JournalFile, journalPath, requireJournalFile } from '../journal/journal-file.ts';
@@ -173,6 +173,12 @@ export class Generation extends EntryFile {
     const bytes = space(found.length);
     bytes.set(new Uint8Array(found.buffer, found.byteOffset, found.length));
     return bytes;
+  }
+
+  override valueSoon(key: Uint8Array, space: Space): Promise<Buffer | undefined> | undefined {
+    const { byteLength } = decodeEntryKey(key);
+    const place = byteLength < entryBytesSoonMin ? undefined : this.#placeOf(key);
+    return place && this.#values.readSoon(place, space(byteLength));
   }
 
   override head(key: Uint8Array, byteLength: number): Buffer | undefined {

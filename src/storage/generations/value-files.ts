@@ -1,16 +1,13 @@
-import { closeSync, openSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { openSync } from 'node:fs';
 import type { Space } from '../../broker/store.ts';
 import { removeGently } from '../directory/gentle-removal.ts';
 import { hasCode } from '../directory/has-code.ts';
+import { OpenFile } from '../entries/open-file.ts';
 import { journalPath, markFreeInPlace, readAt } from '../journal/journal-file.ts';
 import { readUInt64, writeUInt64 } from '../uint64.ts';
 
 /** Files that are kept open: a reader goes from one to the next. */
 const openFilesMax = 8;
-
-/** Read at once into the kernel's memory. */
-const prefetchStepBytes = 256 * 1024;
 
 /** A value in one of the files. */
 export interface ValuePlace {
@@ -45,8 +42,8 @@ export function decodePlace(bytes: Buffer): ValuePlace {
 export class ValueFiles {
   readonly #directory: string;
   readonly #numbers = new Set<number>();
-  /** Descriptors; of the file that was read last at the end. */
-  readonly #open = new Map<number, number>();
+  /** The file that was read last at the end. */
+  readonly #open = new Map<number, OpenFile>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -79,7 +76,7 @@ export class ValueFiles {
     const [number] = this.#numbers;
     if (number === undefined || this.#open.size > 0) return;
     try {
-      this.#descriptorOf(number);
+      this.#openOf(number);
     } catch {
       // Whoever reads a value tries again.
     }
@@ -92,68 +89,70 @@ export class ValueFiles {
    */
   read({ file, at }: ValuePlace, byteLength: number, space: Space): Buffer {
     if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return Buffer.alloc(0);
-    const descriptor = this.#descriptorOf(file);
+    const open = this.#openOf(file);
     try {
-      return readAt(descriptor, space(byteLength).subarray(0, byteLength), at);
+      return readAt(open.fd, space(byteLength).subarray(0, byteLength), at);
     } catch (error) {
       // The operator may put a copy in its place.
       this.#open.delete(file);
-      closeSync(descriptor);
+      open.close();
       throw error;
     }
   }
 
-  #descriptorOf(number: number): number {
-    const descriptor = this.#open.get(number) ?? this.#openFile(number);
-    this.#open.delete(number);
-    this.#open.set(number, descriptor);
-    if (this.#open.size > openFilesMax) this.#closeOldest();
-    return descriptor;
+  /** The same off the event loop. Resolves with undefined when there is not enough, or it cannot be read. */
+  async readSoon({ file, at }: ValuePlace, target: Buffer): Promise<Buffer | undefined> {
+    if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return undefined;
+    try {
+      return await this.#openOf(file).read(target, at);
+    } catch {
+      return undefined;
+    }
   }
 
-  #openFile(number: number): number {
+  #openOf(number: number): OpenFile {
+    const open = this.#open.get(number) ?? this.#openFile(number);
+    this.#open.delete(number);
+    this.#open.set(number, open);
+    if (this.#open.size > openFilesMax) this.#closeOldest();
+    return open;
+  }
+
+  #openFile(number: number): OpenFile {
     const path = this.#pathOf(number);
     try {
-      return openSync(path, 'r');
+      return new OpenFile(openSync(path, 'r'));
     } catch (error) {
       const isShort = hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE');
       if (!isShort || this.#open.size === 0) throw error;
       this.#closeOldest();
-      return openSync(path, 'r');
+      return new OpenFile(openSync(path, 'r'));
     }
   }
 
   #closeOldest(): void {
-    for (const [number, descriptor] of this.#open) {
+    for (const [number, open] of this.#open) {
       this.#open.delete(number);
-      closeSync(descriptor);
+      open.close();
       return;
     }
   }
 
   /** Has the kernel read values, off the event loop. What cannot be read is seen by whoever wants it then. */
   async prefetch(values: readonly PlacedValue[]): Promise<void> {
-    let opened: { readonly file: number; readonly handle: FileHandle } | undefined;
-    const bytes = Buffer.allocUnsafeSlow(prefetchStepBytes);
-    try {
-      for (const { file, at, byteLength } of values) {
-        if (opened?.file !== file) {
-          await opened?.handle.close();
-          opened = undefined;
-          opened = { file, handle: await open(this.#pathOf(file), 'r') };
-        }
-        for (let done = 0; done < byteLength; done += bytes.length)
-          await opened.handle.read(bytes, 0, Math.min(bytes.length, byteLength - done), at + done);
+    const reads = values.map(async ({ file, at, byteLength }) => {
+      if (!this.#numbers.has(file) || !Number.isSafeInteger(at)) return;
+      try {
+        await this.#openOf(file).prefetch(at, byteLength);
+      } catch {
+        // Only a hint.
       }
-    } catch {
-      // Only a hint.
-    } finally {
-      await opened?.handle.close();
-    }
+    });
+    await Promise.all(reads);
   }
 
   close(): void {
-    for (const descriptor of this.#open.values()) closeSync(descriptor);
+    for (const open of this.#open.values()) open.close();
     this.#open.clear();
   }
 

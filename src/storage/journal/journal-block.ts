@@ -26,9 +26,6 @@ const fileBytesOffset = 44;
 const keysCrcOffset = 52;
 const headerCrcOffset = 56;
 
-/** Shorter values are copied into one buffer: the kernel takes 1,024 parts at once, and each has its price. */
-const joinedBelowBytes = 32 * 1024;
-
 const zeros = Buffer.alloc(blockAlignmentBytes);
 
 /** What a header introduces. */
@@ -104,7 +101,7 @@ export function encodeCommitBlock(entries: readonly KeyedEntry[], stamp: BlockSt
   const padding = zeros.subarray(0, alignUp(byteLength) - byteLength);
   return {
     head,
-    parts: joinShort([head, ...entries.map(({ bytes }) => bytes), padding]),
+    parts: [head, ...entries.map(({ bytes }) => bytes), padding],
     byteLength: alignUp(byteLength),
   };
 }
@@ -180,23 +177,4 @@ export function* keysIn(head: Buffer): Generator<Buffer> {
 /** The smallest multiple of {@link blockAlignmentBytes} that holds so many bytes. */
 export function alignUp(bytes: number): number {
   return Math.ceil(bytes / blockAlignmentBytes) * blockAlignmentBytes;
-}
-
-function joinShort(parts: readonly Buffer[]): Buffer[] {
-  const joined: Buffer[] = [];
-  let run: Buffer[] = [];
-  const endRun = () => {
-    if (run.length > 0) joined.push(Buffer.concat(run));
-    run = [];
-  };
-  for (const part of parts) {
-    if (part.length < joinedBelowBytes) {
-      run.push(part);
-      continue;
-    }
-    endRun();
-    joined.push(part);
-  }
-  endRun();
-  return joined;
 }

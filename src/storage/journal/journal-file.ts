@@ -9,20 +9,23 @@ import {
   read,
   readSync,
   write,
-  writev,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { StoreBrokenError, StoreFullError } from '../../broker/store.ts';
+import { type Space, StoreBrokenError, StoreFullError } from '../../broker/store.ts';
 import { allDone } from '../all-done.ts';
 import { flushDirectory } from '../directory/data-directory.ts';
 import { DataDirectoryError } from '../directory/data-directory-error.ts';
 import { removeGently } from '../directory/gentle-removal.ts';
+import { hasCode } from '../directory/has-code.ts';
 import { reasonOf } from '../directory/reason-of.ts';
+import { OpenFile } from '../entries/open-file.ts';
 import { blockAlignmentBytes, freeHeaderFor } from './journal-block.ts';
+import { inPages } from './page-memory.ts';
 
 const readSome = promisify(read);
+const writeSome = promisify(write);
 const truncate = promisify(ftruncate);
 const flush = promisify(fsync);
 
@@ -30,6 +33,12 @@ const fileNamePattern = /^journal-(\d{2,})\.wal$/;
 
 /** A write has reached the disk when it is done; nothing else of the file changes but the bytes written. */
 const openFlags = constants.O_RDWR | constants.O_DSYNC;
+
+/**
+ * Parts of so many bytes on average are written past the kernel's cache: most of what a write costs is new pages of that.
+ * Small ones are not, as they are read back in small pieces, of which the cache can have its copies.
+ */
+const directPartBytes = 16 * 1024;
 
 /** What nobody waits for is written in steps of that size, so that commits have their turn in between. */
 const stepBytes = 2 ** 20;
@@ -54,11 +63,17 @@ export class JournalFile {
   readonly path: string;
   readonly size: number;
   readonly #fd: number;
+  readonly #open: OpenFile;
+  /** Writes past the kernel's cache; undefined: that cannot be had. */
+  readonly #directFd: number | undefined;
+  #cannotBeDirect = false;
 
   private constructor(path: string, number: number, fd: number, size: number) {
     this.path = path;
     this.number = number;
     this.#fd = fd;
+    this.#open = new OpenFile(fd);
+    this.#directFd = openDirect(path);
     this.size = size;
   }
 
@@ -118,16 +133,28 @@ export class JournalFile {
    * @throws StoreFullError when there was no room, StoreBrokenError on any other failure.
    */
   async write(parts: readonly Buffer[], at: number): Promise<void> {
-    let byteLength = 0;
-    for (const part of parts) byteLength += part.length;
+    const isDirect = this.#directFd !== undefined && mayBeDirect(parts, at);
+    let end = at;
     try {
-      let written = await this.#writeSome(parts, at);
-      // The kernel says why it stopped short when it is asked to go on.
-      while (written < byteLength) {
-        written += await this.#writeSome([Buffer.concat(parts).subarray(written)], at + written);
+      for (const piece of isDirect ? inPages(parts) : [joined(parts)]) {
+        if (!isDirect || !(await this.#writeDirect(piece, end))) await writeAll(this.#fd, piece, end);
+        end += piece.length;
       }
     } catch (error) {
       throw writeFailure(error, this.path);
+    }
+  }
+
+  /** False: the file system, or the device below it, cannot do that. */
+  async #writeDirect(pages: Buffer, at: number): Promise<boolean> {
+    if (this.#directFd === undefined || this.#cannotBeDirect) return false;
+    try {
+      await writeAll(this.#directFd, pages, at);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, 'EINVAL')) throw error;
+      this.#cannotBeDirect = true;
+      return false;
     }
   }
 
@@ -155,22 +182,19 @@ export class JournalFile {
       await this.write([bytes.subarray(from, from + stepBytes)], at + from);
   }
 
-  #writeSome(parts: readonly Buffer[], at: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const done = (error: Error | null, written: number) => {
-        if (error !== null) reject(error);
-        else if (written === 0) reject(new Error('nothing was written'));
-        else resolve(written);
-      };
-      const [only] = parts;
-      if (only !== undefined && parts.length === 1) write(this.#fd, only, 0, only.length, at, done);
-      else writev(this.#fd, parts, at, done);
-    });
+  /** What is at an offset, up to the end of the file, in memory of `space`. */
+  read(at: number, byteLength: number, space: Space = Buffer.allocUnsafe): Buffer {
+    return readAt(this.#fd, space(byteLength), at);
   }
 
-  /** What is at an offset, up to the end of the file. */
-  read(at: number, byteLength: number): Buffer {
-    return readAt(this.#fd, Buffer.allocUnsafe(byteLength), at);
+  /** Fills `target` off the event loop. Resolves with undefined when there is not enough, or it cannot be read. */
+  readSoon(at: number, target: Buffer): Promise<Buffer | undefined> {
+    return this.#open.read(target, at);
+  }
+
+  /** Has the kernel read what is at an offset. */
+  prefetch(at: number, byteLength: number): Promise<void> {
+    return this.#open.prefetch(at, byteLength);
   }
 
   /** Gives back what the file has behind so many bytes. */
@@ -190,13 +214,45 @@ export class JournalFile {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    this.#open.close();
+    if (this.#directFd !== undefined) closeSync(this.#directFd);
   }
 
   /** Deletes the file, then closes it. When that fails it may be tried again. */
   async remove(): Promise<void> {
     await removeGently(this.path);
     this.close();
+  }
+}
+
+/** Undefined where the file system has no such thing, or descriptors are short: writes get there without it. */
+function openDirect(path: string): number | undefined {
+  try {
+    return openSync(path, openFlags | constants.O_DIRECT);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole pages, and worth it. */
+function mayBeDirect(parts: readonly Buffer[], at: number): boolean {
+  let byteLength = 0;
+  for (const part of parts) byteLength += part.length;
+  const isWhole = at % blockAlignmentBytes === 0 && byteLength % blockAlignmentBytes === 0;
+  return isWhole && byteLength >= parts.length * directPartBytes;
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  const [only] = parts;
+  return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts);
+}
+
+async function writeAll(fd: number, bytes: Buffer, at: number): Promise<void> {
+  // The kernel says why it stopped short when it is asked to go on.
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await writeSome(fd, bytes, done, bytes.length - done, at + done);
+    if (bytesWritten === 0) throw new Error('nothing was written');
+    done += bytesWritten;
   }
 }
 

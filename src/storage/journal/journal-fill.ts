@@ -1,5 +1,6 @@
+import type { Space } from '../../broker/store.ts';
 import { EntryFile, type Span } from '../entries/entry-file.ts';
-import { decodeEntryKey, entryKeyBytes } from '../entries/entry-key.ts';
+import { decodeEntryKey, entryBytesSoonMin, entryKeyBytes } from '../entries/entry-key.ts';
 import { type OpenValue, openValueIn } from '../entries/open-value.ts';
 import { blockAlignmentBytes, headBytes, keysIn } from './journal-block.ts';
 import type { JournalFile } from './journal-file.ts';
@@ -130,9 +131,15 @@ export class JournalFill extends EntryFile {
     return place.valueAt;
   }
 
-  override value(key: Uint8Array): Buffer | undefined {
+  override value(key: Uint8Array, space?: Space): Buffer | undefined {
     const place = this.#placeOf(key);
-    return place && this.file.read(place.valueAt, decodeEntryKey(key).byteLength);
+    return place && this.file.read(place.valueAt, decodeEntryKey(key).byteLength, space);
+  }
+
+  override valueSoon(key: Uint8Array, space: Space): Promise<Buffer | undefined> | undefined {
+    const { byteLength } = decodeEntryKey(key);
+    const place = byteLength < entryBytesSoonMin ? undefined : this.#placeOf(key);
+    return place && this.file.readSoon(place.valueAt, space(byteLength));
   }
 
   override head(key: Uint8Array, byteLength: number): Buffer | undefined {
@@ -174,10 +181,27 @@ export class JournalFill extends EntryFile {
     this.#loaded = noBytes;
   }
 
-  /** What was written lately is in memory as it is. */
-  override async prefetch(): Promise<void> {}
+  /** What is small, and was written lately, is in the kernel's memory as it is. */
+  override async prefetch(keys: readonly Uint8Array[]): Promise<void> {
+    if (this.#loaded.length > 0) return;
+    const reads = keys.map(async (key) => {
+      const { byteLength } = decodeEntryKey(key);
+      const place = byteLength < entryBytesSoonMin ? undefined : this.#placeOf(key);
+      if (place !== undefined) await this.file.prefetch(place.valueAt, byteLength);
+    });
+    await Promise.all(reads);
+  }
 
-  override async prefetchSpan(): Promise<void> {}
+  override async prefetchSpan({ logId }: Span, from: number, to: number, bytesMax: number): Promise<void> {
+    const keys: Uint8Array[] = [];
+    let bytes = 0;
+    for (const key of this.keysFrom(logId, from, to, Math.ceil(bytesMax / entryBytesSoonMin))) {
+      bytes += decodeEntryKey(key).byteLength;
+      if (bytes > bytesMax) break;
+      keys.push(key);
+    }
+    await this.prefetch(keys);
+  }
 
   override mayHaveMovedTo({ file }: Span): boolean {
     return this.isRecovered && file.isGeneration;

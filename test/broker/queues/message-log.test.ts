@@ -112,10 +112,19 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 
-function takeOne(bench: Bench, naive: NaiveLog): void {
+/** Stands the log on its next record, which may have to be waited for. False: there is none. */
+async function seek(log: MessageLog): Promise<boolean> {
+  for (;;) {
+    if (log.seek()) return true;
+    if (log.loading === undefined) return false;
+    await log.loading;
+  }
+}
+
+async function takeOne(bench: Bench, naive: NaiveLog): Promise<void> {
   const { log } = bench;
   const expected = naive.next();
-  expect(log.seek()).toBe(expected !== undefined);
+  expect(await seek(log)).toBe(expected !== undefined);
   if (expected === undefined || log.segment === undefined) return;
   const { segment, index } = log;
   expect(idAt(log, segment, index)).toBe(expected.id);
@@ -186,7 +195,7 @@ async function run(
         }
         break;
       case 'take':
-        for (let i = 0; i < step.count; i++) takeOne(bench, naive);
+        for (let i = 0; i < step.count; i++) await takeOne(bench, naive);
         break;
       case 'settle':
       case 'giveBack':
@@ -223,8 +232,8 @@ async function run(
     expect(bench.log.readyCount).toBe(naive.ready.length);
     expectFigures(bench, naive);
   }
-  while (naive.ready.length > 0) takeOne(bench, naive);
-  expect(bench.log.seek()).toBe(false);
+  while (naive.ready.length > 0) await takeOne(bench, naive);
+  expect(await seek(bench.log)).toBe(false);
   for (const { segment, index } of naive.held) bench.log.settle(segment, index);
   expect(bench.log.isEmpty).toBe(true);
   expect(bench.missing).toBe(0);
