@@ -9,9 +9,9 @@ const directory = mkdtempSync(join(tmpdir(), 'leveret-cli-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('leveret', () => {
-  it.each([['--help'], ['help'], ['server', 'help']])(
-    'says what it can do: leveret %s %s',
-    async (...args) => {
+  it.each([[['--help']], [['help']], [['server', 'help']]])(
+    'says what it can do: leveret %j',
+    async (args) => {
       const { code, stdout } = await runCli('leveret', args);
       expect(code).toBe(0);
       expect(stdout).toContain('leveret server');
