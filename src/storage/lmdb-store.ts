@@ -187,19 +187,18 @@ class LmdbStore implements Store {
     bytesMax: number,
     space?: Space,
   ): StoredEntry[] | Promise<StoredEntry[] | undefined> {
+    if (this.#phase === 'closed') return Promise.resolve(undefined);
     const log = this.#readable(logId);
     if (log === undefined) return [];
+    const readAtOnce = () => this.read(logId, fromSequence, toSequence, bytesMax);
     const coming = this.readAhead(logId, fromSequence, toSequence, bytesMax, space);
-    if (coming !== undefined) {
-      const { end } = coming;
-      return this.#orAtOnce(coming, () => this.read(logId, fromSequence, end, bytesMax));
-    }
+    if (coming !== undefined) return this.#orAtOnce(coming, readAtOnce);
     const large: FoundEntry[] = [];
     const onLarge = (entry: FoundEntry) => large.push(entry);
     const entries = this.#read(log, fromSequence, toSequence, bytesMax, space, onLarge);
     const [first] = large;
     if (first === undefined || entries.length > 0) return entries;
-    return this.#readLarge(log, first, () => this.read(logId, fromSequence, toSequence, bytesMax));
+    return this.#readLarge(log, first, readAtOnce);
   }
 
   readAhead(

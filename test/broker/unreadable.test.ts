@@ -7,7 +7,7 @@ import { move } from '../../src/broker/queues/move.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import { type Store, StoreUnreadableError } from '../../src/broker/store.ts';
 import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
-import { int32, longString } from '../../src/protocol/field-value.ts';
+import { bool, int32, longString } from '../../src/protocol/field-value.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { Reader } from './streams/reader.ts';
 import { ManualClock, messageOf, TestActor, take } from './support.ts';
@@ -214,4 +214,36 @@ test('readers of a stream wait', async () => {
   await mendDisk();
   await turn();
   expect(reader.seen.map(([offset]) => offset)).toEqual([0, 1, 2]);
+});
+
+test('nothing is missing of what was still wanted when the broker was closed', async () => {
+  const queue = await unreadableQueue();
+  fault = undefined;
+  await broker.close();
+  expect(queue.get(true)).toBeUndefined();
+  expect(queue.readyCount).toBe(3);
+});
+
+test('ids that could not be forgotten on disk are when it can be read', async () => {
+  await start();
+  const window: Argument[] = [
+    ['x-message-deduplication', bool(true)],
+    ['x-cache-size', int32(3)],
+  ];
+  const publishId = (id: string) => {
+    const headers = FieldTable.of(['x-deduplication-header', longString(id)]);
+    const queue = declare('q', ...window);
+    queue.publish(messageOf('', 'q', { deliveryMode: 2, headers }), clock.now());
+  };
+  for (const id of ['a', 'b', 'c']) publishId(id);
+  await broker.close();
+  await start();
+  breakDisk();
+  for (const id of ['d', 'e', 'f']) publishId(id);
+  await mendDisk();
+  publishId('g');
+  await broker.close();
+  await start();
+  await turn();
+  expect(declare('q', ...window).deduplicator?.size).toBe(3);
 });

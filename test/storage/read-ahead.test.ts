@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ComingEntries, Store } from '../../src/broker/store.ts';
+import { OpenFile } from '../../src/storage/entries/open-file.ts';
 import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { publish, range } from './steps.ts';
 import { bodyOf, CollectedLog, newDirectory, recordsOf, removeDirectories } from './support.ts';
@@ -88,9 +89,38 @@ describe('entries that are read ahead', () => {
     expect(store.damagedCount).toBe(1);
   });
 
+  it('are followed by those behind them when all of them are damaged', async () => {
+    await store.close();
+    for (const sequence of [0, 1]) damage(bodyOf(1, sequence, BODY_BYTES));
+    await start();
+    const read = (await store.readGently(1, 0, MESSAGES, BODY_BYTES)) ?? [];
+    expect(recordsOf(read).map(({ sequence }) => sequence)).toEqual([2]);
+    expect(store.damagedCount).toBe(2);
+  });
+
   it('are left to whoever needs them when they are small, or there are none', async () => {
     await publish(store, 2, 0, 3, 1000);
     expect(store.readAhead(2, 0, 3, MEBIBYTE, space)).toBeUndefined();
     expect(store.readAhead(3, 0, 3, MEBIBYTE, space)).toBeUndefined();
   });
+});
+
+it('a file that is closed while much is read of it leaves others their descriptors', async () => {
+  const path = join(dataDir, 'read');
+  writeFileSync(path, Buffer.alloc(4 * MEBIBYTE));
+  const fd = openSync(path, 'r');
+  const file = new OpenFile(fd);
+  const read = file.prefetch(0, 4 * MEBIBYTE);
+  file.close();
+  // The first free number is that of the file which is closed.
+  const others: number[] = [];
+  while (!others.includes(fd)) {
+    others.push(openSync(path, 'r'));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await read;
+  for (const other of others) {
+    expect(fstatSync(other).size).toBe(4 * MEBIBYTE);
+    closeSync(other);
+  }
 });

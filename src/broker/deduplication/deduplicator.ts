@@ -117,10 +117,13 @@ export class Deduplicator implements Interceptor {
   #forgetOldest(): void {
     this.#window.forgetOldest();
     const log = this.#log;
-    if (!log?.seek() || log.segment === undefined) return;
-    const { segment, index } = log;
-    log.take();
-    log.settle(segment, index);
+    if (log === undefined) return;
+    // More than one when the records before had to be waited for.
+    while (log.readyCount > this.#window.size && log.seek() && log.segment !== undefined) {
+      const { segment, index } = log;
+      log.take();
+      log.settle(segment, index);
+    }
   }
 
   #restore(log: MessageLog): void {

@@ -65,7 +65,7 @@ export class RecentHistory implements Interceptor {
       if (message.scan.expirationEnd !== 0) message.expirationMs = expirationOf(message);
       messages.push(message);
     }
-    // One too many may still be there, if it is large.
+    // Some more may still be there, if they had to be waited for.
     return messages.slice(-this.#length);
   }
 

@@ -10,6 +10,9 @@ const gapBytesMax = 64 * 1024;
 /** Takes what nobody wants. */
 const waste = Buffer.allocUnsafeSlow(runBytesMax);
 
+/** A call takes so many pieces of memory at least (IOV_MAX), and each read may need one for the gap before it. */
+const runReadsMax = 512;
+
 /** What somebody wants of a file. */
 interface Wanted {
   readonly target: Buffer;
@@ -33,8 +36,13 @@ export class OpenFile {
     this.fd = fd;
   }
 
-  /** Fills `target` from an offset on. Resolves with undefined when there is not enough, or it cannot be read. */
-  read(target: Buffer, at: number): Promise<Buffer | undefined> {
+  /**
+   * Fills `target` from an offset on. Resolves with undefined when there is not enough, it cannot be read, or the file is
+   * closed.
+   */
+  async read(target: Buffer, at: number): Promise<Buffer | undefined> {
+    // The number of its descriptor may be another file's by now.
+    if (this.#isClosing) return undefined;
     return new Promise((done) => {
       this.#wanted.push({ target, at, done });
       if (this.#wanted.length > 1) return;
@@ -67,7 +75,7 @@ export class OpenFile {
   #takeRun(): Wanted[] {
     const start = this.#wanted[0]?.at ?? 0;
     let length = 1;
-    for (let last = this.#wanted[0]; last !== undefined; length++) {
+    for (let last = this.#wanted[0]; last !== undefined && length < runReadsMax; length++) {
       const next = this.#wanted[length];
       const gap = (next?.at ?? 0) - endOf(last);
       if (next === undefined || gap < 0 || gap > gapBytesMax || endOf(next) - start > runBytesMax) break;
@@ -76,7 +84,7 @@ export class OpenFile {
     return this.#wanted.splice(0, length);
   }
 
-  /** No further reads are asked for. */
+  /** What has been asked for is still read. */
   close(): void {
     this.#isClosing = true;
     this.#closeIfUnused();

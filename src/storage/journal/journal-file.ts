@@ -133,7 +133,7 @@ export class JournalFile {
    * @throws StoreFullError when there was no room, StoreBrokenError on any other failure.
    */
   async write(parts: readonly Buffer[], at: number): Promise<void> {
-    const isDirect = this.#directFd !== undefined && mayBeDirect(parts, at);
+    const isDirect = this.#directFd !== undefined && !this.#cannotBeDirect && mayBeDirect(parts, at);
     let end = at;
     try {
       for (const piece of isDirect ? inPages(parts) : [joined(parts)]) {
