@@ -67,6 +67,8 @@ export class Broker implements BrokerContext, LogContext {
   #nextLogId = 1;
   #recovered: ReadonlyMap<number, RecoveredLog> = new Map();
   #doubtful: DoubtfulDeliveries | undefined;
+  /** Nothing can be read any more. */
+  #isClosed = false;
   readonly spans: MessageSpans | undefined;
   /** There are messages of an earlier run. */
   hasBacklog = false;
@@ -266,7 +268,8 @@ export class Broker implements BrokerContext, LogContext {
   }
 
   reportMissing(log: { readonly id: number }, count: number): void {
-    this.#events.messagesMissing(log.id, count);
+    // Whoever still waited for a message finds nothing in a store that is closed, which says nothing about what is in it.
+    if (!this.#isClosed) this.#events.messagesMissing(log.id, count);
   }
 
   reportUnreadable(resource: string, cause: unknown): void {
@@ -278,6 +281,7 @@ export class Broker implements BrokerContext, LogContext {
     for (const vhost of this.#vhosts.values()) vhost.stop();
     this.delays.stop();
     await this.committer.close();
+    this.#isClosed = true;
     await this.store.close();
   }
 }

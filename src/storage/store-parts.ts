@@ -154,7 +154,7 @@ async function connect(
   );
   const damage = new DamageReport(directory, log, onDamage);
   const freeSpace = new FreeSpace(directory, freeBytesMin);
-  const unreadable = new UnreadableFiles(log);
+  const unreadable = new UnreadableFiles(index, log);
   const mover = new EntryMover({ index, generations, freeSpace, damage, unreadable, log });
   const copying = copyForward(mover, generations, log);
   const isClean = logStates.isMarkedClean;

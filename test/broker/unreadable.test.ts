@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Broker } from '../../src/broker/broker.ts';
+import { move } from '../../src/broker/queues/move.ts';
 import type { Queue } from '../../src/broker/queues/queue.ts';
 import { type Store, StoreUnreadableError } from '../../src/broker/store.ts';
 import { FieldTable, type FieldValue } from '../../src/protocol/field-table.ts';
@@ -142,6 +143,23 @@ test('a purge ends the waiting, and what comes then is given out', async () => {
   await mendDisk();
 });
 
+test('what is purged is not waited for, though only a read that is under way finds it unreadable', async () => {
+  const queue = await unreadableQueue();
+  const { again = Promise.resolve(false) } = fault ?? {};
+  fault = undefined;
+  let fail = (_cause: unknown) => {};
+  store.readGently = () =>
+    new Promise((_resolve, reject) => {
+      fail = reject;
+    });
+  expect(queue.get(true)).toBeUndefined();
+  queue.purge();
+  fail(new StoreUnreadableError({ path: 'x', reason: 'EIO' }, again));
+  await turn();
+  expect(queue.get(true)).toBeUndefined();
+  expect(queue.headSoon).toBeUndefined();
+});
+
 test('whoever waits is told of the end of the queue', async () => {
   const queue = await unreadableQueue();
   expect(queue.get(true)).toBeUndefined();
@@ -149,6 +167,30 @@ test('whoever waits is told of the end of the queue', async () => {
   broker.vhost('/')?.deleteQueue(new TestActor(), { name: 'q', ifUnused: false, ifEmpty: false });
   await headSoon;
   await mendDisk();
+});
+
+test('a move that waits can be ended', async () => {
+  const queue = await unreadableQueue();
+  const abort = new AbortController();
+  const nothing = () => {
+    throw new Error('nothing can be read');
+  };
+  const moving = move(queue, nothing, { signal: abort.signal }, async () => {});
+  await turn();
+  abort.abort();
+  expect(await moving).toMatchObject({ moved: 0, passedOver: 0 });
+  await mendDisk();
+  expect(rest(queue)).toEqual(bodies);
+});
+
+test('nothing is reported missing when the broker closes meanwhile', async () => {
+  const queue = await unreadableQueue();
+  expect(queue.get(true)).toBeUndefined();
+  const { headSoon } = queue;
+  await broker.close();
+  await mendDisk();
+  await headSoon;
+  expect(queue.get(true)).toBeUndefined();
 });
 
 test('messages expire when the disk can be read', async () => {

@@ -9,12 +9,15 @@ const directory = mkdtempSync(join(tmpdir(), 'leveret-cli-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('leveret', () => {
-  it('says what it can do', async () => {
-    const { code, stdout } = await runCli('leveret', ['--help']);
-    expect(code).toBe(0);
-    expect(stdout).toContain('leveret server');
-    expect(stdout).toContain('--data-dir');
-  });
+  it.each([[['--help']], [['help']], [['server', 'help']]])(
+    'says what it can do: leveret %j',
+    async (args) => {
+      const { code, stdout } = await runCli('leveret', args);
+      expect(code).toBe(0);
+      expect(stdout).toContain('leveret server');
+      expect(stdout).toContain('--data-dir');
+    },
+  );
 
   it('knows its version', async () => {
     expect(await runCli('leveret', ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });

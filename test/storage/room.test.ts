@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreFullError } from '../../src/broker/store.ts';
 import { type Environment, openEnvironment } from '../../src/storage/lmdb/environment.ts';
 import { Room } from '../../src/storage/lmdb/room.ts';
+import { openLmdbStore } from '../../src/storage/lmdb-store.ts';
 import { RowFile } from '../../src/storage/rows/row-file.ts';
 import { mayMount, mountDisk, unmountDisk } from '../crash/small-disk.ts';
-import { newDirectory, removeDirectories } from './support.ts';
+import { commitOf, newDirectory, removeDirectories } from './support.ts';
 
 const mebibyte = 2 ** 20;
 /** Each in a page of its own. */
@@ -71,6 +72,22 @@ describe.skipIf(!mayMount)('on a disk that is nearly full (skipped where no tmpf
     leave(20 * mebibyte);
     await file.apply(changes(2), 2);
     expect(file.applied).toBe(2);
+  });
+
+  it('states are written a few at a time where there is no room for all of them', async () => {
+    const dataDir = join(directory, 'store');
+    const sizes = { generationBytes: mebibyte, journalFileBytes: 2 ** 16, journalBytes: 2 ** 18 };
+    const store = await openLmdbStore({ dataDir, freeBytesMin: 0, ...sizes });
+    store.recover();
+    const states = (readPosition: number) =>
+      Array.from({ length: 20_000 }, (_, i) => ({ logId: i + 1, readPosition, unsettled: [] }));
+    await store.commit(commitOf({ logStates: states(1) }));
+    await store.flushStates();
+    leave(6 * mebibyte);
+    await store.commit(commitOf({ logStates: states(2) }));
+    await expect(store.flushStates()).resolves.toBeUndefined();
+    leave(20 * mebibyte);
+    await store.close();
   });
 
   it('a transaction that was begun finds its room, though others fill the disk meanwhile', async () => {

@@ -267,6 +267,34 @@ describe('a journal file of which nearly all is owed', () => {
     expect(sequencesOf(store, 1)).toEqual(expect.arrayContaining([first, 60, 61, 62]));
   });
 
+  it('is not waited for once nothing that was wanted of it is owed', async () => {
+    const path = await closedValueFile();
+    await publish(store, 2, 0, 30, BODY_BYTES);
+    await expect.poll(() => fileOf(2, 0)).toMatch(/wal$/);
+    await expect.poll(() => journalFiles().length).toBeGreaterThan(20);
+    rmSync(path);
+    const { again } = unreadable(path);
+    await consume(store, 1, 60);
+    expect(await again).toBe(true);
+    expect(store.unreadableFiles).toEqual([]);
+  });
+
+  it('may go while its space is being given back, though it cannot be read', async () => {
+    await store.close();
+    await start({ generationBytes: 4 * FILE_BYTES });
+    const path = await closedValueFile();
+    const [first = 0] = sequencesIn(path);
+    renameSync(path, `${path}.away`);
+    await consume(store, 1, 60, [{ firstSequence: first, count: 1 }]);
+    await expect.poll(() => store.unreadableFiles).toMatchObject([{ path }]);
+    await consume(store, 1, 60);
+    await expect.poll(() => store.unreadableFiles).toEqual([]);
+    await expect.poll(() => log.lines.join()).toMatch('removed generation');
+    await publish(store, 1, 60, 3, BODY_BYTES);
+    expect(sequencesOf(store, 1)).toEqual([60, 61, 62]);
+    expect(log.lines.filter((line) => line.includes('failed'))).toEqual([]);
+  });
+
   it('does not come back with messages of dropped logs when its removal is cut short', async () => {
     await publish(store, 2, 0, 1, BODY_BYTES);
     await publishMany();

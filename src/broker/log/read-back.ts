@@ -186,14 +186,16 @@ export class ReadBack {
     read: Promise<StoredEntry[] | undefined>,
     take: (entries: readonly StoredEntry[]) => void,
   ): Promise<void> {
+    const givenUp = this.#untilGivenUp();
     let entries: StoredEntry[] | undefined;
     try {
       entries = await read;
     } catch (error) {
       if (!(error instanceof StoreUnreadableError)) throw error;
-      await this.#askAgain(error);
+      await this.#askAgain(error, givenUp);
       return;
     }
+    this.#giveUp = undefined;
     this.#loading = undefined;
     if (entries === undefined || this.#isCancelled) return;
     take(entries);
@@ -201,14 +203,18 @@ export class ReadBack {
   }
 
   /** Waits until what could not be read can be, or is not wanted any more: whoever reads finds out. */
-  async #askAgain({ again }: StoreUnreadableError): Promise<void> {
-    const givenUp = new Promise<boolean>((resolve) => {
-      this.#giveUp = () => resolve(true);
-    });
+  async #askAgain({ again }: StoreUnreadableError, givenUp = this.#untilGivenUp()): Promise<void> {
     const isOpen = await Promise.race([again, givenUp]);
     this.#giveUp = undefined;
     this.#loading = undefined;
     if (isOpen && !this.#isCancelled) this.#loaded();
+  }
+
+  /** Resolves, with true, when nobody wants any more what is being waited for from now on. */
+  #untilGivenUp(): Promise<boolean> {
+    return new Promise<boolean>((resolve) => {
+      this.#giveUp = () => resolve(true);
+    });
   }
 
   /** The segment is in memory again. What was not there any more is settled. */

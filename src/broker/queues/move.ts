@@ -85,6 +85,9 @@ export async function move(
   const result = { moved: 0, passedOver: 0, unroutable: 0, refused: false };
   const total = queue.readyCount;
   let left = total;
+  const aborted = new Promise<void>((resolve) => {
+    signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
   const isFull = () => kept.length >= passedOverMax;
   const isOver = () =>
     result.moved >= limit || result.refused || isFull() || queue.isDeleted || signal?.aborted === true;
@@ -114,7 +117,8 @@ export async function move(
       gone = [];
       result.moved += count;
       onProgress?.({ ...result, total, examined: total - left });
-      await soon;
+      // It may be long before a file can be read again.
+      if (soon !== undefined) await Promise.race([soon, aborted]);
       if (Number.isFinite(ratePerSecond) && left > 0) await pause((count / ratePerSecond) * 1000);
     }
   } finally {

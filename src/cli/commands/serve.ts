@@ -6,6 +6,9 @@ import { runServer, settingFlags } from '../server.ts';
 /** Of `leveret`; the first one is what it does when none is named. */
 export const commands = ['server', 'config', 'perf'];
 
+/** Words that are no flags of the broker: what yargs knows, too. */
+const known = [...commands, 'help'];
+
 /**
  * The flags of a command line that asks for the broker and nothing else. It is parsed by itself: to load yargs, which
  * lays out the help whether it is asked for or not, took a sixth of a start.
@@ -16,7 +19,7 @@ export const commands = ['server', 'config', 'perf'];
 export function flagsOfServer(args: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   const others = args[0] === commands[0] ? args.slice(1) : args;
   // A second command is a mistake, or the value of a flag.
-  if (others.some((arg) => commands.includes(arg))) return undefined;
+  if (others.some((arg) => known.includes(arg))) return undefined;
   const parsed = parseFlags(others, settingFlags);
   return parsed['help'] === true || parsed['version'] === true ? undefined : parsed;
 }

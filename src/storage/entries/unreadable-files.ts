@@ -2,6 +2,7 @@ import { StoreUnreadableError, type UnreadableFile } from '../../broker/store.ts
 import type { StoreLog } from '../store-log.ts';
 import { largeEntryBytes } from './entry-key.ts';
 import type { FoundEntry, UnreadableEntryError } from './entry-reader.ts';
+import { type LogIndex, owedWithin } from './log-index.ts';
 
 /** Between looks at files that cannot be read. */
 const retryMs = 500;
@@ -14,9 +15,10 @@ interface Waiters {
 
 /**
  * Files that could not be read when somebody wanted an entry in them. They are looked at twice a second until that works
- * or nothing in them is owed any more; the log says when it begins and when it ends, once for each file.
+ * or what was wanted of them is not owed any more; the log says when it begins and when it ends, once for each file.
  */
 export class UnreadableFiles {
+  readonly #index: LogIndex;
   readonly #log: StoreLog;
   readonly #known = new Map<string, { readonly entry: FoundEntry; readonly reason: string }>();
   #waiters: Waiters | undefined;
@@ -24,7 +26,8 @@ export class UnreadableFiles {
   #looking: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(log: StoreLog) {
+  constructor(index: LogIndex, log: StoreLog) {
+    this.#index = index;
     this.#log = log;
   }
 
@@ -70,9 +73,15 @@ export class UnreadableFiles {
     }, retryMs);
   }
 
+  /** A file may be a part of something larger, where there is always something owed. */
+  #isOwed({ file, key: { logId, firstSequence }, end }: FoundEntry): boolean {
+    const log = this.#index.get(logId);
+    return file.liveSpans > 0 && log !== undefined && owedWithin(log, firstSequence, end - 1) !== undefined;
+  }
+
   async #look(): Promise<void> {
     for (const [path, { entry }] of [...this.#known]) {
-      const isOwed = entry.file.liveSpans > 0;
+      const isOwed = this.#isOwed(entry);
       if (isOwed && !(await isReadable(entry))) continue;
       if (this.#isStopped) return;
       this.#known.delete(path);

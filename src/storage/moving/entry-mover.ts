@@ -112,8 +112,9 @@ export class EntryMover {
       const found = walk.take(pace);
       if (found === undefined) break;
       await source.file.prefetch(found.map(({ entry }) => entry.rawKey));
-      if (!source.isThere()) return undefined;
-      bytes += await this.#move(found, source.copied);
+      const moved = await this.#move(found, source);
+      if (moved === undefined) return undefined;
+      bytes += moved;
     }
     // What is damaged was set aside: the file may go.
     await damage.settle();
@@ -163,38 +164,32 @@ export class EntryMover {
     );
   }
 
-  /** Returns the bytes moved. */
-  async #move(found: readonly OwedEntry[], copied: boolean): Promise<number> {
+  /** Returns the bytes moved; undefined when the file went by itself. */
+  async #move(found: readonly OwedEntry[], source: MoveSource): Promise<number | undefined> {
     const { generations } = this.#parts;
-    const copies: KeyedEntry[] = [];
-    let bytes = 0;
-    for (const owed of found) {
-      if (wasMoved(owed)) continue;
-      const copy = await this.#copyOf(owed);
-      if (copy === undefined) continue;
-      copies.push(copy);
-      bytes += copy.bytes.length;
-    }
+    const copies = await this.#copiesOf(found, source);
+    if (copies === undefined) return undefined;
     if (copies.length > 0) {
       await this.#keepingEnds(new Set(found.map(({ log }) => log)), () =>
-        this.#whenThereIsRoom(copies, () => generations.write(copies, copied)),
+        this.#whenThereIsRoom(copies, () => generations.write(copies, source.copied)),
       );
     }
-    return bytes;
+    return copies.reduce((bytes, copy) => bytes + copy.bytes.length, 0);
   }
 
-  /** Undefined when it is damaged. Waits for as long as its file cannot be read. */
-  async #copyOf(owed: OwedEntry): Promise<KeyedEntry | undefined> {
+  /** Undefined when the file went by itself. Waits for as long as it cannot be read. */
+  async #copiesOf(found: readonly OwedEntry[], source: MoveSource): Promise<KeyedEntry[] | undefined> {
     const { damage, unreadable } = this.#parts;
-    for (;;) {
+    while (source.isThere()) {
       try {
-        return isWhole(owed) ? whole(owed) : cut(owed, (damaged) => damage.report(damaged));
+        return copiesOf(found, (damaged) => damage.report(damaged));
       } catch (error) {
         if (!(error instanceof UnreadableEntryError)) throw error;
         await unreadable.note(error).again;
         this.#stopping.signal.throwIfAborted();
       }
     }
+    return undefined;
   }
 
   /** The end of a log must stay written down while a copy is on the way, though the source may go meanwhile. */
@@ -280,6 +275,24 @@ function* owedEntries(index: LogIndex, file: EntryFile): Generator<OwedEntry | u
       yield extent && { log, entry, first: extent[0], last: extent[1] };
     }
   }
+}
+
+/**
+ * What is still owed of them and was not moved yet. Without what is damaged.
+ *
+ * @throws UnreadableEntryError
+ */
+function copiesOf(found: readonly OwedEntry[], onDamage: (damage: DamagedEntry) => void): KeyedEntry[] {
+  const copies: KeyedEntry[] = [];
+  for (const { log, entry, first, last } of found) {
+    const extent = owedWithin(log, first, last);
+    if (extent === undefined) continue;
+    const owed = { log, entry, first: extent[0], last: extent[1] };
+    if (wasMoved(owed)) continue;
+    const copy = isWhole(owed) ? whole(owed) : cut(owed, onDamage);
+    if (copy !== undefined) copies.push(copy);
+  }
+  return copies;
 }
 
 /** Whether a move that was interrupted by a crash got as far as this one. */

@@ -18,6 +18,8 @@ const endRow = Buffer.from([0]);
 
 /** Rows one transaction takes, so that a burst of states does not delay the entries beside it. */
 const rowsPerFlushMax = 50_000;
+/** Where there is no room for so few, there is none. */
+const rowsPerFlushMin = 64;
 
 const nextLogIdBytes = 8;
 
@@ -179,22 +181,28 @@ export class LogStateTable {
   }
 
   async #drain(): Promise<void> {
+    let rowsMax = rowsPerFlushMax;
     try {
-      while (this.#isDue) await this.#flushSome();
+      while (this.#isDue) {
+        try {
+          await this.#flushSome(rowsMax);
+        } catch (error) {
+          // Fewer change fewer pages, and what they settle may give space back.
+          if (!(error instanceof StoreFullError) || rowsMax <= rowsPerFlushMin) throw error;
+          rowsMax = Math.max(rowsPerFlushMin, Math.ceil(rowsMax / 8));
+        }
+      }
     } finally {
       // In the same breath as the last look at what is staged: who stages next must start anew.
       this.#flushing = undefined;
     }
   }
 
-  async #flushSome(): Promise<void> {
-    const rows: [number, StagedRow][] = [];
-    for (const row of this.#staged) {
-      if (rows.push(row) >= rowsPerFlushMax) break;
-    }
-    const obsolete = [...this.#obsolete];
+  async #flushSome(rowsMax: number): Promise<void> {
+    const rows = firstOf(this.#staged, rowsMax);
+    const obsolete = firstOf(this.#obsolete, rowsMax);
     for (const [logId] of rows) this.#staged.delete(logId);
-    this.#obsolete.clear();
+    for (const logId of obsolete) this.#obsolete.delete(logId);
     let ended: number[];
     try {
       ended = await this.#write(rows, obsolete);
@@ -275,6 +283,12 @@ export function prepareLogState(state: LogState): StagedLogState {
     logId: state.logId,
     staged: { row, readPosition: state.readPosition, unsettled: unsettledRuns(state) },
   };
+}
+
+function firstOf<T>(all: Iterable<T>, max: number): T[] {
+  const some: T[] = [];
+  for (const one of all) if (some.push(one) >= max) break;
+  return some;
 }
 
 function bytesOf(registered: readonly RegisterRow[]): number {
