@@ -11,8 +11,7 @@ export interface TouchedQueue {
   isTouched: boolean;
   /** Ready messages when it came to stand there. */
   readyBefore: number;
-  /** False: its time in this turn is over. It has come to stand there again. */
-  drain(now: number): boolean;
+  drain(now: number): void;
   hold(publisher: HeldPublisher): boolean;
   forget(publisher: HeldPublisher): void;
 }
@@ -25,8 +24,6 @@ export class Turn {
   readonly #clock: Clock;
   #touched: TouchedQueue[] = [];
   #isEndScheduled = false;
-  /** A queue has taken long: whatever else there is to hand out waits until others have had their turn. */
-  #isSpent = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,46 +35,26 @@ export class Turn {
     queue.isTouched = true;
     queue.readyBefore = queue.readyCount;
     this.#touched.push(queue);
-    this.#scheduleEnd();
-  }
-
-  #scheduleEnd(): void {
     if (this.#isEndScheduled) return;
     this.#isEndScheduled = true;
     setImmediate(() => {
       this.#isEndScheduled = false;
-      if (this.#isSpent) this.#scheduleEnd();
-      else this.end(this.#clock.now());
-      this.#isSpent = false;
+      this.end(this.#clock.now());
     });
   }
 
   /** Returns a queue that has more than its consumers can take, if there is one; `now` is in milliseconds since the epoch. */
   end(now: number): TouchedQueue | undefined {
     const queues = this.#touched;
-    if (queues.length === 0 || this.#isSpent) return undefined;
+    if (queues.length === 0) return undefined;
     this.#touched = [];
     for (const queue of queues) queue.isTouched = false;
     let outrun: TouchedQueue | undefined;
-    let lookedAt = 0;
     for (const queue of queues) {
-      lookedAt++;
       if (queue.isDeleted) continue;
-      if (!queue.drain(now)) {
-        this.#postpone(queues.slice(lookedAt));
-        return outrun;
-      }
+      queue.drain(now);
       if (queue.outrunsConsumers) outrun = queue;
     }
     return outrun;
-  }
-
-  /** These queues come first in the next turn. */
-  #postpone(queues: readonly TouchedQueue[]): void {
-    this.#isSpent = true;
-    const others = this.#touched;
-    this.#touched = [];
-    for (const queue of others) queue.isTouched = false;
-    for (const queue of [...queues, ...others]) this.touch(queue);
   }
 }

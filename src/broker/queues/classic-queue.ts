@@ -20,13 +20,12 @@ import type { QueueSettings } from './queue-settings.ts';
 const messagesPerTurnMax = 2048;
 
 /**
- * The same in milliseconds from the first look at the clock on: what V8 has not compiled yet takes twenty times as long,
- * and a backlog is read back meanwhile.
+ * A consumer that begins on a backlog has its first messages in shorter turns: what V8 has not compiled yet takes twenty
+ * times as long, so a full one would hold everybody up for 20 ms and more. Always short, they would cost small messages a
+ * tenth, and many consumers far more, as each write would carry less.
  */
-const turnMsMax = 2;
-
-/** Messages between two looks at the clock. */
-const messagesPerLook = 16;
+const messagesPerFirstTurn = 128;
+const firstTurns = 500;
 
 /** Messages over the length limit that leave in a row; only a limit that was lowered finds more. */
 const dropsPerTurnMax = 10_000;
@@ -44,6 +43,8 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
   readonly #deliversAtOnce: boolean;
   readonly #expiry: HeadExpiry;
   #retry: QueueRetry | undefined;
+  /** Turns of {@link messagesPerFirstTurn} that are left. */
+  #firstTurns = 0;
   /** Made when a publisher is held for the first time. */
   #flow: QueueFlow | undefined;
 
@@ -137,23 +138,17 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
   // ---- messages out, to consumers and basic.get
 
   /** Expires what is due at the head, too. */
-  override drain(now: number): boolean {
+  override drain(now: number): void {
     const { backlog } = this;
-    let left = messagesPerTurnMax;
-    let endsAt = 0;
-    let isLate = false;
+    let left = this.#firstTurns > 0 ? messagesPerFirstTurn : messagesPerTurnMax;
     let log = backlog.head;
     while (log.readyCount > 0) {
       const consumer = this.#ring.next();
       if (consumer === undefined) break;
-      if (left-- <= 0 || isLate) {
+      if (left-- <= 0) {
+        if (this.#firstTurns > 0) this.#firstTurns--;
         this.touch();
-        return !isLate;
-      }
-      if (left % messagesPerLook === 0) {
-        const time = performance.now();
-        if (endsAt === 0) endsAt = time + turnMsMax;
-        isLate = time > endsAt;
+        return;
       }
       if (log.seek()) {
         // What is due in this very millisecond (TTL 0) is still given to a consumer that waits.
@@ -172,7 +167,6 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
     if (backlog.head.mayExpire) this.#expiry.expireAll(now, left);
     this.#noteCapacity(now);
     this.#flow?.fell(this.readyCount);
-    return true;
   }
 
   override get outrunsConsumers(): boolean {
@@ -334,6 +328,7 @@ export class ClassicQueue extends Queue implements ExpiringQueue, RetryingQueue,
 
   override addConsumer(consumer: Consumer): void {
     super.addConsumer(consumer);
+    if (this.readyCount > messagesPerFirstTurn) this.#firstTurns = firstTurns;
     if (this.singleActiveConsumer) this.#activeConsumer ??= consumer;
     this.consumerHasCapacity(consumer);
   }

@@ -214,11 +214,8 @@ export abstract class Queue implements DeliveringQueue, IdleQueue, TouchedQueue 
   /** Appends a message that is no duplicate. Returns a {@link PublishOutcome}. */
   protected abstract enqueue(message: Message, now: number): number;
 
-  /**
-   * Hands ready messages to consumers as long as both are there: `now`, in milliseconds since the epoch. False: that took
-   * so long that the rest waits for the next turn.
-   */
-  abstract drain(now: number): boolean;
+  /** Hands ready messages to consumers as long as both are there: `now`, in milliseconds since the epoch. */
+  abstract drain(now: number): void;
 
   /** For which part of the time consumers could take messages at once, 0 to 1; undefined where that says nothing. */
   get consumerCapacity(): number | undefined {

@@ -247,12 +247,12 @@ export class Stream extends Queue implements CommitWaiter, LogOwner {
 
   // ---- reading
 
-  override drain(_now: number): boolean {
+  override drain(_now: number): void {
     this.#advance();
     const readers = this.#readers;
-    if (readers.areReady) readers.serve(this.#committedEnd);
+    if (!readers.areReady) return;
+    readers.serve(this.#committedEnd);
     if (readers.areReady) this.vhost.broker.turnBudget.goOn(this.#goOn);
-    return true;
   }
 
   delivered(): void {
