@@ -108,6 +108,18 @@ async function publishMany(): Promise<void> {
   await expect.poll(() => journalFiles().length).toBeGreaterThan(10);
 }
 
+/** Has one message left owed, whose file is away while its space is to be given back. */
+async function waitToCopyOne(): Promise<{ path: string; first: number }> {
+  await store.close();
+  await start({ generationBytes: 4 * FILE_BYTES });
+  const path = await closedValueFile();
+  const [first = 0] = sequencesIn(path);
+  renameSync(path, `${path}.away`);
+  await consume(store, 1, 60, [{ firstSequence: first, count: 1 }]);
+  await expect.poll(() => store.unreadableFiles).toMatchObject([{ path }]);
+  return { path, first };
+}
+
 beforeEach(async () => {
   dataDir = newDirectory();
   await start();
@@ -254,13 +266,7 @@ describe('a journal file of which nearly all is owed', () => {
   });
 
   it('is waited for by what gives space back', async () => {
-    await store.close();
-    await start({ generationBytes: 4 * FILE_BYTES });
-    const path = await closedValueFile();
-    const [first = 0] = sequencesIn(path);
-    renameSync(path, `${path}.away`);
-    await consume(store, 1, 60, [{ firstSequence: first, count: 1 }]);
-    await expect.poll(() => store.unreadableFiles).toMatchObject([{ path }]);
+    const { path, first } = await waitToCopyOne();
     await publish(store, 1, 60, 3, BODY_BYTES);
     renameSync(`${path}.away`, path);
     await expect.poll(() => log.lines.join(), { timeout: 5000 }).toMatch('copied 16');
@@ -280,13 +286,7 @@ describe('a journal file of which nearly all is owed', () => {
   });
 
   it('may go while its space is being given back, though it cannot be read', async () => {
-    await store.close();
-    await start({ generationBytes: 4 * FILE_BYTES });
-    const path = await closedValueFile();
-    const [first = 0] = sequencesIn(path);
-    renameSync(path, `${path}.away`);
-    await consume(store, 1, 60, [{ firstSequence: first, count: 1 }]);
-    await expect.poll(() => store.unreadableFiles).toMatchObject([{ path }]);
+    await waitToCopyOne();
     await consume(store, 1, 60);
     await expect.poll(() => store.unreadableFiles).toEqual([]);
     await expect.poll(() => log.lines.join()).toMatch('removed generation');
